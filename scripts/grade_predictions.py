@@ -1,0 +1,117 @@
+"""Grade predictions against the keys.
+
+Input `predictions` (Parquet) and `problems` (one or more JSONL files); output a Parquet file, sorted
+by id: id, problem, verdict, strict_verdict, second_verdict, reason, extracted, rule.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from distil.answers import judge_all, second_verdict
+
+COLUMNS = (
+    "id", "problem", "verdict", "strict_verdict", "second_verdict", "reason", "extracted", "rule",
+)  # fmt: skip
+
+
+def read_problems(paths: Iterable[str]) -> dict[str, dict]:
+    """Problems by id from JSONL files.
+
+    Args:
+        paths: the files.
+
+    Returns:
+        Each problem's row by its id.
+
+    Raises:
+        ValueError: naming file and line, for a bad row or an id given twice with different answers.
+    """
+    problems: dict[str, dict] = {}
+    for path in paths:
+        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                key, answer = row["id"], row["answer"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{path}, line {number}: needs id and answer ({error})") from None
+            if key in problems and problems[key]["answer"] != answer:
+                raise ValueError(
+                    f"{path}, line {number}: problem {key} given twice, answers differ"
+                )
+            problems[key] = row
+    return problems
+
+
+def grade(
+    predictions: list[dict], problems: dict[str, dict], workers: int | None = None
+) -> list[dict]:
+    """Grades of predictions, sorted by id.
+
+    Args:
+        predictions: rows with id, problem, text and finish.
+        problems: rows with answer, and statement and options where known, by problem id.
+        workers: processes for the answers that need one; by default one per core.
+
+    Returns:
+        One row per prediction.
+
+    Raises:
+        ValueError: if a prediction's problem is unknown or an id occurs twice.
+    """
+    rows = sorted(predictions, key=lambda row: row["id"])
+    for before, after in zip(rows, rows[1:], strict=False):
+        if before["id"] == after["id"]:
+            raise ValueError(f"predictions: id {after['id']} occurs twice; ids must be unique")
+    pairs = []
+    for row in rows:
+        if row["problem"] not in problems:
+            raise ValueError(
+                f"predictions: {row['id']} answers problem {row['problem']}, which is in no problems "
+                "file; pass the problems of every benchmark"
+            )
+        problem = problems[row["problem"]]
+        pairs.append((problem["answer"], row["text"], question(problem), row["finish"] == "length"))
+    grades = []
+    for row, pair, verdict in zip(rows, pairs, judge_all(pairs, workers=workers), strict=True):
+        grades.append(
+            {
+                "id": row["id"],
+                "problem": row["problem"],
+                "verdict": verdict.verdict,
+                "strict_verdict": verdict.strict_verdict,
+                "second_verdict": second_verdict(pair[0], pair[1]),
+                "reason": verdict.reason,
+                "extracted": verdict.extracted,
+                "rule": verdict.rule,
+            }
+        )
+    return grades
+
+
+def question(problem: dict) -> str:
+    """Statement of a problem followed by its options, as the grader reads it."""
+    options = "".join(
+        f"\n({option['label']}) {option['text']}" for option in problem.get("options") or []
+    )
+    return (problem.get("statement") or "") + options
+
+
+def main(*, input, output, params) -> None:  # noqa: A002, the names are Snakemake's
+    problems = [input.problems] if isinstance(input.problems, str) else list(input.problems)
+    predictions = pq.read_table(
+        input.predictions, columns=["id", "problem", "text", "finish"]
+    ).to_pylist()
+    rows = grade(predictions, read_problems(problems), workers=getattr(params, "workers", None))
+    table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in COLUMNS})
+    target = output.grades if hasattr(output, "grades") else output[0]
+    pq.write_table(table, target, compression="zstd")
+
+
+if __name__ == "__main__":
+    main(input=snakemake.input, output=snakemake.output, params=snakemake.params)  # noqa: F821
