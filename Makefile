@@ -1,0 +1,40 @@
+# Every target sets up .venv from the lock by itself. `make` or `make help` lists them.
+# Without make, each recipe is a command to type by hand, after: python3 envs/set_up.py
+
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p) 2>/dev/null)))
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/snakemake --cores 1
+CONFIG ?= config.yaml
+FOLDER ?= resources/jobmc-release
+
+.PHONY: help setup reproduce test lint format report released bench dag study-long torture lock docs
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## make .venv from the lock with hashes
+	@test -n "$(PYTHON)" || { echo "setup: no python3 found; install Python 3.11, 3.12 or 3.13"; exit 1; }
+	@$(PYTHON) envs/set_up.py
+
+reproduce: setup ## run the sample study from exam PDFs to the claims table
+	$(SNAKEMAKE) --configfile $(CONFIG)
+
+test: setup ## run every test, the sample study end to end among them
+	$(BIN)/python -m pytest tests
+
+lint: setup ## ruff, snakefmt and snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check --quiet Snakefile rules
+	$(SNAKEMAKE) --lint
+
+format: setup ## format every file
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt --quiet Snakefile rules
+
+report: reproduce ## Snakemake's report with every table and figure: report.html
+	$(SNAKEMAKE) --configfile $(CONFIG) --report report.html --report-after-run
+
+lock: ## lock all packages with hashes and without addresses (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+	    --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock

@@ -1,0 +1,27 @@
+"""The study, from exam PDFs to tested claims: one file of rules per stage, in DAG order."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+if not workflow.configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/exams.smk"
+include: "rules/problems.smk"
+include: "rules/traces.smk"
+include: "rules/datasets.smk"
+include: "rules/adapters.smk"
+include: "rules/predictions.smk"
+include: "rules/grades.smk"
+include: "rules/claims.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    input:
+        claims("results/{study}/claims/claims.csv"),

@@ -1,0 +1,25 @@
+"""Whether this Python holds what the study runs on; asked before anything else."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+NEEDED = ("jsonschema", "mlx", "mlx_lm", "math_verify", "pandas", "pypdfium2", "typst")
+
+
+def require_packages() -> None:
+    """Stop at once, in one line, where the study's packages are not installed.
+
+    Raises:
+        SystemExit: on Windows, or under a Python or a Snakemake that lacks our packages.
+    """
+    if os.name == "nt":
+        sys.exit("Windows is not supported, since mlx has no Windows build; use WSL 2.")
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        sys.exit(
+            f"This Snakemake runs under {sys.executable}, which lacks {', '.join(missing)}. "
+            "Run: make setup, then: . .venv/bin/activate"
+        )

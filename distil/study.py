@@ -1,0 +1,154 @@
+"""The shape of a study: which years, folds, variants and seeds it has, and the files these name.
+
+Rules ask here which files a stage needs; nothing here reads or writes one, except the manifest.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class Study:
+    """A checked configuration, seen as lists of files.
+
+    Args:
+        config: a configuration that `distil.config.check` has passed.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Keep the configuration; lists of files are made on demand."""
+        self.config = config
+        self.name: str = config["study"]
+        self.years: list[int] = config["exams"]["years"]
+        self.sections: list[str] = list(config["exams"]["sections"])
+        self.folds: dict[str, dict[str, list[int]]] = config["folds"]
+        self.levels: list[str] = config["levels"]
+        self.seeds: list[int] = config["adapters"]["seeds"]
+        self.checkpoints: list[int] = config["adapters"]["checkpoints"]
+
+    @functools.cached_property
+    def results(self) -> Path:
+        """The folder that mirrors the DAG."""
+        return Path("results") / self.name
+
+    @functools.cached_property
+    def traced_years(self) -> list[int]:
+        """Years that some fold trains or validates on: traces are distilled for these only."""
+        return sorted(
+            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
+        )
+
+    @functools.cached_property
+    def examined_years(self) -> list[int]:
+        """Years that some fold tests on: every level is asked there."""
+        return sorted({year for parts in self.folds.values() for year in parts["test"]})
+
+    @functools.cached_property
+    def variants(self) -> list[str]:
+        """What a set of adapters is trained for: `prompt` (all levels) or one level."""
+        names = []
+        for protocol in self.config["adapters"]["protocols"]:
+            names += (
+                ["prompt"] if protocol == "prompt" else [level.lower() for level in self.levels]
+            )
+        return names
+
+    @functools.cached_property
+    def all_seeds(self) -> list[int]:
+        """The study's seeds and the pilot's."""
+        return [*self.seeds, self.config["adapters"]["pilot_seed"]]
+
+    def papers(self, year: int | str) -> list[str]:
+        """The PDFs of one year's exam, in the order of the sections."""
+        return [f"{self.results}/exams/{year}-{section}.pdf" for section in self.sections]
+
+    def problems(self) -> list[str]:
+        """The problems of all years, one file a year."""
+        return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
+
+    def benchmark_files(self) -> list[str]:
+        """The benchmarks besides the competition itself, one file each."""
+        names = [name for name in self.config["benchmarks"] if name != "competition"]
+        return [f"{self.results}/benchmarks/{name}.jsonl" for name in names]
+
+    def traces(self, fold: str) -> list[str]:
+        """The verified traces that a fold trains and validates on, one file a year."""
+        parts = self.folds[fold]
+        years = sorted(parts["train"] + parts["validation"])
+        return [f"{self.results}/traces/{year}/traces.jsonl" for year in years]
+
+    @functools.cached_property
+    def student_runs(self) -> list[str]:
+        """What the student answers as: the base, and each seed of each fold and variant."""
+        return [
+            "base",
+            *(
+                f"{fold}/{variant}/seed-{seed}"
+                for fold in self.folds
+                for variant in self.variants
+                for seed in self.seeds
+            ),
+        ]
+
+    @functools.cached_property
+    def runs(self) -> list[str]:
+        """All that gives answers."""
+        return ["teacher", *self.student_runs]
+
+    def adapters(self, run: str) -> list[str]:
+        """The checkpoints that a run decodes with; none for the base."""
+        if run == "base":
+            return []
+        folder = f"{self.results}/adapters/{run}"
+        checkpoints = [f"{folder}/{iteration:05d}.safetensors" for iteration in self.checkpoints]
+        return [*checkpoints, f"{folder}/adapter_config.json"]
+
+    # ------------------------------------------------------- settings that more than one rule has
+
+    def teacher(self, agent: str) -> dict[str, Any]:
+        """The teacher's settings for one agent: what can change another agent is left out."""
+        settings = dict(self.config["teacher"])
+        agents = settings.pop("agents")
+        return {**settings, "agent": agents[agent]}
+
+    def training(self) -> dict[str, Any]:
+        """What shapes an adapter; neither the list of seeds nor the pilot does."""
+        other = {"protocols", "seeds", "pilot_seed"}
+        return {key: value for key, value in self.config["adapters"].items() if key not in other}
+
+    def examination(self) -> dict[str, Any]:
+        """What the plans of answers are made from."""
+        return {
+            "folds": self.folds,
+            "variants": self.variants,
+            "seeds": self.seeds,
+            "checkpoints": self.checkpoints,
+            "benchmarks": self.config["benchmarks"],
+            "stops": self.config["predictions"]["stops"],
+            "levels": self.config["predictions"]["levels"],
+        }
+
+    def decoding(self) -> dict[str, Any]:
+        """What can change a decoded answer."""
+        chosen = ("max_tokens", "batch_size")
+        return {key: self.config["predictions"][key] for key in chosen}
+
+
+def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Read an exam manifest: {"YEAR-SECTION": {"file" or "url", "sha256", ...}}.
+
+    Raises:
+        ValueError: an entry lacks a field; the message names manifest, entry and field.
+    """
+    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    for name, entry in entries.items():
+        for field in ("sha256",):
+            if not entry.get(field):
+                raise ValueError(f"{path}: {name}: {field} is missing; add it (sha256sum FILE)")
+        if bool(entry.get("file")) == bool(entry.get("url")):
+            raise ValueError(f"{path}: {name}: give either file or url")
+    return entries

@@ -1,0 +1,35 @@
+"""Exam papers as PDFs.
+
+In: a typst template (sample study), or PDFs named in a manifest with their sha256.
+Out: results/STUDY/exams/YEAR-SECTION.pdf
+"""
+
+if config["exams"]["source"] == "typeset":
+
+    rule typeset_exams:
+        """Typeset the sample study's exams, all in one job, from templates with seeded numbers."""
+        input:
+            template="resources/sample/exam.typ",
+        output:
+            papers=expand(
+                "results/{{study}}/exams/{year}-{section}.pdf",
+                year=study.years,
+                section=study.sections,
+            ),
+            truth="results/{study}/exams/truth.jsonl",
+            transfer="results/{study}/benchmarks/transfer.jsonl",
+        params:
+            settings=sorted_keys(
+                {
+                    "years": study.years,
+                    "sections": config["exams"]["sections"],
+                    **config["exams"]["typeset"],
+                }
+            ),
+            code=fingerprint("scripts/typeset_exams.py"),
+        log:
+            "results/{study}/logs/typeset_exams.log",
+        benchmark:
+            "results/{study}/timings/typeset_exams.tsv"
+        script:
+            "../scripts/typeset_exams.py"

@@ -1,0 +1,77 @@
+"""Answers of base, teacher and every adapter, by greedy decoding.
+
+In: problems, benchmarks, prompts, the student, adapters, stops; the teacher's solutions
+Out: results/STUDY/predictions/RUN.parquet, RUN being base, teacher or FOLD/VARIANT/seed-SEED
+Kept outside the DAG: state/STUDY/predictions, rows decoded before
+"""
+
+
+# A checkpoint for the same reason as split_datasets: one more seed or another loss rewrites the
+# plans, and only the runs whose plan differs decode anything.
+checkpoint plan_predictions:
+    """List for each run what it must answer: checkpoint, benchmark, level, years."""
+    input:
+        stops=expand(
+            "results/{{study}}/adapters/{fold}/{variant}/stops.json",
+            fold=study.folds,
+            variant=study.variants,
+        ),
+    output:
+        plans=expand("results/{{study}}/predictions/plans/{run}.json", run=study.student_runs),
+    params:
+        settings=sorted_keys(study.examination()),
+        code=fingerprint("scripts/plan_predictions.py"),
+    log:
+        "results/{study}/logs/plan_predictions.log",
+    benchmark:
+        "results/{study}/timings/plan_predictions.tsv"
+    script:
+        "../scripts/plan_predictions.py"
+
+
+def plan(wildcards):
+    """One run's plan, compared by content once it is made."""
+    made = checkpoints.plan_predictions.get(study=wildcards.study)
+    return [path for path in made.output.plans if path.endswith(f"/plans/{wildcards.run}.json")]
+
+
+rule predict_answers:
+    """Decode one run's answers greedily: the base student, or all checkpoints of one seed."""
+    input:
+        plan=plan,
+        problems=study.problems(),
+        benchmarks=study.benchmark_files(),
+        student_prompt=config["prompts"] + "/student.txt",
+        levels=config["prompts"] + "/levels.yaml",
+        student=config["student"]["model"] + "/model.lock.json",
+        adapters=lambda wildcards: study.adapters(wildcards.run),
+    output:
+        predictions="results/{study}/predictions/{run}.parquet",
+    params:
+        settings=sorted_keys(study.decoding()),
+        code=fingerprint("scripts/predict_answers.py"),
+    wildcard_constraints:
+        run="base|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+    log:
+        "results/{study}/logs/predict_answers/{run}.log",
+    benchmark:
+        "results/{study}/timings/predict_answers/{run}.tsv"
+    script:
+        "../scripts/predict_answers.py"
+
+
+rule predict_teacher:
+    """Take the solver's first answer to each problem as the teacher's (C2)."""
+    input:
+        solutions=expand("results/{{study}}/traces/{year}/solutions.jsonl", year=study.years),
+    output:
+        predictions="results/{study}/predictions/teacher.parquet",
+    params:
+        settings={"level": study.levels[0]},
+        code=fingerprint("scripts/predict_teacher.py"),
+    log:
+        "results/{study}/logs/predict_teacher.log",
+    benchmark:
+        "results/{study}/timings/predict_teacher.tsv"
+    script:
+        "../scripts/predict_teacher.py"

@@ -1,0 +1,22 @@
+"""Problems, one row each, with the page and the box they were read from.
+
+In: results/STUDY/exams/YEAR-SECTION.pdf
+Out: results/STUDY/problems/YEAR.jsonl
+"""
+
+
+rule extract_problems:
+    """Read one year's papers: statements, options, answers, each with its place on the page."""
+    input:
+        papers=lambda wildcards: study.papers(wildcards.year),
+    output:
+        problems="results/{study}/problems/{year}.jsonl",
+    params:
+        settings=sorted_keys({"sections": study.sections, **config["problems"]}),
+        code=fingerprint("scripts/extract_problems.py"),
+    log:
+        "results/{study}/logs/extract_problems/{year}.log",
+    benchmark:
+        "results/{study}/timings/extract_problems/{year}.tsv"
+    script:
+        "../scripts/extract_problems.py"

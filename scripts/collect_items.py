@@ -1,0 +1,87 @@
+"""Join predictions, grades and problems: one row for every graded answer of the study.
+
+Input: `problems`, `benchmarks` (JSONL), `clusters` (Parquet: problem, cluster), `predictions` and
+`grades` (Parquet, in the order of `runs`). Output: `items`, Parquet. Params: `runs`, `folds`.
+
+Columns: row, role (base, teacher, student), run, fold, variant, seed, iteration, level, benchmark,
+part (of the problem's year in the fold), problem, cluster, year, section, verdict,
+strict_verdict, second_verdict, words, finish.
+
+Base and teacher belong to no fold, so they stand once for each: `fold` is set and `part` with it.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from distil.hashing import read_jsonl
+
+COLUMNS = [
+    "row", "role", "run", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
+    "problem", "cluster", "year", "section", "verdict", "strict_verdict", "second_verdict",
+    "words", "finish",
+]  # fmt: skip
+
+
+def parts_of(folds: dict[str, dict[str, list[int]]]) -> dict[tuple[str, int], str]:
+    """Return {(fold, year): part}."""
+    return {
+        (fold, year): part
+        for fold, parts in folds.items()
+        for part, years in parts.items()
+        for year in years
+    }
+
+
+def collect_run(name: str, predictions: pd.DataFrame, grades: pd.DataFrame) -> pd.DataFrame:
+    """Join one run's predictions with their grades.
+
+    Raises:
+        ValueError: a prediction has no grade, or a grade no prediction.
+    """
+    if set(predictions["id"]) != set(grades["id"]):
+        raise ValueError(f"{name}: predictions and grades are not of the same rows; grade it again")
+    table = predictions.merge(grades.drop(columns="problem"), on="id", validate="one_to_one")
+    parts = name.split("/")
+    table["run"] = name
+    table["role"] = name if len(parts) == 1 else "student"
+    table["fold"] = parts[0] if len(parts) == 3 else None
+    table["variant"] = parts[1] if len(parts) == 3 else None
+    table["seed"] = int(parts[2].removeprefix("seed-")) if len(parts) == 3 else None
+    if "iteration" not in table:
+        table["iteration"] = None
+    return table
+
+
+def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+    problems = [row for path in [*input.problems, *input.benchmarks] for row in read_jsonl(path)]
+    facts = pd.DataFrame(
+        [
+            {"problem": row["id"], "year": row.get("year"), "section": row.get("section")}
+            for row in problems
+        ]
+    ).merge(pd.read_parquet(input.clusters)[["problem", "cluster"]], on="problem", how="left")
+    tables = []
+    for name, predicted, graded in zip(params.runs, input.predictions, input.grades, strict=True):
+        table = collect_run(name, pd.read_parquet(predicted), pd.read_parquet(graded))
+        folds = [table["fold"].iat[0]] if "/" in name else list(params.folds)
+        tables += [table.assign(fold=fold) for fold in folds]
+    items = pd.concat(tables, ignore_index=True).merge(facts, on="problem", how="left")
+    items["row"] = items["run"] + "#" + items["id"]
+    parts = parts_of(params.folds)
+    items["part"] = [
+        parts.get((fold, int(year))) if benchmark == "competition" else None
+        for fold, year, benchmark in zip(
+            items["fold"], items["year"].fillna(0), items["benchmark"], strict=True
+        )
+    ]
+    for column in ("seed", "iteration", "year"):
+        items[column] = items[column].astype("Int64")
+    items = items[COLUMNS].sort_values(["fold", "row"], ignore_index=True)
+    items.to_parquet(output.items, index=False)
+
+
+if __name__ == "__main__":
+    from distil.lineage import run
+
+    run(main, snakemake)  # noqa: F821

@@ -1,0 +1,118 @@
+"""List for each run of the student what it must answer.
+
+Input: `stops`, one JSON per fold and variant (.../adapters/FOLD/VARIANT/stops.json). Output:
+`plans`, one JSON per run (.../plans/base.json, .../plans/FOLD/VARIANT/seed-SEED.json), a list of
+{iteration, benchmark, level, years}; `years` is null for a benchmark that has none. Params:
+`folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`.
+
+A checkpoint that some stop chose answers the test years at every level, all other years and
+benchmarks at the first level. Any other checkpoint answers the test years at the first level, for
+the gain along the checkpoints. The base answers what the adapters do.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+
+def stop_iterations(stops: dict, kinds: list[str], seed: int) -> set[int]:
+    """Return the checkpoints that the wanted kinds of stop chose for a seed."""
+    return {
+        stops["seed"][str(seed)] if kind == "seed" else stops[kind]["iteration"] for kind in kinds
+    }
+
+
+def full_plan(
+    iteration: int | None,
+    *,
+    tested: list[int],
+    untested: list[int],
+    levels: list[str],
+    benchmarks: list[str],
+) -> list[dict]:
+    """Plan one checkpoint (None: the base) that everything is asked of."""
+    rows = [
+        {"iteration": iteration, "benchmark": "competition", "level": level, "years": tested}
+        for level in levels
+    ]
+    if untested:
+        rows.append(
+            {
+                "iteration": iteration,
+                "benchmark": "competition",
+                "level": levels[0],
+                "years": untested,
+            }
+        )
+    rows += [
+        {"iteration": iteration, "benchmark": name, "level": levels[0], "years": None}
+        for name in benchmarks
+        if name != "competition"
+    ]
+    return rows
+
+
+def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str, params) -> list:
+    """Plan one seed of one fold and variant; a per-level adapter is asked at its level only."""
+    levels = params.levels
+    if variant != "prompt":
+        levels = [level for level in levels if level.lower() == variant]
+    chosen = stop_iterations(stops, params.stops, seed)
+    tested, untested = sorted(parts["test"]), sorted(parts["train"] + parts["validation"])
+    rows = []
+    for iteration in params.checkpoints:
+        if iteration in chosen:
+            rows += full_plan(
+                iteration,
+                tested=tested,
+                untested=untested,
+                levels=levels,
+                benchmarks=params.benchmarks,
+            )
+        else:
+            rows.append(
+                {
+                    "iteration": iteration,
+                    "benchmark": "competition",
+                    "level": levels[0],
+                    "years": tested,
+                }
+            )
+    return rows
+
+
+def plan_base(params) -> list[dict]:
+    """Plan the base: every level on each year that some fold tests on."""
+    tested = {year for parts in params.folds.values() for year in parts["test"]}
+    years = {year for parts in params.folds.values() for part in parts.values() for year in part}
+    return full_plan(
+        None,
+        tested=sorted(tested),
+        untested=sorted(years - tested),
+        levels=params.levels,
+        benchmarks=params.benchmarks,
+    )
+
+
+def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+    stops = {
+        tuple(Path(path).parts[-3:-1]): json.loads(Path(path).read_text(encoding="utf-8"))
+        for path in input.stops
+    }
+    plans = {"base": plan_base(params)}
+    for (fold, variant), chosen in stops.items():
+        for seed in params.seeds:
+            plans[f"{fold}/{variant}/seed-{seed}"] = plan_seed(
+                chosen, seed, params.folds[fold], variant, params
+            )
+    for path in output.plans:
+        run_name = path.split("/plans/", 1)[1].removesuffix(".json")
+        text = json.dumps(plans[run_name], indent=1, sort_keys=True) + "\n"
+        Path(path).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    from distil.lineage import run
+
+    run(main, snakemake)  # noqa: F821
