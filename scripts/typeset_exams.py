@@ -1,10 +1,10 @@
 """Typeset the sample competition's papers to PDF, and write the truth they were made from.
 
-Input: `typesetting`, the typst source of a paper.
+Input: `template`, the typst source of a paper.
 Output: `papers`, a list of files YEAR-SECTION.pdf; `truth`, statement and answer of each question
 (JSONL, for tests: no later stage reads it); `transfer`, the transfer benchmark as problem rows.
-Params: `years`; `sections`, {section: numbered questions}; `tie_breakers`, questions T1, T2, ... of
-the two-person event; `transfer_items`; `seed`.
+Params: `years`; `sections`, {section: its name}; `questions`, {section: numbered questions a year};
+`transfer`, items of the transfer benchmark; `seed`.
 """
 
 from __future__ import annotations
@@ -18,30 +18,20 @@ import typst
 
 from distil.hashing import write_jsonl
 from distil.templates import LABELS
-from distil.templates.papers import Question, draw_papers, truth_row
+from distil.templates.papers import SPEED_SECTION, Question, draw_papers, truth_row
 from distil.templates.transfer import draw_transfer
 
 TITLE = "Sample Mathematics Competition"
-SECTIONS = {
-    "fs": (
-        "Freshman-Sophomore Test",
-        ("Time: 50 minutes. Calculators are not permitted.", "Give exact answers in lowest terms."),
-        6,
-    ),
-    "js": (
-        "Junior-Senior Test",
-        ("Time: 50 minutes. Calculators are not permitted.", "Give exact answers in lowest terms."),
-        6,
-    ),
-    "tp": (
-        "Two-Person Speed Event",
-        (
-            "Time: 3 minutes for each problem. Calculators are not permitted.",
-            "The first right answer scores most. A tie is broken by the problems marked T.",
-        ),
-        4,
-    ),
-}
+INSTRUCTIONS = (
+    "Time: 50 minutes. Calculators are not permitted.",
+    "Give exact answers in lowest terms.",
+)
+SPEED_INSTRUCTIONS = (
+    "Time: 3 minutes for each problem. Calculators are not permitted.",
+    "The first right answer scores most. A tie is broken by the problem marked T.",
+)
+# Questions on a page; in the speed event each is shown with room to work.
+PER_PAGE, SPEED_PER_PAGE = 6, 4
 _TEXT_SPECIAL = re.compile(r"([\\#*_@<>`\[\]~])")
 _MATH = re.compile(
     r"\\frac\{(?P<top>[^{}]*)\}\{(?P<bottom>[^{}]*)\}"
@@ -83,22 +73,15 @@ def markup(marked: str) -> str:
     )
 
 
-def paper_data(questions: list[Question]) -> dict[str, Any]:
-    """Return the data of one paper for the typesetter, from its questions in order.
-
-    Raises:
-        ValueError: a section is not one of the competition's.
-    """
-    year, section = questions[0].year, questions[0].section
-    if section not in SECTIONS:
-        raise ValueError(f"section {section!r} is unknown; give one of {', '.join(SECTIONS)}")
-    name, instructions, per_page = SECTIONS[section]
+def paper_data(questions: list[Question], section_name: str) -> dict[str, Any]:
+    """Return the data of one paper for the typesetter, from its questions in order."""
+    speed = questions[0].section == SPEED_SECTION
     return {
         "title": TITLE,
-        "section": name,
-        "year": year,
-        "instructions": instructions,
-        "per_page": per_page,
+        "section": section_name,
+        "year": questions[0].year,
+        "instructions": SPEED_INSTRUCTIONS if speed else INSTRUCTIONS,
+        "per_page": SPEED_PER_PAGE if speed else PER_PAGE,
         "questions": [
             {
                 "number": question.number,
@@ -129,17 +112,21 @@ def typeset(typesetting: str | Path, data: dict[str, Any]) -> bytes:
 
 
 def main(*, input: Any, output: Any, params: Any) -> None:  # noqa: A002
-    questions = draw_papers(params.years, params.sections, params.tie_breakers, params.seed)
+    questions = draw_papers(params.years, params.questions, params.seed)
     papers: dict[str, list[Question]] = {}
     for question in questions:
         papers.setdefault(f"{question.year}-{question.section}", []).append(question)
     for path in map(Path, output.papers):
-        path.write_bytes(typeset(input.typesetting, paper_data(papers.pop(path.stem))))
+        paper = papers.pop(path.stem)
+        data = paper_data(paper, params.sections[paper[0].section])
+        path.write_bytes(typeset(input.template, data))
     if papers:
         raise ValueError(f"no output is named for the papers {', '.join(papers)}")
     write_jsonl(output.truth, sorted(map(truth_row, questions), key=lambda row: row["id"]))
-    write_jsonl(output.transfer, draw_transfer(params.transfer_items, params.seed))
+    write_jsonl(output.transfer, draw_transfer(params.transfer, params.seed))
 
 
 if __name__ == "__main__":
-    main(input=snakemake.input, output=snakemake.output, params=snakemake.params)  # noqa: F821
+    from distil.lineage import run
+
+    run(main, snakemake)  # noqa: F821

@@ -41,9 +41,7 @@ def question_id(year: int, section: str, number: str) -> str:
     return f"{year}-{section}-{number.lower() if number.startswith('T') else number.zfill(2)}"
 
 
-def draw_papers(
-    years: Sequence[int], sections: Mapping[str, int], tie_breakers: int, seed: int
-) -> list[Question]:
+def draw_papers(years: Sequence[int], numbered: Mapping[str, int], seed: int) -> list[Question]:
     """Draw all papers.
 
     Each section holds one question beyond the teacher. The other questions go round the solvable
@@ -53,8 +51,8 @@ def draw_papers(
     Args:
         years: in any order; the draw of a year does not depend on the other years but through
             repeats and the avoidance of chance duplicates.
-        sections: {section: numbered questions}, in the order of the papers.
-        tie_breakers: questions T1, T2, ... after those of the two-person event.
+        numbered: {section: numbered questions a year}; the two-person event has one more, the
+            tie-breaker T1.
         seed: decides everything.
 
     Returns:
@@ -67,10 +65,10 @@ def draw_papers(
     deck: list[Template] = []
     by_place: dict[tuple[int, str, str], Question] = {}
     for year in sorted(years):
-        for section, count in sections.items():
+        for section, count in sorted(numbered.items()):
             numbers = [str(number) for number in range(1, count + 1)]
             if section == SPEED_SECTION:
-                numbers += [f"T{number}" for number in range(1, tie_breakers + 1)]
+                numbers.append("T1")
             beyond_place = rng.randrange(count // 2, count)
             for place, number in enumerate(numbers):
                 earlier = by_place.get((year - _REPEATED_AFTER, section, number))

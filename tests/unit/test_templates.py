@@ -14,12 +14,12 @@ from distil.templates.papers import draw_papers, truth_row
 from distil.templates.transfer import TRANSFER, draw_transfer
 
 YEARS = list(range(2011, 2026))
-SECTIONS = {"fs": 12, "js": 11, "tp": 8}
+QUESTIONS = {"fs": 12, "js": 11, "tp": 8}
 
 
 @pytest.fixture(scope="module")
 def papers():
-    return draw_papers(YEARS, SECTIONS, 1, 1)
+    return draw_papers(YEARS, QUESTIONS, 1)
 
 
 @pytest.mark.parametrize("template", [*SOLVABLE, *TRANSFER], ids=lambda template: template.name)
@@ -83,8 +83,8 @@ def test_statements_are_unique_but_for_one_declared_repeat_a_year(papers):
 
 
 def test_the_same_seed_draws_the_same_papers_and_another_seed_others(papers):
-    again = draw_papers(YEARS, SECTIONS, 1, 1)
-    other = draw_papers(YEARS, SECTIONS, 1, 2)
+    again = draw_papers(YEARS, QUESTIONS, 1)
+    other = draw_papers(YEARS, QUESTIONS, 2)
     assert [truth_row(q) for q in again] == [truth_row(q) for q in papers]
     shared = {q.item.statement for q in other} & {q.item.statement for q in papers}
     assert len(shared) < len(papers) / 4
