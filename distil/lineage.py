@@ -18,6 +18,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import datetime
+import fcntl
 import functools
 import importlib.metadata
 import inspect
@@ -26,6 +27,7 @@ import os
 import platform
 import re
 import sys
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -254,16 +256,17 @@ def run(main: Callable[..., Any], job: Any) -> None:
         "threads": job.threads,
     }
     taken = inspect.signature(main).parameters
-    with _logged(str(job.log[0]) if job.log else None):
+    record_file = record_path(wildcards["study"], job.rule, wildcards)
+    with _logged(str(job.log[0]) if job.log else None), _alone(record_file):
         result = main(**{name: value for name, value in offered.items() if name in taken}) or {}
         record = _record(job, settings, wildcards, result.get("facts", {}))
-        path = record_path(wildcards["study"], job.rule, wildcards)
         text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        write_atomically(path, text.encode())
+        write_atomically(record_file, text.encode())
+        folder = record_file.parent.parent
         _append_history(
-            path.parent.parent / "runs.jsonl",
+            folder / "runs.jsonl",
             {
-                "record": path.relative_to(path.parent.parent).as_posix(),
+                "record": record_file.relative_to(folder).as_posix(),
                 "record_sha256": sha256_text(text),
                 "started": started.isoformat(timespec="milliseconds"),
                 "seconds": round(time.monotonic() - clock, 3),
@@ -275,6 +278,46 @@ def run(main: Callable[..., Any], job: Any) -> None:
                 **result.get("history", {}),
             },
         )
+
+
+@contextlib.contextmanager
+def _alone(record_file: Path) -> Iterator[None]:
+    """Let one process at a time do a job, and none whose Snakemake has died.
+
+    A killed Snakemake leaves its running job behind. Such an orphan ends itself within a moment,
+    and until it has, the lock holds back the same job of the next run: whatever the orphan wrote
+    is then overwritten, never the other way round.
+    """
+    _, study, _, rule, name = record_file.parts
+    path = Path("state", study, "locks", rule, name).with_suffix(".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _end_with_parents()
+    with path.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _end_with_parents() -> None:
+    """End this process when any process above it, up to Snakemake, is gone."""
+    import psutil
+
+    above = []
+    for process in psutil.Process().parents():
+        above.append(process)
+        if any("snakemake" in word for word in process.cmdline()[:3]):
+            break
+    else:
+        return  # a cluster's job: its scheduler ends it
+
+    def watch() -> None:
+        while all(process.is_running() for process in above):
+            time.sleep(0.2)
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        os._exit(143)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextlib.contextmanager

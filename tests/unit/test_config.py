@@ -1,0 +1,227 @@
+"""A wrong configuration stops before any job, with file, key and remedy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from distil import config as configuration
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = (ROOT / "config.yaml").read_text(encoding="utf-8")
+
+# name: (text in config.yaml, text put in its place, key blamed, part of the remedy)
+WRONG = {
+    "unknown top key": (
+        "study: sample",
+        "study: sample\nstudent_model: x",
+        "student_model",
+        "did you mean student",
+    ),
+    "unknown nested key": ("  rank: 8", "  rank: 8\n  alpha: 16", "adapters.alpha", "known here"),
+    "year in two parts": (
+        "validation: [2020, 2021]",
+        "validation: [2019, 2020, 2021]",
+        "folds.temporal.validation",
+        "belongs to one part",
+    ),
+    "year in no part": (
+        "validation: [2020, 2021]",
+        "validation: [2021]",
+        "folds.temporal",
+        "add each year",
+    ),
+    "year that is no exam": (
+        "validation: [2020, 2021]",
+        "validation: [2020, 2021, 2030]",
+        "folds.temporal.validation",
+        "add it there or drop it here",
+    ),
+    "year twice": (
+        "validation: [2020, 2021]",
+        "validation: [2020, 2020, 2021]",
+        "folds.temporal.validation",
+        "keep one",
+    ),
+    "empty part": (
+        "validation: [2020, 2021]",
+        "validation: []",
+        "folds.temporal.validation",
+        "at least 1",
+    ),
+    "repeated seed": (
+        "seeds: [1, 2, 3, 4, 5]",
+        "seeds: [1, 2, 3, 4, 4]",
+        "adapters.seeds",
+        "keep one",
+    ),
+    "no seed": ("seeds: [1, 2, 3, 4, 5]", "seeds: []", "adapters.seeds", "at least 1"),
+    "pilot seed among the seeds": (
+        "pilot_seed: 100",
+        "pilot_seed: 3",
+        "adapters.pilot_seed",
+        "seed of its own",
+    ),
+    "level without wording": (
+        "levels: [R1, R2, R3, R4, R5, R6] # response",
+        "levels: [R1, R2, R3, R4, R5, R6, R7] # response",
+        "levels",
+        "add it there",
+    ),
+    "predicted level missing": (
+        "levels: [R1, R2, R3, R4, R5, R6] # response",
+        "levels: [R1, R2, R3, R4, R5] # response",
+        "predictions.levels",
+        "is not in levels",
+    ),
+    "unknown student": (
+        "model: resources/student",
+        "model: resources/qwen",
+        "student.model",
+        "download the model",
+    ),
+    "unknown benchmark": (
+        "benchmarks: [competition, transfer]",
+        "benchmarks: [competition, gsm8k]",
+        "benchmarks.1",
+        "math500",
+    ),
+    "competition left out": (
+        "benchmarks: [competition, transfer]",
+        "benchmarks: [transfer]",
+        "benchmarks",
+        "competition",
+    ),
+    "no as a boolean": ("published: false", "published: no", "published", "write true, false"),
+    "octal number": ("rank: 8", "rank: 010", "adapters.rank", "octal"),
+    "exponent without a point": (
+        "learning_rate: 0.001",
+        "learning_rate: 1e-5",
+        "adapters.learning_rate",
+        "1.0e-5",
+    ),
+    "duplicate key": ("  rank: 8", "  rank: 8\n  rank: 16", "adapters.rank", "keep one"),
+    "date not quoted": (
+        'dated: "2026-11-24"',
+        "dated: 2026-11-24",
+        "teacher.prices.dated",
+        "in quotes",
+    ),
+    "base 60": ('dated: "2026-11-24"', "dated: 12:30", "teacher.prices.dated", "base 60"),
+    "number as text": ("horizon: 250", 'horizon: "250"', "adapters.horizon", "not of type integer"),
+    "fraction of an iteration": (
+        "horizon: 250",
+        "horizon: 250.5",
+        "adapters.horizon",
+        "not of type integer",
+    ),
+    "checkpoint off the grid": (
+        "checkpoints: [50, 100,",
+        "checkpoints: [55, 100,",
+        "adapters.checkpoints.0",
+        "no multiple",
+    ),
+    "checkpoint beyond the horizon": (
+        "200, 250]",
+        "200, 250, 300]",
+        "adapters.checkpoints.5",
+        "beyond",
+    ),
+    "horizon not saved": (
+        "150, 200, 250]",
+        "150, 200]",
+        "adapters.checkpoints",
+        "lacks the horizon",
+    ),
+    "negative rate": (
+        "learning_rate: 0.001",
+        "learning_rate: -0.001",
+        "adapters.learning_rate",
+        "not above 0",
+    ),
+    "key instead of its variable": (
+        "api_key_env: null",
+        "api_key_env: sk-abc",
+        "teacher.api_key_env",
+        "the key itself is refused",
+    ),
+    "address without a scheme": (
+        "base_url: simulated",
+        "base_url: api.example.com",
+        "teacher.base_url",
+        "does not match",
+    ),
+    "unknown stop": (
+        "stops: [nested, horizon,",
+        "stops: [best, horizon,",
+        "predictions.stops.0",
+        "nested",
+    ),
+    "study with a path": ("study: sample", "study: ../sample", "study", "does not match"),
+    "missing key": ("  margin: 2.0", "  # margin: 2.0", "claims.margin", "is missing"),
+    "not YAML": ("title: Sample", "title: : Sample", "", "mend this line"),
+    "prompts folder missing": (
+        "prompts: resources/prompts/sample",
+        "prompts: resources/prompts/nowhere",
+        "prompts",
+        "name a folder",
+    ),
+    "unknown source": ("source: typeset", "source: scanned", "exams.source", ""),
+}
+
+
+@pytest.fixture(autouse=True)
+def _at_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def check(path: Path) -> dict:
+    value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return configuration.check([path], value)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "config.micro.yaml"])
+def test_shipped_configurations_pass(name):
+    assert check(ROOT / name)["study"]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_configuration_is_refused_with_file_key_and_remedy(name, tmp_path):
+    old, new, key, remedy = WRONG[name]
+    assert SAMPLE.count(old) >= 1, f"config.yaml no longer holds {old!r}"
+    path = tmp_path / "wrong.yaml"
+    path.write_text(SAMPLE.replace(old, new, 1), encoding="utf-8")
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError:
+        value = {}
+    with pytest.raises(configuration.ConfigError) as refused:
+        configuration.check([path], value)
+    message = str(refused.value)
+    assert str(path) in message
+    assert f" {key}: " in message if key else True
+    assert remedy in message
+
+
+def test_at_least_25_wrong_configurations_are_tried():
+    assert len(WRONG) >= 25
+
+
+def test_every_key_of_the_schema_stands_in_the_sample_with_a_comment():
+    """config.yaml is complete: every top key of the schema stands in it, with comments."""
+    keys = re.findall(r"^\s*([a-z_]+):", SAMPLE, flags=re.MULTILINE)
+    schema = yaml.safe_load((ROOT / "config.schema.yaml").read_text(encoding="utf-8"))
+    assert set(schema["required"]) <= set(keys)
+    assert "#" in SAMPLE
+
+
+def test_blame_falls_on_the_file_that_overrides(tmp_path):
+    override = tmp_path / "mine.yaml"
+    override.write_text("adapters: {rank: 0}\n", encoding="utf-8")
+    merged = yaml.safe_load(SAMPLE)
+    merged["adapters"]["rank"] = 0
+    with pytest.raises(configuration.ConfigError, match=f"{override}: adapters.rank"):
+        configuration.check([ROOT / "config.yaml", override], merged)
