@@ -199,7 +199,9 @@ def find_pairs(texts: Mapping[str, str], threshold: float = 0.7) -> list[Pair]:
         raise ValueError(f"duplicates.threshold: {threshold} is not in (0, 1]; 0.7 is usual")
     forms: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for key in sorted(texts):
-        forms[normal_form(texts[key])].append(key)
+        # A question that failed to be read is not the same question as another that failed.
+        if form := normal_form(texts[key]):
+            forms[form].append(key)
     pairs = [Pair("duplicate", 1.0, ids[0], other) for ids in forms.values() for other in ids[1:]]
     near = _near_pairs(forms, threshold)
     pairs += near + _template_pairs(forms, near, threshold)
