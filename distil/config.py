@@ -311,3 +311,52 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
             f"{model} is no model folder (no config.json); download the model there "
             "(docs/full-scale.md) or name resources/student",
         )
+
+
+# ----------------------------------------------------------------------------- documentation
+
+
+def reference() -> str:
+    """Return docs/config.md: every key of the schema with its type and meaning."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    lines = [
+        "# Every key of a study file",
+        "",
+        "Made from `config.schema.yaml` by `make docs`; edit that file. A key that does not stand",
+        "here is refused. `config.yaml` shows all keys of the sample study with comments.",
+        "",
+        "| key | type | meaning |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| `{key}` | {kind} | {meaning} |" for key, kind, meaning in _keys(schema, schema, "")
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(node: dict, schema: dict, prefix: str) -> Iterator[tuple[str, str, str]]:
+    if "$ref" in node:
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    if prefix:
+        yield prefix, _type(node), node.get("description", "")
+    seen = set()
+    for branch in [node, *node.get("oneOf", [])]:
+        for name, inner in branch.get("properties", {}).items():
+            if name not in seen:
+                seen.add(name)
+                yield from _keys(inner, schema, f"{prefix}.{name}" if prefix else name)
+    if isinstance(node.get("additionalProperties"), dict):
+        yield from _keys(node["additionalProperties"], schema, f"{prefix}.NAME")
+
+
+def _type(node: dict) -> str:
+    if "const" in node:
+        return f"`{node['const']}`"
+    if "enum" in node:
+        return " or ".join(f"`{value}`" for value in node["enum"])
+    kind = node.get("type", "")
+    return " or ".join(kind) if isinstance(kind, list) else kind
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

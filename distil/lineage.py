@@ -395,8 +395,12 @@ def _installed(locked: dict[str, str]) -> dict[str, str]:
 
 
 def _append_history(path: Path, row: dict[str, Any]) -> None:
-    """Append one line in one write, so that lines of parallel jobs never mix."""
-    line = json.dumps(row, sort_keys=True, ensure_ascii=False) + "\n"
+    """Append one line in one write, so that lines of parallel jobs never mix.
+
+    Each line carries the sha256 of the rest of it, so that a changed or torn line is seen.
+    """
+    row = {**row, "sha256": sha256_text(canonical_json(row))}
+    line = canonical_json(row) + "\n"
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(handle, line.encode())

@@ -225,3 +225,7 @@ def test_blame_falls_on_the_file_that_overrides(tmp_path):
     merged["adapters"]["rank"] = 0
     with pytest.raises(configuration.ConfigError, match=f"{override}: adapters.rank"):
         configuration.check([ROOT / "config.yaml", override], merged)
+
+
+def test_documentation_of_keys_is_in_step_with_the_schema():
+    assert (ROOT / "docs" / "config.md").read_text(encoding="utf-8") == configuration.reference()

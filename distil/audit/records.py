@@ -1,0 +1,172 @@
+"""The job records of one study, read and linked: who wrote a file, and who read it."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distil.hashing import canonical_json, sha256_bytes, sha256_text
+from distil.lineage import record_path
+
+KEYS = {
+    "format": int,
+    "rule": str,
+    "wildcards": dict,
+    "params": dict,
+    "input": list,
+    "output": list,
+    "script": str,
+    "code": str,
+    "fingerprint": dict,
+    "facts": dict,
+}
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """One job's record.
+
+    Attributes:
+        path: where it lies, relative to the folder of the study's repository.
+        content: the record as written by `distil.lineage.run`.
+        sha256: of the record's own bytes.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    sha256: str
+
+    @property
+    def rule(self) -> str:
+        """The rule that ran."""
+        return self.content["rule"]
+
+    @functools.cached_property
+    def job(self) -> str:
+        """The job's name: rule and wildcards without the study."""
+        wildcards = {k: v for k, v in self.content["wildcards"].items() if k != "study"}
+        inner = ", ".join(f"{key}={value}" for key, value in sorted(wildcards.items()))
+        return f"{self.rule}({inner})" if inner else self.rule
+
+    def files(self, side: str) -> dict[str, dict[str, Any]]:
+        """Return the files of one side, `input` or `output`: {path: name, sha256, size}."""
+        return {row["path"]: row for row in self.content[side]}
+
+
+@dataclass
+class Books:
+    """All records of a study, and what is wrong with them as files.
+
+    Attributes:
+        study: the study's name.
+        records: the records, by path.
+        faults: {path of a record or of the history: what is wrong with it}.
+        history: lines of runs.jsonl that are whole, in order.
+    """
+
+    study: str
+    records: dict[Path, Record] = field(default_factory=dict)
+    faults: dict[Path, str] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """Where the records lie."""
+        return Path("results") / self.study / "lineage"
+
+    @functools.cached_property
+    def writers(self) -> dict[str, Record]:
+        """{output path: the record of the job that wrote it}."""
+        return {path: record for record in self.records.values() for path in record.files("output")}
+
+    @functools.cached_property
+    def readers(self) -> dict[str, list[Record]]:
+        """{input path: the records of the jobs that read it}."""
+        found: dict[str, list[Record]] = {}
+        for record in self.records.values():
+            for path in record.files("input"):
+                found.setdefault(path, []).append(record)
+        return found
+
+
+def read_books(study: str) -> Books:
+    """Read every record and the history of a study; unreadable ones become faults, not errors.
+
+    Raises:
+        FileNotFoundError: the study has no records at all.
+    """
+    books = Books(study)
+    if not books.folder.is_dir():
+        raise FileNotFoundError(
+            f"{books.folder} is missing: study {study} has not been run here; "
+            "run it, or unpack its results"
+        )
+    for path in sorted(books.folder.glob("*/*.json")):
+        data = path.read_bytes()
+        record, fault = _parse(path, data, study)
+        if fault:
+            books.faults[path] = fault
+        else:
+            books.records[path] = Record(path, record, sha256_bytes(data))
+    _read_history(books)
+    return books
+
+
+def _parse(path: Path, data: bytes, study: str) -> tuple[dict[str, Any], str | None]:
+    try:
+        content = json.loads(data)
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        return {}, f"corrupt: not JSON ({error}); run its job again"
+    if not isinstance(content, dict):
+        return {}, "corrupt: not a JSON object; run its job again"
+    for key, kind in KEYS.items():
+        if not isinstance(content.get(key), kind):
+            return (
+                {},
+                f"corrupt: {key} is missing or no {kind.__name__}; run its job again",
+            )
+    if content["format"] != FORMAT:
+        return {}, (
+            f"foreign: format {content['format']}, this version reads {FORMAT}; "
+            "check out the version that wrote it"
+        )
+    for side in ("input", "output"):
+        for row in content[side]:
+            if not isinstance(row, dict) or {"name", "path", "sha256", "size"} - row.keys():
+                return (
+                    {},
+                    f"corrupt: a row of {side} is incomplete; run its job again",
+                )
+    if content["wildcards"].get("study") != study:
+        return {}, f"foreign: a record of study {content['wildcards'].get('study')}; remove it"
+    expected = record_path(study, content["rule"], content["wildcards"])
+    if expected != path:
+        return {}, f"swapped: it is the record that belongs at {expected}"
+    return content, None
+
+
+def _read_history(books: Books) -> None:
+    path = books.folder / "runs.jsonl"
+    if not path.is_file():
+        books.faults[path] = "missing; it cannot be remade: restore it from a pack or a backup"
+        return
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            row = json.loads(line)
+            digest = row.pop("sha256")
+        except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, KeyError, TypeError):
+            digest, row = None, None
+        if digest is None or digest != sha256_text(canonical_json(row)):
+            where = (
+                "its last line is torn" if number == len(lines) else f"line {number} was changed"
+            )
+            books.faults[path] = f"{where}; restore it from a pack or a backup"
+        else:
+            books.history.append(row)

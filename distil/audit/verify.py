@@ -1,0 +1,312 @@
+"""Rehash everything a study recorded, and name what no longer holds.
+
+Links checked, each from the record of the job that made it:
+    the record      readable, in its own place, byte for byte the one in the history
+    outputs         there, and with the recorded hash
+    inputs          there, with the recorded hash, and the very bytes that the job above wrote
+    code            the script, its modules and the locked packages are those that ran
+    installed       this environment holds the locked versions
+    numbers         every cell of the claims table follows from the stored rows
+    files           no file under the results that no job wrote
+    secrets         no key in any text of results or state
+
+A record that was edited together with its file is seen through the records of the jobs that read
+the file, and through the history. Where all of these were rewritten together, only a digest
+published elsewhere tells: see `anchor`.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distil.audit.records import Books, Record, read_books
+from distil.hashing import canonical_json, sha256_file, sha256_text, write_atomically
+from distil.lineage import describe, locked_packages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+# Exit codes; where faults of several kinds are found, the first kind in this order decides.
+SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED, OK = 4, 1, 2, 3, 5, 0
+ORDER = (SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED)
+
+# Kept beside the results, but not part of them.
+NOT_RESULTS = ("lineage", "logs", "timings")
+BINARY = (".safetensors", ".png", ".pdf")
+_SECRETS = re.compile(
+    rb"sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,}"
+    rb"|-----BEGIN [A-Z ]*PRIVATE KEY-----|Bearer [A-Za-z0-9._-]{20,}"
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One broken link: what kind (an exit code), which file, what is wrong and what mends it."""
+
+    code: int
+    path: str
+    message: str
+
+
+class Hashes:
+    """sha256 of files, each read once; with a cache file, not again while it looks unchanged.
+
+    The cache trusts size, mtime in nanoseconds, ctime and inode: enough against accident, not
+    against somebody who sets the clock back. So it is off unless asked for.
+    """
+
+    def __init__(self, cache: Path | None = None) -> None:
+        """Start from a cache file, if one is named and readable."""
+        self.cache = cache
+        self.known: dict[str, list] = {}
+        self.fresh: dict[str, str] = {}
+        if cache and cache.is_file():
+            try:
+                self.known = json.loads(cache.read_text(encoding="utf-8"))
+            except ValueError:
+                self.known = {}
+
+    def __call__(self, path: str) -> str | None:
+        """Return a file's sha256, or None where it is missing.
+
+        Raises:
+            OSError: the file is there and cannot be read.
+        """
+        if path in self.fresh:
+            return self.fresh[path]
+        try:
+            state = Path(path).stat()
+        except FileNotFoundError:
+            return None
+        look = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+        stored = self.known.get(path)
+        digest = stored[-1] if self.cache and stored and stored[:-1] == look else sha256_file(path)
+        self.known[path] = [*look, digest]
+        self.fresh[path] = digest
+        return digest
+
+    def save(self) -> None:
+        """Write the cache file, if one was named."""
+        if self.cache:
+            write_atomically(self.cache, canonical_json(self.known).encode())
+
+
+def verify(
+    study: str,
+    *,
+    cache: Path | None = None,
+    recompute: Callable[[str], list[tuple[str, str]]] | None = None,
+) -> list[Fault]:
+    """Check a whole study.
+
+    Args:
+        study: its name; results/STUDY and state/STUDY are looked at.
+        cache: where hashes may be kept between calls; None hashes every file.
+        recompute: returns (file, message) for each number that does not follow from stored rows.
+
+    Returns:
+        every fault found, in DAG-independent order of file names.
+    """
+    try:
+        books = read_books(study)
+    except FileNotFoundError as error:
+        return [Fault(MISSING, f"results/{study}/lineage", str(error))]
+    hashes = Hashes(cache)
+    faults = {
+        *_check_records(books),
+        *_check_files(books, hashes),
+        *_check_code(books),
+        *_check_installed(books),
+        *_find_unlisted(books),
+        *_find_secrets(study),
+    }
+    if recompute and not any(fault.code in (MISMATCH, MISSING) for fault in faults):
+        faults |= {Fault(MISMATCH, path, message) for path, message in recompute(study)}
+    hashes.save()
+    return sorted(faults, key=lambda fault: (ORDER.index(fault.code), fault.path, fault.message))
+
+
+def exit_code(faults: list[Fault]) -> int:
+    """Return the exit code that a list of faults calls for."""
+    return faults[0].code if faults else OK
+
+
+def anchor(study: str) -> str:
+    """Return one digest over every record of a study and, through them, over every file.
+
+    Publish it elsewhere: a rewrite of files and records together changes it.
+    """
+    books = read_books(study)
+    digests = {record.path.as_posix(): record.sha256 for record in books.records.values()}
+    return sha256_text(canonical_json(digests))
+
+
+def _check_records(books: Books) -> Iterator[Fault]:
+    for path, message in books.faults.items():
+        missing = message.startswith("missing")
+        yield Fault(MISSING if missing else MISMATCH, path.as_posix(), message)
+    latest = {row["record"]: row["record_sha256"] for row in books.history}
+    for record in books.records.values():
+        name = record.path.relative_to(books.folder).as_posix()
+        if name not in latest:
+            yield Fault(MISMATCH, record.path.as_posix(), "no run in the history wrote this record")
+        elif latest[name] != record.sha256:
+            yield Fault(
+                MISMATCH,
+                record.path.as_posix(),
+                "was changed after its job wrote it; run the job again with --forcerun",
+            )
+    for name in sorted(latest):
+        path = books.folder / name
+        if path not in books.records and path not in books.faults:
+            outputs_known = "the history names it; run its job again with --forcerun"
+            yield Fault(MISSING, path.as_posix(), f"record is missing: {outputs_known}")
+
+
+def _check_files(books: Books, hashes: Hashes) -> Iterator[Fault]:
+    for record in books.records.values():
+        for path, row in record.files("output").items():
+            yield from _check_file(record, "output", path, row, hashes)
+        for path, row in record.files("input").items():
+            writer = books.writers.get(path)
+            if writer is None:
+                yield from _check_file(record, "input", path, row, hashes)
+            elif writer.files("output")[path]["sha256"] != row["sha256"]:
+                yield Fault(
+                    MISMATCH,
+                    path,
+                    f"{record.job} read other bytes than {writer.job} says it wrote "
+                    f"({record.path} against {writer.path}); run snakemake to make them agree",
+                )
+    seen: dict[str, Record] = {}
+    for record in books.records.values():
+        for path in record.files("output"):
+            if path in seen:
+                yield Fault(
+                    MISMATCH,
+                    path,
+                    f"two records claim to have written it: {seen[path].path} and {record.path}",
+                )
+            seen[path] = record
+
+
+def _check_file(record: Record, side: str, path: str, row: dict, hashes: Hashes) -> Iterator[Fault]:
+    verb = "wrote" if side == "output" else "read"
+    try:
+        digest = hashes(path)
+    except OSError as error:
+        yield Fault(UNCHECKED, path, f"cannot be read ({error.strerror}); mend its permissions")
+        return
+    if digest is None:
+        yield Fault(
+            MISSING, path, f"is missing; {record.job} {verb} it (sha256 {row['sha256'][:12]})"
+        )
+    elif digest != row["sha256"]:
+        yield Fault(
+            MISMATCH,
+            path,
+            f"is not what {record.job} {verb}: sha256 {digest[:12]}, recorded {row['sha256'][:12]}",
+        )
+    elif Path(path).stat().st_size != row["size"]:
+        yield Fault(MISMATCH, record.path.as_posix(), f"gives a wrong size for {path}")
+
+
+def _check_code(books: Books) -> Iterator[Fault]:
+    described: dict[str, dict | str] = {}
+    for record in books.records.values():
+        script = record.content["script"]
+        if script not in described:
+            try:
+                described[script] = describe(script)
+            except (OSError, LookupError, SyntaxError) as error:
+                described[script] = str(error)
+        now, then = described[script], record.content["fingerprint"]
+        if isinstance(now, str):
+            yield Fault(UNCHECKED, script, now)
+        elif now != then:
+            for what in changed_code(then, now):
+                yield Fault(
+                    MISMATCH,
+                    what,
+                    f"is not what {record.job} ran; run snakemake to bring it up to date",
+                )
+        if sha256_text(canonical_json(then)) != record.content["code"]:
+            yield Fault(
+                MISMATCH, record.path.as_posix(), "its code hash is not that of its fingerprint"
+            )
+
+
+def changed_code(then: dict, now: dict) -> list[str]:
+    """Name the modules, packages or Python that differ between two fingerprints."""
+    names = []
+    for kind in ("modules", "packages"):
+        old, new = then.get(kind, {}), now.get(kind, {})
+        for name in sorted(old.keys() | new.keys()):
+            if old.get(name) != new.get(name):
+                versions = f" ({old.get(name)} -> {new.get(name)})" if kind == "packages" else ""
+                names.append(f"{name}{versions}")
+    if then.get("python") != now.get("python"):
+        names.append(f"python ({then.get('python')} -> {now.get('python')})")
+    return names
+
+
+def _check_installed(books: Books) -> Iterator[Fault]:
+    lock = locked_packages()
+    used = {
+        name
+        for record in books.records.values()
+        for name in record.content["fingerprint"]["packages"]
+    }
+    for name in sorted(used & lock.keys()):
+        try:
+            installed = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            yield Fault(UNCHECKED, "requirements.lock", f"{name} is not installed; run: make setup")
+            continue
+        if installed != lock[name][0]:
+            yield Fault(
+                MISMATCH,
+                "requirements.lock",
+                f"{name} {installed} is installed, {lock[name][0]} is locked; run: make setup",
+            )
+
+
+def _find_unlisted(books: Books) -> Iterator[Fault]:
+    top = Path("results") / books.study
+    listed = set(books.writers)
+    for path in sorted(top.rglob("*")):
+        inside = path.relative_to(top).parts
+        if path.is_dir() or (inside[0] in NOT_RESULTS and inside[0] != "lineage"):
+            continue
+        name = path.as_posix()
+        if inside[0] == "lineage":
+            known = (
+                path in books.records or path in books.faults or inside == ("lineage", "runs.jsonl")
+            )
+        else:
+            known = name in listed
+        if not known:
+            yield Fault(
+                UNLISTED,
+                name,
+                "no job of this study wrote it; remove it, or run snakemake to remake its record",
+            )
+
+
+def _find_secrets(study: str) -> Iterator[Fault]:
+    for top in (Path("results") / study, Path("state") / study):
+        for path in sorted(top.rglob("*")) if top.is_dir() else []:
+            if not path.is_file() or path.suffix in BINARY:
+                continue
+            if found := _SECRETS.search(path.read_bytes()):
+                shown = found.group()[:6].decode(errors="replace")
+                yield Fault(
+                    SECRET,
+                    path.as_posix(),
+                    f"holds what looks like a key ({shown}...); revoke it, then remake the file",
+                )
