@@ -38,6 +38,7 @@ report: reproduce ## Snakemake's report with every table and figure: report.html
 lock: ## lock all packages with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock
+	$(PYTHON) envs/conda.py > envs/study.yaml
 
 docs: setup ## make docs/config.md from the schema
 	$(BIN)/python -m distil.config > docs/config.md
