@@ -1,0 +1,503 @@
+"""Which graded answers a number is made of: by role, estimand, level, stop and section.
+
+The table of graded answers (`answers`) has one row per answer:
+
+    row             id of the grade; base and teacher stand once for every fold
+    role            base | teacher | student
+    fold            fold of the split
+    variant         prompt, or the level in lower case for adapters trained on that level alone
+    seed            whole number, null for base and teacher
+    iteration       checkpoint, null for base and teacher
+    level           R1 .. R6; may be null for the teacher
+    benchmark       competition | transfer | math500
+    part            train | validation | test: the part of the problem's year in that fold, or null
+    problem         id of the problem
+    cluster         id of its group of duplicate or same-template problems
+    year, section   of the problem; null outside the competition
+    verdict         right | wrong | unknown; null or missing counts as wrong
+    strict_verdict  the same by the strict rule
+    second_verdict  the same by the second grader
+    words           words of the answer
+    finish          stop | length
+
+Estimands: `held_out` is the test part of every year fold (of `temporal` where it is the only
+fold), so that each question counts once; `in_sample` is every year of the competition under the
+main fold, as published; `transfer` is the other benchmark under the main fold. The main fold is
+`temporal` where there is one, else the first by name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+COLUMNS = (
+    "row",
+    "role",
+    "fold",
+    "variant",
+    "seed",
+    "iteration",
+    "level",
+    "benchmark",
+    "part",
+    "problem",
+    "cluster",
+    "year",
+    "section",
+    "verdict",
+    "words",
+)
+ESTIMANDS = ("held_out", "in_sample", "transfer")
+STOPS = ("pilot", "seed", "nested", "horizon")
+MAIN_FOLD = "temporal"
+
+
+class MissingAnswersError(ValueError):
+    """A number was asked for whose answers the study does not hold."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """All that a claim may be computed from.
+
+    Attributes:
+        answers: The table of graded answers; see the module's docstring.
+        stops: {fold: {variant: {"pilot": {"seed", "iteration"}, "nested": {"iteration"}, "seed":
+            {seed: iteration}, "horizon": {"iteration"}}}}, as `choose_stops` writes them.
+        settings: Config keys alpha, margin (points), primary_stop, levels, sections, bootstrap
+            {replicates, seed}, published (true, or false for the sample study).
+        curves: Validation losses with columns iteration, loss, seed, fold, variant.
+    """
+
+    answers: pd.DataFrame
+    stops: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def levels(self) -> list[str]:
+        """Levels from the longest to the shortest."""
+        return list(self.settings["levels"])
+
+    @property
+    def alpha(self) -> float:
+        """One minus the confidence level."""
+        return float(self.settings["alpha"])
+
+    @property
+    def bootstrap(self) -> dict[str, int]:
+        """Keyword arguments of the bootstrapping functions."""
+        chosen = self.settings["bootstrap"]
+        return {"replicates": int(chosen["replicates"]), "seed": int(chosen["seed"])}
+
+    @property
+    def folds(self) -> list[str]:
+        """Folds with a stop, sorted."""
+        return sorted(self.stops)
+
+    @property
+    def main_fold(self) -> str:
+        """Fold of the in-sample and transfer estimands."""
+        return MAIN_FOLD if MAIN_FOLD in self.folds else self.folds[0]
+
+    @property
+    def transfer(self) -> str:
+        """Name of the benchmark outside the competition: MATH-500 where it was run."""
+        return "math500" if (self.answers["benchmark"] == "math500").any() else "transfer"
+
+    def folds_of(self, estimand: str) -> list[str]:
+        """Folds whose adapters answer for an estimand."""
+        if estimand != "held_out":
+            return [self.main_fold]
+        return [fold for fold in self.folds if fold != MAIN_FOLD] or [self.main_fold]
+
+    def seeds(self, fold: str) -> list[int]:
+        """Seeds that have a stop of their own in a fold, sorted."""
+        chosen = next(iter(self.stops[fold].values()))
+        return sorted(int(seed) for seed in chosen["seed"])
+
+    def iteration(self, fold: str, seed: int, stop: str | int, variant: str = "prompt") -> int:
+        """Checkpoint at which a seed is read under a stop.
+
+        Args:
+            fold: Name of the fold.
+            seed: The seed.
+            stop: pilot, seed, nested or horizon, or the iteration itself.
+            variant: prompt, or the level of a per-level adapter.
+
+        Returns:
+            The iteration.
+
+        Raises:
+            MissingAnswersError: If the fold has no adapters for this variant.
+            ValueError: If the stop is unknown.
+        """
+        if isinstance(stop, int | np.integer):
+            return int(stop)
+        if variant not in self.stops[fold]:
+            raise MissingAnswersError(f"fold {fold}: no adapters for variant {variant}")
+        chosen = self.stops[fold][variant]
+        if stop == "seed":
+            return int(chosen["seed"][str(seed)])
+        if stop in STOPS:
+            return int(chosen[stop]["iteration"])
+        raise ValueError(f"stop {stop!r}: use one of {', '.join(STOPS)} or an iteration")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A variant by name: the filter behind one accuracy.
+
+    Attributes:
+        role: base, teacher or student.
+        estimand: held_out, in_sample or transfer.
+        level: R1 .. R6; None for the teacher.
+        stop: pilot, seed, nested, horizon or an iteration; None but for a student.
+        section: fs, js or tp; None for all.
+        variant: prompt, or adapter for the adapters trained on one level each.
+    """
+
+    role: str
+    estimand: str
+    level: str | None = None
+    stop: str | int | None = None
+    section: str | None = None
+    variant: str = "prompt"
+
+    @property
+    def text(self) -> str:
+        """The filter as printed beside a number."""
+        shown = {
+            "role": self.role,
+            "estimand": self.estimand,
+            "level": self.level,
+            "stop": self.stop,
+            "section": self.section,
+            "variant": self.variant if self.role == "student" else None,
+        }
+        return " ".join(f"{key}={value}" for key, value in shown.items() if value is not None)
+
+    @classmethod
+    def parse(cls, text: str) -> Selection:
+        """Read a variant from its text, for example `role=student estimand=held_out level=R1`.
+
+        Args:
+            text: Words `key=value`; keys are the attributes above.
+
+        Returns:
+            The selection.
+
+        Raises:
+            ValueError: If a word is no key=value or names no attribute.
+        """
+        words: dict[str, Any] = {}
+        for word in text.split():
+            key, equals, value = word.partition("=")
+            if not equals or key not in cls.__dataclass_fields__:
+                known = ", ".join(cls.__dataclass_fields__)
+                raise ValueError(f"variant {text!r}: {word!r} is not key=value with {known}")
+            words[key] = int(value) if key == "stop" and value.isdigit() else value
+        return cls(**words)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Right answers as a matrix, with where they came from.
+
+    Attributes:
+        right: 0 or 1; index problem (sorted), a column per seed (one column without seeds).
+        clusters: Cluster of each problem, in the same order.
+        sections: Section of each problem, in the same order.
+        rows: Ids of the grades used.
+        words: Mean words of the answers.
+        filter: Text of the selection.
+    """
+
+    right: pd.DataFrame
+    clusters: np.ndarray
+    sections: np.ndarray
+    rows: list[str]
+    words: float
+    filter: str
+
+
+def read_answers(path: str | Path) -> pd.DataFrame:
+    """Read the table of graded answers and check its columns.
+
+    Args:
+        path: Parquet file.
+
+    Returns:
+        The table, sorted by row id.
+
+    Raises:
+        ValueError: If a column is missing, or ids repeat.
+    """
+    table = pd.read_parquet(path)
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise ValueError(f"{path}: no column {', '.join(missing)}; rerun the rule that wrote it")
+    repeated = table.duplicated(["fold", "row"])
+    if repeated.any():
+        first = table.loc[repeated, "row"].iloc[0]
+        raise ValueError(f"{path}: row {first!r} occurs twice in a fold; ids must be unique")
+    return table.sort_values(["fold", "row"], kind="stable").reset_index(drop=True)
+
+
+def place(path: str | Path) -> tuple[str, ...]:
+    """Return fold and variant (and seed, for a file of one seed) from a path below adapters/."""
+    parts = Path(path).parts
+    return parts[parts.index("adapters") + 1 : -1]
+
+
+def read_stops(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
+    """Read the stops of every fold and variant.
+
+    Args:
+        paths: Files .../adapters/FOLD/VARIANT/stops.json.
+
+    Returns:
+        {fold: {variant: stops}}.
+    """
+    stops: dict[str, dict[str, Any]] = {}
+    for path in map(Path, paths):
+        fold, variant = place(path)
+        stops.setdefault(fold, {})[variant] = json.loads(path.read_text(encoding="utf-8"))
+    return stops
+
+
+def read_curves(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Read the validation curves of the adapters, the pilot's among them.
+
+    Args:
+        paths: Files .../adapters/FOLD/VARIANT/seed-SEED/curve.csv with columns iteration and loss.
+
+    Returns:
+        One frame with columns fold, variant, seed, iteration, loss, sorted.
+
+    Raises:
+        ValueError: If a column is missing.
+    """
+    frames = []
+    for path in paths:
+        frame = pd.read_csv(path)
+        missing = [name for name in ("iteration", "loss") if name not in frame.columns]
+        if missing:
+            raise ValueError(f"{path}: no column {', '.join(missing)}; train the adapter again")
+        fold, variant, seed = place(path)
+        number = int(seed.removeprefix("seed-"))
+        frames.append(frame[["iteration", "loss"]].assign(fold=fold, variant=variant, seed=number))
+    names = ["fold", "variant", "seed", "iteration", "loss"]
+    if not frames:
+        return pd.DataFrame(columns=names)
+    return pd.concat(frames, ignore_index=True)[names].sort_values(names, ignore_index=True)
+
+
+def read_study(
+    answers: str | Path,
+    stops: Iterable[str | Path],
+    settings: Mapping[str, Any],
+    curves: Iterable[str | Path] = (),
+) -> Study:
+    """Read what the claims, tables and figures of a study are computed from.
+
+    Args:
+        answers: Parquet table of graded answers.
+        stops: Every stops.json.
+        settings: See `Study`.
+        curves: Every curve.csv.
+
+    Returns:
+        The study.
+    """
+    return Study(read_answers(answers), read_stops(stops), settings, read_curves(curves))
+
+
+def select(study: Study, selection: Selection) -> pd.DataFrame:
+    """Return the rows of a selection.
+
+    Args:
+        study: The study.
+        selection: The filter.
+
+    Returns:
+        The rows, sorted by problem and seed; empty if there are none.
+
+    Raises:
+        ValueError: If the role or the estimand is unknown.
+    """
+    table = study.answers
+    if selection.estimand not in ESTIMANDS:
+        raise ValueError(f"estimand {selection.estimand!r}: use one of {', '.join(ESTIMANDS)}")
+    benchmark = study.transfer if selection.estimand == "transfer" else "competition"
+    folds = study.folds_of(selection.estimand)
+    keep = (table["role"] == selection.role) & (table["benchmark"] == benchmark)
+    keep &= table["fold"].isin(folds)
+    if selection.estimand == "held_out":
+        keep &= table["part"] == "test"
+    if selection.level is not None:
+        keep &= table["level"] == selection.level
+    if selection.section is not None:
+        keep &= table["section"] == selection.section
+    if selection.role == "student":
+        variant = selection.variant
+        if variant == "adapter":
+            variant = str(selection.level).lower()
+        keep &= table["variant"] == variant
+        keep &= table["iteration"].notna() & table["seed"].notna()
+        rows = table[keep]
+        wanted = [
+            (fold, seed, study.iteration(fold, seed, selection.stop, variant))
+            for fold in folds
+            for seed in study.seeds(fold)
+        ]
+        key = pd.MultiIndex.from_arrays(
+            [rows["fold"], rows["seed"].astype(int), rows["iteration"].astype(int)]
+        )
+        rows = rows[key.isin(wanted)]
+    elif selection.role in ("base", "teacher"):
+        rows = table[keep]
+    else:
+        raise ValueError(f"role {selection.role!r}: use base, teacher or student")
+    return rows.sort_values(["problem", "seed"], kind="stable")
+
+
+def questions(study: Study, estimand: str, section: str | None = None) -> pd.DataFrame:
+    """Questions of an estimand: every problem that anyone was asked.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+        section: fs, js or tp; None for all.
+
+    Returns:
+        A frame indexed by problem (sorted) with cluster, section and year.
+    """
+    table = study.answers
+    benchmark = study.transfer if estimand == "transfer" else "competition"
+    keep = (table["benchmark"] == benchmark) & table["fold"].isin(study.folds_of(estimand))
+    if estimand == "held_out":
+        keep &= table["part"] == "test"
+    if section is not None:
+        keep &= table["section"] == section
+    found = table.loc[keep, ["problem", "cluster", "section", "year"]].drop_duplicates("problem")
+    found["cluster"] = found["cluster"].fillna(found["problem"])
+    return found.set_index("problem").sort_index()
+
+
+def answers(study: Study, selection: Selection) -> Answers:
+    """Right answers of a selection, a missing one counted as wrong.
+
+    Args:
+        study: The study.
+        selection: The filter.
+
+    Returns:
+        The matrix with its clusters, sections and row ids.
+
+    Raises:
+        MissingAnswersError: If the study holds no such answer, or none of a whole seed or year.
+        ValueError: If a question has two answers under this filter.
+    """
+    rows = select(study, selection)
+    asked = questions(study, selection.estimand, selection.section)
+    if selection.role == "teacher" and selection.level is None and rows["level"].notna().any():
+        # A teacher asked at several lengths is judged by its first, longest answer.
+        rows = rows[rows["level"].isna() | (rows["level"] == study.levels[0])]
+    if rows.empty or asked.empty:
+        raise MissingAnswersError(f"no answers for {selection.text}")
+    # A year without a single answer was not asked here; that is no year of wrong answers.
+    skipped = sorted(set(asked["year"].dropna()) - set(asked["year"].loc[rows["problem"].unique()]))
+    if skipped:
+        years = ", ".join(str(int(year)) for year in skipped)
+        raise MissingAnswersError(f"{selection.text} was not asked in {years}")
+    seeds = [0]
+    if selection.role == "student":
+        seeds = sorted(
+            {s for fold in study.folds_of(selection.estimand) for s in study.seeds(fold)}
+        )
+        absent = sorted(set(seeds) - set(rows["seed"].astype(int)))
+        if absent:
+            raise MissingAnswersError(
+                f"no answers for {selection.text} of seed {', '.join(map(str, absent))}: "
+                "predict this checkpoint, or choose another stop"
+            )
+    columns = rows["seed"].fillna(0).astype(int).to_numpy()
+    if pd.MultiIndex.from_arrays([rows["problem"], columns]).duplicated().any():
+        raise ValueError(f"a question has two answers for {selection.text}; see fold and variant")
+    right = pd.DataFrame(
+        {
+            "problem": rows["problem"].to_numpy(),
+            "seed": columns,
+            "right": (rows["verdict"] == "right").astype(float).to_numpy(),
+        }
+    ).pivot_table(index="problem", columns="seed", values="right")
+    right = right.reindex(index=asked.index, columns=seeds).fillna(0.0)
+    return Answers(
+        right=right,
+        clusters=asked["cluster"].astype(str).to_numpy(),
+        sections=asked["section"].astype(object).to_numpy(),
+        rows=sorted(rows["row"].astype(str)),
+        words=float(rows["words"].mean()),
+        filter=selection.text,
+    )
+
+
+def differences(first: Answers, second: Answers) -> np.ndarray:
+    """First minus second, question by question and seed by seed.
+
+    Args:
+        first: Right answers of one variant.
+        second: Right answers of another; one column is compared with every seed of the first.
+
+    Returns:
+        An array of shape (questions, seeds).
+
+    Raises:
+        ValueError: If the questions differ, or both have seeds and these differ.
+    """
+    if not first.right.index.equals(second.right.index):
+        raise ValueError(f"{first.filter} and {second.filter} ask different questions")
+    one, two = first.right.to_numpy(), second.right.to_numpy()
+    if one.shape[1] > 1 and two.shape[1] > 1 and list(first.right) != list(second.right):
+        raise ValueError(f"{first.filter} and {second.filter} have different seeds")
+    return one - two
+
+
+def regraded(study: Study, grading: str) -> Study:
+    """The same study under another reading of the verdicts.
+
+    Args:
+        study: The study.
+        grading: `primary`; `strict` or `second` for the other verdict columns; `best` counts every
+            unknown answer in the student's favour (his right, the base's wrong), `worst` against.
+
+    Returns:
+        A study whose `verdict` is that reading.
+
+    Raises:
+        ValueError: If the reading is unknown or its column is absent.
+    """
+    table = study.answers
+    if grading == "primary":
+        return study
+    if grading in ("strict", "second"):
+        column = f"{grading}_verdict"
+        if column not in table.columns:
+            raise ValueError(f"grading {grading!r}: the answers have no column {column}")
+        return replace(study, answers=table.assign(verdict=table[column]))
+    if grading not in ("best", "worst"):
+        raise ValueError(f"grading {grading!r}: use primary, strict, second, best or worst")
+    favoured = (table["role"] == "student") == (grading == "best")
+    doubtful = table["verdict"] == "unknown"
+    verdict = table["verdict"].mask(doubtful & favoured, "right")
+    return replace(study, answers=table.assign(verdict=verdict.mask(doubtful & ~favoured, "wrong")))

@@ -1,0 +1,377 @@
+"""The tables behind the claims: levels by section, seeds and stops."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from distil import statistics
+from distil.selections import (
+    STOPS,
+    Answers,
+    MissingAnswersError,
+    Selection,
+    answers,
+    differences,
+)
+
+if TYPE_CHECKING:
+    from distil.selections import Study
+
+STOP_LABELS = {
+    "pilot": "pilot's minimum (post hoc, as published)",
+    "seed": "each seed's own minimum on validation",
+    "nested": "minimum of the mean on validation, inside each fold",
+    "horizon": "none: the horizon",
+    "best": "best on the reported questions (optimistic by construction)",
+}
+
+
+def student(study: Study, estimand: str, **chosen: object) -> Answers:
+    """Answers of the student at the longest level and the primary stop, unless said otherwise.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+        **chosen: Fields of `Selection` that differ.
+
+    Returns:
+        The answers.
+    """
+    fields = {
+        "level": study.levels[0],
+        "stop": study.settings["primary_stop"],
+        "variant": study.settings.get("variant", "prompt"),
+        **chosen,
+    }
+    return answers(study, Selection("student", estimand, **fields))
+
+
+def base(study: Study, estimand: str, **chosen: object) -> Answers:
+    """Answers of the base at the longest level, unless said otherwise.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+        **chosen: Fields of `Selection` that differ.
+
+    Returns:
+        The answers.
+    """
+    return answers(study, Selection("base", estimand, **{"level": study.levels[0], **chosen}))
+
+
+def tabulate_levels(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+    """Mean words and accuracy of base and student by level and section (Q4).
+
+    Args:
+        study: The study.
+        estimand: held_out or in_sample.
+
+    Returns:
+        A frame with level, section (all first), n, seeds, and for base and student words,
+        accuracy, low, high; then gain, gain_low, gain_high. Percentages and points. Levels that
+        were not asked are left out.
+    """
+    rows = []
+    for level in study.levels:
+        for section in [None, *study.settings["sections"]]:
+            try:
+                tuned = student(study, estimand, level=level, section=section)
+                plain = base(study, estimand, level=level, section=section)
+            except MissingAnswersError:
+                continue
+            gain = statistics.paired_gain(differences(tuned, plain), tuned.clusters, study.alpha)
+            row = {
+                "level": level,
+                "section": section or "all",
+                "n": len(tuned.right),
+                "seeds": tuned.right.shape[1],
+            }
+            for name, found in (("base", plain), ("student", tuned)):
+                share = statistics.accuracy(found.right, found.clusters, study.alpha)
+                row |= {
+                    f"{name}_words": found.words,
+                    f"{name}_accuracy": 100 * share.estimate,
+                    f"{name}_low": 100 * share.low,
+                    f"{name}_high": 100 * share.high,
+                }
+            row |= {
+                "gain": 100 * gain.estimate,
+                "gain_low": 100 * gain.low,
+                "gain_high": 100 * gain.high,
+            }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def level_tests(study: Study, estimand: str = "held_out") -> list[str]:
+    """Say in sentences whether levels differ, which neighbours do, and what the odds are.
+
+    Args:
+        study: The study.
+        estimand: held_out or in_sample.
+
+    Returns:
+        One sentence a test, computed.
+    """
+    found = {}
+    for level in study.levels:
+        try:
+            found[level] = student(study, estimand, level=level)
+        except MissingAnswersError:
+            continue
+    if len(found) < 2:
+        return []
+    names = list(found)
+    shares = np.column_stack([one.right.mean(axis=1) for one in found.values()])
+    clusters = found[names[0]].clusters
+    overall = statistics.any_difference(shares, clusters)
+    steps = [
+        statistics.paired_gain(differences(found[one], found[two]), clusters, study.alpha)
+        for one, two in itertools.pairwise(names)
+    ]
+    adjusted = statistics.holm([step.p for step in steps])
+    sentences = [
+        f"Any difference between levels: {overall.test} {overall.estimate:.1f}, "
+        f"df {overall.df:.0f}, p {overall.p:.3g}."
+    ]
+    sentences += [
+        f"{one} minus {two}: {100 * step.estimate:+.1f} points ({100 * step.low:.1f} to "
+        f"{100 * step.high:.1f}), Holm-adjusted p {p:.3g}."
+        for (one, two), step, p in zip(itertools.pairwise(names), steps, adjusted, strict=True)
+    ]
+    frame = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "right": one.right.to_numpy().ravel(),
+                    "cluster": np.repeat(one.clusters, one.right.shape[1]),
+                    "section": np.repeat(one.sections, one.right.shape[1]).astype(str),
+                    "log2_words": np.log2(max(one.words, 1e-9)),
+                }
+            )
+            for one in found.values()
+        ],
+        ignore_index=True,
+    )
+    formula = "right ~ log2_words"
+    if frame["section"].nunique() > 1:
+        formula += " * C(section)"
+    odds = statistics.odds_ratios(frame, formula, study.alpha)
+    sentences += [
+        f"Odds ratio, {row.term}: {row.odds_ratio:.2f} ({row.low:.2f} to {row.high:.2f}), "
+        f"p {row.p:.3g}{'; ' + row.note if row.note else ''}."
+        for row in odds.itertuples()
+        if row.term != "Intercept"
+    ]
+    return sentences
+
+
+def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+    """Each seed against the base, then the pooled estimates and what they assume.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+
+    Returns:
+        A frame with row (seed or pooled estimate), test, iteration, n, accuracy, gain, low, high,
+        p, gained, lost (questions won and lost against the base) and note; points.
+    """
+    tuned, plain = student(study, estimand), base(study, estimand)
+    gains = differences(tuned, plain)
+    stop, fold = study.settings["primary_stop"], study.main_fold
+    rows = []
+    for column, seed in enumerate(tuned.right.columns):
+        found = statistics.mcnemar_exact(
+            tuned.right[seed].to_numpy(), plain.right.to_numpy(), study.alpha
+        )
+        rows.append(
+            _gain_row(f"seed {seed}", found)
+            | {
+                "iteration": study.iteration(fold, int(seed), stop, "prompt")
+                if study.settings.get("variant", "prompt") == "prompt"
+                else None,
+                "accuracy": 100 * float(tuned.right.iloc[:, column].mean()),
+                "gained": found.extra["first_only"],
+                "lost": found.extra["second_only"],
+            }
+        )
+    by_seed = gains.mean(axis=0)
+    pooled = (
+        ("all seeds (primary)", statistics.paired_gain(gains, tuned.clusters, study.alpha)),
+        (
+            "all seeds, seeds random too",
+            statistics.bootstrap_gain(gains, tuned.clusters, alpha=study.alpha, **study.bootstrap),
+        ),
+        ("all seeds, questions fixed", statistics.seeds_t(by_seed, study.alpha)),
+    )
+    rows += [
+        _gain_row(name, found) | {"accuracy": 100 * float(tuned.right.to_numpy().mean())}
+        for name, found in pooled
+    ]
+    names = ["row", "test", "iteration", "n", "accuracy", "gain", "low", "high", "p"]
+    return _plain(pd.DataFrame(rows, columns=[*names, "gained", "lost", "note"], dtype=object))
+
+
+def _gain_row(name: str, found: statistics.Estimate) -> dict[str, object]:
+    return {
+        "row": name,
+        "test": found.test,
+        "n": found.n or None,
+        "gain": 100 * found.estimate,
+        "low": 100 * found.low,
+        "high": 100 * found.high,
+        "p": found.p,
+        "note": found.note,
+    }
+
+
+def seed_notes(study: Study, estimand: str = "held_out") -> list[str]:
+    """Say in sentences how the seeds vary and where the variance comes from.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+
+    Returns:
+        Sentences, computed.
+    """
+    tuned, plain = student(study, estimand), base(study, estimand)
+    accuracies = 100 * tuned.right.mean(axis=0).to_numpy()
+    parts = statistics.decompose(differences(tuned, plain), tuned.clusters)
+    shares = ", ".join(
+        f"{row.source} {100 * row.share_of_mean:.0f} %" for row in parts.itertuples()
+    )
+    sentences = []
+    if len(accuracies) > 1:
+        sentences.append(
+            f"Accuracy of {len(accuracies)} seeds: mean {accuracies.mean():.2f} %, standard "
+            f"deviation {accuracies.std(ddof=1):.2f} (sample) or {accuracies.std():.2f} "
+            "(population)."
+        )
+    sentences.append(f"Variance of the mean gain by source: {shares}.")
+    sentences += [
+        f"{row.source.capitalize()}: {row.note}." for row in parts.itertuples() if row.note
+    ]
+    return sentences
+
+
+def checkpoints(study: Study, estimand: str = "held_out") -> list[int]:
+    """List the checkpoints that every seed of the estimand's folds answered at.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+
+    Returns:
+        Iterations, rising.
+    """
+    table = study.answers
+    rows = table[
+        (table["role"] == "student")
+        & (table["variant"] == "prompt")
+        & (table["level"] == study.levels[0])
+        & table["fold"].isin(study.folds_of(estimand))
+    ]
+    usable = []
+    for iteration in sorted(int(one) for one in rows["iteration"].dropna().unique()):
+        try:
+            student(study, estimand, stop=iteration)
+        except MissingAnswersError:
+            continue
+        usable.append(iteration)
+    return usable
+
+
+def gains_by_checkpoint(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+    """Gain over the base at each checkpoint, with a band that holds at all of them at once.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+
+    Returns:
+        A frame with iteration, gain, low, high (simultaneous), point_low, point_high; points.
+    """
+    plain, steps = base(study, estimand), checkpoints(study, estimand)
+    if not steps:
+        raise MissingAnswersError("no checkpoint was answered by every seed")
+    gains = [differences(student(study, estimand, stop=step), plain) for step in steps]
+    band = statistics.simultaneous_band(gains, plain.clusters, alpha=study.alpha, **study.bootstrap)
+    band = 100 * band.drop(columns=["critical", "se"]).rename(columns={"estimate": "gain"})
+    band.insert(0, "iteration", steps)
+    return band
+
+
+def tabulate_stops(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+    """Gain over the base under each way to stop, and what each is worth against no stop (Q1).
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+
+    Returns:
+        A frame with stop, meaning, iterations (by fold and seed, shortened), n, accuracy, gain,
+        low, high, p, worth, worth_low, worth_high, worth_p (against the horizon) and note; points.
+        The row `best` chooses on the very questions it reports: it shows what that is worth.
+    """
+    plain = base(study, estimand)
+    found, iterations, notes = {}, {}, {}
+    for stop in STOPS:
+        try:
+            found[stop] = student(study, estimand, stop=stop)
+        except MissingAnswersError as error:
+            notes[stop] = str(error)
+            continue
+        iterations[stop] = sorted(
+            {
+                study.iteration(fold, seed, stop)
+                for fold in study.folds_of(estimand)
+                for seed in study.seeds(fold)
+            }
+        )
+    by_step = {step: student(study, estimand, stop=step) for step in checkpoints(study, estimand)}
+    if by_step:
+        best = max(by_step, key=lambda step: (by_step[step].right.to_numpy().mean(), -step))
+        found["best"], iterations["best"] = by_step[best], [best]
+    rows = []
+    for stop in [*STOPS, "best"]:
+        row = {"stop": stop, "meaning": STOP_LABELS[stop], "note": notes.get(stop, "")}
+        if stop in found:
+            gain = statistics.paired_gain(
+                differences(found[stop], plain), plain.clusters, study.alpha
+            )
+            row |= {
+                "primary": stop == study.settings["primary_stop"],
+                "iterations": " ".join(map(str, iterations[stop])),
+                "n": gain.n,
+                "accuracy": 100 * float(found[stop].right.to_numpy().mean()),
+                "gain": 100 * gain.estimate,
+                "low": 100 * gain.low,
+                "high": 100 * gain.high,
+                "p": gain.p,
+            }
+            if "horizon" in found and stop != "horizon":
+                worth = statistics.paired_gain(
+                    differences(found[stop], found["horizon"]), plain.clusters, study.alpha
+                )
+                row |= {
+                    "worth": 100 * worth.estimate,
+                    "worth_low": 100 * worth.low,
+                    "worth_high": 100 * worth.high,
+                    "worth_p": worth.p,
+                }
+        rows.append(row)
+    names = ["stop", "meaning", "primary", "iterations", "n", "accuracy", "gain", "low", "high"]
+    names += ["p", "worth", "worth_low", "worth_high", "worth_p", "note"]
+    return _plain(pd.DataFrame(rows, columns=names, dtype=object))
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep whole numbers whole and blanks blank, which columns of one type cannot."""
+    return table.where(table.notna(), None)
