@@ -352,7 +352,7 @@ def _logged(path: str | None) -> Iterator[None]:
 def _record(
     job: Any, settings: dict[str, Any], wildcards: dict[str, str], facts: dict[str, Any]
 ) -> dict[str, Any]:
-    script = Path(job.scriptdir, Path(job.rule).with_suffix(".py"))
+    script = f"scripts/{job.rule}.py"
     return {
         "format": 1,
         "rule": job.rule,
@@ -360,9 +360,9 @@ def _record(
         "params": sorted_keys(settings),
         "input": _files(job.input),
         "output": _files(job.output),
-        "script": script.relative_to(ROOT).as_posix(),
+        "script": script,
         "code": job.params.get("code"),
-        "fingerprint": describe(script.relative_to(ROOT).as_posix()),
+        "fingerprint": describe(script),
         "facts": facts,
     }
 

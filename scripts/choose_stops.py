@@ -12,8 +12,6 @@ Stops:
     horizon: the last checkpoint; no choice at all.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

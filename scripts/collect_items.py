@@ -10,8 +10,6 @@ strict_verdict, second_verdict, words, finish.
 Base and teacher belong to no fold, so they stand once for each: `fold` is set and `part` with it.
 """
 
-from __future__ import annotations
-
 import pandas as pd
 
 from distil.hashing import read_jsonl

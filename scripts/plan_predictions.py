@@ -10,8 +10,6 @@ benchmarks at the first level. Any other checkpoint answers the test years at th
 the gain along the checkpoints. The base answers what the adapters do.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -95,3 +95,8 @@ def test_every_third_party_import_is_pinned_under_its_own_package():
                 owners = {owner.lower().replace("_", "-") for owner in provided[top]}
                 assert package.replace("_", "-") in owners, f"{path.name}: {top}"
                 assert package in lineage.locked_packages(), f"{path.name}: {package} is not locked"
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_no_script_has_future_imports_since_snakemake_writes_lines_before_them(path):
+    assert "from __future__" not in path.read_text(encoding="utf-8")
