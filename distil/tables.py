@@ -60,10 +60,10 @@ def shown(value: Any, digits: int = 2) -> str:
     return str(value)
 
 
-def p_text(p: float | None) -> str:
-    """Write a p-value: three digits, or < 0.001."""
-    if is_blank(p):
-        return ""
+def p_text(p: float | str | None) -> str:
+    """Write a p-value: three digits, or < 0.001; a text that is one already stays."""
+    if is_blank(p) or isinstance(p, str):
+        return p or ""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
