@@ -22,18 +22,31 @@ load_blas()  # before mlx, or it has no effect
 import mlx.core as mx  # noqa: E402
 import mlx.nn as nn  # noqa: E402
 import mlx.optimizers as optim  # noqa: E402
-import safetensors.numpy  # noqa: E402
-from mlx.utils import tree_flatten, tree_map, tree_unflatten  # noqa: E402
+from mlx.utils import tree_flatten, tree_unflatten  # noqa: E402
 from mlx_lm.models import qwen2  # noqa: E402
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: E402
+from tokenizers import (  # noqa: E402
+    Regex,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    trainers,
+)
 
-from distil.batches import pad_rows  # noqa: E402
 from distil.student import lock_model, render_row  # noqa: E402
+from distil.training import count_lanes, pack_arrays, run_lanes, sum_losses  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 PAD, TURN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
+# How Qwen2's tokenizer cuts text into words (each digit one of them). The transformers library
+# cuts so for every model of type qwen2, whatever its tokenizer.json says: fit what will be used.
+WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
@@ -51,9 +64,6 @@ SETTINGS = {
     "learn": "response",
     "seed": 0,
 }
-# Two halves of each batch on two streams: mlx computes a stream on one core. The number is
-# fixed, whatever the machine, since it decides the order of additions.
-LANES = 2
 
 
 def fit_tokenizer(texts: Iterable[str], vocabulary: int = 512) -> Tokenizer:
@@ -64,10 +74,11 @@ def fit_tokenizer(texts: Iterable[str], vocabulary: int = 512) -> Tokenizer:
         vocabulary: number of tokens, with the 256 bytes and three special tokens.
     """
     tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            pre_tokenizers.Split(Regex(WORDS), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()
@@ -84,7 +95,7 @@ def fit_tokenizer(texts: Iterable[str], vocabulary: int = 512) -> Tokenizer:
 
 
 def model_config(tokenizer: Tokenizer, shape: dict[str, int]) -> dict[str, Any]:
-    """The `config.json` of a Qwen2-shaped model for a tokenizer."""
+    """Return the `config.json` of a Qwen2-shaped model for a tokenizer."""
     return {
         "architectures": ["Qwen2ForCausalLM"],
         "attention_dropout": 0.0,
@@ -138,7 +149,7 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def create_model(config: dict[str, Any], seed: int) -> nn.Module:
-    """A model with fresh weights: normal, 0.02, residual outputs scaled down by depth."""
+    """Make a model with fresh weights: normal, 0.02, residual outputs scaled down by depth."""
     model = qwen2.Model(qwen2.ModelArgs.from_dict(config))
     random = np.random.default_rng([seed, 0])
     depth = math.sqrt(2 * config["num_hidden_layers"])
@@ -158,7 +169,7 @@ def create_model(config: dict[str, Any], seed: int) -> nn.Module:
 
 
 def order_batches(lengths: Sequence[int], batch_tokens: int, seed: int) -> list[np.ndarray]:
-    """Batches of about `batch_tokens` padded tokens, rows of like length together.
+    """Cut rows into batches of about `batch_tokens` padded tokens, rows of like length together.
 
     Rows are sorted within shuffled blocks of 64 batches, so that a batch is nearly free of
     padding and yet mixed. A pure function of its arguments; every row stands in one batch.
@@ -190,55 +201,6 @@ def learning_rate(step: int, steps: int, settings: dict[str, Any]) -> float:
     return peak * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def token_loss(model: nn.Module, tokens: mx.array, mask: mx.array, count: float) -> mx.array:
-    """Sum of the cross-entropies under the mask, over `count` (the whole batch's tokens).
-
-    Args:
-        model: maps token ids (rows, width) to logits (rows, width, vocabulary).
-        tokens: (rows, 1 + width).
-        mask: (rows, width), 1 where target j = token j + 1 is learnt.
-        count: learnt tokens of the batch, all lanes together.
-    """
-    losses = nn.losses.cross_entropy(model(tokens[:, :-1]).astype(mx.float32), tokens[:, 1:])
-    return (losses * mask).sum() / count
-
-
-def batch_gradient(
-    step: Any,
-    rows: Sequence[Sequence[int]],
-    prompts: Sequence[int],
-    streams: Sequence[mx.Stream],
-    multiple: int = 1,
-) -> tuple[mx.array, Any, int]:
-    """Mean loss of a batch over its learnt tokens, and the gradient, computed in lanes.
-
-    Args:
-        step: `nn.value_and_grad(model, token_loss)`, with the model bound.
-        rows: token ids of each row.
-        prompts: leading tokens of each row that are not learnt.
-        streams: one per lane; each takes every n-th row, lane sums are added in order.
-        multiple: widths are rounded up to a multiple of this.
-
-    Returns:
-        Loss (lazy), gradients (lazy), number of learnt tokens.
-    """
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    lanes = [order[lane :: len(streams)] for lane in range(len(streams))]
-    parts = [
-        pad_rows([rows[i] for i in lane], [prompts[i] for i in lane], multiple)
-        for lane in lanes
-        if lane
-    ]
-    count = int(sum(mask.sum() for _, mask in parts))
-    loss, gradient = None, None
-    for stream, (tokens, mask) in zip(streams, parts, strict=False):
-        with mx.stream(stream):
-            value, part = step(mx.array(tokens), mx.array(mask), float(max(count, 1)))
-        loss = value if loss is None else loss + value
-        gradient = part if gradient is None else tree_map(mx.add, gradient, part)
-    return loss, gradient, count
-
-
 def _load_state(path: Path, key: str) -> tuple[dict[str, Any], dict[str, mx.array]] | None:
     if not path.exists():
         return None
@@ -248,9 +210,7 @@ def _load_state(path: Path, key: str) -> tuple[dict[str, Any], dict[str, mx.arra
 
 
 def _save_state(path: Path, record: dict[str, Any], arrays: dict[str, mx.array]) -> None:
-    data = {name: np.array(value) for name, value in arrays.items()}
-    # One metadata key: several come out in random order.
-    write_atomically(path, safetensors.numpy.save(data, {"state": canonical_json(record)}))
+    write_atomically(path, pack_arrays(arrays, {"state": canonical_json(record)}))
 
 
 def tokenize_rows(
@@ -296,7 +256,7 @@ def pretrain(
     batches = order_batches(lengths, settings["batch_tokens"], settings["seed"])
     shapes = sorted((name, list(v.shape)) for name, v in tree_flatten(model.parameters()))
     digest = sha256_text(canonical_json([[ids.tolist(), given] for ids, given in rows]))
-    key = sha256_text(canonical_json([settings, shapes, digest, LANES]))
+    key = sha256_text(canonical_json([settings, shapes, digest, count_lanes()]))
     optimizer = optim.AdamW(
         settings["learning_rate"],
         betas=[0.9, 0.98],
@@ -314,19 +274,18 @@ def pretrain(
         optimizer.state = tree_unflatten(
             [(k[10:], v) for k, v in arrays.items() if k.startswith("optimizer.")]
         )
-    step = nn.value_and_grad(model, token_loss)
-
-    def bound(tokens: mx.array, mask: mx.array, count: float) -> tuple[mx.array, Any]:
-        return step(model, tokens, mask, count)
-
-    streams = [mx.new_stream(mx.default_device()) for _ in range(LANES)]
+    gradient_of = nn.value_and_grad(model, sum_losses)
+    streams = [mx.new_stream(mx.default_device()) for _ in range(count_lanes())]
     seen = sum(lengths[i] for batch in batches[:done] for i in batch)
     started, fresh = time.monotonic(), 0
     for number in range(done, len(batches)):
         chosen = batches[number]
         optimizer.learning_rate = learning_rate(number, len(batches), settings)
-        loss, gradient, _ = batch_gradient(
-            bound, [rows[i][0] for i in chosen], [rows[i][1] for i in chosen], streams
+        (loss, gradient), _ = run_lanes(
+            lambda tokens, mask, count: gradient_of(model, tokens, mask, count),
+            [rows[i][0] for i in chosen],
+            [rows[i][1] for i in chosen],
+            streams,
         )
         gradient, _ = optim.clip_grad_norm(gradient, settings["clip"])
         optimizer.update(model, gradient)
@@ -408,10 +367,8 @@ def build_student(
         )
     model = create_model(config, settings["seed"])
     log = pretrain(model, rows, settings, state)
-    weights = {name: np.array(value) for name, value in tree_flatten(model.parameters())}
-    write_atomically(
-        folder / "model.safetensors", safetensors.numpy.save(weights, {"format": "mlx"})
-    )
+    weights = dict(tree_flatten(model.parameters()))
+    write_atomically(folder / "model.safetensors", pack_arrays(weights, {"format": "mlx"}))
     record = {
         "settings": settings,
         "shape": shape,

@@ -68,7 +68,7 @@ def _file_record(path: Path) -> dict[str, Any]:
     return {"sha256": sha256_file(path), "size": path.stat().st_size}
 
 
-def lock_model(folder: Path) -> Path:
+def lock_model(folder: str | Path) -> Path:
     """Write `model.lock.json`: sha256 and size of every file of a model folder.
 
     Returns:
@@ -87,8 +87,11 @@ def lock_model(folder: Path) -> Path:
     return lock
 
 
-def check_model(folder: Path) -> str:
-    """Compare a model folder with its lock.
+def check_model(path: str | Path) -> str:
+    """Compare a model with its lock.
+
+    Args:
+        path: the model folder, or the lock in it.
 
     Returns:
         sha256 of the lock file: the name of the model in keys and records.
@@ -97,7 +100,7 @@ def check_model(folder: Path) -> str:
         FileNotFoundError: no lock, or a file it names is gone.
         ValueError: a file's size or content is not the locked one.
     """
-    folder = Path(folder)
+    folder = Path(path).parent if Path(path).name == LOCK_NAME else Path(path)
     lock = folder / LOCK_NAME
     if not lock.exists():
         raise FileNotFoundError(f"{lock}: no such file; remedy: python -m distil.student {folder}")
@@ -116,7 +119,7 @@ def check_model(folder: Path) -> str:
     return sha256_file(lock)
 
 
-def load_student(path: Path, adapter: Path | None = None) -> tuple[Any, Any]:
+def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[Any, Any]:
     """Open a locked model with mlx-lm; float32 on CPU, the model's own type elsewhere.
 
     Args:
