@@ -25,12 +25,12 @@ test: setup ## run every test, the sample study end to end among them
 lint: setup ## ruff, snakefmt and snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check --quiet Snakefile rules
+	$(BIN)/snakefmt --check Snakefile rules
 	$(SNAKEMAKE) --lint
 
 format: setup ## format every file
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt --quiet Snakefile rules
+	$(BIN)/snakefmt Snakefile rules
 
 report: reproduce ## Snakemake's report with every table and figure: report.html
 	$(SNAKEMAKE) --configfile $(CONFIG) --report report.html --report-after-run

@@ -107,6 +107,23 @@ class Study:
         checkpoints = [f"{folder}/{iteration:05d}.safetensors" for iteration in self.checkpoints]
         return [*checkpoints, f"{folder}/adapter_config.json"]
 
+    def stops(self) -> list[str]:
+        """The chosen stops of each fold and variant."""
+        return [
+            f"{self.results}/adapters/{fold}/{variant}/stops.json"
+            for fold in self.folds
+            for variant in self.variants
+        ]
+
+    def curves(self) -> list[str]:
+        """The validation curves of every seed and the pilot."""
+        return [
+            f"{self.results}/adapters/{fold}/{variant}/seed-{seed}/curve.csv"
+            for fold in self.folds
+            for variant in self.variants
+            for seed in self.all_seeds
+        ]
+
     # ------------------------------------------------------- settings that more than one rule has
 
     def teacher(self, agent: str) -> dict[str, Any]:
@@ -136,6 +153,17 @@ class Study:
         """What can change a decoded answer."""
         chosen = ("max_tokens", "batch_size")
         return {key: self.config["predictions"][key] for key in chosen}
+
+    def claims(self) -> dict[str, Any]:
+        """What the claims and their tables are computed under, fixed before the run."""
+        return {
+            **self.config["claims"],
+            "title": self.config["title"],
+            "published": self.config["published"],
+            "primary_stop": self.config["predictions"]["stops"][0],
+            "levels": self.config["predictions"]["levels"],
+            "sections": self.config["exams"]["sections"],
+        }
 
 
 def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:

@@ -19,13 +19,13 @@ rule train_adapter:
         config="results/{study}/adapters/{fold}/{variant}/seed-{seed}/adapter_config.json",
         curve="results/{study}/adapters/{fold}/{variant}/seed-{seed}/curve.csv",
         training="results/{study}/adapters/{fold}/{variant}/seed-{seed}/training.json",
-    params:
-        settings=sorted_keys(study.training()),
-        code=fingerprint("scripts/train_adapter.py"),
     log:
         "results/{study}/logs/train_adapter/{fold}/{variant}/seed-{seed}.log",
     benchmark:
         "results/{study}/timings/train_adapter/{fold}/{variant}/seed-{seed}.tsv"
+    params:
+        settings=sorted_keys(study.training()),
+        code=fingerprint("scripts/train_adapter.py"),
     script:
         "../scripts/train_adapter.py"
 
@@ -39,6 +39,10 @@ rule choose_stops:
         ),
     output:
         stops="results/{study}/adapters/{fold}/{variant}/stops.json",
+    log:
+        "results/{study}/logs/choose_stops/{fold}/{variant}.log",
+    benchmark:
+        "results/{study}/timings/choose_stops/{fold}/{variant}.tsv"
     params:
         settings=sorted_keys(
             {
@@ -48,9 +52,5 @@ rule choose_stops:
             }
         ),
         code=fingerprint("scripts/choose_stops.py"),
-    log:
-        "results/{study}/logs/choose_stops/{fold}/{variant}.log",
-    benchmark:
-        "results/{study}/timings/choose_stops/{fold}/{variant}.tsv"
     script:
         "../scripts/choose_stops.py"

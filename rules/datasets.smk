@@ -12,13 +12,13 @@ rule cluster_problems:
         benchmarks=study.benchmark_files(),
     output:
         clusters="results/{study}/datasets/clusters.parquet",
-    params:
-        settings={},
-        code=fingerprint("scripts/cluster_problems.py"),
     log:
         "results/{study}/logs/cluster_problems.log",
     benchmark:
         "results/{study}/timings/cluster_problems.tsv"
+    params:
+        settings={},
+        code=fingerprint("scripts/cluster_problems.py"),
     script:
         "../scripts/cluster_problems.py"
 
@@ -39,6 +39,10 @@ checkpoint split_datasets:
         validation="results/{study}/datasets/{fold}/{variant}/validation.jsonl",
         duplicates="results/{study}/datasets/{fold}/{variant}/duplicates.csv",
         parts="results/{study}/datasets/{fold}/{variant}/parts.csv",
+    log:
+        "results/{study}/logs/split_datasets/{fold}/{variant}.log",
+    benchmark:
+        "results/{study}/timings/split_datasets/{fold}/{variant}.tsv"
     params:
         settings=lambda wildcards: sorted_keys(
             {
@@ -48,10 +52,6 @@ checkpoint split_datasets:
             }
         ),
         code=fingerprint("scripts/split_datasets.py"),
-    log:
-        "results/{study}/logs/split_datasets/{fold}/{variant}.log",
-    benchmark:
-        "results/{study}/timings/split_datasets/{fold}/{variant}.tsv"
     script:
         "../scripts/split_datasets.py"
 
@@ -81,12 +81,12 @@ rule tabulate_splits:
             labels={"table": "split sizes"},
         ),
         markdown="results/{study}/tables/splits.md",
-    params:
-        settings={},
-        code=fingerprint("scripts/tabulate_splits.py"),
     log:
         "results/{study}/logs/tabulate_splits.log",
     benchmark:
         "results/{study}/timings/tabulate_splits.tsv"
+    params:
+        settings={},
+        code=fingerprint("scripts/tabulate_splits.py"),
     script:
         "../scripts/tabulate_splits.py"

@@ -18,6 +18,10 @@ if config["exams"]["source"] == "typeset":
             ),
             truth="results/{study}/exams/truth.jsonl",
             transfer="results/{study}/benchmarks/transfer.jsonl",
+        log:
+            "results/{study}/logs/typeset_exams.log",
+        benchmark:
+            "results/{study}/timings/typeset_exams.tsv"
         params:
             settings=sorted_keys(
                 {
@@ -27,9 +31,5 @@ if config["exams"]["source"] == "typeset":
                 }
             ),
             code=fingerprint("scripts/typeset_exams.py"),
-        log:
-            "results/{study}/logs/typeset_exams.log",
-        benchmark:
-            "results/{study}/timings/typeset_exams.tsv"
         script:
             "../scripts/typeset_exams.py"

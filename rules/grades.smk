@@ -1,7 +1,7 @@
 """Verdicts: right, wrong or unknown, with the reason and the rule that decided.
 
 In: results/STUDY/predictions/RUN.parquet, problems, benchmarks
-Out: results/STUDY/grades/RUN.parquet, and all of them in one table, items.parquet
+Out: results/STUDY/grades/RUN.parquet, and all of them in one table, answers.parquet
 """
 
 
@@ -13,35 +13,37 @@ rule grade_predictions:
         benchmarks=study.benchmark_files(),
     output:
         grades="results/{study}/grades/{run}.parquet",
-    params:
-        settings=sorted_keys(config["grading"]),
-        code=fingerprint("scripts/grade_predictions.py"),
-    wildcard_constraints:
-        run="base|teacher|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
     log:
         "results/{study}/logs/grade_predictions/{run}.log",
     benchmark:
         "results/{study}/timings/grade_predictions/{run}.tsv"
+    wildcard_constraints:
+        run="base|teacher|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+    params:
+        settings=sorted_keys(config["grading"]),
+        code=fingerprint("scripts/grade_predictions.py"),
     script:
         "../scripts/grade_predictions.py"
 
 
-rule collect_items:
+rule collect_answers:
     """Join predictions, grades and problems: one row for every graded answer of the study."""
     input:
         problems=study.problems(),
         benchmarks=study.benchmark_files(),
         clusters="results/{study}/datasets/clusters.parquet",
-        predictions=expand("results/{{study}}/predictions/{run}.parquet", run=study.runs),
+        predictions=expand(
+            "results/{{study}}/predictions/{run}.parquet", run=study.runs
+        ),
         grades=expand("results/{{study}}/grades/{run}.parquet", run=study.runs),
     output:
-        items="results/{study}/grades/items.parquet",
+        answers="results/{study}/grades/answers.parquet",
+    log:
+        "results/{study}/logs/collect_answers.log",
+    benchmark:
+        "results/{study}/timings/collect_answers.tsv"
     params:
         settings=sorted_keys({"runs": study.runs, "folds": study.folds}),
-        code=fingerprint("scripts/collect_items.py"),
-    log:
-        "results/{study}/logs/collect_items.log",
-    benchmark:
-        "results/{study}/timings/collect_items.tsv"
+        code=fingerprint("scripts/collect_answers.py"),
     script:
-        "../scripts/collect_items.py"
+        "../scripts/collect_answers.py"

@@ -17,14 +17,16 @@ checkpoint plan_predictions:
             variant=study.variants,
         ),
     output:
-        plans=expand("results/{{study}}/predictions/plans/{run}.json", run=study.student_runs),
-    params:
-        settings=sorted_keys(study.examination()),
-        code=fingerprint("scripts/plan_predictions.py"),
+        plans=expand(
+            "results/{{study}}/predictions/plans/{run}.json", run=study.student_runs
+        ),
     log:
         "results/{study}/logs/plan_predictions.log",
     benchmark:
         "results/{study}/timings/plan_predictions.tsv"
+    params:
+        settings=sorted_keys(study.examination()),
+        code=fingerprint("scripts/plan_predictions.py"),
     script:
         "../scripts/plan_predictions.py"
 
@@ -32,7 +34,11 @@ checkpoint plan_predictions:
 def plan(wildcards):
     """One run's plan, compared by content once it is made."""
     made = checkpoints.plan_predictions.get(study=wildcards.study)
-    return [path for path in made.output.plans if path.endswith(f"/plans/{wildcards.run}.json")]
+    return [
+        path
+        for path in made.output.plans
+        if path.endswith(f"/plans/{wildcards.run}.json")
+    ]
 
 
 rule predict_answers:
@@ -47,15 +53,15 @@ rule predict_answers:
         adapters=lambda wildcards: study.adapters(wildcards.run),
     output:
         predictions="results/{study}/predictions/{run}.parquet",
-    params:
-        settings=sorted_keys(study.decoding()),
-        code=fingerprint("scripts/predict_answers.py"),
-    wildcard_constraints:
-        run="base|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
     log:
         "results/{study}/logs/predict_answers/{run}.log",
     benchmark:
         "results/{study}/timings/predict_answers/{run}.tsv"
+    wildcard_constraints:
+        run="base|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+    params:
+        settings=sorted_keys(study.decoding()),
+        code=fingerprint("scripts/predict_answers.py"),
     script:
         "../scripts/predict_answers.py"
 
@@ -63,15 +69,17 @@ rule predict_answers:
 rule predict_teacher:
     """Take the solver's first answer to each problem as the teacher's (C2)."""
     input:
-        solutions=expand("results/{{study}}/traces/{year}/solutions.jsonl", year=study.years),
+        solutions=expand(
+            "results/{{study}}/traces/{year}/solutions.jsonl", year=study.years
+        ),
     output:
         predictions="results/{study}/predictions/teacher.parquet",
-    params:
-        settings={"level": study.levels[0]},
-        code=fingerprint("scripts/predict_teacher.py"),
     log:
         "results/{study}/logs/predict_teacher.log",
     benchmark:
         "results/{study}/timings/predict_teacher.tsv"
+    params:
+        settings={"level": study.levels[0]},
+        code=fingerprint("scripts/predict_teacher.py"),
     script:
         "../scripts/predict_teacher.py"

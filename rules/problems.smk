@@ -11,12 +11,12 @@ rule extract_problems:
         papers=lambda wildcards: study.papers(wildcards.year),
     output:
         problems="results/{study}/problems/{year}.jsonl",
-    params:
-        settings=sorted_keys({"sections": study.sections, **config["problems"]}),
-        code=fingerprint("scripts/extract_problems.py"),
     log:
         "results/{study}/logs/extract_problems/{year}.log",
     benchmark:
         "results/{study}/timings/extract_problems/{year}.tsv"
+    params:
+        settings=sorted_keys({"sections": study.sections, **config["problems"]}),
+        code=fingerprint("scripts/extract_problems.py"),
     script:
         "../scripts/extract_problems.py"

@@ -15,13 +15,13 @@ rule solve_problems:
     output:
         solutions="results/{study}/traces/{year}/solutions.jsonl",
         responses="results/{study}/traces/{year}/solver_responses.jsonl",
-    params:
-        settings=sorted_keys({"teacher": study.teacher("solver")}),
-        code=fingerprint("scripts/solve_problems.py"),
     log:
         "results/{study}/logs/solve_problems/{year}.log",
     benchmark:
         "results/{study}/timings/solve_problems/{year}.tsv"
+    params:
+        settings=sorted_keys({"teacher": study.teacher("solver")}),
+        code=fingerprint("scripts/solve_problems.py"),
     script:
         "../scripts/solve_problems.py"
 
@@ -36,13 +36,15 @@ rule distill_traces:
     output:
         distillations="results/{study}/traces/{year}/distillations.jsonl",
         responses="results/{study}/traces/{year}/distiller_responses.jsonl",
-    params:
-        settings=sorted_keys({"teacher": study.teacher("distiller"), "levels": study.levels}),
-        code=fingerprint("scripts/distill_traces.py"),
     log:
         "results/{study}/logs/distill_traces/{year}.log",
     benchmark:
         "results/{study}/timings/distill_traces/{year}.tsv"
+    params:
+        settings=sorted_keys(
+            {"teacher": study.teacher("distiller"), "levels": study.levels}
+        ),
+        code=fingerprint("scripts/distill_traces.py"),
     script:
         "../scripts/distill_traces.py"
 
@@ -56,12 +58,12 @@ rule verify_traces:
     output:
         traces="results/{study}/traces/{year}/traces.jsonl",
         responses="results/{study}/traces/{year}/verifier_responses.jsonl",
-    params:
-        settings=sorted_keys({"teacher": study.teacher("verifier")}),
-        code=fingerprint("scripts/verify_traces.py"),
     log:
         "results/{study}/logs/verify_traces/{year}.log",
     benchmark:
         "results/{study}/timings/verify_traces/{year}.tsv"
+    params:
+        settings=sorted_keys({"teacher": study.teacher("verifier")}),
+        code=fingerprint("scripts/verify_traces.py"),
     script:
         "../scripts/verify_traces.py"

@@ -1,7 +1,7 @@
 """Join predictions, grades and problems: one row for every graded answer of the study.
 
 Input: `problems`, `benchmarks` (JSONL), `clusters` (Parquet: problem, cluster), `predictions` and
-`grades` (Parquet, in the order of `runs`). Output: `items`, Parquet. Params: `runs`, `folds`.
+`grades` (Parquet, in the order of `runs`). Output: `answers`, Parquet. Params: `runs`, `folds`.
 
 Columns: row, role (base, teacher, student), run, fold, variant, seed, iteration, level, benchmark,
 part (of the problem's year in the fold), problem, cluster, year, section, verdict,
@@ -64,19 +64,19 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
         table = collect_run(name, pd.read_parquet(predicted), pd.read_parquet(graded))
         folds = [table["fold"].iat[0]] if "/" in name else list(params.folds)
         tables += [table.assign(fold=fold) for fold in folds]
-    items = pd.concat(tables, ignore_index=True).merge(facts, on="problem", how="left")
-    items["row"] = items["run"] + "#" + items["id"]
+    answers = pd.concat(tables, ignore_index=True).merge(facts, on="problem", how="left")
+    answers["row"] = answers["run"] + "#" + answers["id"]
     parts = parts_of(params.folds)
-    items["part"] = [
+    answers["part"] = [
         parts.get((fold, int(year))) if benchmark == "competition" else None
         for fold, year, benchmark in zip(
-            items["fold"], items["year"].fillna(0), items["benchmark"], strict=True
+            answers["fold"], answers["year"].fillna(0), answers["benchmark"], strict=True
         )
     ]
     for column in ("seed", "iteration", "year"):
-        items[column] = items[column].astype("Int64")
-    items = items[COLUMNS].sort_values(["fold", "row"], ignore_index=True)
-    items.to_parquet(output.items, index=False)
+        answers[column] = answers[column].astype("Int64")
+    answers = answers[COLUMNS].sort_values(["fold", "row"], ignore_index=True)
+    answers.to_parquet(output.answers, index=False)
 
 
 if __name__ == "__main__":
