@@ -1,0 +1,136 @@
+"""The teacher's three agents: what each is asked, and what its answer is taken for.
+
+The solver sees a problem and never its key. The distiller rewrites the solver's reasoning at one
+level and sees no key either. The verifier alone sees the key, and its word decides what trains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import string
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from distil.hashing import canonical_json, sha256_text
+from distil.lineage import modules
+from distil.teacher.client import TeacherClient
+from distil.teacher.journal import Journal
+from distil.teacher.settings import SIMULATED, TeacherError, TeacherSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ANSWER_LINE = re.compile(
+    r"^[\s*_#>-]*(?:final\s+)?answer[\s*_]*:[\s*_]*(?P<answer>.*?)[\s*_]*$", re.IGNORECASE
+)
+PLACEHOLDERS = {
+    "solver": {"statement", "options"},
+    "distiller": {"statement", "options", "reasoning", "instruction"},
+    "verifier": {"statement", "options", "reasoning", "answer", "key"},
+}
+
+
+class Prompt:
+    """A prompt template of one agent.
+
+    Args:
+        agent: solver, distiller or verifier.
+        path: the template's file, with `string.Template` placeholders.
+
+    Raises:
+        TeacherError: the template asks for what the agent must not see, or leaves out the
+            statement.
+    """
+
+    def __init__(self, agent: str, path: str | Path) -> None:
+        self._template = string.Template(Path(path).read_text(encoding="utf-8").strip())
+        allowed = PLACEHOLDERS[agent]
+        if not self._template.is_valid():
+            raise TeacherError(f"{path}: a $ that starts no placeholder; write it as $$")
+        found = set(self._template.get_identifiers())
+        if found - allowed:
+            raise TeacherError(
+                f"{path}: the {agent} is not given ${', $'.join(sorted(found - allowed))}; "
+                f"use ${', $'.join(sorted(allowed))} only"
+            )
+        if agent != "verifier" and "statement" not in found:
+            raise TeacherError(f"{path}: $statement is missing; put it where the problem belongs")
+        if agent == "verifier" and not {"key", "answer"} <= found:
+            raise TeacherError(f"{path}: $key or $answer is missing; the verifier compares them")
+
+    def fill(self, problem: Mapping[str, Any], **values: str) -> str:
+        """Return the prompt for a problem."""
+        return self._template.substitute(
+            statement=problem["statement"], options=render_options(problem["options"]), **values
+        )
+
+
+def render_options(options: list[Mapping[str, str]]) -> str:
+    """Return the choices of a problem, one a line; '' if it has none."""
+    return "\n".join(f"({option['label']}) {option['text']}" for option in options)
+
+
+def read_instructions(path: str | Path, levels: list[str]) -> dict[str, str]:
+    """Read what the distiller is told for each level: {level: instruction}.
+
+    Raises:
+        TeacherError: a level has no instruction for the distiller.
+    """
+    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    instructions = {}
+    for level in levels:
+        text = (entries.get(level) or {}).get("distiller")
+        if not isinstance(text, str) or not text.strip():
+            raise TeacherError(f"{path}: {level}.distiller: missing; say how to write this level")
+        instructions[level] = text.strip()
+    return instructions
+
+
+def final_answer(text: str) -> str | None:
+    """Return what a text states on its last line of the form `Answer: ...`, or None."""
+    for line in reversed(text.splitlines()):
+        found = ANSWER_LINE.match(line)
+        if found:
+            return found["answer"] or None
+    return None
+
+
+def verifier_word(content: str) -> str | None:
+    """Return CORRECT or INCORRECT if that, and nothing else, is what the verifier says; else None.
+
+    A verdict that stands alone on the first or last line counts; one inside a sentence does not
+    ("this is not correct").
+    """
+    lines = [re.sub(r"[^A-Za-z ]", "", line).strip().upper() for line in content.splitlines()]
+    lines = [line for line in lines if line]
+    words = {line for line in (lines[:1] + lines[-1:]) if line in ("CORRECT", "INCORRECT")}
+    return words.pop() if len(words) == 1 else None
+
+
+@contextlib.contextmanager
+def open_teacher(agent: str, section: Mapping[str, Any], study: str) -> Iterator[TeacherClient]:
+    """Yield a client of one agent, with the study's journal; start the simulated teacher if asked.
+
+    Args:
+        agent: solver, distiller or verifier.
+        section: the teacher's settings, the agent's own under `agent`.
+        study: the study's name; its journal lies in state/STUDY/teacher.
+    """
+    settings = TeacherSettings.from_mapping(section)
+    journal = Journal(Path("state") / study / "teacher")
+    with contextlib.ExitStack() as stack:
+        base_url = host = None
+        if settings.base_url == SIMULATED:
+            from distil import simulated_teacher
+
+            # Its answers follow from its code, so another code is another host.
+            code = modules("distil/simulated_teacher.py")
+            host = f"{SIMULATED}-{sha256_text(canonical_json(code))[:16]}"
+            base_url = "http://127.0.0.1:9"
+            if settings.mode != "replay":
+                base_url = stack.enter_context(simulated_teacher.serve())
+        client = TeacherClient(settings, journal, agent=agent, base_url=base_url, host=host)
+        yield stack.enter_context(client)

@@ -1,0 +1,368 @@
+"""One pass over requests by a pool of threads: dispatch, retries, pauses, stops.
+
+Outcomes, by what the host does (a *stop* ends the run after the requests in flight have come back;
+all other items go on):
+
+| the host | the item | requests |
+|---|---|---|
+| 400, 413, 422, other 4xx | `http-400` ... | 1 |
+| 401, 403, 404, a redirect | stop: refused | 1 |
+| 402, or a quota code | stop: quota | 1 |
+| 408, 409, 429, 5xx | retried; then `http-429` ..., unanswered | 1 + `retries` |
+| connection refused | retried; then `connect-failed`, unanswered | 1 + `retries` |
+| reset, silence, cut short | retried; then `reset` ..., unanswered | 1 + `possibly_paid_retries` |
+| nothing complete by the total deadline | `deadline`, possibly paid, unanswered | 1 |
+| 200 that is no answer | a status of `responses.read_reply` | 1 |
+| 200 with an answer | `ok` | 1 |
+
+An *unanswered* item fails the job once all others are done; the same command asks it again.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import math
+import random
+import secrets
+import threading
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from distil.hashing import canonical_json
+from distil.teacher.journal import pack_body
+from distil.teacher.responses import Reply, error_text, is_quota
+from distil.teacher.settings import (
+    EXIT_CAP,
+    EXIT_PAUSE,
+    EXIT_QUOTA,
+    EXIT_REFUSED,
+    TeacherStopped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from distil.teacher.client import Request, TeacherClient
+    from distil.teacher.transport import Exchange
+
+_STOPPING = frozenset({401, 403, 404})
+_RETRIED = frozenset({408, 409, 425, 429})
+_POSSIBLY_PAID = frozenset({"reset", "silence", "cut-short", "deadline"})
+# Complete enough to be an answer of its own, of which the bytes are kept: never asked again.
+_FINAL_FAULTS = frozenset({None, "too-large", "bad-encoding"})
+
+
+class Dispatch:
+    """One pass over requests by a pool of threads."""
+
+    def __init__(self, client: TeacherClient, requests: list[Request]) -> None:
+        self.client = client
+        self.settings = client.settings
+        self.journal = client.journal
+        self._queue = collections.deque(requests)
+        self._busy_elsewhere: collections.deque[Request] = collections.deque()
+        self._replies: dict[str, Reply] = {}
+        self._total = len(requests)
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._cause: BaseException | None = None
+        self._resume_at = 0.0
+        # Until the host has answered once, requests go one at a time: a wrong key, address or
+        # model costs one request, not one per thread.
+        self._proven = threading.Event()
+        self._proof = threading.Lock()
+        self._in_flight: set[str] = set()
+        self._progress = _Progress(client, len(requests))
+
+    def go(self) -> dict[str, Reply]:
+        """Return a reply for each request, or raise what stopped the run, once all is drained."""
+        count = min(self.settings.concurrency, self._total)
+        threads = [
+            threading.Thread(target=self._work, name=f"teacher-{number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                while thread.is_alive():
+                    thread.join(timeout=0.5)
+                    self._progress.show(len(self._replies))
+        except KeyboardInterrupt:
+            print("stopping; waiting for the requests in flight", file=self.client.log, flush=True)
+            self._halt(KeyboardInterrupt())
+            for thread in threads:
+                thread.join()
+        if self._cause is not None:
+            raise self._cause
+        return self._replies
+
+    # ------------------------------------------------------------------------- the threads
+
+    def _work(self) -> None:
+        try:
+            while (request := self._take()) is not None:
+                self._handle(request)
+        except Exception as error:  # noqa: BLE001 - handed to the caller's thread by go()
+            self._halt(error)
+
+    def _halt(self, cause: BaseException) -> None:
+        with self._lock:
+            if self._cause is None:
+                self._cause = cause
+        self._stopped.set()
+
+    def _take(self) -> Request | None:
+        if self._stopped.is_set():
+            return None
+        with self._lock:
+            if self._queue:
+                return self._queue.popleft()
+            if not self._busy_elsewhere:
+                return None
+            request = self._busy_elsewhere.popleft()
+        self._stopped.wait(0.02)
+        return request
+
+    def _handle(self, request: Request) -> None:
+        with self.journal.claim(request.key) as ours:
+            if not ours:
+                with self._lock:
+                    self._busy_elsewhere.append(request)
+                return
+            # Another worker may have paid for it since we looked.
+            self.journal.refresh()
+            reply = self.client.stored(request) or self._ask(request)
+        if reply is not None:
+            with self._lock:
+                self._replies[request.key] = reply
+
+    def _ask(self, request: Request) -> Reply | None:
+        """Ask until there is an answer or the attempts are used up; None if the run stopped."""
+        unpaid_for = 0
+        for number in range(1, self.settings.retries + 2):
+            with self._dispatch() as go:
+                if not go:
+                    return None
+                token = self._intend(request)
+                if token is None:
+                    return None
+                exchange = self.client.transport.post(canonical_json(request.body).encode("utf-8"))
+                try:
+                    reply = self._settle(request, token, exchange)
+                finally:
+                    self._in_flight.discard(token)
+            if reply is not None:
+                return reply
+            status = exchange.fault or f"http-{exchange.http_status}"
+            detail = exchange.detail or error_text(exchange.body)
+            unpaid_for += status in _POSSIBLY_PAID
+            if (
+                status == "deadline"
+                or number > self.settings.retries
+                or unpaid_for > self.settings.possibly_paid_retries
+            ):
+                self._proven.clear()
+                return Reply(request.key, status, detail)
+            self._wait_before_retry(number, exchange)
+        return None
+
+    @contextlib.contextmanager
+    def _dispatch(self) -> Iterator[bool]:
+        """Wait for leave to send; yields False if the run has stopped instead."""
+        alone = not self._proven.is_set()
+        if alone:
+            self._proof.acquire()
+            if self._proven.is_set():
+                self._proof.release()
+                alone = False
+        try:
+            while (pause := self._resume_at - time.monotonic()) > 0:
+                if self._stopped.wait(pause):
+                    break
+            yield not self._stopped.is_set()
+        finally:
+            if alone:
+                self._proof.release()
+
+    def _intend(self, request: Request) -> str | None:
+        """Write down that a request is about to be sent, within the money cap."""
+        worst = self.settings.price.worst_case(request.prompt, self.settings.max_tokens)
+        token = secrets.token_hex(8)
+        self.journal.check_room()
+        record = {
+            "kind": "intent",
+            "attempt": token,
+            "key": request.key,
+            "agent": self.client.agent,
+            "host": self.client.host,
+            "request": request.body,
+            "worst": worst,
+        }
+        if not worst:
+            self.journal.append(record, durable=True)
+            return token
+        while True:
+            with self.journal.account():
+                self.journal.refresh()
+                if self.journal.charged() + worst <= self.settings.money_cap:
+                    self.journal.append(record, durable=True)
+                    self._in_flight.add(token)
+                    return token
+            # Requests in flight are booked at their worst case; most come back cheaper.
+            if not self._in_flight:
+                raise TeacherStopped(
+                    f"the cap of {self.settings.money_cap:.4f} is reached: "
+                    f"{self.journal.charged():.4f} spent; raise teacher.money_cap",
+                    EXIT_CAP,
+                )
+            if self._stopped.wait(0.05):
+                return None
+
+    def _settle(self, request: Request, token: str, exchange: Exchange) -> Reply | None:
+        """Write down how an attempt ended; return the reply if that ends the item.
+
+        Raises:
+            TeacherStopped: the host's answer concerns the whole run.
+        """
+        final = exchange.fault in _FINAL_FAULTS and exchange.http_status is not None
+        status = exchange.http_status
+        stops = final and (status in _STOPPING or 300 <= status < 400)
+        quota = final and is_quota(status, exchange.body)
+        retried = final and (status in _RETRIED or status >= 500)
+        record = {
+            "attempt": token,
+            "key": request.key,
+            "agent": self.client.agent,
+            "http_status": status,
+            "headers": exchange.headers,
+            "fault": exchange.fault,
+            "detail": exchange.detail,
+            **pack_body(exchange.body),
+        }
+        if final and not (stops or quota or retried):
+            answer = {
+                **record,
+                "kind": "response",
+                "host": self.client.host,
+                "request": request.body,
+            }
+            self.journal.append(answer, durable=True)
+            self._proven.set()
+            reply = self.client.read(request, answer)
+            self._book(request, token, reply)
+            return reply
+        record |= {
+            "kind": "failure",
+            "status": exchange.fault or f"http-{status}",
+            "possibly_paid": exchange.fault in _POSSIBLY_PAID,
+        }
+        self.journal.append(record, durable=True)
+        if quota:
+            raise TeacherStopped(
+                f"the account at {self.client.host} is used up: {error_text(exchange.body)}",
+                EXIT_QUOTA,
+            )
+        if stops:
+            raise TeacherStopped(_why_refused(self.client.host, exchange), EXIT_REFUSED)
+        return None
+
+    def _book(self, request: Request, token: str, reply: Reply) -> None:
+        cost = self.settings.price.bill(reply.usage)
+        if reply.status.startswith("http-"):
+            cost = 0.0
+        tokens = [reply.usage.get(name, 0) for name in ("prompt_tokens", "completion_tokens")]
+        self.journal.append(
+            {
+                "kind": "account",
+                "attempt": token,
+                "key": request.key,
+                "agent": self.client.agent,
+                "status": reply.status,
+                "cost": cost,
+                "tokens": tokens,
+            },
+            durable=False,
+        )
+
+    def _wait_before_retry(self, number: int, exchange: Exchange) -> None:
+        """Wait with full jitter, or as long as the host asks; a 429 pauses all threads.
+
+        Raises:
+            TeacherStopped: the host asks for a longer pause than the settings allow.
+        """
+        settings = self.settings
+        longest = settings.backoff_seconds * 2 ** (number - 1)
+        longest = min(settings.longest_backoff_seconds, longest)
+        seconds = random.uniform(0, longest)  # noqa: S311 - no secret, and no result depends on it
+        asked = retry_after(exchange.headers.get("retry-after"))
+        if asked is not None:
+            if asked > settings.longest_pause_seconds:
+                raise TeacherStopped(
+                    f"{self.client.host} asks for a pause of {asked:.0f} s, more than "
+                    f"teacher.longest_pause_seconds ({settings.longest_pause_seconds:g} s)",
+                    EXIT_PAUSE,
+                )
+            seconds = max(seconds, asked)
+        if exchange.http_status == 429 or asked is not None:
+            with self._lock:
+                self._resume_at = max(self._resume_at, time.monotonic() + seconds)
+        else:
+            self._stopped.wait(seconds)
+
+
+class _Progress:
+    """A line on the log every half minute: done, money, time left."""
+
+    def __init__(self, client: TeacherClient, total: int) -> None:
+        self._client = client
+        self._total = total
+        self._start = self._shown = time.monotonic()
+
+    def show(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self._shown < 30 or not done:
+            return
+        self._shown = now
+        left = (now - self._start) / done * (self._total - done)
+        line = f"teacher: {done} of {self._total} done, about {left / 60:.0f} min left"
+        if spent := self._client.journal.charged():
+            line += f", {spent:.4f} {self._client.settings.prices['currency']} spent"
+        print(line, file=self._client.log, flush=True)
+
+
+def retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:
+    """Return the seconds that a Retry-After header asks for; None if it says nothing sensible.
+
+    Both of its forms are read, seconds and HTTP date (RFC 9110, 10.2.3). Negative values, NaN and
+    nonsense are ignored.
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _why_refused(host: str, exchange: Exchange) -> str:
+    status = exchange.http_status
+    said = error_text(exchange.body)
+    remedy = {
+        401: "is the key right, and exported?",
+        403: "may this account use the model?",
+        404: "are teacher.base_url and the model name right?",
+    }.get(status)
+    if remedy is None:
+        target = exchange.headers.get("location", "nowhere")
+        return (
+            f"{host} redirects ({status}) to {target[:200]}; redirects are refused, so that the "
+            "key travels nowhere else: set teacher.base_url to the address meant"
+        )
+    return f"{host} answers {status}: {said}; {remedy}"

@@ -1,0 +1,58 @@
+"""What requests cost: a dated price table, bounds before they are sent, bills after."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# ASSUME: no tokenizer makes more than one token of a UTF-8 byte; a typical token is 3.5 characters.
+_BYTES_PER_TOKEN = 1.0
+_CHARACTERS_PER_TOKEN = 3.5
+# Room for the chat template around the messages.
+_TEMPLATE_TOKENS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Price:
+    """Price of one model in units of money per million tokens.
+
+    Attributes:
+        input: of a prompt token.
+        output: of an answered token, reasoning included.
+        cached_input: of a prompt token that the host had in its cache.
+    """
+
+    input: float
+    output: float
+    cached_input: float
+
+    @classmethod
+    def from_mapping(cls, entry: Mapping[str, Any]) -> Price:
+        """Read an entry of the price table; cached input costs as much as input unless given."""
+        return cls(entry["input"], entry["output"], entry.get("cached_input", entry["input"]))
+
+    def bill(self, usage: Mapping[str, int]) -> float | None:
+        """Return the cost of a response from the host's own token counts, or None without them."""
+        if "prompt_tokens" not in usage or "completion_tokens" not in usage:
+            return None
+        cached = min(usage.get("cached_tokens", 0), usage["prompt_tokens"])
+        fresh = usage["prompt_tokens"] - cached
+        parts = (
+            (fresh, self.input),
+            (cached, self.cached_input),
+            (usage["completion_tokens"], self.output),
+        )
+        return sum(count * price for count, price in parts) / 1e6
+
+    def worst_case(self, prompt: str, max_tokens: int) -> float:
+        """Return an upper bound of a request's cost."""
+        tokens = len(prompt.encode("utf-8")) / _BYTES_PER_TOKEN + _TEMPLATE_TOKENS
+        return (tokens * self.input + max_tokens * self.output) / 1e6
+
+    def expected(self, prompt: str, output_tokens: float) -> float:
+        """Return a request's likely cost, given the usual length of an answer in tokens."""
+        tokens = len(prompt) / _CHARACTERS_PER_TOKEN + _TEMPLATE_TOKENS
+        return (tokens * self.input + output_tokens * self.output) / 1e6

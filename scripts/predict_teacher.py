@@ -1,0 +1,65 @@
+"""Take the solver's first answer to each problem as the teacher's prediction (C2).
+
+Input `solutions` (JSONL files of all years); output `predictions` (Parquet, sorted by id); params
+`level`, the level that the teacher's full-length answers are listed under.
+
+The text is what the solver said after its reasoning. A problem without an answer has an empty text,
+so it is graded wrong, as an answer that is missing is.
+"""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from distil.hashing import read_jsonl
+
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("id", "problem", "benchmark", "level", "prompt_sha256")),
+        ("text", pa.string()),
+        ("tokens", pa.int64()),
+        ("words", pa.int64()),
+        ("finish", pa.string()),
+    ]
+)
+
+
+def predictions(solutions: Iterable[dict], level: str) -> list[dict]:
+    """Return the predictions of solutions, sorted by id.
+
+    `tokens` counts what the host billed, reasoning included; `words` are those of the text.
+
+    Raises:
+        ValueError: a problem is answered twice.
+    """
+    rows = {}
+    for solution in solutions:
+        text = solution["content"] if solution["status"] in ("ok", "length") else ""
+        row = {
+            "id": f"{solution['problem']}.{level}",
+            "problem": solution["problem"],
+            "benchmark": "competition",
+            "level": level,
+            "prompt_sha256": solution["prompt_sha256"],
+            "text": text,
+            "tokens": solution["usage"].get("completion_tokens", 0),
+            "words": len(text.split()),
+            "finish": "length" if solution["status"] == "length" else "stop",
+        }
+        if row["id"] in rows:
+            raise ValueError(f"solutions: {row['problem']} is answered twice; give each year once")
+        rows[row["id"]] = row
+    return [rows[name] for name in sorted(rows)]
+
+
+def main(*, input, output, params):  # noqa: A002 - Snakemake's own name for it
+    solutions = [row for path in input.solutions for row in read_jsonl(path)]
+    rows = predictions(solutions, params.level)
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")
+
+
+if __name__ == "__main__":
+    from distil.lineage import run
+
+    run(main, snakemake)  # noqa: F821
