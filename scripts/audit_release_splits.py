@@ -12,11 +12,10 @@ distinct questions shared with the other parts, rows whose stated answer is the 
 rows with a system prompt (the evaluation sent none).
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -24,9 +23,6 @@ from distil import tables
 from distil.duplicates import normal_form
 from distil.hashing import read_jsonl, write_jsonl
 from distil.release import PARTS, evaluated, is_placeholder, read_split
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _STATED = re.compile(r"Answer:\s*(.*?)\s*$")
 

@@ -6,19 +6,15 @@ template siblings), duplicates (the same for duplicates and near duplicates alon
 cluster). Params: none.
 """
 
-from __future__ import annotations
-
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distil.duplicates import KINDS, find_pairs, group, problem_text
 from distil.hashing import read_jsonl
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 
 def cluster_rows(problems: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -21,11 +21,10 @@ group_kind, group, successes, total, origin, source, line. Quantities:
 that line), `rows` (counted here, row by row) or `percentage` (implied, see count_of_percentage).
 """
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,9 +40,6 @@ from distil.release import (
     read_losses,
     read_table,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 SCHEMA = pa.schema(
     [

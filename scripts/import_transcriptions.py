@@ -7,8 +7,6 @@ All years are read in one job because a question may repeat one of another year:
 flagged `placeholder`, verbatim repetitions `duplicate-of:ID`.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 
 from distil.hashing import write_jsonl

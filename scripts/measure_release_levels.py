@@ -14,12 +14,11 @@ The words are those of the traces a level was trained on, not of the student's r
 release does not hold.
 """
 
-from __future__ import annotations
-
 import csv
 import statistics
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -28,9 +27,6 @@ import pyarrow.parquet as pq
 from distil import tables
 from distil.hashing import read_jsonl
 from distil.release import LEVELS, SECTIONS, evaluated, read_table
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 def read_chains(path: str | Path) -> dict[str, dict[str, str]]:

@@ -11,19 +11,15 @@ part}), `levels`, `levels_per_problem` (for the variant `prompt`; a number, take
 The training rows depend on the training years, the prompts and the set of removed problems only.
 """
 
-from __future__ import annotations
-
 import csv
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distil.duplicates import assign_pairs, find_pairs, problem_text
 from distil.hashing import read_jsonl, write_jsonl
 from distil.questions import load_prompts, question_text
 from distil.splits import Fold, level_plan, named_fold
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 DUPLICATE_COLUMNS = [
     "kind", "score", "a", "a_part", "b", "b_part", "action", "removed", "a_text", "b_text",

@@ -6,20 +6,16 @@ problems removed as duplicates, rows, rows of each level) and `markdown` (the sa
 year and by section, and the overlaps). Params: none.
 """
 
-from __future__ import annotations
-
 import csv
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distil.duplicates import normal_form, problem_text
 from distil.hashing import read_jsonl
 from distil.splits import PARTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 KEYS = ("fold", "variant", "part", "year", "section")
 

@@ -6,17 +6,15 @@ A run killed on the way resumes from `state/STUDY/adapters/...`, to the same byt
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distil.hashing import read_jsonl, sha256_file, write_atomically
 from distil.lineage import run
 from distil.student import backend, load_student
 from distil.training import LoraSettings, Rows, adapter_config, encode_rows, train_lora
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def read_settings(params: Any) -> LoraSettings:

@@ -7,8 +7,6 @@ Params: `years`; `sections`, {section: its name}; `questions`, {section: numbere
 `transfer`, items of the transfer benchmark; `seed`.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
