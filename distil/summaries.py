@@ -375,3 +375,102 @@ def tabulate_stops(study: Study, estimand: str = "held_out") -> pd.DataFrame:
 def _plain(table: pd.DataFrame) -> pd.DataFrame:
     """Keep whole numbers whole and blanks blank, which columns of one type cannot."""
     return table.where(table.notna(), None)
+
+
+def sections_gain(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+    """Gain over the base by section at the longest level, all sections first.
+
+    Args:
+        study: The study.
+        estimand: held_out or in_sample.
+
+    Returns:
+        A frame with name, n, base_accuracy, student_accuracy, gain, low, high, pooled.
+    """
+    table = tabulate_levels(study, estimand)
+    rows = table[table["level"] == study.levels[0]]
+    names = {"all": "All sections", **study.settings["sections"]}
+    return pd.DataFrame(
+        {
+            "name": [names[section] for section in rows["section"]],
+            "n": rows["n"].to_numpy(),
+            "base_accuracy": rows["base_accuracy"].to_numpy(),
+            "student_accuracy": rows["student_accuracy"].to_numpy(),
+            "gain": rows["gain"].to_numpy(),
+            "low": rows["gain_low"].to_numpy(),
+            "high": rows["gain_high"].to_numpy(),
+            "pooled": (rows["section"] == "all").to_numpy(),
+        }
+    )
+
+
+def words_and_line(study: Study, estimand: str = "held_out") -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Accuracy and mean words by level with a simultaneous band, and the line through them.
+
+    Args:
+        study: The study.
+        estimand: held_out or in_sample.
+
+    Returns:
+        The levels (level, base_words, base_accuracy, student_words, student_accuracy, student_low,
+        student_high) and the line (words, accuracy, low, high); percentages.
+    """
+    tuned = [student(study, estimand, level=level) for level in study.levels]
+    plain = [base(study, estimand, level=level) for level in study.levels]
+    clusters, words = tuned[0].clusters, [one.words for one in tuned]
+    band = statistics.simultaneous_band(
+        [one.right.to_numpy() for one in tuned], clusters, alpha=study.alpha, **study.bootstrap
+    )
+    levels = pd.DataFrame(
+        {
+            "level": study.levels,
+            "base_words": [one.words for one in plain],
+            "base_accuracy": [100 * one.right.to_numpy().mean() for one in plain],
+            "student_words": words,
+            "student_accuracy": 100 * band["estimate"],
+            "student_low": 100 * band["low"].clip(0, 1),
+            "student_high": 100 * band["high"].clip(0, 1),
+        }
+    )
+    shares = np.column_stack([one.right.mean(axis=1) for one in tuned])
+    line = statistics.words_curve(shares, words, clusters, alpha=study.alpha, **study.bootstrap)
+    line[["accuracy", "low", "high"]] *= 100
+    return levels, line
+
+
+def discordance(study: Study, estimand: str = "held_out") -> tuple[dict[str, float], int]:
+    """Questions on which student and base agree or not, averaged over seeds.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+
+    Returns:
+        Mean questions for both, first_only (student), second_only (base), neither; and the seeds.
+    """
+    tuned, plain = student(study, estimand), base(study, estimand)
+    one, two = tuned.right.to_numpy(), plain.right.to_numpy()
+    means = {
+        "both": one * two,
+        "first_only": one * (1 - two),
+        "second_only": (1 - one) * two,
+        "neither": (1 - one) * (1 - two),
+    }
+    return {name: float(cells.sum(axis=0).mean()) for name, cells in means.items()}, one.shape[1]
+
+
+def stop_iterations(study: Study, estimand: str = "held_out") -> dict[str, list[int]]:
+    """Iterations of the nested, the pilot's and no stop over the estimand's folds.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+
+    Returns:
+        {stop: iterations, rising}.
+    """
+    folds = study.folds_of(estimand)
+    return {
+        stop: sorted({study.iteration(fold, study.seeds(fold)[0], stop) for fold in folds})
+        for stop in ("nested", "pilot", "horizon")
+    }

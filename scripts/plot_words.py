@@ -1,0 +1,19 @@
+"""Draw accuracy against mean words of the levels, base and student, with bands.
+
+Input: `answers`, `stops`. Output: `svg`, `png`. Params: as of test_claims.
+"""
+
+from distil import plots, summaries
+from distil.selections import read_study
+
+
+def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+    study = read_study(input.answers, input.stops, vars(params))
+    drawing = plots.plot_words(*summaries.words_and_line(study))
+    plots.save(drawing, output.svg, output.png)
+
+
+if __name__ == "__main__":
+    from distil.lineage import run
+
+    run(main, snakemake)  # noqa: F821
