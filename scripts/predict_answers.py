@@ -1,0 +1,165 @@
+"""Decode one run's answers: the base student, or all checkpoints of one seed.
+
+Input `plan` (JSON, a list of {iteration, benchmark, level, years}), `problems` (JSONL by year),
+`benchmarks` (JSONL, the file's name is the benchmark's), `student_prompt`, `levels`, `student`
+(model.lock.json), `adapters` (ITERATION.safetensors and adapter_config.json; none for the base).
+Output `predictions` (Parquet, sorted by id). Params `study`, `max_tokens`, `batch_size`, `code`.
+
+Answers decoded before are taken from `state/STUDY/predictions`. Without `code`, the fingerprint
+of what decodes, nothing is taken from there, since nothing would say that it still holds.
+"""
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from distil.blas import load_blas
+from distil.generation import (
+    Answer,
+    Counts,
+    Geometry,
+    RowStore,
+    answer_prompts,
+    answer_text,
+    answering_name,
+)
+from distil.hashing import canonical_json, read_jsonl, sha256_file, sha256_text
+from distil.lineage import run
+from distil.questions import load_prompts, question_text
+from distil.student import backend, load_student, render_prompt
+from distil.training import make_adapter_folder
+
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("id", "problem", "benchmark", "level")),
+        ("iteration", pa.int64()),
+        ("adapter_sha256", pa.string()),
+        ("prompt_sha256", pa.string()),
+        ("text", pa.string()),
+        ("token_ids_sha256", pa.string()),
+        ("tokens", pa.int64()),
+        ("words", pa.int64()),
+        ("finish", pa.string()),
+    ]
+)
+
+
+def read_benchmarks(problems: Sequence[str], benchmarks: Sequence[str]) -> dict[str, list[dict]]:
+    """Problems by benchmark: the competition's years together, and each other file by its name."""
+    files = {Path(path).stem: read_jsonl(path) for path in benchmarks}
+    return {"competition": [row for path in problems for row in read_jsonl(path)], **files}
+
+
+def select_problems(item: dict[str, Any], benchmarks: dict[str, list[dict]]) -> list[dict]:
+    """The problems that one item of the plan asks, in the order of their ids.
+
+    Raises:
+        ValueError: the plan names a benchmark that has no file.
+    """
+    if item["benchmark"] not in benchmarks:
+        raise ValueError(
+            f"plan: no file for benchmark {item['benchmark']!r};"
+            f" known: {', '.join(sorted(benchmarks))}"
+        )
+    rows = benchmarks[item["benchmark"]]
+    if item["years"] is not None:
+        rows = [row for row in rows if row["year"] in item["years"]]
+    return sorted(rows, key=lambda row: row["id"])
+
+
+def make_row(
+    item: dict[str, Any],
+    problem: str,
+    message: str,
+    answer: Answer,
+    text: str,
+    adapter_sha256: str | None,
+) -> dict[str, Any]:
+    """One row of the predictions."""
+    iteration = item["iteration"]
+    suffix = "" if iteration is None else f".{iteration:05d}"
+    return {
+        "id": f"{problem}.{item['level']}{suffix}",
+        "problem": problem,
+        "benchmark": item["benchmark"],
+        "level": item["level"],
+        "iteration": iteration,
+        "adapter_sha256": adapter_sha256,
+        "prompt_sha256": sha256_text(message),
+        "text": text,
+        "token_ids_sha256": sha256_text(canonical_json(answer.tokens)),
+        "tokens": len(answer.tokens),
+        "words": len(text.split()),
+        "finish": answer.finish,
+    }
+
+
+def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
+    plan = json.loads(Path(input.plan).read_text(encoding="utf-8"))
+    benchmarks = read_benchmarks(input.problems, input.benchmarks)
+    prompts = load_prompts(input.student_prompt, input.levels)
+    checkpoints = {
+        int(Path(path).stem): Path(path) for path in input.adapters if path.endswith(".safetensors")
+    }
+    configs = [path for path in input.adapters if path.endswith(".json")]
+    code = getattr(params, "code", None)
+    folder = Path("state", params.study, "predictions")
+    store = RowStore(folder if code else None)
+    geometry = Geometry(width=params.batch_size)
+    totals, rows = Counts(), []
+    for iteration in sorted({item["iteration"] for item in plan}, key=lambda i: i or 0):
+        adapter_sha256 = None
+        if iteration is None:
+            model, tokenizer = load_student(input.student)
+        else:
+            adapter_sha256 = sha256_file(checkpoints[iteration])
+            with tempfile.TemporaryDirectory() as temporary:
+                adapter = make_adapter_folder(
+                    checkpoints[iteration], Path(configs[0]), Path(temporary)
+                )
+                model, tokenizer = load_student(input.student, adapter)
+        asked = [
+            (item, problem["id"], question_text(problem, item["level"], prompts))
+            for item in plan
+            if item["iteration"] == iteration
+            for problem in select_problems(item, benchmarks)
+        ]
+        answers, counts = answer_prompts(
+            model,
+            tokenizer,
+            [render_prompt(tokenizer, message) for _, _, message in asked],
+            params.max_tokens,
+            geometry,
+            store,
+            answering_name(
+                model=sha256_file(input.student),
+                adapter=adapter_sha256,
+                code=code,
+                backend=backend(),
+                blas=load_blas(),
+            ),
+        )
+        for (item, problem, message), answer in zip(asked, answers, strict=True):
+            text = answer_text(tokenizer, answer.tokens)
+            rows.append(make_row(item, problem, message, answer, text, adapter_sha256))
+        for name, count in asdict(counts).items():
+            setattr(totals, name, getattr(totals, name) + count)
+        print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
+    rows.sort(key=lambda row: row["id"])
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")
+    facts = {"overlong_prompts": totals.overlong, "shortened_answers": totals.shortened}
+    return {
+        "facts": {**facts, "rows": len(rows)},
+        "history": {"new": totals.new, "reused": totals.reused, "blas": load_blas()},
+    }
+
+
+if __name__ == "__main__":
+    run(main, snakemake)  # noqa: F821
