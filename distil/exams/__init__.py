@@ -1,0 +1,111 @@
+"""Problems from exam papers in PDF.
+
+`extract` reads a paper (and a separate key, if there is one) to one row per problem;
+`extract_safely` does so in a process that can be killed; `crop` is the picture of a place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from distil.exams.errors import ExamError
+
+__all__ = ["ExamError", "crop", "extract", "extract_safely"]
+
+
+def extract(
+    paper: Path | str,
+    key: Path | str | None = None,
+    *,
+    year: int | None = None,
+    sections: Sequence[str] = (),
+    sha256: str | None = None,
+    key_sha256: str | None = None,
+) -> list[dict]:
+    """Read the problems of a paper.
+
+    Args:
+        paper: a PDF with one test or several; its key may stand at its end.
+        key: a PDF with the answers or written-out solutions, if they are in a second file.
+        year: of the exam; goes into the ids.
+        sections: short names (fs, js, tp) of the tests in the paper's order; goes into the ids.
+        sha256: what the paper's sha256 must be; None: not checked.
+        key_sha256: what the key's sha256 must be; None: not checked.
+
+    Returns:
+        One dict a problem, in the paper's order: id, year, section, number, statement (LaTeX-ish,
+        no `$` delimiters), statement_plain, options, answer_raw, answer (canonical), page, box
+        (points from the page's top-left corner), pdf_sha256, key_page, key_box, key_sha256, method,
+        flags, confidence.
+
+    Raises:
+        ExamError: a file is missing, broken, encrypted, not the expected one, or holds no problem.
+    """
+    from distil.exams.problems import read_problems
+
+    return read_problems(
+        Path(paper),
+        Path(key) if key is not None else None,
+        year=year,
+        sections=tuple(sections),
+        sha256=sha256,
+        key_sha256=key_sha256,
+    )
+
+
+def extract_safely(
+    paper: Path | str,
+    key: Path | str | None = None,
+    *,
+    memory: int = 2 * 1024**3,
+    cpu_seconds: int = 30,
+    wall_seconds: int = 120,
+    **options: object,
+) -> list[dict]:
+    """Read the problems of a paper in a process of its own, which is killed at its limits.
+
+    Args:
+        paper: as for `extract`.
+        key: as for `extract`.
+        memory: bytes of address space the process may have.
+        cpu_seconds: processor time it may use.
+        wall_seconds: time on the clock it may take.
+        options: further arguments of `extract`.
+
+    Returns:
+        The rows of `extract`.
+
+    Raises:
+        ExamError: as for `extract`, or a limit was reached, or the process died.
+    """
+    from distil.exams.workers import run_extraction
+
+    return run_extraction(
+        Path(paper),
+        Path(key) if key is not None else None,
+        memory=memory,
+        cpu_seconds=cpu_seconds,
+        wall_seconds=wall_seconds,
+        options=options,
+    )
+
+
+def crop(pdf: Path | str, page: int, box: Sequence[float], dpi: int = 110) -> bytes:
+    """Return the picture of a place in a PDF.
+
+    Args:
+        pdf: the file.
+        page: 1-based page number.
+        box: x0, top, x1, bottom in points from the page's top-left corner.
+        dpi: dots per inch.
+
+    Returns:
+        PNG bytes.
+
+    Raises:
+        ExamError: the file or the page cannot be read, or the box is empty.
+    """
+    from distil.exams.crops import crop_page
+
+    return crop_page(Path(pdf), page, tuple(box), dpi)

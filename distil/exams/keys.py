@@ -1,0 +1,238 @@
+"""Answer keys: a list on its own page, a grid, or boxed results of written-out solutions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from distil.exams.glyphs import Box
+from distil.exams.layout import TextLine
+from distil.exams.segmentation import (
+    MARKER,
+    QUESTION,
+    SOLUTION,
+    choose_chains,
+    end_of_problem,
+    find_chains,
+    find_markers,
+    join_lines,
+)
+
+CELL = re.compile(
+    r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*", re.I
+)
+STATED = re.compile(r"\b(?:final\s+)?answer\s*(?:is|[:=])\s*(?P<value>.+?)\s*\.?$", re.I)
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer as printed.
+
+    Attributes:
+        label: the problem's number, "7" or "T1".
+        text: LaTeX-ish text.
+        page: 1-based page of the key.
+        box: x0, top, x1, bottom, points.
+        section: which list of the key it stands in.
+        flags: doubts.
+        confidence: 1 for a text layer.
+    """
+
+    label: str
+    text: str
+    page: int
+    box: Box
+    section: int = 0
+    flags: set[str] = field(default_factory=set)
+    confidence: float = 1.0
+
+
+def read_key(lines: list[TextLine]) -> list[Answer]:
+    """Return the answers that lines hold.
+
+    Args:
+        lines: of the key alone, in reading order.
+
+    Returns:
+        Answers in the order of their lists and numbers.
+    """
+    solved = read_solutions(lines)
+    listed = read_list(lines)
+    return solved if len(solved) >= max(1, len(listed)) and solved else listed
+
+
+def read_solutions(lines: list[TextLine]) -> list[Answer]:
+    """Return the boxed or stated results of written-out solutions."""
+    chains = choose_chains(find_chains(find_markers(lines)), lines)
+    answers = []
+    for section, chain in enumerate(chains):
+        for position, marker in enumerate(chain):
+            last = position + 1 == len(chain)
+            if last:
+                later = [c[0].place for c in chains if c[0].place > marker.place]
+                stop = min(later, default=len(lines))
+            else:
+                stop = chain[position + 1].place
+            found = result_of(lines[marker.place : stop])
+            if found is not None:
+                text, line = found
+                answers.append(
+                    Answer(marker.label, text, line.page, line.box, section, set(), line.confidence)
+                )
+    return answers
+
+
+def result_of(body: list[TextLine]) -> tuple[str, TextLine] | None:
+    """Return the result of a written-out solution and its line: boxed, or after `Answer:`."""
+    for line in reversed(body):
+        box = last_boxed(line.text)
+        if box is not None:
+            return box, line
+    for line in reversed(body):
+        match = STATED.search(line.text)
+        if match:
+            return match["value"].strip(), line
+    return None
+
+
+def last_boxed(text: str) -> str | None:
+    """Return what the last box of a line holds."""
+    start = text.rfind(r"\boxed{")
+    if start < 0:
+        return None
+    depth = 0
+    for index in range(start + 6, len(text)):
+        if text[index] == "{" and text[index - 1] != "\\":
+            depth += 1
+        elif text[index] == "}" and text[index - 1] != "\\":
+            depth -= 1
+            if depth == 0:
+                return text[start + 7 : index].strip()
+    return None
+
+
+@dataclass(slots=True)
+class Cell:
+    """A stretch of a key that starts with a number."""
+
+    label: str
+    number: int
+    x0: float
+    line: int
+    parts: list[str]
+    box: Box
+    page: int
+    confidence: float
+    flags: set[str]
+
+
+def read_list(lines: list[TextLine]) -> list[Answer]:
+    """Return the answers of a key that lists them, in one column or several."""
+    cells: list[Cell] = []
+    for index, line in enumerate(lines):
+        for x0, x1, text in line.segments:
+            read_segment(cells, index, line, x0, x1, text)
+    sections: list[list[Cell]] = []
+    for cell in cells:
+        place = next(
+            (
+                position
+                for position, section in enumerate(sections)
+                if position >= len(sections) - 1
+                and all(other.label != cell.label for other in section)
+            ),
+            None,
+        )
+        if place is None:
+            sections.append([cell])
+        else:
+            sections[place].append(cell)
+    answers = []
+    for position, section in enumerate(sections):
+        ordered = sorted(section, key=lambda cell: (cell.label.startswith("T"), cell.number))
+        for cell in ordered:
+            text = join_lines([part for part in cell.parts if part])
+            answers.append(
+                Answer(cell.label, text, cell.page, cell.box, position, cell.flags, cell.confidence)
+            )
+    return answers
+
+
+def read_segment(
+    cells: list[Cell], index: int, line: TextLine, x0: float, x1: float, text: str
+) -> None:
+    """Add one stretch of a line to the cells: new numbers, or more of the cell to its left."""
+    waiting = cells and cells[-1].line == index and not any(cells[-1].parts)
+    matches = [] if waiting else plausible(text)
+    box = (x0, line.box[1], x1, line.box[3])
+    head = text[: matches[0].start()] if matches else text
+    if head.strip():
+        host = host_of(cells, index, x0, line)
+        if host is not None:
+            host.parts.append(head.strip())
+            host.box = around(host.box, box) if host.page == line.page else host.box
+    for position, match in enumerate(matches):
+        stop = matches[position + 1].start() if position + 1 < len(matches) else len(text)
+        label = match["number"].upper().replace("-", "")
+        cells.append(
+            Cell(
+                label, int(label.lstrip("T")), x0 + (x1 - x0) * match.start() / max(1, len(text)),
+                index, [text[match.end() : stop].strip()], box, line.page, line.confidence,
+                set(line.flags),
+            )
+        )  # fmt: skip
+
+
+def plausible(text: str) -> list[re.Match]:
+    """Return the numbers in a stretch that can start an answer."""
+    keep: list[re.Match] = []
+    for match in CELL.finditer(text):
+        before = text[: match.start()]
+        # A number in a pair, as in (3, 16), closes a bracket.
+        if before.count("(") > before.count(")") or before.count("{") > before.count("}"):
+            continue
+        if keep:
+            same = match.group().strip().lstrip("0123456789Tt-") == keep[0].group().strip().lstrip(
+                "0123456789Tt-"
+            )
+            rising = int(match["number"].lstrip("Tt-")) > int(keep[-1]["number"].lstrip("Tt-"))
+            if not same or not rising:
+                continue
+        elif match.start() > 0 and not re.match(r"\s*$", before):
+            continue
+        keep.append(match)
+    return keep
+
+
+def host_of(cells: list[Cell], index: int, x0: float, line: TextLine) -> Cell | None:
+    """Return the cell that a stretch without a number belongs to."""
+    same = [cell for cell in cells if cell.line == index and cell.x0 <= x0 + 1]
+    if same:
+        return max(same, key=lambda cell: cell.x0)
+    above = [
+        cell
+        for cell in cells
+        if cell.page == line.page and cell.line < index and abs(cell.x0 - x0) < 12 * line.size
+        and cell.x0 <= x0 + 2 and line.box[1] - cell.box[3] < 0.9 * line.size
+    ]  # fmt: skip
+    return max(above, key=lambda cell: (cell.line, cell.x0)) if above else None
+
+
+def around(one: Box, other: Box) -> Box:
+    """Return the box around two boxes."""
+    return (
+        min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
+    )  # fmt: skip
+
+
+def cut_solution(body: list[TextLine]) -> tuple[list[TextLine], list[TextLine]]:
+    """Split a passage that carries its own solution into statement lines and solution lines."""
+    for place in range(1, len(body)):
+        if SOLUTION.match(body[place].text) and QUESTION.search(
+            " ".join(b.text for b in body[:place])
+        ):
+            return body[:place], body[place:]
+    return body, []
+
+
+__all__ = ["MARKER", "Answer", "cut_solution", "end_of_problem", "read_key", "result_of"]

@@ -1,0 +1,206 @@
+"""From files to rows: reads pages, splits problems, joins them with their answers."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+
+from distil.answers import canonical_answer
+from distil.exams.errors import ExamError
+from distil.exams.glyphs import open_document, read_page
+from distil.exams.keys import Answer, cut_solution, last_boxed, read_key, result_of
+from distil.exams.layout import Sheet, TextLine, drop_running_lines, read_layout
+from distil.exams.segmentation import (
+    Passage,
+    join_lines,
+    lines_of,
+    split_options,
+    split_problems,
+    vocabulary_of,
+)
+from distil.exams.symbols import plain
+from distil.hashing import sha256_file
+
+MAX_PAGES = 400
+DOUBTS = {
+    "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,
+    "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3,
+}  # fmt: skip
+
+
+def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
+    """Return a PDF's sheets and its sha256.
+
+    Raises:
+        ExamError: the file cannot be read or has another sha256.
+    """
+    if not path.is_file():
+        raise ExamError(
+            path, "no such file", "check the path in the manifest or on the command line"
+        )
+    digest = sha256_file(path)
+    if sha256 is not None and digest != sha256:
+        raise ExamError(
+            path,
+            f"its sha256 is {digest}, the manifest says {sha256}",
+            "restore the listed file, or correct the manifest if the new file is meant",
+        )
+    document = open_document(path)
+    with contextlib.closing(document):
+        if len(document) > MAX_PAGES:
+            raise ExamError(
+                path, f"{len(document)} pages are more than {MAX_PAGES}", "split the file by exam"
+            )
+        typefaces: dict = {}
+        sheets = [
+            read_layout(read_page(document, index, path, typefaces))
+            for index in range(len(document))
+        ]
+    drop_running_lines(sheets)
+    return sheets, digest
+
+
+def read_problems(
+    paper: Path,
+    key: Path | None,
+    *,
+    year: int | None,
+    sections: tuple[str, ...],
+    sha256: str | None,
+    key_sha256: str | None,
+) -> list[dict]:
+    """Do what `distil.exams.extract` promises."""
+    sheets, digest = read_sheets(paper, sha256)
+    lines = lines_of(sheets)
+    passages, stop = split_problems(lines)
+    if not passages:
+        raise ExamError(
+            paper,
+            "no numbered problem was found",
+            "check that the file is an exam; a scan needs tesseract to be read",
+        )
+    answers = read_key(lines[stop:]) if stop < len(lines) else []
+    key_digest = digest
+    if key is not None:
+        key_sheets, key_digest = read_sheets(key, key_sha256)
+        answers = read_key(lines_of(key_sheets))
+        if not answers:
+            raise ExamError(key, "no numbered answer was found", "check that the file is the key")
+    vocabulary = vocabulary_of(lines)
+    figures = {sheet.number: sheet.figures for sheet in sheets}
+    methods = {sheet.number: sheet.method for sheet in sheets}
+    several = len({passage.section for passage in passages}) > 1
+    keyed = {}
+    for answer in answers:
+        keyed.setdefault((answer.section, answer.label), answer)
+    rows = []
+    seen: set[tuple[int, str]] = set()
+    for passage in passages:
+        flags: set[str] = set(passage.flags)
+        if (passage.section, passage.label) in seen:
+            flags.add("repeated")
+        seen.add((passage.section, passage.label))
+        statement_lines, solution = cut_solution(passage.lines)
+        answer = keyed.get((passage.section, passage.label))
+        if answer is None and solution:
+            answer = inline_answer(passage, solution)
+        answered = digest if solution and answer and answer.section < 0 else key_digest
+        rows.append(
+            row_of(
+                passage, statement_lines, answer, vocabulary, figures, methods,
+                year=year, sections=sections, several=several, digest=digest,
+                key_digest=answered, flags=flags,
+            )
+        )  # fmt: skip
+    return rows
+
+
+def inline_answer(passage: Passage, solution: list[TextLine]) -> Answer | None:
+    """Return the answer that a problem's own solution ends in."""
+    found = result_of(solution)
+    if found is None:
+        return None
+    text, line = found
+    return Answer(passage.label, text, line.page, line.box, -1, set(), line.confidence)
+
+
+def row_of(
+    passage: Passage,
+    lines: list[TextLine],
+    answer: Answer | None,
+    vocabulary: set[str],
+    figures: dict,
+    methods: dict,
+    *,
+    year: int | None,
+    sections: tuple[str, ...],
+    several: bool,
+    digest: str,
+    key_digest: str,
+    flags: set[str],
+) -> dict:
+    """Return a problem's row."""
+    passage = Passage(passage.label, lines, passage.cut, passage.section, flags, passage.missing)
+    texts, options = split_options(passage)
+    statement = join_lines(texts, vocabulary)
+    page = lines[0].page
+    here = [line for line in lines if line.page == page]
+    box = (
+        min(line.box[0] for line in here), min(line.box[1] for line in here),
+        max(line.box[2] for line in here), max(line.box[3] for line in here),
+    )  # fmt: skip
+    for line in lines:
+        flags |= line.flags
+    if len(here) < len(lines):
+        flags.add("spans_pages")
+    if any(beside(figure, box) for figure in figures.get(page, ())):
+        flags.add("figure")
+    if not statement:
+        flags.add("empty")
+    if passage.missing:
+        flags.add("gap")
+    raw = None
+    if answer is None:
+        flags.add("no_answer")
+    else:
+        boxed = last_boxed(answer.text)
+        raw = boxed if boxed is not None else answer.text
+        flags |= {f"key_{flag}" for flag in answer.flags}
+    section = sections[passage.section] if passage.section < len(sections) else None
+    suffix = passage.label.lower() if passage.label.startswith("T") else passage.label.zfill(2)
+    place = section or (f"s{passage.section + 1}" if several else None)
+    identity = "-".join(str(part) for part in (year, place, suffix) if part is not None)
+    confidence = min(line.confidence for line in lines)
+    for flag in flags:
+        confidence *= 1 - DOUBTS.get(flag, 0.1)
+    return {
+        "id": identity,
+        "year": year,
+        "section": section if section is not None else (place if several else None),
+        "number": passage.label,
+        "statement": statement,
+        "statement_plain": plain(statement),
+        "options": options,
+        "answer_raw": raw,
+        "answer": canonical_answer(raw) if raw is not None else None,
+        "page": page,
+        "box": [round(value, 2) for value in box],
+        "pdf_sha256": digest,
+        "key_page": answer.page if answer is not None else None,
+        "key_box": [round(value, 2) for value in answer.box] if answer is not None else None,
+        "key_sha256": key_digest if answer is not None else None,
+        "method": methods[page],
+        "flags": sorted(flags),
+        "confidence": round(confidence, 3),
+    }
+
+
+def beside(figure: tuple, box: tuple) -> bool:
+    """Return whether a figure stands in a problem's stretch of the page."""
+    return figure[1] < box[3] + 4 and box[1] - 4 < figure[3]
+
+
+def label_key(label: str) -> tuple[bool, int]:
+    """Return a sort key for numbers: 1 to 20, then T1 to T3."""
+    return label.startswith("T"), int(re.sub(r"\D", "", label))
