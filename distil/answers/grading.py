@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-import re
 
 from distil.answers.extraction import extract_answer
-from distil.answers.notation import canonical_answer
+from distil.answers.equivalence import compare_answers
 
 
 @dataclass(frozen=True)
@@ -26,18 +24,6 @@ class Verdict:
     reason: str
     extracted: str
     rule: str
-
-
-def _exact(text: str) -> Fraction | None:
-    found = re.fullmatch(r"(-?)\\frac\{(-?\d+)\}\{(\d+)\}", text)
-    try:
-        return (
-            Fraction(f"{found[1]}1") * Fraction(int(found[2]), int(found[3]))
-            if found
-            else Fraction(text)
-        )
-    except (ValueError, ZeroDivisionError):
-        return None
 
 
 def judge(gold: str, output: str, problem: str | None = None, *, cut: bool = False) -> Verdict:
@@ -61,14 +47,9 @@ def judge(gold: str, output: str, problem: str | None = None, *, cut: bool = Fal
             found.answer or "",
             "no answer",
         )
-    wanted, given = canonical_answer(gold), canonical_answer(found.answer)
-    if wanted == given:
-        return Verdict("right", "right", "same text", found.answer, "text")
-    left, right = _exact(wanted), _exact(given)
-    if left is not None and right is not None:
-        verdict = "right" if left == right else "wrong"
-        return Verdict(verdict, verdict, "exact rationals", found.answer, "rational")
-    return Verdict("wrong", "wrong", "different text", found.answer, "text")
+    result = compare_answers(gold, found.answer)
+    verdict = {True: "right", False: "wrong", None: "unknown"}[result.same]
+    return Verdict(verdict, verdict, result.reason, found.answer, result.rule)
 
 
 def judge_all(pairs: Iterable[Sequence], workers: int | None = None) -> list[Verdict]:

@@ -1,0 +1,661 @@
+r"""Do two answers say the same? Comparison by kind, symmetric where mathematics is.
+
+Sets are not tuples, closed intervals are not open ones, centimetres are not metres, and a decimal equals
+neither an irrational number nor a fraction it only approximates. What cannot be told is a doubt, and a
+doubt is never silently right or wrong.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from distil.answers import arithmetic
+from distil.answers.forms import (
+    Based,
+    Choice,
+    Clock,
+    Collection,
+    Matrix,
+    Opaque,
+    Quantity,
+    Ratio,
+    Regions,
+    Relation,
+    Words,
+    is_function_head,
+    parse_form,
+    plain_words,
+    readings,
+)
+from distil.answers.notation import clean, join_thousands
+from distil.answers.regions import same_region
+from distil.answers.syntax import Node, NotUnderstoodError, parse_expression, symbols
+
+_MATCHED_PAIRWISE = 40
+_INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in"})
+_CLASSES = {
+    Quantity: "number", Collection: "collection", Regions: "interval", Relation: "relation",
+    Matrix: "matrix", Words: "text", Choice: "choice", Clock: "time", Ratio: "ratio", Based: "base",
+    Opaque: "formula",
+}  # fmt: skip
+
+
+@dataclass
+class Comparison:
+    """The outcome of comparing two answers.
+
+    Attributes:
+        same: True, False, or None when it could not be told.
+        rule: the kind of comparison that decided.
+        reason: one phrase.
+        deferred: a bigger parser may still decide.
+        loose: equal only under a lenient reading; holds the phrase that says which.
+    """
+
+    same: bool | None
+    rule: str
+    reason: str
+    deferred: bool = False
+    loose: str = ""
+
+
+@dataclass
+class _Notes:
+    doubts: set[str] = field(default_factory=set)
+    loose: set[str] = field(default_factory=set)
+
+    def doubt(self, reason: str) -> None:
+        self.doubts.add(reason)
+
+
+def _all(results) -> bool | None:
+    doubt = False
+    for result in results:
+        if result is False:
+            return False
+        doubt = doubt or result is None
+    return None if doubt else True
+
+
+def _value(a: Node, b: Node, notes: _Notes) -> bool | None:
+    same = arithmetic.same_value(a, b)
+    if same is None:
+        notes.doubt("value")
+    return same
+
+
+def _has_pi(node: Node) -> bool:
+    if node == ("const", "pi"):
+        return True
+    return any(
+        _has_pi(child)
+        for part in node[1:]
+        if isinstance(part, tuple) and part
+        for child in (part if isinstance(part[0], tuple) else (part,))
+    )
+
+
+def _has_degrees(node: Node) -> bool:
+    return node[0] == "deg" or any(
+        _has_degrees(part)
+        for part in node[1:]
+        if isinstance(part, tuple) and part and isinstance(part[0], str)
+    )
+
+
+def _quantities(a: Quantity, b: Quantity, notes: _Notes) -> bool | None:
+    if a.unit is None and b.unit is None:
+        same = _value(a.node, b.node, notes)
+        if not same and _has_degrees(a.node) != _has_degrees(b.node):
+            bare = [q.node[1] if q.node[0] == "deg" else q.node for q in (a, b)]
+            return _value(bare[0], bare[1], notes)
+        return same
+    for one, other in ((a, b), (b, a)):
+        if one.unit and one.unit.dimension in {"angle", "radian"}:
+            return _angles(one, other, notes)
+    for one, other in ((a, b), (b, a)):
+        if one.unit and one.unit.dimension == "percent":
+            return _percent(one, other, notes)
+    if a.unit is None or b.unit is None:
+        return _value(a.node, b.node, notes)
+    return _measured(a, b, notes)
+
+
+def _angles(angle: Quantity, other: Quantity, notes: _Notes) -> bool | None:
+    if other.unit and other.unit.dimension == angle.unit.dimension:
+        return _value(angle.node, other.node, notes)
+    if other.unit and other.unit.dimension not in {"angle", "radian"}:
+        return (
+            False
+            if not other.unit.dimension.startswith("temperature")
+            else _value(angle.node, other.node, notes)
+        )
+    if angle.unit.dimension == "radian":
+        if other.unit is not None:
+            return _value(angle.node, ("deg", other.node), notes)
+        return _value(angle.node, other.node, notes)
+    if other.unit is not None or _has_pi(other.node) or _has_degrees(other.node):
+        if _value(("deg", angle.node), other.node, notes):
+            if other.unit is None:
+                notes.loose.add("radians for degrees")
+            return True
+        if other.unit is not None:
+            return False
+    return _value(angle.node, other.node, notes)
+
+
+def _percent(percent: Quantity, other: Quantity, notes: _Notes) -> bool | None:
+    same = _value(percent.node, other.node, notes)
+    if other.unit is not None:
+        return same if other.unit.dimension == "percent" else False
+    if same:
+        return True
+    return _value(("div", percent.node, ("num", Fraction(100))), other.node, notes)
+
+
+def _measured(a: Quantity, b: Quantity, notes: _Notes) -> bool | None:
+    same = _value(a.node, b.node, notes)
+    first, second = a.unit.dimension, b.unit.dimension
+    if first == second:
+        if first == "count":
+            if same and a.unit.name not in b.unit.name and b.unit.name not in a.unit.name:
+                notes.doubt("different things counted")
+                return None
+            return same
+        if a.unit.factor == b.unit.factor:
+            return same
+        return _value(
+            ("mul", a.node, ("num", a.unit.factor)), ("mul", b.node, ("num", b.unit.factor)), notes
+        )
+    plain = {first.rstrip("?"), second.rstrip("?")}
+    if len(plain) == 1:
+        return same
+    if "count" in plain and same:
+        notes.doubt("a unit against counted things")
+        return None
+    return False
+
+
+def _label(member: str) -> tuple[str, bool]:
+    """The name that an equation's first member gives, and whether it is a single variable."""
+    if is_function_head(member):
+        return member.replace(" ", ""), False
+    try:
+        node = parse_expression(member)
+    except NotUnderstoodError:
+        return plain_words(member), False
+    return (node[1], True) if node[0] == "sym" else ("", False)
+
+
+def _is_equation(form: Relation) -> bool:
+    return not _INEQUALITIES & set(form.operators)
+
+
+def _assignment(form) -> tuple[str, bool, tuple[str, ...]] | None:
+    """(label, is a variable, values) of an equation that names a value."""
+    if not isinstance(form, Relation) or not _is_equation(form):
+        return None
+    label, variable = _label(form.members[0])
+    if label:
+        return label, variable, form.members[1:]
+    if len(form.members) == 2:
+        label, variable = _label(form.members[1])
+        if label and variable and not symbols(_node(form.members[0]) or ("sym", "?")):
+            return label, variable, form.members[:1]
+    return None
+
+
+def _node(text: str) -> Node | None:
+    try:
+        return parse_expression(text)
+    except NotUnderstoodError:
+        return None
+
+
+def _chain(other, members: tuple[str, ...], notes: _Notes) -> bool | None:
+    """Whether an answer is one of the members of a chain of equal values that does not contradict itself."""
+    forms = [parse_form(join_thousands(member)) for member in members]
+    results = [_same(other, form, notes) for form in forms]
+    if True not in results:
+        return None if None in results else False
+    sizes = [
+        size
+        for form in forms
+        if isinstance(form, Quantity) and form.unit is None
+        for size in [arithmetic.approximately(form.node)]
+        if size is not None
+    ]
+    if sizes and max(sizes) - min(sizes) > 0.02 * max(map(abs, sizes)):
+        notes.doubt("a chain of unequal values")
+        return None
+    return True
+
+
+def _equations(a: Relation, b: Relation, notes: _Notes) -> bool | None:
+    first, second = _assignment(a), _assignment(b)
+    if first and second:
+        if first[0] == second[0] or not (first[1] and second[1]):
+            target = parse_form(first[2][-1])
+            return _chain(target, second[2], notes)
+        constant = [not symbols(_node(side[2][-1]) or ("sym", "?")) for side in (first, second)]
+        if all(constant):
+            return False
+    sides = []
+    for form in (a, b):
+        left, right = _node(form.members[0]), _node(form.members[-1])
+        if left is None or right is None or len(form.members) > 3:
+            notes.doubt("formula")
+            return None
+        sides.append(("add", left, ("neg", right)))
+    same, _ = arithmetic.proportional(*sides)
+    if same is None:
+        notes.doubt("value")
+    return same
+
+
+def _inequalities(a: Relation, b: Relation, notes: _Notes) -> bool | None:
+    if len(a.members) == len(b.members) == 2:
+        nodes = [_node(member) for member in (*a.members, *b.members)]
+        if None not in nodes:
+            first = ("add", nodes[0], ("neg", nodes[1]))
+            second = ("add", nodes[2], ("neg", nodes[3]))
+            same, sign = arithmetic.proportional(first, second)
+            flipped = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+            if same and sign:
+                operator = (
+                    b.operators[0] if sign > 0 else flipped.get(b.operators[0], b.operators[0])
+                )
+                return operator == a.operators[0]
+            if same is False and all(len(symbols(side)) > 1 for side in (first, second)):
+                return False
+    same = same_region(a, b)
+    if same is None:
+        notes.doubt("formula")
+    return same
+
+
+def _relations(a: Relation, b: Relation, notes: _Notes) -> bool | None:
+    if _is_equation(a) and _is_equation(b):
+        return _equations(a, b, notes)
+    if _is_equation(a) != _is_equation(b):
+        return same_region(a, b) or False
+    for one, other in ((a, b), (b, a)):
+        if one.operators[-1] == "in":
+            return _same(
+                parse_form(one.members[-1]),
+                other if other.operators[-1] != "in" else parse_form(other.members[-1]),
+                notes,
+            )
+    return _inequalities(a, b, notes)
+
+
+def _key(form) -> Fraction | None:
+    if isinstance(form, Quantity) and form.unit is None:
+        try:
+            return arithmetic.exact(form.node)
+        except ArithmeticError:
+            return None
+    return None
+
+
+def _distinct(items: list, notes: _Notes) -> list:
+    kept: list = []
+    for item in items:
+        if not any(
+            item == other or (len(items) <= 12 and _same(item, other, _Notes())) for other in kept
+        ):
+            kept.append(item)
+    return kept
+
+
+def _unordered(first: list, second: list, as_sets: bool, notes: _Notes) -> bool | None:
+    keys = [[_key(item) for item in items] for items in (first, second)]
+    if None not in keys[0] and None not in keys[1]:
+        return set(keys[0]) == set(keys[1]) if as_sets else Counter(keys[0]) == Counter(keys[1])
+    if as_sets:
+        first, second = _distinct(first, notes), _distinct(second, notes)
+    if len(first) != len(second):
+        return False
+    if len(first) > _MATCHED_PAIRWISE:
+        notes.doubt("long list")
+        return None
+    left = list(second)
+    doubt = False
+    for item in first:
+        results = [_same(item, other, notes) for other in left]
+        if True in results:
+            left.pop(results.index(True))
+        elif None in results:
+            doubt = True
+        else:
+            return False
+    return None if doubt else True
+
+
+def _assignments(items: tuple) -> list[tuple[str, str]] | None:
+    found = [_assignment(item) for item in items]
+    if not found or None in found:
+        return None
+    return [(item[0], item[2][-1]) for item in found]
+
+
+def _values(form: Collection, notes: _Notes) -> Collection:
+    """A collection of equations as its values: "x = 3, y = 4" in the order of the names."""
+    named = _assignments(form.items)
+    if named is None:
+        return form
+    names = [name for name, _ in named]
+    if len(set(names)) == len(names) and len(names) > 1:
+        return Collection("named", tuple(parse_form(value) for _, value in sorted(named)))
+    if len(set(names)) == 1:
+        return Collection(form.kind, tuple(parse_form(value) for _, value in named))
+    return form
+
+
+def _collections(a: Collection, b: Collection, notes: _Notes) -> bool | None:
+    if a.kind != "tuple" and b.kind != "tuple":
+        named = [_assignments(form.items) for form in (a, b)]
+        if named[0] and named[1]:
+            names = [Counter(name for name, _ in side) for side in named]
+            if names[0] != names[1]:
+                return False
+            if all(count == 1 for count in names[0].values()):
+                pairs = zip(sorted(named[0]), sorted(named[1]), strict=True)
+                return _all(_same(parse_form(x[1]), parse_form(y[1]), notes) for x, y in pairs)
+    flattened = [_flat(_values(form, notes)) for form in (a, b)]
+    a, b = flattened
+    kinds = {a.kind, b.kind}
+    if "tuple" in kinds or "named" in kinds:
+        if len(a.items) != len(b.items):
+            return False
+        if kinds & {"set", "or", "and"}:
+            return _relaxed_and(a, b, notes) if "named" in kinds and "tuple" not in kinds else False
+        if (
+            kinds == {"tuple"}
+            and {a.brackets[0] == "(", b.brackets[0] == "("} == {True, False}
+            and len(a.items) == 2
+        ):
+            return False
+        same = _all(_same(x, y, notes) for x, y in zip(a.items, b.items, strict=True))
+        if same and "list" in kinds:
+            notes.loose.add("a list for a tuple")
+        return same
+    return _unordered(list(a.items), list(b.items), "set" in kinds, notes)
+
+
+def _relaxed_and(a: Collection, b: Collection, notes: _Notes) -> bool | None:
+    """Named values against a plain list joined by a word: any order."""
+    return _unordered(list(a.items), list(b.items), False, notes)
+
+
+def _flat(form: Collection) -> Collection:
+    if form.kind in {"tuple", "named"}:
+        return form
+    items: list = []
+    for item in form.items:
+        if isinstance(item, Collection) and item.kind in {"list", "or", "and"}:
+            items.extend(item.items)
+        elif (
+            (assigned := _assignment(item))
+            and isinstance(inner := parse_form(assigned[2][-1]), Collection)
+            and inner.kind == "list"
+        ):
+            items.extend(inner.items)
+        else:
+            items.append(item)
+    return Collection(form.kind, tuple(items), form.brackets)
+
+
+def _clocks(a: Clock, b: Clock) -> bool:
+    def day(clock: Clock) -> set[int]:
+        hour, minute = divmod(clock.minutes, 60)
+        if clock.half:
+            return {(hour % 12 + (12 if clock.half == "pm" else 0)) * 60 + minute}
+        if hour >= 13 or hour == 0:
+            return {hour % 24 * 60 + minute}
+        return {hour % 12 * 60 + minute, (hour % 12 + 12) * 60 + minute}
+
+    return bool(day(a) & day(b))
+
+
+def _as_ratio(form) -> Ratio | None:
+    if isinstance(form, Ratio):
+        return form
+    if isinstance(form, Clock) and not form.half:
+        hour, minute = divmod(form.minutes, 60)
+        return Ratio((("num", Fraction(hour)), ("num", Fraction(minute))))
+    if isinstance(form, Quantity) and form.unit is None:
+        return Ratio((form.node, ("num", Fraction(1))))
+    if isinstance(form, Words) and (found := re.fullmatch(r"(\S+) to (\S+)", form.text)):
+        nodes = [_node(part) for part in found.groups()]
+        return None if None in nodes else Ratio(tuple(nodes))
+    return None
+
+
+def _ratios(a: Ratio, b: Ratio, notes: _Notes) -> bool | None:
+    if len(a.parts) != len(b.parts):
+        return False
+    if arithmetic.same_value(a.parts[0], ("num", Fraction(0))) is not False:
+        return _all(_value(x, y, notes) for x, y in zip(a.parts, b.parts, strict=True))
+    return _all(
+        _value(("mul", x, b.parts[0]), ("mul", y, a.parts[0]), notes)
+        for x, y in zip(a.parts[1:], b.parts[1:], strict=True)
+    )
+
+
+def _matrices(a: Matrix, b: Matrix, notes: _Notes) -> bool | None:
+    if a.bars != b.bars:
+        notes.doubt("formula")
+        return None
+    if len(a.rows) != len(b.rows) or len(a.rows[0]) != len(b.rows[0]):
+        return False
+    return _all(
+        _value(x, y, notes)
+        for row, other in zip(a.rows, b.rows, strict=True)
+        for x, y in zip(row, other, strict=True)
+    )
+
+
+def _vector(form: Matrix) -> Collection | None:
+    if form.bars or (len(form.rows) > 1 and len(form.rows[0]) > 1):
+        return None
+    cells = [cell for row in form.rows for cell in row]
+    return Collection("tuple", tuple(Quantity(cell) for cell in cells), "()")
+
+
+def _texts(a: Words, b: Words, notes: _Notes) -> bool | None:
+    if a.text == b.text:
+        return True
+    for one, other in ((a.text, b.text), (b.text, a.text)):
+        inside = re.search(rf"(?<!\w){re.escape(one)}(?!\w)", other)
+        if (
+            inside
+            and len(one) > 1
+            and not re.search(r"\b(?:or|not|no|neither|never|either)\b", other)
+        ):
+            notes.doubt("a text that contains the other")
+            return None
+    return False
+
+
+def _choices(a, b, notes: _Notes) -> bool | None:
+    if isinstance(a, Choice) and isinstance(b, Choice):
+        if a.letter != b.letter:
+            return False
+        if a.value is not None and b.value is not None:
+            same = _same(a.value, b.value, notes)
+            if same is False:
+                notes.doubt("the letter agrees, the value does not")
+                return None
+            return True
+        return True
+    choice, other = (a, b) if isinstance(a, Choice) else (b, a)
+    if choice.value is not None:
+        return _same(choice.value, other, notes)
+    if isinstance(other, Quantity) and other.node == ("sym", choice.letter.lower()):
+        return True
+    return False
+
+
+def _single(form):
+    while isinstance(form, Collection) and len(form.items) == 1 and form.kind != "tuple":
+        form = form.items[0]
+    return form
+
+
+def _same(a, b, notes: _Notes) -> bool | None:
+    a, b = _single(a), _single(b)
+    if a == b:
+        return True
+    if isinstance(a, Opaque) or isinstance(b, Opaque):
+        return _opaque(a, b, notes)
+    if isinstance(a, Choice) or isinstance(b, Choice):
+        return _choices(a, b, notes)
+    if isinstance(a, Words) and isinstance(b, Words):
+        return _texts(a, b, notes)
+    if isinstance(a, Quantity) and isinstance(b, Quantity):
+        return _quantities(a, b, notes)
+    if isinstance(a, Relation) and isinstance(b, Relation):
+        return _relations(a, b, notes)
+    if isinstance(a, Collection) and isinstance(b, Collection):
+        return _two_collections(a, b, notes)
+    if isinstance(a, Matrix) and isinstance(b, Matrix):
+        return _matrices(a, b, notes)
+    if isinstance(a, Clock) and isinstance(b, Clock):
+        return _clocks(a, b)
+    if isinstance(a, Based) and isinstance(b, Based):
+        if a.base == b.base:
+            return a.digits == b.digits
+        return _other_base(a.node, b.node, notes)
+    return _mixed(a, b, notes)
+
+
+def _two_collections(a: Collection, b: Collection, notes: _Notes) -> bool | None:
+    relations = [
+        any(isinstance(item, Relation | Regions) for item in form.items) for form in (a, b)
+    ]
+    if any(relations):
+        inequality = any(
+            isinstance(item, Regions) or (isinstance(item, Relation) and not _is_equation(item))
+            for form in (a, b)
+            for item in form.items
+        )
+        if inequality:
+            same = same_region(a, b)
+            if same is not None:
+                return same
+    return _collections(a, b, notes)
+
+
+def _other_base(a: Node, b: Node, notes: _Notes) -> bool | None:
+    same = _value(a, b, notes)
+    if same:
+        notes.doubt("the same number in another base")
+        return None
+    return same
+
+
+def _opaque(a, b, notes: _Notes) -> bool | None:
+    if isinstance(a, Opaque) and isinstance(b, Opaque):
+        if re.sub(r"\s+", "", a.text) == re.sub(r"\s+", "", b.text) and a.text:
+            return True
+    for form in (a, b):
+        if isinstance(form, Opaque) and not re.search(r"[A-Za-z0-9]", form.text):
+            return False
+    if isinstance(a, Words) or isinstance(b, Words):
+        return False
+    notes.doubt("formula")
+    return None
+
+
+def _mixed(a, b, notes: _Notes) -> bool | None:
+    """Two answers of different kinds."""
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Relation):
+            return _relation_against(one, other, notes)
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Regions):
+            return same_region(one, other) or False
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Based):
+            if isinstance(other, Quantity) and other.unit is None:
+                digits = re.fullmatch(r"\d+", str(_key(other)))
+                if digits and digits.group() == one.digits:
+                    notes.doubt("the base is not written")
+                    return None
+                return _other_base(one.node, other.node, notes)
+            return False
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Ratio):
+            ratio = _as_ratio(other)
+            if ratio is None:
+                return False
+            if isinstance(other, Quantity) and len(one.parts) != 2:
+                return False
+            if isinstance(other, Quantity):
+                return _value(("div", *one.parts), other.node, notes)
+            return _ratios(one, ratio, notes)
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, Matrix) and isinstance(other, Collection) and other.kind == "tuple":
+            vector = _vector(one)
+            if vector is None:
+                return False
+            same = _collections(vector, other, notes)
+            if same:
+                notes.loose.add("a tuple for a matrix")
+            return same
+        if isinstance(one, Matrix) and one.bars:
+            notes.doubt("formula")
+            return None
+    return False
+
+
+def _relation_against(relation: Relation, other, notes: _Notes) -> bool | None:
+    if relation.operators[-1] == "in":
+        return _same(parse_form(relation.members[-1]), other, notes)
+    if not _is_equation(relation):
+        return same_region(relation, other) or False
+    assigned = _assignment(relation)
+    if assigned:
+        return _chain(other, assigned[2], notes)
+    return _chain(other, relation.members, notes) if isinstance(other, Quantity) else False
+
+
+def compare_answers(gold: str, answer: str) -> Comparison:
+    """Compare two answers.
+
+    Args:
+        gold: the key's answer.
+        answer: the answer extracted from an output.
+
+    Returns:
+        The comparison; `deferred` marks a doubt that a bigger parser may resolve.
+    """
+    wanted, given = clean(gold), clean(answer)
+    if not wanted:
+        return Comparison(None, "none", "the key is empty")
+    if not given:
+        return Comparison(False, "none", "the answer is empty")
+    if re.sub(r"\s", "", wanted) == re.sub(r"\s", "", given) and re.search(r"\w", wanted):
+        return Comparison(True, "same text", "the same text")
+    first, second = readings(gold), readings(answer)
+    rule = _CLASSES.get(type(first[0]), "number")
+    notes = _Notes()
+    for place, one in enumerate(first):
+        for other_place, other in enumerate(second):
+            # Two lists that could both be numbers are compared as numbers only.
+            if place and other_place:
+                continue
+            trial = _Notes()
+            same = _same(one, other, trial)
+            if same:
+                return Comparison(
+                    True, rule, f"equal as {rule}", loose="; ".join(sorted(trial.loose))
+                )
+            if same is None:
+                notes.doubts |= trial.doubts or {"formula"}
+    if notes.doubts:
+        deferred = notes.doubts <= {"formula", "value"}
+        return Comparison(None, rule, "; ".join(sorted(notes.doubts)), deferred=deferred)
+    return Comparison(False, rule, f"not equal as {rule}")

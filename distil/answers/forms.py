@@ -1,0 +1,757 @@
+r"""What kind of thing an answer is: number with unit, list, tuple, set of numbers, equation, text ...
+
+`readings` turns an answer's text into one or more forms (a text such as "1,234" can be read as a number
+or as a list). Nothing is evaluated here.
+"""
+
+import functools
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from distil.answers.notation import balanced_end, clean, join_thousands
+from distil.answers.syntax import Node, NotUnderstoodError, parse_expression
+from distil.answers.units import Unit, things, unit_named
+
+MOST_ITEMS = 300
+_MOST_NESTED = 8
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number or an expression, with its unit if one is written."""
+
+    node: Node
+    unit: Unit | None = None
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Several answers: kind "list" (no brackets), "or", "and", "set", or "tuple" with its brackets."""
+
+    kind: str
+    items: tuple
+    brackets: str = ""
+
+
+@dataclass(frozen=True)
+class Regions:
+    """A set of real numbers written as intervals and set operations: ("union", parts) and so on."""
+
+    operation: str
+    parts: tuple
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A chain such as 0 < x <= 3 or 2/8 = 1/4: members and the operators between them."""
+
+    members: tuple[str, ...]
+    operators: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Rows of expressions; `bars` marks a determinant."""
+
+    rows: tuple[tuple[Node, ...], ...]
+    bars: bool = False
+
+
+@dataclass(frozen=True)
+class Words:
+    """A text answer, normalised."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A multiple-choice letter, with the option's value if the answer repeats it."""
+
+    letter: str
+    value: object = None
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A time of day in minutes; `half` is "am", "pm" or empty."""
+
+    minutes: int
+    half: str = ""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Parts of a ratio a : b : c."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Based:
+    """A numeral with its base."""
+
+    digits: str
+    base: int
+    node: Node
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """A formula that the grammar does not cover."""
+
+    text: str
+
+
+REALS = Regions("interval", (("neg", ("const", "inf")), False, ("const", "inf"), False))
+EMPTY = Collection("set", ())
+
+_NUMBER_WORDS = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+        "sixteen seventeen eighteen nineteen twenty".split()
+    )
+} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+_PART_WORDS = {
+    "half": 2, "third": 3, "thirds": 3, "fourth": 4, "fourths": 4, "quarter": 4, "quarters": 4,
+    "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "seventh": 7, "sevenths": 7, "eighth": 8,
+    "eighths": 8, "ninth": 9, "ninths": 9, "tenth": 10, "tenths": 10,
+}  # fmt: skip
+_EMPTY_WORDS = frozenset(
+    {
+        "no solution", "no solutions", "empty set", "no real solution", "no real solutions", "null set",
+        "there is no solution", "there are no solutions", "no such number", "no real number",
+        "no real numbers", "no roots", "no real roots",
+    }
+)  # fmt: skip
+_ALL_REALS = frozenset(
+    {
+        "all real numbers", "all reals", "real numbers", "any real number", "all real number",
+        "all real numbers x", "every real number", "reals", "set of all real numbers",
+        "set of real numbers",
+    }
+)  # fmt: skip
+_SAME_WORDS = {
+    "dne": "does not exist", "not defined": "undefined", "infinitely many": "infinite",
+    "infinitely many solutions": "infinite", "infinite solutions": "infinite",
+    "infinite number": "infinite", "infinite number of solutions": "infinite", "mon": "monday",
+    "tue": "tuesday", "tues": "tuesday", "wed": "wednesday", "thu": "thursday", "thur": "thursday",
+    "thurs": "thursday", "fri": "friday", "sat": "saturday", "sun": "sunday", "none": "none of these",
+    "none of the above": "none of these", "cannot be determined": "not enough information",
+    "can not be determined": "not enough information", "t": "true", "f": "false",
+}  # fmt: skip
+_ARTICLES = re.compile(r"^(?:an?|the|is|it is|its|it's)\s+")
+_LEAD = re.compile(
+    r"^(?:\\text\s*\{)?\s*(?:(?:so|thus|hence|therefore|then),?\s+)?(?:the\s+)?(?:final\s+|correct\s+)*"
+    r"(?:answer|result|solution|value)s?\s*(?:is|are|:|=)\s*:?\s*(\})?\s*",
+    re.IGNORECASE,
+)
+_NEARLY = re.compile(
+    r"^(?:\\approx|\\sim|~|(?:\\text\s*\{\s*)?(?:approximately|approx\.?|about|roughly|around|exactly|only|just)"
+    r"(?:\s+(?:equal\s+to))?\s*\}?)\s*(?=[-\\$\d.({])",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(
+    r"^(\d{1,2}):([0-5]\d)(?::00)?\s*(?:\\text\s*\{)?\s*([ap])?\s*\.?\s*(m)?\.?\s*(?:o'?clock)?\s*\}?\.?$",
+    re.IGNORECASE,
+)
+_CLOCK_HOUR = re.compile(r"^(\d{1,2})\s*(?:\\text\s*\{)?\s*([ap])\.?\s*m\.?\s*\}?$", re.IGNORECASE)
+_NOON = {"noon": 720, "midnight": 0, "12 noon": 720, "12 midnight": 0}
+_RATIO = re.compile(r"^[^:=<>\\|]*(?:\\frac[^:]*)?(?::[^:=<>|]+)+$")
+_LETTER = re.compile(
+    r"^(?:option|choice|answer)?\s*[(\[]?\s*(?:\\text\s*\{\s*)?\(?([A-J])\)?\s*\}?\s*[)\].:]*$",
+    re.IGNORECASE,
+)
+_LETTER_VALUE = re.compile(
+    r"^(?:\\text\s*\{\s*)?(?:\(([A-J])\)|\[([A-J])\]|([A-J])[.):](?=\s|\}|~)|(?:option|choice)\s+([A-J])[:,.]?(?=\s))\s*(\})?\s*(.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_VALUE_LETTER = re.compile(r"^(.+?)\s*(?:\\text\s*\{\s*)?\(([A-E])\)\s*\}?$", re.DOTALL)
+_MATRIX = re.compile(
+    r"^\\begin\s*\{\s*(p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(?:\{[lcr|\s]*\})?(.*?)\\end\s*\{[a-zA-Z]*\}\s*(\^\s*\{?\s*(?:T|\\top|\\text\{T\})\s*\}?)?$",
+    re.DOTALL,
+)
+_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
+_OPERATORS = {
+    "\\le": "<=", "\\ge": ">=", "\\ne": "!=", "\\approx": "~", "\\equiv": "==", "\\sim": "~",
+    "<=": "<=", ">=": ">=", "!=": "!=", "<": "<", ">": ">", "=": "=", "\\in": "in", ":=": "=",
+}  # fmt: skip
+_OPERATOR = re.compile(r"\\(?:le|ge|ne|approx|equiv|in|sim)(?![a-zA-Z])|<=|>=|!=|:=|[<>=]")
+_UNIT_TAIL = re.compile(
+    r"^(.*?[\d)}\]!a-zA-Z%.])\s*(?:\\text\s*\{\s*([^{}]*?)\s*\}|(?<![A-Za-z\\])((?:[A-Za-z]+\.?)(?:\s*/\s*[A-Za-z]+|(?:\s+[A-Za-z]+\.?)*)))"
+    r"\s*(?:\^\s*\{?\s*([23])\s*\}?)?\s*(?:(?:/|\\text\s*\{\s*(?:/|per)\s*\})\s*(?:\\text\s*\{\s*)?([A-Za-z]+)\s*\}?)?$",
+    re.DOTALL,
+)
+_DEGREES = re.compile(
+    r"^(.*?)\s*\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*(?:\\text\s*\{\s*)?([CF])?\s*\}?$", re.DOTALL
+)
+_PERCENT = re.compile(r"^(.*?)\s*\\?%$", re.DOTALL)
+_MONEY = re.compile(r"^(-?)\s*(\\\$|\\euro|\\pounds)\s*(-?)(.*)$", re.DOTALL)
+_BASED = re.compile(
+    r"^(?:\(\s*)?([0-9A-Fa-f]+)(?:\s*\))?_\s*\{?\s*(?:\\text\s*\{)?\s*(\d{1,2}|[a-z]+)\s*\}?\s*\}?$"
+)
+_BASED_WORDS = re.compile(
+    r"^([0-9A-Fa-f]+)\s*(?:\\text\s*\{)?\s*(?:\(?(?:in\s+)?base[- ]?(?P<a>\d{1,2}|[a-z]+)\)?|(?P<b>two|three|four|five|six|seven|eight|nine))\s*\}?$"
+)
+_SINGLE_UNIT = re.compile(r"^(-?\d[\d.,]*(?:/\d+)?|\\frac\{\d+\}\{\d+\}) ([msghL])$")
+_SEPARATOR_WORD = re.compile(
+    r"\s*(?:\\text\s*\{\s*(?:and|or|,\s*and|,\s*or|,)\s*\}|\b(?:and|or)\b|\\(?:wedge|vee)(?![a-zA-Z]))\s*",
+    re.IGNORECASE,
+)
+_FUNCTION_HEAD = re.compile(
+    r"^[a-zA-Z](?:'|_\{?\w+\}?|\^\s*\{\s*-1\s*\})*\s*\(\s*[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*\)$"
+)
+
+
+def _depths(text: str):
+    """Yield (position, depth) of each character; brackets of any kind pair up."""
+    depth = 0
+    position = 0
+    while position < len(text):
+        character = text[position]
+        if character == "\\" and position + 1 < len(text):
+            following = text[position + 1]
+            if following == "{":
+                yield position, depth
+                depth += 1
+                position += 2
+                continue
+            if following == "}":
+                depth -= 1
+                yield position, depth
+                position += 2
+                continue
+            yield position, depth
+            position += 2 if not following.isalpha() else 1
+            continue
+        if character in "([{":
+            yield position, depth
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+            yield position, depth
+        else:
+            yield position, depth
+        position += 1
+
+
+def _top_level(text: str) -> dict[int, int]:
+    return {position: depth for position, depth in _depths(text) if depth == 0}
+
+
+def _split(text: str) -> tuple[list[str], str]:
+    """Top-level parts of a list and how they are joined: "list", "or" or "and"; one part if no list."""
+    top = _top_level(text)
+    cuts: list[tuple[int, int, str]] = []
+    for position in top:
+        if text[position] in ",;":
+            cuts.append((position, position + 1, "list"))
+    for found in _SEPARATOR_WORD.finditer(text):
+        inner = found.start() + len(found.group()) - len(found.group().lstrip())
+        if inner in top:
+            kind = "or" if re.search(r"or|vee", found.group(), re.IGNORECASE) else "and"
+            cuts.append((found.start(), found.end(), kind))
+    if not cuts or len(cuts) > MOST_ITEMS * 20:
+        return [text], "list"
+    parts, kinds, at = [], set(), 0
+    for start, end, kind in sorted(cuts):
+        if start < at:
+            continue
+        piece = text[at:start].strip()
+        if piece:
+            parts.append(piece)
+        kinds.add(kind)
+        at = end
+    piece = text[at:].strip()
+    if piece:
+        parts.append(piece)
+    return parts, ("or" if "or" in kinds else "and" if "and" in kinds else "list")
+
+
+def _bracketed(text: str) -> tuple[str, str] | None:
+    r"""(brackets, inside) if one pair of brackets encloses the whole text: "(", "[" or "\{"."""
+    opener = "\\{" if text.startswith("\\{") else text[:1]
+    if opener not in {"(", "[", "\\{"}:
+        if text.startswith("\\langle") and text.endswith("\\rangle"):
+            return "()", text[7:-7].strip()
+        return None
+    depth = 0
+    last = None
+    for position, before in _depths(text):
+        if position > 0 and before == 0 and depth > 0:
+            last = position
+            break
+        depth = 1
+    if last is None:
+        return None
+    closer = "\\}" if text.startswith("\\}", last) else text[last]
+    if last + len(closer) != len(text) or (opener == "\\{") != (closer == "\\}"):
+        return None
+    if closer not in {")", "]", "\\}"}:
+        return None
+    return opener[-1] + closer[-1], text[len(opener) : last].strip()
+
+
+def plain_words(text: str) -> str:
+    """A text answer in one spelling: no mark-up, case, punctuation or article."""
+    text = _TEXT.sub(r" \1 ", text)
+    text = re.sub(r"\\\$|[${}\"]|\\ ", " ", text).replace("\\", " ")
+    text = re.sub(r"(?<=\w)'(?=s\b)", "", text.lower())
+    text = re.sub(r"[.,;:!?()\[\]'_-]+(?=\s|$)|(?<=\s)[(\['\"]+|^[(\['\"]+", " ", text)
+    text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
+    text = " ".join(text.split())
+    text = _ARTICLES.sub("", text)
+    return _SAME_WORDS.get(text, text)
+
+
+def _number_words(text: str) -> Fraction | None:
+    words = text.lower().replace("-", " ").split()
+    if not words or len(words) > 5:
+        return None
+    negative = words[0] in {"negative", "minus"}
+    if negative:
+        words = words[1:]
+    value = Fraction(0)
+    part = None
+    if words and words[-1] in _PART_WORDS and len(words) > 1:
+        part = _PART_WORDS[words.pop()]
+    if words in (["a"], ["an"]) and part:
+        words = ["one"]
+    if not words:
+        return None
+    for place, word in enumerate(words):
+        if word == "hundred" and 0 < value < 10:
+            value *= 100
+        elif word == "thousand" and 0 < value < 1000:
+            value *= 1000
+        elif word == "and" and place:
+            continue
+        elif word in _NUMBER_WORDS:
+            number = _NUMBER_WORDS[word]
+            if value and not (
+                (value % 100 == 0)
+                or (20 <= value % 100 <= 90 and value % 10 == 0 and 0 < number < 10)
+            ):
+                return None
+            value += number
+        else:
+            return None
+    if part:
+        value /= part
+    return -value if negative else value
+
+
+def _words_form(text: str):
+    plain = plain_words(text)
+    if plain in _EMPTY_WORDS:
+        return EMPTY
+    if plain in _ALL_REALS:
+        return REALS
+    if plain in {"infinity", "positive infinity"}:
+        return Quantity(("const", "inf"))
+    if plain in {"negative infinity", "minus infinity"}:
+        return Quantity(("neg", ("const", "inf")))
+    if plain in _NOON:
+        return Clock(_NOON[plain], "pm" if plain.endswith("noon") else "am")
+    value = _number_words(plain)
+    if value is not None:
+        return Quantity(("num", value))
+    return Words(plain)
+
+
+def _unwrapped(text: str) -> str:
+    """Without braces or a text command around the whole, a label before it, or a sentence's stop."""
+    for _ in range(6):
+        before = text
+        text = text.strip().strip('"')
+        if text.startswith("{") and balanced_end(text, 0) == len(text) - 1:
+            text = text[1:-1]
+        if text.startswith("\\text") and text[5:].lstrip().startswith("{"):
+            brace = text.index("{")
+            if balanced_end(text, brace) == len(text) - 1:
+                text = text[brace + 1 : -1]
+        lead = _LEAD.match(text)
+        if lead and lead.end() < len(text):
+            text = (
+                text[lead.end() :]
+                if lead[1] or "{" not in lead.group()
+                else "\\text{" + text[lead.end() :]
+            )
+        text = _NEARLY.sub("", text)
+        while text and text[-1] in ".,;:" and not text.endswith("..."):
+            text = text[:-1].rstrip()
+        if text == before:
+            break
+    return text
+
+
+def _is_prose(text: str) -> bool:
+    """Whether the text is words rather than a formula."""
+    bare = _TEXT.sub(r" \1 ", text)
+    if re.search(r"\\[a-zA-Z]+|[=<>^+*/|_]", bare):
+        return False
+    return bool(
+        re.search(
+            r"[A-Za-z]{5,}|[A-Za-z]{2,} +[A-Za-z]{2,}|^[A-Z]{2,}$|^[A-Z][a-z]+$|^[A-Za-z]{2,4} \d|\d (?!\d)[A-Za-z]{2,}",
+            bare,
+        )
+    ) or (
+        "\\text" in text and bool(re.search(r"[A-Za-z]{2,}", bare)) and not re.search(r"\d", bare)
+    )
+
+
+def _expression(text: str) -> Quantity | Opaque:
+    try:
+        return Quantity(parse_expression(text))
+    except NotUnderstoodError:
+        return Opaque(text)
+
+
+def _with_unit(text: str) -> Quantity | None:
+    money = _MONEY.match(text)
+    if money and money[4].strip():
+        inner = _with_unit(money[4]) if re.search(r"[A-Za-z]", money[4]) else None
+        value = (
+            Quantity(inner.node)
+            if inner and inner.unit and inner.unit.dimension == "money"
+            else _expression(money[4])
+        )
+        if isinstance(value, Quantity):
+            sign = bool(money[1]) ^ bool(money[3])
+            return Quantity(("neg", value.node) if sign else value.node, unit_named(money[2]))
+        return None
+    percent = _PERCENT.match(text)
+    if percent and percent[1]:
+        value = _expression(percent[1])
+        return Quantity(value.node, unit_named("percent")) if isinstance(value, Quantity) else None
+    degrees = _DEGREES.match(text)
+    if degrees and degrees[1]:
+        value = _expression(degrees[1])
+        if isinstance(value, Quantity) and not _has_degrees(value.node):
+            unit = (
+                unit_named("degrees")
+                if not degrees[2]
+                else Unit("temperature " + degrees[2], Fraction(1), degrees[2])
+            )
+            return Quantity(value.node, unit)
+    tail = _UNIT_TAIL.match(text)
+    if tail and tail[1]:
+        return _with_named_unit(text, tail)
+    return None
+
+
+def _has_degrees(node: Node) -> bool:
+    return node[0] == "deg" or any(
+        _has_degrees(part)
+        for part in node[1:]
+        if isinstance(part, tuple) and part and isinstance(part[0], str)
+    )
+
+
+def _with_named_unit(text: str, tail: re.Match) -> Quantity | None:
+    upright = tail[2] is not None
+    name = (tail[2] if upright else tail[3]).strip()
+    if not name:
+        return None
+    full = name + (f"^{tail[4]}" if tail[4] else "") + (f"/{tail[5]}" if tail[5] else "")
+    unit = unit_named(full)
+    if not upright:
+        words = re.findall(r"[A-Za-z]+", name)
+        if unit is None and not all(
+            len(word) > 3 or word.lower() in {"of", "sq", "per", "the", "in"} for word in words
+        ):
+            return None
+        if unit is not None and len(full) == 1:
+            return None
+    if unit is None:
+        if tail[4] or not re.search(r"[A-Za-z]{2,}", name) or len(name) > 60:
+            return None
+        unit = unit_named(name.split()[0]) if len(name.split()) > 1 else None
+        unit = unit or things(name)
+    value = _expression(tail[1].strip())
+    if isinstance(value, Opaque):
+        spelled = _number_words(_TEXT.sub(r"\1", tail[1]))
+        value = Quantity(("num", spelled)) if spelled is not None else value
+    if not isinstance(value, Quantity):
+        return None
+    if unit.dimension == "count" and unit.name.split()[0] in {
+        "and",
+        "or",
+        "if",
+        "is",
+        "but",
+        "with",
+        "when",
+        "where",
+        "not",
+    }:
+        return None
+    return Quantity(value.node, unit)
+
+
+def _relation(text: str) -> Relation | None:
+    top = _top_level(text)
+    members, operators, at = [], [], 0
+    for found in _OPERATOR.finditer(text):
+        if found.start() in top and found.start() >= at:
+            members.append(text[at : found.start()].strip())
+            operators.append(_OPERATORS[found.group()])
+            at = found.end()
+    if not operators:
+        return None
+    members.append(text[at:].strip())
+    if not all(members[1:]) or len(members) > 12:
+        return None
+    if not members[0]:
+        members, operators = members[1:], operators[1:]
+    return Relation(tuple(members), tuple(operators))
+
+
+def _plus_minus(text: str, depth: int):
+    """Both values of a formula with a plus-minus sign; signs that pair with a minus-plus go together."""
+    count = len(re.findall(r"\\pm(?![a-zA-Z])|\\mp(?![a-zA-Z])", text))
+    if count > 3:
+        return Opaque(text)
+    coupled = "\\mp" in text
+    variants = []
+    for choice in range(2 if coupled else 2**count):
+        seen = 0
+
+        def sign(found: re.Match, choice=choice) -> str:
+            nonlocal seen
+            plus = (choice == 0) if coupled else not (choice >> seen) & 1
+            seen += 1
+            return "+" if plus == (found.group() == "\\pm") else "-"
+
+        variants.append(
+            parse_form(re.sub(r"\\pm(?![a-zA-Z])|\\mp(?![a-zA-Z])", sign, text), depth + 1)
+        )
+    return Collection("list", tuple(variants))
+
+
+def _matrix(found: re.Match) -> Matrix | None:
+    rows = []
+    for line in re.split(r"\\\\(?:\s*\[[^\]]*\])?", found[2]):
+        if line.strip() and line.strip() != "\\hline":
+            try:
+                rows.append(tuple(parse_expression(cell.strip()) for cell in line.split("&")))
+            except NotUnderstoodError:
+                return None
+    if not rows or len({len(row) for row in rows}) != 1 or len(rows) * len(rows[0]) > 100:
+        return None
+    if found[3]:
+        rows = list(zip(*rows, strict=True))
+    return Matrix(tuple(rows), bars=found[1] in {"v", "V"})
+
+
+def _interval(brackets: str, parts: list[str]) -> Regions | None:
+    try:
+        low, high = (parse_expression(part) for part in parts)
+    except NotUnderstoodError:
+        return None
+    return Regions("interval", (low, brackets[0] == "[", high, brackets[1] == "]"))
+
+
+def _bracketed_form(brackets: str, inside: str, depth: int):
+    if brackets == "{}":
+        condition = re.match(
+            r"^(.{1,40}?)\s*(?:\||:|\\mid(?![a-zA-Z])|\\text\s*\{\s*such that\s*\})\s*(.+)$",
+            inside,
+            re.DOTALL,
+        )
+        if condition and not re.match(r"^\d+$", condition[1].strip()):
+            return parse_form(condition[2], depth + 1)
+        if not inside:
+            return EMPTY
+        parts, _ = _split(inside)
+        items = []
+        for part in parts[: MOST_ITEMS + 1]:
+            item = parse_form(part, depth + 1)
+            items.extend(
+                item.items if isinstance(item, Collection) and item.kind == "list" else [item]
+            )
+        return Collection("set", tuple(items))
+    if brackets in {"()", "[]", "(]", "[)"}:
+        parts, joined = _split(inside)
+        if len(parts) < 2 or joined == "or":
+            return None
+        if len(parts) == 2 and (brackets != "()" or "\\infty" in inside or "inf" in inside):
+            interval = _interval(brackets, parts)
+            if interval:
+                return interval
+        return Collection("tuple", tuple(parse_form(part, depth + 1) for part in parts), brackets)
+    return None
+
+
+def _set_operation(text: str, depth: int) -> Regions | None:
+    top = _top_level(text)
+    for command, operation in (("\\setminus", "minus"), ("\\cup", "union"), ("\\cap", "meet")):
+        cuts = [
+            found.start()
+            for found in re.finditer(re.escape(command) + r"(?![a-zA-Z])", text)
+            if found.start() in top
+        ]
+        if operation == "minus" and not cuts:
+            cuts = (
+                [found.start() for found in re.finditer(r"(?<=\})\s*-\s*(?=\\\{)", text)]
+                if text.startswith("\\mathbb")
+                else []
+            )
+            command = "-" if cuts else command
+            cuts = [text.index("-", cut) for cut in cuts]
+        if cuts:
+            parts, at = [], 0
+            for cut in [*cuts, len(text)]:
+                parts.append(parse_form(text[at:cut], depth + 1))
+                at = cut + len(command)
+            return Regions(operation, tuple(parts))
+    plain = re.split(r"(?<=[)\]])\s*U\s*(?=[(\[])", text)
+    if len(plain) > 1:
+        return Regions("union", tuple(parse_form(part, depth + 1) for part in plain))
+    return None
+
+
+def _simple_form(text: str):
+    """Forms that a pattern tells at once, or None."""
+    if re.fullmatch(r"\\emptyset|\\\{\s*\\\}|\\text\s*\{\s*\\emptyset\s*\}", text):
+        return EMPTY
+    if re.fullmatch(
+        r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*\{\s*R\s*\}|(?:[a-zA-Z]\s*\\in\s*)?\\mathbb R", text
+    ):
+        return REALS
+    clock = _CLOCK.match(text)
+    if clock and bool(clock[3]) == bool(clock[4]):
+        hour = int(clock[1])
+        if hour <= 24:
+            return Clock(hour * 60 + int(clock[2]), f"{clock[3].lower()}m" if clock[3] else "")
+    clock = _CLOCK_HOUR.match(text)
+    if clock and 1 <= int(clock[1]) <= 12:
+        return Clock(int(clock[1]) * 60, f"{clock[2].lower()}m")
+    letter = _LETTER.match(text)
+    if letter and (letter[1].isupper() or len(text) > 1):
+        return Choice(letter[1].upper())
+    based = _BASED.match(text) or _BASED_WORDS.match(text)
+    if based:
+        base = based[2] if "a" not in based.groupdict() else (based["a"] or based["b"])
+        try:
+            return Based(
+                based[1].upper().lstrip("0") or "0",
+                _base(base),
+                parse_expression(f"{based[1]}_{{{base}}}"),
+            )
+        except (NotUnderstoodError, ValueError):
+            return None
+    return None
+
+
+def _base(name: str) -> int:
+    from distil.answers.syntax import NUMBER_BASES
+
+    return int(name) if name.isdigit() else NUMBER_BASES.get(name.lower(), 0)
+
+
+@functools.lru_cache(maxsize=4096)
+def parse_form(text: str, depth: int = 0):
+    """The form of an answer already cleaned (see `notation.clean`)."""
+    text = _unwrapped(text)
+    if depth > _MOST_NESTED or not text:
+        return Opaque(text)
+    simple = _simple_form(text)
+    if simple is not None:
+        return simple
+    found = _LETTER_VALUE.match(text)
+    if found:
+        letter = next(group for group in found.groups()[:4] if group)
+        rest = (
+            found[6] if found[5] or "\\text" not in text[: found.start(6)] else "\\text{" + found[6]
+        )
+        value = parse_form(clean(rest), depth + 1)
+        if not (isinstance(value, Opaque) and not value.text):
+            return Choice(letter.upper(), value)
+    matrix = _MATRIX.match(text)
+    if matrix:
+        return _matrix(matrix) or Opaque(text)
+    if _is_prose(text) and not re.match(r"^\s*[-\d\\(]", text):
+        parts, joined = _split(text)
+        if len(parts) > 1 and all(len(part) < 30 for part in parts) and joined != "or":
+            return Collection(joined, tuple(parse_form(part, depth + 1) for part in parts))
+        return _words_form(text)
+    parts, joined = _split(text)
+    if len(parts) > 1:
+        return Collection(
+            joined, tuple(parse_form(part, depth + 1) for part in parts[: MOST_ITEMS + 1])
+        )
+    text = _unwrapped(parts[0]) if parts else text
+    operation = _set_operation(text, depth)
+    if operation:
+        return operation
+    bracketed = _bracketed(text)
+    if bracketed:
+        form = _bracketed_form(*bracketed, depth)
+        if form is not None:
+            return form
+    relation = _relation(text)
+    if relation:
+        return relation if len(relation.members) > 1 else parse_form(relation.members[0], depth + 1)
+    return _leaf(text, depth)
+
+
+def _leaf(text: str, depth: int):
+    if "\\pm" in text or "\\mp" in text:
+        return _plus_minus(text, depth)
+    if ":" in text and _RATIO.match(text):
+        try:
+            return Ratio(tuple(parse_expression(part.strip()) for part in text.split(":")))
+        except NotUnderstoodError:
+            return Opaque(text)
+    if not re.search(r"[a-zA-Z%$]", text):
+        return _expression(text)
+    quantity = _with_unit(text)
+    if quantity:
+        return quantity
+    form = _expression(text)
+    if isinstance(form, Quantity):
+        return form
+    if _is_prose(text) or re.search(
+        r"[A-Za-z]{3,}", re.sub(r"\\[a-zA-Z]+", "", _TEXT.sub(r" \1 ", text))
+    ):
+        bare = re.sub(r"\\text(?![a-zA-Z])", "", text)
+        if not re.search(r"\\[a-zA-Z]", bare):
+            return _words_form(text)
+    return form
+
+
+@functools.lru_cache(maxsize=4096)
+def readings(raw: str) -> tuple:
+    """All sensible readings of an answer, the likeliest first.
+
+    Args:
+        raw: the answer as written.
+
+    Returns:
+        One form, or two where commas may separate thousands or items, or a letter may be a unit.
+    """
+    text = clean(raw)
+    joined = join_thousands(text)
+    if joined != text:
+        # Inside brackets "1,234" is a pair unless other commas, followed by spaces, separate the items.
+        if text[:1] in "([" or text.startswith("\\{"):
+            if not re.search(r",\s", text):
+                return (parse_form(text), parse_form(joined))
+            return (parse_form(joined), parse_form(text))
+        return (parse_form(joined), parse_form(text))
+    form = parse_form(text)
+    single = _SINGLE_UNIT.match(text)
+    if single:
+        value = _expression(single[1])
+        unit = unit_named(single[2])
+        if isinstance(value, Quantity) and unit:
+            return (form, Quantity(value.node, unit))
+    return (form,)
+
+
+def is_function_head(text: str) -> bool:
+    """Whether a member of an equation only names a function: "f(x)", "P(x, y)"."""
+    return bool(_FUNCTION_HEAD.match(text))
