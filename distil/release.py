@@ -15,14 +15,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distil.answers.notation import canonical_answer, latex_from_unicode
-from distil.hashing import sha256_file
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 REPOSITORY = "https://github.com/TempGaurab/Distillation.John-O-Bryan"
 COMMIT = "7f0a5cfd3608c72376500355c261ee399219bd35"
+REMEDY = f"restore it from {REPOSITORY} at {COMMIT[:8]}"
 YEARS = tuple(range(2011, 2026))
 SECTIONS = {
     "freshman_sophomore_test": "fs",
@@ -36,8 +34,6 @@ LEVELS = {f"R{number}": f"reasoning_{number}" for number in range(1, 6)}
 SETS = {"full": "data", **{level: f"runs/{name}/data" for level, name in LEVELS.items()}}
 
 _PLACEHOLDER = re.compile(r"^\s*question \w+ \(content not visible", re.IGNORECASE)
-# Brackets, with at most one pair inside.
-_BRACKETS = r"\(((?:[^()]|\([^()]*\))*)\)"
 _VALIDATION = re.compile(r"Iter (\d+): Val loss ([\d.]+)")
 _TRAINING = re.compile(r"Iter (\d+): Train loss ([\d.]+)")
 
@@ -102,72 +98,6 @@ def is_placeholder(statement: str) -> bool:
     return bool(_PLACEHOLDER.match(statement))
 
 
-def latex_statement(text: str) -> str:
-    r"""Write the mathematics of a transcription in LaTeX: "(x^2)/√3" gives "(x^{2})/\sqrt{3}"."""
-    text = latex_from_unicode(text)
-    text = re.sub(r"(?<![\\A-Za-z])sqrt\s*(?=\()", r"\\sqrt", text)
-    text = re.sub(rf"\\sqrt\s*{_BRACKETS}", r"\\sqrt{\1}", text)
-    text = re.sub(r"\\sqrt\s+(\d+(?:\.\d+)?|[A-Za-z])", r"\\sqrt{\1}", text)
-    text = re.sub(rf"([\^_]){_BRACKETS}", r"\1{\2}", text)
-    text = re.sub(r"([\^_])(-?(?:\d+(?:\.\d+)?|[A-Za-z]))(?!\w)", r"\1{\2}", text)
-    text = re.sub(r"(?<![\w./}])(\d+)/(\d+)(?![\w./])", r"\\frac{\1}{\2}", text)
-    return re.sub(r"[ \t]+", " ", text).strip()
-
-
-def read_transcription(path: str | Path, year: int) -> list[dict[str, Any]]:
-    """Read one year's transcribed questions as problem rows, sorted by id.
-
-    Placeholders are flagged `placeholder` and have confidence 0. There is no page: the release
-    does not say where a question stood, so `page` and `box` are null, and `source_file`,
-    `source_line` and `source_sha256` say where the transcription stands.
-
-    Raises:
-        ValueError: the file is not the release's; the message names file, place and remedy.
-    """
-    text = Path(path).read_text(encoding="utf-8")
-    remedy = f"restore it from {REPOSITORY} at {COMMIT[:8]}"
-    try:
-        sections = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: not JSON ({error}); {remedy}") from error
-    digest = sha256_file(path)
-    rows = {}
-    for section, questions in sections.items():
-        if section not in SECTIONS:
-            raise ValueError(f"{path}: {section} is not a section of the release; {remedy}")
-        start = text.index(f'"{section}"')
-        for name, entry in questions.items():
-            if not isinstance(entry, dict) or not {"question", "answer"} <= entry.keys():
-                raise ValueError(f"{path}: {section}.{name} lacks question or answer; {remedy}")
-            number = name.removeprefix("question_").upper()
-            placeholder = is_placeholder(entry["question"])
-            key = f"{year}-{SECTIONS[section]}-{number.zfill(2).lower()}"
-            rows[key] = {
-                "id": key,
-                "year": year,
-                "section": SECTIONS[section],
-                "number": number,
-                "statement": latex_statement(entry["question"]),
-                "statement_plain": entry["question"],
-                "options": [],
-                "answer_raw": str(entry["answer"]),
-                "answer": canonical_answer(str(entry["answer"])),
-                "page": None,
-                "box": None,
-                "pdf_sha256": None,
-                "key_page": None,
-                "key_box": None,
-                "key_sha256": None,
-                "method": "transcription",
-                "flags": ["placeholder"] if placeholder else [],
-                "confidence": 0.0 if placeholder else 1.0,
-                "source_file": f"datafile/{Path(path).name}",
-                "source_line": text.count("\n", 0, text.index(f'"{name}"', start)) + 1,
-                "source_sha256": digest,
-            }
-    return [rows[key] for key in sorted(rows)]
-
-
 def flag_exact_duplicates(problems: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Flag every question whose text already stood under a smaller id: `duplicate-of:ID`.
 
@@ -208,8 +138,7 @@ def read_split(path: str | Path) -> list[dict[str, Any]]:
             row = {"line": line, "question": turns["user"], "response": turns["assistant"]}
         except (json.JSONDecodeError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{path}:{line}: not a chat row with user and assistant; restore it from "
-                f"{REPOSITORY} at {COMMIT[:8]}"
+                f"{path}:{line}: not a chat row with user and assistant; {REMEDY}"
             ) from error
         rows.append({**row, "system": turns.get("system")})
     return rows
@@ -228,8 +157,7 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, Any]]
         reader = csv.DictReader(stream)
         if list(reader.fieldnames or []) != list(columns):
             raise ValueError(
-                f"{path}: columns {reader.fieldnames}, expected {list(columns)}; restore it from "
-                f"{REPOSITORY} at {COMMIT[:8]}"
+                f"{path}: columns {reader.fieldnames}, expected {list(columns)}; {REMEDY}"
             )
         return [{**row, "line": reader.line_num} for row in reader]
 
@@ -276,7 +204,5 @@ def read_losses(path: str | Path) -> list[dict[str, Any]]:
                 for found in pattern.finditer(text)
             ]
     if not any(row["part"] == "validation" for row in rows):
-        raise ValueError(
-            f"{path}: no validation loss in it; restore it from {REPOSITORY} at {COMMIT[:8]}"
-        )
+        raise ValueError(f"{path}: no validation loss in it; {REMEDY}")
     return sorted(rows, key=lambda row: (row["part"], row["iteration"], row["line"]))

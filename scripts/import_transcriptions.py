@@ -10,7 +10,8 @@ flagged `placeholder`, verbatim repetitions `duplicate-of:ID`.
 from collections import Counter
 
 from distil.hashing import write_jsonl
-from distil.release import evaluated, flag_exact_duplicates, read_transcription
+from distil.release import evaluated, flag_exact_duplicates
+from distil.transcriptions import read_transcription
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it

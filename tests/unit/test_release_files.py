@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distil import release
+from distil import release, transcriptions
 from scripts import audit_release_splits, import_release_counts, import_transcriptions
 
 PLACEHOLDER = "Question 2 (content not visible in provided pages)"
@@ -28,7 +28,7 @@ def transcription(tmp_path, year=2014, **questions):
 
 def test_a_transcription_becomes_problems_with_ids_latex_and_lines(tmp_path):
     path = transcription(tmp_path, **{"7": "Find x² if √3 = x.", "T1": "Why?", "2": PLACEHOLDER})
-    rows = release.read_transcription(path, 2014)
+    rows = transcriptions.read_transcription(path, 2014)
     assert [row["id"] for row in rows] == ["2014-fs-02", "2014-fs-07", "2014-fs-t1"]
     assert [row["number"] for row in rows] == ["2", "7", "T1"]
     assert rows[1]["statement"] == r"Find x^{2} if \sqrt{3} = x."
@@ -55,7 +55,7 @@ def test_a_transcription_becomes_problems_with_ids_latex_and_lines(tmp_path):
     ],
 )
 def test_plain_mathematics_becomes_latex(text, latex):
-    assert release.latex_statement(text) == latex
+    assert transcriptions.latex_statement(text) == latex
 
 
 def test_repetitions_are_flagged_across_years_and_placeholders_repeat_nothing(tmp_path):
@@ -94,7 +94,7 @@ def test_repetitions_are_flagged_across_years_and_placeholders_repeat_nothing(tm
 def test_a_file_that_is_not_the_releases_is_refused_by_name(tmp_path, text, message):
     path = write(tmp_path / "2014.json", text)
     with pytest.raises(ValueError, match=message) as error:
-        release.read_transcription(path, 2014)
+        transcriptions.read_transcription(path, 2014)
     assert "2014.json" in str(error.value)
     assert "restore it from https://github.com" in str(error.value)
 
@@ -141,7 +141,7 @@ def chat(question, response="Answer: 3/4", system="Be precise."):
 
 
 def test_an_evaluated_question_in_a_training_file_is_found_with_its_lines(tmp_path):
-    problems = release.read_transcription(
+    problems = transcriptions.read_transcription(
         transcription(tmp_path, **{"1": "Find x^2.", "2": PLACEHOLDER, "3": "Why?"}), 2014
     )
     parts = {
