@@ -38,6 +38,7 @@ from distil.teacher.settings import (
     EXIT_PAUSE,
     EXIT_QUOTA,
     EXIT_REFUSED,
+    EXIT_UNANSWERED,
     TeacherStopped,
 )
 
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
     from distil.teacher.client import Request, TeacherClient
     from distil.teacher.transport import Exchange
+
+# Unanswered items in a row after which the host is taken to be down.
+GIVE_UP_AFTER = 10
 
 _STOPPING = frozenset({401, 403, 404})
 _RETRIED = frozenset({408, 409, 425, 429})
@@ -73,6 +77,7 @@ class Dispatch:
         # model costs one request, not one per thread.
         self._proven = threading.Event()
         self._proof = threading.Lock()
+        self._given_up = 0
         self._in_flight: set[str] = set()
         self._progress = _Progress(client, len(requests))
 
@@ -140,13 +145,11 @@ class Dispatch:
                 self._replies[request.key] = reply
 
     def _ask(self, request: Request) -> Reply | None:
-        """Ask until there is an answer or the attempts are used up; None if the run stopped."""
+        """Ask until there is an answer or the retries are used up; None if the run stopped."""
         unpaid_for = 0
         for number in range(1, self.settings.retries + 2):
             with self._dispatch() as go:
-                if not go:
-                    return None
-                token = self._intend(request)
+                token = self._intend(request) if go else None
                 if token is None:
                     return None
                 exchange = self.client.transport.post(canonical_json(request.body).encode("utf-8"))
@@ -154,20 +157,31 @@ class Dispatch:
                     reply = self._settle(request, token, exchange)
                 finally:
                     self._in_flight.discard(token)
-            if reply is not None:
-                return reply
+                if reply is not None:
+                    return reply
+                wait = self._plan_retry(number, exchange)
             status = exchange.fault or f"http-{exchange.http_status}"
-            detail = exchange.detail or error_text(exchange.body)
             unpaid_for += status in _POSSIBLY_PAID
-            if (
-                status == "deadline"
-                or number > self.settings.retries
-                or unpaid_for > self.settings.possibly_paid_retries
-            ):
-                self._proven.clear()
-                return Reply(request.key, status, detail)
-            self._wait_before_retry(number, exchange)
-        return None
+            if status == "deadline" or unpaid_for > self.settings.possibly_paid_retries:
+                break
+            if number <= self.settings.retries:
+                self._stopped.wait(wait)
+        reply = Reply(request.key, status, exchange.detail or error_text(exchange.body))
+        self._give_up(reply)
+        return reply
+
+    def _give_up(self, reply: Reply) -> None:
+        """Leave an item unanswered; too many in a row mean that the host is down."""
+        self._proven.clear()
+        with self._lock:
+            self._given_up += 1
+            if self._given_up < GIVE_UP_AFTER:
+                return
+        raise TeacherStopped(
+            f"{self.client.host} has left {GIVE_UP_AFTER} requests in a row unanswered "
+            f"(the last: {reply.status} {reply.reason})",
+            EXIT_UNANSWERED,
+        )
 
     @contextlib.contextmanager
     def _dispatch(self) -> Iterator[bool]:
@@ -183,6 +197,10 @@ class Dispatch:
                 if self._stopped.wait(pause):
                     break
             yield not self._stopped.is_set()
+        except BaseException as error:
+            # Stop before the next thread may send.
+            self._halt(error)
+            raise
         finally:
             if alone:
                 self._proof.release()
@@ -251,6 +269,7 @@ class Dispatch:
             }
             self.journal.append(answer, durable=True)
             self._proven.set()
+            self._given_up = 0
             reply = self.client.read(request, answer)
             self._book(request, token, reply)
             return reply
@@ -287,8 +306,10 @@ class Dispatch:
             durable=False,
         )
 
-    def _wait_before_retry(self, number: int, exchange: Exchange) -> None:
-        """Wait with full jitter, or as long as the host asks; a 429 pauses all threads.
+    def _plan_retry(self, number: int, exchange: Exchange) -> float:
+        """Return the seconds to wait before the next try: full jitter, or what the host asks.
+
+        A 429 holds all threads for that time, as does any Retry-After.
 
         Raises:
             TeacherStopped: the host asks for a longer pause than the settings allow.
@@ -309,8 +330,7 @@ class Dispatch:
         if exchange.http_status == 429 or asked is not None:
             with self._lock:
                 self._resume_at = max(self._resume_at, time.monotonic() + seconds)
-        else:
-            self._stopped.wait(seconds)
+        return seconds
 
 
 class _Progress:

@@ -254,7 +254,7 @@ class Transport:
                 stream=True,
             )
             status = response.status_code
-            headers = _kept(response.headers)
+            headers = self._kept(response.headers)
             fault = _read_body(response.raw, received)
         except (
             requests.RequestException,
@@ -280,12 +280,12 @@ class Transport:
         """Take the key out of what a host sends back: some quote it in their errors."""
         return data.replace(self._secret, b"[api key]") if self._secret else data
 
+    def _kept(self, headers: Mapping[str, str]) -> dict[str, str]:
+        names = [name for name in KEPT_HEADERS if name in headers]
+        return {name: self._redact_text(headers[name][:1000]) for name in names}
+
     def _redact_text(self, text: str) -> str:
         return self._redact(text.encode("utf-8", errors="replace")).decode("utf-8")
-
-
-def _kept(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: headers[name] for name in KEPT_HEADERS if name in headers}
 
 
 def _read_body(raw: Any, received: bytearray) -> str | None:
