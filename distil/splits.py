@@ -11,6 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from distil.hashing import sha256_text
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -159,9 +161,11 @@ def level_plan(
 ) -> dict[str, list[str]]:
     """Choose the levels at which each problem enters the training rows.
 
-    In rotation: problem i takes k levels spread evenly over the list, starting at level i, so
-    that every level gets the same share of problems. The plan depends on the problems of its
-    part alone: a change elsewhere cannot move it.
+    In rotation: the i-th problem takes k levels spread evenly over the list, starting at level i,
+    so that every level gets the same share of problems. The rotation goes through the problems in
+    the order of their ids' hashes: in the order of the ids, papers of 12 questions would give
+    question 3 the same levels every year, and length would be confounded with difficulty. The plan
+    depends on the problems of its part alone: a change elsewhere cannot move it.
 
     Args:
         problems: ids of one part's problems, removed ones included.
@@ -179,14 +183,11 @@ def level_plan(
             f"{total}, the number of levels"
         )
     step = total // count
-    return {
-        problem: [
-            level
-            for index, level in enumerate(levels)
-            if index in {(start + turn * step) % total for turn in range(count)}
-        ]
-        for start, problem in enumerate(sorted(problems))
-    }
+    plan = {}
+    for start, problem in enumerate(sorted(problems, key=lambda key: (sha256_text(key), key))):
+        taken = {(start + turn * step) % total for turn in range(count)}
+        plan[problem] = [level for index, level in enumerate(levels) if index in taken]
+    return dict(sorted(plan.items()))
 
 
 def _check_years(where: str, years: Any) -> None:
