@@ -23,5 +23,11 @@ include: "rules/report.smk"
 
 
 rule all:
+    """The claims, every table and every figure of the study."""
+    default_target: True
     input:
-        claims("results/{study}/claims/claims.csv"),
+        study.targets(),
+
+
+onsuccess:
+    study.print_claims()

@@ -240,7 +240,8 @@ def run(main: Callable[..., Any], job: Any) -> None:
     """Run a script's `main` for a Snakemake job, and leave the job's record.
 
     `main` is called with those of `input`, `output`, `params`, `log` and `threads` that it takes.
-    `params` holds the rule's `settings` and the job's wildcards as one namespace. What `main`
+    `params` holds the rule's `settings`, the job's wildcards and `code`, the fingerprint of the
+    script, as one namespace. What `main`
     returns is recorded: a dict with `facts` (deterministic) and `history` (not), or None.
 
     Standard output and error go to the job's log; on failure the error is printed as well.
@@ -251,7 +252,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
     offered = {
         "input": job.input,
         "output": job.output,
-        "params": SimpleNamespace(**wildcards, **settings),
+        "params": SimpleNamespace(**wildcards, **settings, code=job.params.get("code")),
         "log": job.log,
         "threads": job.threads,
     }

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+FIGURES = ("curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops")
+
 
 class Study:
     """A checked configuration, seen as lists of files.
@@ -123,6 +125,18 @@ class Study:
             for variant in self.variants
             for seed in self.all_seeds
         ]
+
+    def targets(self) -> list[str]:
+        """What a full run makes in the end: claims, tables and figures."""
+        tables = [f"tables/{name}.csv" for name in ("splits", "levels", "seeds", "stops")]
+        figures = [f"figures/{name}.svg" for name in FIGURES]
+        return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
+
+    def print_claims(self) -> None:
+        """Print the claims table, if it is there: the last lines of a full run."""
+        path = self.results / "claims" / "claims.md"
+        if path.is_file():
+            print(path.read_text(encoding="utf-8"))
 
     # ------------------------------------------------------- settings that more than one rule has
 

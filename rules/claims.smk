@@ -107,3 +107,171 @@ rule tabulate_stops:
         code=fingerprint("scripts/tabulate_stops.py"),
     script:
         "../scripts/tabulate_stops.py"
+
+
+rule plot_curves:
+    """Draw the validation loss of every seed and of the pilot, with the stops."""
+    input:
+        stops=study.stops(),
+        curves=study.curves(),
+    output:
+        svg=report(
+            "results/{study}/figures/curves.svg",
+            caption="../report/figure_curves.rst",
+            category="Stops",
+            labels={"figure": "validation curves"},
+        ),
+        png="results/{study}/figures/curves.png",
+    log:
+        "results/{study}/logs/plot_curves.log",
+    benchmark:
+        "results/{study}/timings/plot_curves.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/plot_curves.py"),
+    script:
+        "../scripts/plot_curves.py"
+
+
+rule plot_words:
+    """Draw accuracy against mean words of the levels, base and student."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        stops=study.stops(),
+    output:
+        svg=report(
+            "results/{study}/figures/words.svg",
+            caption="../report/figure_words.rst",
+            category="Response length",
+            labels={"figure": "accuracy against words"},
+        ),
+        png="results/{study}/figures/words.png",
+    log:
+        "results/{study}/logs/plot_words.log",
+    benchmark:
+        "results/{study}/timings/plot_words.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/plot_words.py"),
+    script:
+        "../scripts/plot_words.py"
+
+
+rule plot_sections:
+    """Draw the gain over the base by section."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        stops=study.stops(),
+    output:
+        svg=report(
+            "results/{study}/figures/sections.svg",
+            caption="../report/figure_sections.rst",
+            category="Gain",
+            labels={"figure": "gain by section"},
+        ),
+        png="results/{study}/figures/sections.png",
+    log:
+        "results/{study}/logs/plot_sections.log",
+    benchmark:
+        "results/{study}/timings/plot_sections.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/plot_sections.py"),
+    script:
+        "../scripts/plot_sections.py"
+
+
+rule plot_seeds:
+    """Draw the forest of each seed's gain over the base, and the pooled gains."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        stops=study.stops(),
+    output:
+        svg=report(
+            "results/{study}/figures/seeds.svg",
+            caption="../report/figure_seeds.rst",
+            category="Gain",
+            labels={"figure": "forest of seeds"},
+        ),
+        png="results/{study}/figures/seeds.png",
+    log:
+        "results/{study}/logs/plot_seeds.log",
+    benchmark:
+        "results/{study}/timings/plot_seeds.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/plot_seeds.py"),
+    script:
+        "../scripts/plot_seeds.py"
+
+
+rule plot_checkpoints:
+    """Draw the gain along the checkpoints."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        stops=study.stops(),
+    output:
+        svg=report(
+            "results/{study}/figures/checkpoints.svg",
+            caption="../report/figure_checkpoints.rst",
+            category="Stops",
+            labels={"figure": "gain along the checkpoints"},
+        ),
+        png="results/{study}/figures/checkpoints.png",
+    log:
+        "results/{study}/logs/plot_checkpoints.log",
+    benchmark:
+        "results/{study}/timings/plot_checkpoints.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/plot_checkpoints.py"),
+    script:
+        "../scripts/plot_checkpoints.py"
+
+
+rule plot_discordance:
+    """Draw on how many questions base and student disagree."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        stops=study.stops(),
+    output:
+        svg=report(
+            "results/{study}/figures/discordance.svg",
+            caption="../report/figure_discordance.rst",
+            category="Gain",
+            labels={"figure": "disagreement with the base"},
+        ),
+        png="results/{study}/figures/discordance.png",
+    log:
+        "results/{study}/logs/plot_discordance.log",
+    benchmark:
+        "results/{study}/timings/plot_discordance.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/plot_discordance.py"),
+    script:
+        "../scripts/plot_discordance.py"
+
+
+rule plot_stops:
+    """Draw the gain over the base under each way to stop."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        stops=study.stops(),
+    output:
+        svg=report(
+            "results/{study}/figures/stops.svg",
+            caption="../report/figure_stops.rst",
+            category="Stops",
+            labels={"figure": "gain by stop"},
+        ),
+        png="results/{study}/figures/stops.png",
+    log:
+        "results/{study}/logs/plot_stops.log",
+    benchmark:
+        "results/{study}/timings/plot_stops.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/plot_stops.py"),
+    script:
+        "../scripts/plot_stops.py"

@@ -9,8 +9,7 @@ rule grade_predictions:
     """Judge one run's answers against the keys."""
     input:
         predictions="results/{study}/predictions/{run}.parquet",
-        problems=study.problems(),
-        benchmarks=study.benchmark_files(),
+        problems=[*study.problems(), *study.benchmark_files()],
     output:
         grades="results/{study}/grades/{run}.parquet",
     log:

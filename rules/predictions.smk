@@ -34,11 +34,7 @@ checkpoint plan_predictions:
 def plan(wildcards):
     """One run's plan, compared by content once it is made."""
     made = checkpoints.plan_predictions.get(study=wildcards.study)
-    return [
-        path
-        for path in made.output.plans
-        if path.endswith(f"/plans/{wildcards.run}.json")
-    ]
+    return made.output.plans[study.student_runs.index(wildcards.run)]
 
 
 rule predict_answers:
