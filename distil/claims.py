@@ -104,6 +104,7 @@ class Finding:
         scale: 100 for proportions, 1 for figures in units of their own.
         power: Power for the published effect where the formula itself must compute it.
         within: For figures with a published range instead of a margin: whether it lies inside.
+        untested: Why this finding can bear no verdict; empty if it can.
     """
 
     here: statistics.Estimate | None
@@ -117,6 +118,7 @@ class Finding:
     scale: float = 100.0
     power: Callable[[float], float] | None = None
     within: bool | None = None
+    untested: str = ""
 
 
 @dataclass(frozen=True)
@@ -523,6 +525,9 @@ def examine(
     here, facts = finding.here, {}
     expected = entry.claim["expected"]
     value = entry.value if published else None
+    if finding.untested:
+        return Tested(entry, finding)
+    differs = entry.claim["unit"] == "points" and finding.direction is not None
     if expected is not None and finding.direction is not None:
         facts["sign"], facts["p"] = _sign_tested(expected, finding.direction, margin)
         facts["test"] = finding.direction.test
@@ -532,9 +537,12 @@ def examine(
         # A question of the review: p is shown, no verdict hangs on it.
         facts["test"] = finding.direction.test
         facts["p"] = finding.direction.p
-    if value is not None and finding.values is not None:
+    if value is not None and (finding.values is not None or (differs and here.se > 0)):
         target = value / finding.scale
-        equal = statistics.equivalence(finding.values, target, margin, finding.clusters, alpha)
+        if finding.values is not None:
+            equal = statistics.equivalence(finding.values, target, margin, finding.clusters, alpha)
+        else:
+            equal = statistics.equivalence_of(here, target, margin)
         facts["equivalence_p"] = equal.p
         facts["excluded"] = here.low > target + margin or here.high < target - margin
         if facts.get("p") is None:
@@ -546,7 +554,6 @@ def examine(
             needed = statistics.equivalence_items(share, margin, alpha)
             facts["descriptive"] = needed if here.n < needed else None
     effect = entry.effect if published else None
-    differs = entry.claim["unit"] == "points" and finding.direction is not None
     if differs and here.se > 0:
         facts["detectable"] = 100 * statistics.detectable_gain(here.se, here.df, alpha)
     if differs and effect is not None:
@@ -577,6 +584,8 @@ def verdict(row: Tested, p_holm: float | None, *, alpha: float, published: bool)
         if row.p is not None:
             extra.insert(0, f"{_effect(found.here)}, p {_p(row.p)}")
         return "answered", _sentence([*extra, *notes])
+    if found.untested:
+        return "not tested", _sentence([found.untested, *extra, *notes])
     if row.sign is None and row.equivalence_p is None:
         why = "no published figure for this estimand" if published else "no expected direction"
         if entry.claim["expected"] is not None:

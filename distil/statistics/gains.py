@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from distil.statistics.estimates import (
     cluster_sums,
     linearised,
 )
+from distil.statistics.power import upper_tail
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -401,6 +403,22 @@ def equivalence(
         df=count - 1,
         test=test,
     )
+
+
+def equivalence_of(found: Estimate, target: float, margin: float) -> Estimate:
+    """Two one-sided tests from an estimate and its standard error, where answers are not at hand.
+
+    Args:
+        found: The estimate; its standard error must be above zero.
+        target: Published value, as a proportion.
+        margin: Half-width of the range called equal, as a proportion.
+
+    Returns:
+        The estimate with the p of equivalence.
+    """
+    above = upper_tail((found.estimate - (target - margin)) / found.se, found.df)
+    below = upper_tail(((target + margin) - found.estimate) / found.se, found.df)
+    return replace(found, p=max(above, below), test="TOST")
 
 
 def simultaneous_band(
