@@ -207,14 +207,20 @@ class Typeface:
         self.fraktur = bool(FRAKTUR_FONT.match(name))
         self.symbol = bool(re.match(r"^(Symbol|Standard ?Symbols|SymbolMT|MT ?Extra)", name, re.I))
 
-    def read(self, code: int, unmapped: bool) -> tuple[str, bool]:
-        """Return the character as text and whether its meaning stayed unknown."""
+    def read(self, code: int, unmapped: bool, width: float) -> tuple[str, bool]:
+        """Return the character as text and whether its meaning stayed unknown.
+
+        Args:
+            code: Unicode from PDFium, or the character's code where the file has no map.
+            unmapped: whether PDFium says so; it does not always.
+            width: advance in units of the font size.
+        """
         text = chr(code) if 0 <= code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
         table = self.encoding
         if table is not None:
             if text in KEYCAPS and table is not MSAM:
                 code, unmapped = KEYCAPS[text], True
-            if unmapped or code < 0x20:
+            if unmapped or code <= 0x20 or self.is_bare_code(text, width):
                 # OT1 has plain ASCII where its table is silent.
                 plain = table is OT1 or (table is OML and chr(code).isalpha())
                 known = table.get(code) or (chr(code) if 0x20 < code < 0x7F and plain else None)
@@ -235,6 +241,25 @@ class Typeface:
             known = SYMBOL.get(code)
             return (known or text, known is None)
         return text, unmapped or code < 0x20 or text == "\ufffd"
+
+    def is_bare_code(self, text: str, width: float) -> bool:
+        """Return whether an ASCII character stands for its code in a mathematics font.
+
+        Files without glyph names that PDFium knows come out so, with no error told. What such a
+        font can hold as ASCII with a true map is excepted; brackets are told apart by their width
+        (a brace as tall as three lines is .806 wide, the parenthesis .792).
+        """
+        if not "!" <= text <= "~":
+            return False
+        if self.encoding is OMS:
+            return text not in "{}|\\*/-" and not text.isupper()
+        if self.encoding is OML:
+            return text in ":;=@`?[]^_!\"#$%&'*+-()"
+        if self.encoding is OMX:
+            if text in "()":
+                return 0.799 < width < 0.813
+            return text not in "[]{}|/\\" or (text in "[]" and width > 0.7)
+        return False
 
 
 def open_document(path: Path):
@@ -375,7 +400,7 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
         pending = 0
         if raw.FPDFText_IsGenerated(text, index) == 1:
             continue
-        if code in SPACES:
+        if code in SPACES and code != 0x20:
             spaced = True
             continue
         handle = raw.FPDFText_GetTextObject(text, index)
@@ -403,6 +428,10 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
         if known is None:
             continue
         typeface, size, upright, hidden = known
+        # In TeX's symbol fonts the code of a space is a left arrow or a parenthesis.
+        if code == 0x20 and typeface.encoding not in (OMS, OMX):
+            spaced = True
+            continue
         if hidden:
             page.hidden += 1
             continue
@@ -421,7 +450,8 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
         unmapped = raw.FPDFText_HasUnicodeMapError(text, index) == 1
         if code == 0x02 and not unmapped and typeface.encoding in (None, OT1):
             code = 0x2D  # PDFium's mark for a hyphen at the end of a line
-        value, unknown = typeface.read(code, unmapped)
+        width = (loose.right - loose.left) / size
+        value, unknown = typeface.read(code, unmapped, width)
         previous = glyphs[-1] if glyphs else None
         if (
             previous is not None

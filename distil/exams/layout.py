@@ -28,6 +28,7 @@ class TextLine:
         bold: whether all its letters are bold.
         flags: doubts about it.
         body: the page's usual font size.
+        height: of the page, points.
         confidence: 1 for text read from the file, less for text recognised in a scan.
     """
 
@@ -41,6 +42,7 @@ class TextLine:
     bold: bool = False
     flags: set[str] = field(default_factory=set)
     body: float = 10.0
+    height: float = 792.0
     confidence: float = 1.0
 
     @property
@@ -86,6 +88,7 @@ def read_layout(page: Page) -> Sheet:
     out: list[TextLine] = []
     for column, left, part in in_columns(lines, page.width, body):
         out.extend(text_line(page, line, column, left, body) for line in part)
+    out = drop_footnotes(out, spare, body)
     for rule in spare:
         if rule.width < 12 * body:
             for line in out:
@@ -124,7 +127,39 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
         bool(letters) and all("b" in item.style for item in letters),
         flags,
         body,
+        page.height,
     )
+
+
+def drop_footnotes(lines: list[TextLine], rules: list, body: float) -> list[TextLine]:
+    """Return lines without footnotes and their marks.
+
+    Footnotes are small lines at the foot of the page under a short rule at the left margin.
+    """
+    if not lines:
+        return lines
+    left = min(line.left for line in lines)
+    right = max(line.box[2] for line in lines)
+    for rule in rules:
+        short = 3 * body < rule.width < 0.6 * (right - left) and abs(rule.x0 - left) < 2 * body
+        below = [line for line in lines if line.box[1] > rule.y - 1]
+        if not short or not below or rule.y < 0.4 * lines[0].height:
+            continue
+        foot = [line for line in below if not PAGE_NUMBER.search(line.text)]
+        if not foot or any(line.size > 0.93 * body for line in foot):
+            continue
+        marks = {
+            match[1] for line in foot if (match := re.match(r"(?:\^\{)?(\d{1,2}|\*)\}?", line.text))
+        }
+        kept = [line for line in lines if all(line is not other for other in foot)]
+        for line in kept:
+            for mark in marks:
+                line.segments = [
+                    (x0, x1, re.sub(rf"(?<=[A-Za-z.,;:?!)}}])\^\{{{re.escape(mark)}\}}", "", text))
+                    for x0, x1, text in line.segments
+                ]
+        return kept
+    return lines
 
 
 def every(items: list[Item]) -> list[Item]:

@@ -1011,14 +1011,15 @@ def pack_blocks(items: list[Item]) -> list[Item]:
             for item in inside
         ):
             continue
-        rows = assemble(inside)
-        if len(rows) < 2:
-            continue
-        rows = join_rows(rows)
-        if len(rows) < 2:
-            continue
-        latex = block_latex(left, right, rows)
+        before = [
+            (item, list(item.sup), list(item.sub), item.reach, item.base, item.size)
+            for item in inside
+        ]
+        rows = join_rows(assemble(inside))
+        latex = block_latex(left, right, rows) if len(rows) > 1 else None
         if latex is None:
+            for item, sup, sub, reach, base, size in before:
+                item.sup, item.sub, item.reach, item.base, item.size = sup, sub, reach, base, size
             continue
         parts = [left, *inside, *([right] if right is not None else [])]
         whole = Item(

@@ -45,6 +45,9 @@ QUESTION = re.compile(
     r"|prove|show that|what are|how much|how far|write|factor|given|let|suppose|if)\b",
     re.I,
 )
+ASKING = re.compile(
+    r"\?$|^(?:find|compute|determine|evaluate|what|how|solve|prove|show|calculate)\b", re.I
+)
 CLOSING = re.compile(
     r"^\W*(?:end of (?:the )?(?:test|exam|paper|round|contest|section)|stop\b|go on to|good luck"
     r"|turn (?:over|the page)|this page (?:is )?(?:intentionally )?(?:left )?blank"
@@ -56,6 +59,8 @@ SOLUTION = re.compile(
 )
 LABEL = re.compile(r"^(?P<open>\(|\[)?(?P<label>[A-Ha-h])(?P<close>[).\]:]|\.\))(?=\s|$|\S)")
 MAX_JUMP = 4
+# A page whose last line stands above this share of its height has room left.
+FULL_PAGE = 0.8
 
 
 @dataclass(slots=True)
@@ -360,11 +365,11 @@ def end_of_problem(body: list[TextLine], last: bool) -> list[TextLine]:
             wordy = len(tail) <= 3 or line.size > 1.12 * line.body or line.bold
             if wordy and (last or len(tail) <= 6):
                 return body[:place]
-        if last and line.page > body[0].page:
-            # What stands on a later page after the last number: only if the text runs on.
+        if last and line.page > body[place - 1].page:
+            # On the page after the last number: only if the text runs on.
             before = body[place - 1]
-            runs_on = not re.search(r"[.?!:]\W*$", before.text)
-            if before.page != line.page and not runs_on and place >= 1:
+            ended = re.search(r"[.?!]\W*$", before.text)
+            if ended and before.box[3] < FULL_PAGE * before.height:
                 return body[:place]
     return body
 
@@ -434,7 +439,17 @@ def split_options(passage: Passage) -> tuple[list[str], list[dict]]:
             [pieces[place][0][length:], *(pieces[i][0] for i in range(place + 1, end))]
         )
         options.append({"label": label, "text": text.strip()})
+    if not are_options(options, lower=LABEL.match(pieces[start][0])["label"].islower()):
+        return rejoin(pieces), []
     return rejoin(pieces[:start]), options
+
+
+def are_options(options: list[dict], *, lower: bool) -> bool:
+    """Return whether labelled texts are choices rather than parts of a question."""
+    if any(ASKING.search(option["text"]) for option in options):
+        return False
+    longest = max(len(option["text"]) for option in options)
+    return longest < (60 if lower or len(options) < 3 else 250)
 
 
 def rejoin(pieces: list[tuple[str, int]]) -> list[str]:

@@ -77,12 +77,14 @@ def letter_of(char: str) -> tuple[str, str]:
     """Return a mathematical letter's plain letter and its alphabet.
 
     Args:
-        char: one character.
+        char: one character; a ligature comes back as it is.
 
     Returns:
         The letter (or digit, or the character itself) and one of "", "rm", "it", "bf", "cal",
         "frak", "bb", "sf", "tt".
     """
+    if len(char) != 1:
+        return char, ""
     if char in DOUBLE:
         return DOUBLE[char], "bb"
     if char in SCRIPT:
@@ -157,23 +159,25 @@ TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}^_&]|[^\\{}^_&]", re.S)
 ATOMIC = re.compile(r"^(\w+|\d+(\.\d+)?|[^\W\d]|[^\w\s])?$")
 
 
-def plain(latex: str) -> str:
+def plain(latex: str, *, brackets: bool = True) -> str:
     """Return LaTeX-ish text as a person would type it.
 
     Args:
         latex: text with inline LaTeX, no delimiters.
+        brackets: whether to put brackets around scripts and parts of fractions that need them.
 
     Returns:
         One line: x^2, x_(n-1), (a + b)/2, √(5), {1, 2}.
     """
-    return re.sub(r"[ \t]+", " ", _Reader(latex).run()).strip()
+    return re.sub(r"[ \t]+", " ", _Reader(latex, brackets).run()).strip()
 
 
 class _Reader:
     """A reader of the LaTeX subset that extraction writes."""
 
-    def __init__(self, latex: str) -> None:
+    def __init__(self, latex: str, brackets: bool) -> None:
         self.tokens = TOKEN.findall(latex)
+        self.brackets = brackets
         self.at = 0
 
     def run(self, closing: str | None = None) -> str:
@@ -206,7 +210,8 @@ class _Reader:
             inner = self.group()
             if piece == "^" and inner == "∘":
                 return "°"
-            return piece + (inner if ATOMIC.match(inner) else f"({inner})")
+            bare = ATOMIC.match(inner) or not self.brackets
+            return piece + (inner if bare else f"({inner})")
         if piece == "{":
             return self.run("}")
         if piece == "}":
@@ -264,7 +269,6 @@ class _Reader:
             return known
         return name
 
-    @staticmethod
-    def part(text: str) -> str:
-        simple = re.fullmatch(r"\w+|\d+(\.\d+)?|√\([^()]*\)|\([^()]*\)", text)
+    def part(self, text: str) -> str:
+        simple = not self.brackets or re.fullmatch(r"\w+|\d+(\.\d+)?|√\([^()]*\)|\([^()]*\)", text)
         return text if simple else f"({text})"

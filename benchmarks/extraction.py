@@ -1,0 +1,277 @@
+r"""Extraction against other tools: `python benchmarks/extraction.py [--tools] [--scans]`.
+
+Reads the text PDFs of `../shared/data/contests` and compares with their ground truth. Other tools
+run from a throw-away environment beside the system's temporary files (`--tools` installs pypdf,
+pdfplumber and pdfminer.six there; pdftotext is used if it is on PATH); all of them get the same
+splitting at numbers, since they give text only. With `--scans` the scanned papers of
+`../shared/data/jobmc-release` are read and compared with the release's own transcription.
+
+Scores: F1 of problems found with their number and a text at least 80 % alike; mean similarity of
+characters (difflib, spaces left out); share of problems with every exponent, fraction, subscript
+right; milliseconds a page in this run (ratios count, not absolute values).
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from distil.exams import extract  # noqa: E402
+from distil.exams.symbols import plain  # noqa: E402
+
+DATA = ROOT.parent / "shared" / "data"
+TARGET = {
+    "f1": 0.99, "similarity": 0.98, "sup": 0.98, "frac": 0.95, "sub": 0.97, "ms_page": 60.0,
+}  # fmt: skip
+OTHERS = {
+    "pypdf": "import sys,pypdf\nprint('\\n'.join(p.extract_text() for p in "
+    "pypdf.PdfReader(sys.argv[1]).pages))",
+    "pdfplumber": "import sys,pdfplumber\nprint('\\n'.join(p.extract_text() or '' for p in "
+    "pdfplumber.open(sys.argv[1]).pages))",
+    "pdfminer.six": "import sys\nfrom pdfminer.high_level import extract_text\n"
+    "print(extract_text(sys.argv[1]))",
+}
+PYPDFIUM = (
+    "import sys,pypdfium2\nprint('\\n'.join(p.get_textpage().get_text_bounded() for p in "
+    "pypdfium2.PdfDocument(sys.argv[1])))"
+)
+
+
+def squeeze(text: str) -> str:
+    """Return text without spaces, its quotes and dashes in one form."""
+    text = text.replace("\u2212", "-").replace("\u0302", "").replace("\u2019", "'")
+    return re.sub(r"\s+", "", text)
+
+
+def similarity(one: str, other: str) -> float:
+    """Return how alike two texts are, 0 to 1, spaces left out."""
+    return difflib.SequenceMatcher(None, squeeze(one), squeeze(other), autojunk=False).ratio()
+
+
+def atoms(latex: str) -> dict[str, Counter]:
+    """Return the exponents, subscripts and fractions of a LaTeX-ish text, flat and counted."""
+    # The truth counts no upper limits of big operators as exponents.
+    latex = re.sub(
+        r"(\\(?:sum|prod|bigcup|bigcap|int)(?:_\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})?)\^\{[^{}]*\}",
+        r"\1",
+        latex,
+    )
+    found: dict[str, Counter] = {"sup": Counter(), "sub": Counter(), "frac": Counter()}
+    for match in re.finditer(r"[\^_](?=\{)|\\frac(?=\{)", latex):
+        inner, end = group(latex, match.end())
+        flat = squeeze(plain(inner, brackets=False))
+        if match.group() == r"\frac":
+            below, _ = group(latex, end)
+            found["frac"][flat, squeeze(plain(below, brackets=False))] += 1
+        elif flat not in ("\u2218", "'"):
+            found["sup" if match.group() == "^" else "sub"][flat] += 1
+    return found
+
+
+def group(text: str, start: int) -> tuple[str, int]:
+    """Return what the brace group at `start` holds, and where it ends."""
+    depth = 0
+    for index in range(start, len(text)):
+        if text[index] == "{" and text[index - 1] != "\\":
+            depth += 1
+        elif text[index] == "}" and text[index - 1] != "\\":
+            depth -= 1
+            if depth == 0:
+                return text[start + 1 : index], index + 1
+    return text[start + 1 :], len(text)
+
+
+def split_numbers(text: str) -> dict[str, str]:
+    """Split a tool's text at its numbers: the longest run 1, 2, 3 ... of line starts."""
+    lines = text.replace("\r", "").split("\n")
+    starts = [
+        (index, int(match[1]), match.end())
+        for index, line in enumerate(lines)
+        if (match := re.match(r"\s*(\d{1,2})[.)]\s", line))
+    ]
+    best: list = []
+    for first in range(len(starts)):
+        if starts[first][1] != 1:
+            continue
+        run = [starts[first]]
+        for other in starts[first + 1 :]:
+            if other[1] == run[-1][1] + 1:
+                run.append(other)
+        if len(run) >= len(best):
+            best = run
+    problems = {}
+    for place, (index, number, cut) in enumerate(best):
+        stop = best[place + 1][0] if place + 1 < len(best) else len(lines)
+        problems[str(number)] = " ".join([lines[index][cut:], *lines[index + 1 : stop]])
+    return problems
+
+
+def truth_of_contests() -> dict[str, dict[str, dict]]:
+    """Return the ground truth by file and number."""
+    truth: dict[str, dict[str, dict]] = {}
+    for line in (DATA / "contests" / "ground_truth.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        truth.setdefault(row["pdf"], {})[str(row["number"])] = row
+    return truth
+
+
+def score(found: dict[str, dict[str, str]], latex: bool, misses: list | None = None) -> dict:
+    """Return the scores of problems found, by file and number, against the ground truth."""
+    truth = truth_of_contests()
+    hits = spurious = total = 0
+    alike = []
+    right, asked = Counter(), Counter()
+    for name, rows in truth.items():
+        got = found.get(name, {})
+        total += len(rows)
+        spurious += len(set(got) - set(rows))
+        for number, row in rows.items():
+            text = got.get(number, "")
+            flat = plain(text, brackets=False) if latex else text
+            ratio = similarity(flat, row["plain"])
+            alike.append(ratio)
+            hits += ratio >= 0.8
+            spurious += bool(text) and ratio < 0.8
+            mine = atoms(text) if latex else None
+            if misses is not None and ratio < 0.97:
+                misses.append((row["id"], "similarity", round(ratio, 3), flat, row["plain"]))
+            for kind in ("sup", "sub", "frac"):
+                gold = Counter(
+                    tuple(squeeze(p) for p in atom) if kind == "frac" else squeeze(atom)
+                    for atom in row["atoms"][kind]
+                )
+                if not gold:
+                    continue
+                asked[kind] += 1
+                if mine is not None and mine[kind] == gold:
+                    right[kind] += 1
+                elif misses is not None:
+                    misses.append(
+                        (row["id"], kind, dict(gold - mine[kind]), dict(mine[kind] - gold))
+                    )
+    precision = hits / max(1, hits + spurious)
+    recall = hits / total
+    return {
+        "f1": 2 * precision * recall / max(1e-9, precision + recall),
+        "similarity": sum(alike) / len(alike),
+        **{kind: (right[kind], asked[kind]) for kind in ("sup", "frac", "sub")},
+    }
+
+
+def run_extract(papers: list[Path]) -> tuple[dict, float]:
+    """Return what `extract` finds and its seconds."""
+    found = {}
+    extract(papers[0])  # imports are not part of the time
+    clock = time.perf_counter()
+    for paper in papers:
+        found[paper.name] = {row["number"]: row["statement"] for row in extract(paper)}
+    return found, time.perf_counter() - clock
+
+
+def run_command(papers: list[Path], command: list[str]) -> tuple[dict, float]:
+    """Return what a tool's text splits into, and its seconds less those of starting it."""
+    found = {}
+    clock = time.perf_counter()
+    for paper in papers:
+        done = subprocess.run(
+            [part if part != "PDF" else str(paper) for part in command],
+            capture_output=True, check=False,
+        )  # fmt: skip
+        found[paper.name] = split_numbers(done.stdout.decode("utf-8", "replace"))
+    return found, time.perf_counter() - clock
+
+
+def start_up(python: str, code: str) -> float:
+    """Return the seconds a tool needs to start and import."""
+    imports = code.splitlines()[0] if "\nfrom" not in code else "\n".join(code.splitlines()[:2])
+    clock = time.perf_counter()
+    subprocess.run([python, "-c", imports], check=False, capture_output=True)
+    return time.perf_counter() - clock
+
+
+def tools_environment() -> str:
+    """Make the throw-away environment of the other tools; return its Python."""
+    folder = Path(tempfile.gettempdir()) / "extraction-tools"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+    subprocess.run(
+        [str(python), "-m", "pip", "install", "-q", "pypdf", "pdfplumber", "pdfminer.six"],
+        check=True,
+    )
+    return str(python)
+
+
+def contests(with_tools: bool, show_misses: bool) -> None:
+    """Print the table of the text PDFs."""
+    papers = sorted((DATA / "contests").glob("*.pdf"))
+    import pypdfium2
+
+    pages = 0
+    for paper in papers:
+        document = pypdfium2.PdfDocument(paper)
+        pages += len(document)
+        document.close()
+    results = {}
+    misses: list = []
+    found, seconds = run_extract(papers)
+    results["distil.exams"] = {
+        **score(found, latex=True, misses=misses), "ms_page": 1000 * seconds / pages,
+    }  # fmt: skip
+    jobs = [("pypdfium2", [sys.executable, "-c", PYPDFIUM, "PDF"], PYPDFIUM)]
+    if with_tools:
+        python = tools_environment()
+        jobs += [(name, [python, "-c", code, "PDF"], code) for name, code in OTHERS.items()]
+    if shutil.which("pdftotext"):
+        jobs.append(("pdftotext -layout", ["pdftotext", "-layout", "PDF", "-"], ""))
+    for name, command, code in jobs:
+        found, seconds = run_command(papers, command)
+        idle = start_up(command[0], code) * len(papers) if code else 0.0
+        results[name] = {
+            **score(found, latex=False), "ms_page": 1000 * max(0.0, seconds - idle) / pages,
+        }  # fmt: skip
+    print("| tool | F1 | similarity | exponents | fractions | subscripts | ms/page |")
+    print("|---|---|---|---|---|---|---|")
+    for name, row in results.items():
+        parts = [f"{row[kind][0]}/{row[kind][1]}" for kind in ("sup", "frac", "sub")]
+        print(
+            f"| {name} | {row['f1']:.3f} | {row['similarity']:.4f} | {' | '.join(parts)} "
+            f"| {row['ms_page']:.0f} |"
+        )
+    print("| target | .99 | .98 | 98 % | 95 % | 97 % | 60 |")
+    if show_misses:
+        for miss in misses:
+            print(*miss, sep="\n   ")
+
+
+def main() -> None:
+    """Print the tables asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tools", action="store_true", help="install and run the other tools")
+    parser.add_argument("--misses", action="store_true", help="list what is not right")
+    parser.add_argument("--scans", nargs="*", help="read scanned papers too: all, or those named")
+    options = parser.parse_args()
+    if not DATA.is_dir():
+        sys.exit(f"{DATA} is absent; the benchmark needs its papers")
+    contests(options.tools, options.misses)
+    if options.scans is not None:
+        import scans
+
+        scans.report(DATA / "jobmc-release", options.scans)
+
+
+if __name__ == "__main__":
+    main()
