@@ -33,6 +33,7 @@ from distil.answers.regions import same_region
 from distil.answers.syntax import Node, NotUnderstoodError, parse_expression, symbols
 
 _MATCHED_PAIRWISE = 40
+VALUE = "the value could not be computed"
 _INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in"})
 _CLASSES = {
     Quantity: "number", Collection: "collection", Regions: "interval", Relation: "relation",
@@ -81,7 +82,7 @@ def _all(results) -> bool | None:
 def _value(a: Node, b: Node, notes: _Notes) -> bool | None:
     same = arithmetic.same_value(a, b)
     if same is None:
-        notes.doubt("value")
+        notes.doubt(VALUE)
     return same
 
 
@@ -250,7 +251,7 @@ def _equations(a: Relation, b: Relation, notes: _Notes) -> bool | None:
         sides.append(("add", left, ("neg", right)))
     same, _ = arithmetic.proportional(*sides)
     if same is None:
-        notes.doubt("value")
+        notes.doubt(VALUE)
     return same
 
 
@@ -656,6 +657,6 @@ def compare_answers(gold: str, answer: str) -> Comparison:
             if same is None:
                 notes.doubts |= trial.doubts or {"formula"}
     if notes.doubts:
-        deferred = notes.doubts <= {"formula", "value"}
+        deferred = "formula" in notes.doubts and notes.doubts <= {"formula", VALUE}
         return Comparison(None, rule, "; ".join(sorted(notes.doubts)), deferred=deferred)
     return Comparison(False, rule, f"not equal as {rule}")

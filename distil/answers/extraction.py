@@ -29,6 +29,7 @@ class Extraction:
         reason: why there is none; empty otherwise.
         later: an explicit statement after the last box, or None.
         at_end: the answer runs to the very last character, so a cut output may have lost its tail.
+        parts: the contents of adjacent boxes, when there are several.
     """
 
     answer: str | None
@@ -36,6 +37,7 @@ class Extraction:
     reason: str = ""
     later: str | None = None
     at_end: bool = False
+    parts: tuple[str, ...] = ()
 
 
 _THINK_CLOSE = re.compile(
@@ -71,9 +73,15 @@ _NAMED_LAST = re.compile(
     re.IGNORECASE,
 )
 _NEGATED = re.compile(
-    r"\s*(?:not\b|n't\b|never\b|unclear|unknown|wrong|incorrect|correct\b\s*[.!]?\s*$)",
+    r"\s*(?:not\b|n't\b|unclear\b|unknown\b|wrong\b|incorrect\b|correct\b|given\b|in\s+the\s+form\b)",
     re.IGNORECASE,
 )
+_CONDITIONAL = re.compile(
+    r"(?:\b(?:if|since|because|given(?: that)?|whether|when|assuming|suppose|unless|as|for which|why|confirm(?:ing)?"
+    r"|means)\s+(?:that\s+)?(?:the\s+|our\s+)?(?:\w+\s+){0,2})$",
+    re.IGNORECASE,
+)
+_PLAIN_LINE = re.compile(r"(?:[^=\n]{1,40}=)?[^=\n]{1,80}")
 _MATH_SPAN = re.compile(
     r"\$\$(.{1,2000}?)\$\$|\$(?!\$)((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|\\\[(.{1,2000}?)\\\]",
     re.DOTALL,
@@ -83,8 +91,8 @@ _UNIT_AFTER = re.compile(
     r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[A-Za-z]{1,14}(?:\^\{?[23]\}?)?(?:\s*(?:/|per)\s*[A-Za-z]{1,10})?|\\?%)\s*(?=[.,;!]|$|\n|\))"
 )
 _CLAUSE = re.compile(
-    r"[,;]?\s+(?:because|since|which|where|when|as\s+(?:shown|required|desired|expected|we)|so\s+that|but|rather|instead|"
-    r"according|obtained|not)\b|,\s*(?:not|so|since|and\s+(?:so|this|that|the|we|it)|after|given)\b|\s+—\s+",
+    r"[,;]?\s+(?:because|since|which|where|when|as\s+(?:shown|required|desired|expected|we)|so\s+that|but|rather|instead|likely|"
+    r"according|obtained|not)\b|,\s*(?:not|so|since|and\s+(?:so|this|that|the|we|it)|after|given|I|we|this|it|let|which|implying|likely|accept)\b|\s+—\s+",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[!?。]|\.(?!\d)(?=\s|$|[*\"')\]]|[A-Z])(?!\.)|\n")
@@ -186,6 +194,8 @@ def _statement(text: str) -> tuple[str | None, bool]:
         following = text[found.end() : found.end() + 40]
         if _NEGATED.match(following) or not following.strip():
             continue
+        if _CONDITIONAL.search(text[max(0, found.start() - 60) : found.start()]):
+            continue
         if _STATEMENT.match(text, found.end()) or re.match(
             r"\s*the (?:final )?answer is\b", following, re.I
         ):
@@ -231,9 +241,19 @@ def extract_answer(output: str) -> Extraction:
     if answer is not None:
         return Extraction(answer, "statement", at_end=at_end)
     line = text.strip()
-    if "\n" not in line and len(line) <= 120:
+    if _is_bare(line):
         return Extraction(line, "whole", at_end=not text.endswith("\n"))
     return Extraction(None, "none", "no box and no explicit answer")
+
+
+def _is_bare(line: str) -> bool:
+    """Whether an output is an answer and nothing else: a working line such as "3 + 4 = 7" is not."""
+    if not _PLAIN_LINE.fullmatch(line) or re.search(
+        r"[.;:!?]\s|→|⇒|\\(?:Right|right|implies|to)\w*|[<>]{2}", line
+    ):
+        return False
+    left, equals, _ = line.partition("=")
+    return not equals or not re.search(r"[\d+*/^\\]|\w\s+-|\s\w+\s+\w", left)
 
 
 def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extraction:
@@ -261,4 +281,4 @@ def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extracti
     answer = ", ".join(contents)
     if not answer.strip():
         return Extraction(None, "none", "empty box")
-    return Extraction(answer, rule, later=later)
+    return Extraction(answer, rule, later=later, parts=tuple(contents))

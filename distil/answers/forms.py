@@ -142,6 +142,10 @@ _SAME_WORDS = {
     "none of the above": "none of these", "cannot be determined": "not enough information",
     "can not be determined": "not enough information", "t": "true", "f": "false",
 }  # fmt: skip
+_SHORT_WORDS = frozenset(
+    "yes no odd even east west north south true false none both all left up down right red blue zero "
+    "one two four five six nine ten line ray cube cone dne half".split()
+)
 _ARTICLES = re.compile(r"^(?:an?|the|is|it is|its|it's)\s+")
 _LEAD = re.compile(
     r"^(?:\\text\s*\{)?\s*(?:(?:so|thus|hence|therefore|then),?\s+)?(?:the\s+)?(?:final\s+|correct\s+)*"
@@ -390,6 +394,8 @@ def _unwrapped(text: str) -> str:
 def _is_prose(text: str) -> bool:
     """Whether the text is words rather than a formula."""
     bare = _TEXT.sub(r" \1 ", text)
+    if bare.strip(" .").lower() in _SHORT_WORDS:
+        return True
     if re.search(r"\\[a-zA-Z]+|[=<>^+*/|_]", bare):
         return False
     return bool(
@@ -427,7 +433,7 @@ def _with_unit(text: str) -> Quantity | None:
         value = _expression(percent[1])
         return Quantity(value.node, unit_named("percent")) if isinstance(value, Quantity) else None
     degrees = _DEGREES.match(text)
-    if degrees and degrees[1]:
+    if degrees and degrees[1] and not _names_function(text):
         value = _expression(degrees[1])
         if isinstance(value, Quantity) and not _has_degrees(value.node):
             unit = (
@@ -440,6 +446,10 @@ def _with_unit(text: str) -> Quantity | None:
     if tail and tail[1]:
         return _with_named_unit(text, tail)
     return None
+
+
+def _names_function(text: str) -> bool:
+    return bool(re.search(r"(?:sin|cos|tan|cot|sec|csc)(?![a-z])", text))
 
 
 def _has_degrees(node: Node) -> bool:
