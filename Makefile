@@ -35,6 +35,9 @@ format: setup ## format every file
 report: reproduce ## Snakemake's report with every table and figure: report.html
 	$(SNAKEMAKE) --configfile $(CONFIG) --report report.html --report-after-run
 
+released: setup ## re-analyse the public release: make released FOLDER=path/to/download
+	$(SNAKEMAKE) --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
+
 lock: ## lock all packages with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock

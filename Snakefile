@@ -11,14 +11,24 @@ if not workflow.configfiles:
 
 
 include: "rules/common.smk"
-include: "rules/exams.smk"
-include: "rules/problems.smk"
-include: "rules/traces.smk"
-include: "rules/datasets.smk"
-include: "rules/adapters.smk"
-include: "rules/predictions.smk"
-include: "rules/grades.smk"
-include: "rules/claims.smk"
+
+
+if config["exams"]["source"] == "release":
+
+    include: "rules/release.smk"
+
+else:
+
+    include: "rules/exams.smk"
+    include: "rules/problems.smk"
+    include: "rules/traces.smk"
+    include: "rules/datasets.smk"
+    include: "rules/adapters.smk"
+    include: "rules/predictions.smk"
+    include: "rules/grades.smk"
+    include: "rules/claims.smk"
+
+
 include: "rules/report.smk"
 
 

@@ -206,10 +206,12 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
             yield (*key, name), f"unknown key; {hint}"
+    elif error.validator == "enum" and "propertyNames" in error.schema_path:
+        yield (*key, error.instance), "has no place in a re-analysis of a release; remove it"
     elif error.validator == "required":
         for name in error.validator_value:
             if name not in error.instance:
-                meaning = error.schema["properties"].get(name, {}).get("description", "")
+                meaning = error.schema.get("properties", {}).get(name, {}).get("description", "")
                 yield (
                     (*key, name),
                     f"is missing; add it ({meaning})" if meaning else "is missing; add it",
@@ -234,8 +236,9 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
 
 def _across_keys(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     """Find what no schema can: keys that do not go together, and files that are not there."""
-    study = config["exams"]
-    yield from _check_folds(config, study["years"])
+    if config["exams"]["source"] == "release":
+        return
+    yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
     yield from _check_files(config)
 

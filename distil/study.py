@@ -11,31 +11,96 @@ from typing import Any
 
 import yaml
 
-FIGURES = ("curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops")
+from distil import release
 
 
-class Study:
-    """A checked configuration, seen as lists of files.
+class AnyStudy:
+    """What every study has: a name, years, claims.
 
     Args:
         config: a configuration that `distil.config.check` has passed.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    tables_made: tuple[str, ...] = ()
+    figures_made: tuple[str, ...] = ()
+
+    def __init__(self, config: dict[str, Any], years: list[int]) -> None:
         """Keep the configuration; lists of files are made on demand."""
         self.config = config
         self.name: str = config["study"]
-        self.years: list[int] = config["exams"]["years"]
+        self.years = years
+        self.results = Path("results") / self.name
+
+    def problems(self) -> list[str]:
+        """The problems of all years, one file a year."""
+        return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
+
+    def targets(self) -> list[str]:
+        """What a full run makes in the end: claims, tables and figures."""
+        tables = [f"tables/{name}.csv" for name in self.tables_made]
+        figures = [f"figures/{name}.svg" for name in self.figures_made]
+        return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
+
+    def print_claims(self) -> None:
+        """Print the claims table, if it is there: the last lines of a full run."""
+        path = self.results / "claims" / "claims.md"
+        if path.is_file():
+            print(path.read_text(encoding="utf-8"))
+
+
+class ReleaseStudy(AnyStudy):
+    """A re-analysis of the public release."""
+
+    tables_made = ("splits", "levels", "forensics")
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Keep the configuration.
+
+        Raises:
+            FileNotFoundError: the folder is no complete download; the message says how to get it.
+        """
+        super().__init__(config, list(release.YEARS))
+        self.folder: str = config["exams"]["folder"]
+        release.check_folder(self.folder)
+        self.sets = list(release.SETS)
+
+    def transcriptions(self) -> list[str]:
+        """The transcribed questions, one file a year."""
+        return list(release.transcriptions(self.folder).values())
+
+    def split_files(self, part: str) -> list[str]:
+        """The released files of one part, one for each set."""
+        return [release.splits(self.folder)[name][part] for name in self.sets]
+
+    def tables(self) -> dict[str, str]:
+        """The released tables and logs by the names that scripts use."""
+        return release.tables(self.folder)
+
+    def claims(self) -> dict[str, Any]:
+        """What the claims are computed under."""
+        return {
+            **self.config["claims"],
+            "title": self.config["title"],
+            "published": self.config["published"],
+            "levels": list(release.LEVELS),
+            "sections": self.config["exams"]["sections"],
+        }
+
+
+class Study(AnyStudy):
+    """A study that trains: a checked configuration, seen as lists of files."""
+
+    tables_made = ("splits", "levels", "seeds", "stops")
+    figures_made = ("curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops")
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Keep the configuration; lists of files are made on demand."""
+        super().__init__(config, config["exams"]["years"])
         self.sections: list[str] = list(config["exams"]["sections"])
         self.folds: dict[str, dict[str, list[int]]] = config["folds"]
         self.levels: list[str] = config["levels"]
         self.seeds: list[int] = config["adapters"]["seeds"]
         self.checkpoints: list[int] = config["adapters"]["checkpoints"]
-
-    @functools.cached_property
-    def results(self) -> Path:
-        """The folder that mirrors the DAG."""
-        return Path("results") / self.name
 
     @functools.cached_property
     def traced_years(self) -> list[int]:
@@ -67,10 +132,6 @@ class Study:
     def papers(self, year: int | str) -> list[str]:
         """The PDFs of one year's exam, in the order of the sections."""
         return [f"{self.results}/exams/{year}-{section}.pdf" for section in self.sections]
-
-    def problems(self) -> list[str]:
-        """The problems of all years, one file a year."""
-        return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
 
     def benchmark_files(self) -> list[str]:
         """The benchmarks besides the competition itself, one file each."""
@@ -126,18 +187,6 @@ class Study:
             for seed in self.all_seeds
         ]
 
-    def targets(self) -> list[str]:
-        """What a full run makes in the end: claims, tables and figures."""
-        tables = [f"tables/{name}.csv" for name in ("splits", "levels", "seeds", "stops")]
-        figures = [f"figures/{name}.svg" for name in FIGURES]
-        return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
-
-    def print_claims(self) -> None:
-        """Print the claims table, if it is there: the last lines of a full run."""
-        path = self.results / "claims" / "claims.md"
-        if path.is_file():
-            print(path.read_text(encoding="utf-8"))
-
     # ------------------------------------------------------- settings that more than one rule has
 
     def teacher(self, agent: str) -> dict[str, Any]:
@@ -178,6 +227,12 @@ class Study:
             "levels": self.config["predictions"]["levels"],
             "sections": self.config["exams"]["sections"],
         }
+
+
+def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:
+    """Return the study that a checked configuration describes."""
+    kind = ReleaseStudy if config["exams"]["source"] == "release" else Study
+    return kind(config)
 
 
 def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:

@@ -16,10 +16,10 @@ require_packages()
 
 from distil import config as configuration
 from distil.lineage import fingerprint, sorted_keys
-from distil.study import Study
+from distil.study import open_study
 
 configuration.check(workflow.configfiles, config)
-study = Study(config)
+study = open_study(config)
 
 
 wildcard_constraints:

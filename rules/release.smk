@@ -1,0 +1,151 @@
+"""The public release, re-analysed: the same stages, as far as its files reach.
+
+In: a download of the release (config.released.yaml: exams.folder), resources/published.yaml
+Out: results/STUDY/problems/YEAR.jsonl, datasets, grades, claims and tables, as of the other studies
+"""
+
+
+rule import_transcriptions:
+    """Turn the release's transcribed questions into problems."""
+    input:
+        transcriptions=study.transcriptions(),
+    output:
+        problems=expand("results/{{study}}/problems/{year}.jsonl", year=study.years),
+    log:
+        "results/{study}/logs/import_transcriptions.log",
+    benchmark:
+        "results/{study}/timings/import_transcriptions.tsv"
+    params:
+        settings={"years": study.years},
+        code=fingerprint("scripts/import_transcriptions.py"),
+    script:
+        "../scripts/import_transcriptions.py"
+
+
+rule audit_release_splits:
+    """Look for the evaluated questions in the files that the release trained on."""
+    input:
+        problems=study.problems(),
+        train=study.split_files("train"),
+        validation=study.split_files("validation"),
+        test=study.split_files("test"),
+    output:
+        audit="results/{study}/datasets/audit.jsonl",
+        summary=report(
+            "results/{study}/tables/splits.csv",
+            caption="../report/release_splits.rst",
+            category="Datasets",
+            labels={"table": "evaluated questions in the training files"},
+        ),
+        markdown="results/{study}/tables/splits.md",
+    log:
+        "results/{study}/logs/audit_release_splits.log",
+    benchmark:
+        "results/{study}/timings/audit_release_splits.tsv"
+    params:
+        settings={"sets": study.sets},
+        code=fingerprint("scripts/audit_release_splits.py"),
+    script:
+        "../scripts/audit_release_splits.py"
+
+
+rule import_release_counts:
+    """Gather every count that the release or a published percentage gives, with its source."""
+    input:
+        **study.tables(),
+        problems=study.problems(),
+        audit="results/{study}/datasets/audit.jsonl",
+        published="resources/published.yaml",
+    output:
+        counts="results/{study}/grades/counts.parquet",
+        losses="results/{study}/adapters/losses.parquet",
+    log:
+        "results/{study}/logs/import_release_counts.log",
+    benchmark:
+        "results/{study}/timings/import_release_counts.tsv"
+    params:
+        settings={},
+        code=fingerprint("scripts/import_release_counts.py"),
+    script:
+        "../scripts/import_release_counts.py"
+
+
+rule measure_release_levels:
+    """Measure the words of each level's traces beside the accuracy of its adapter (Q4)."""
+    input:
+        problems=study.problems(),
+        counts="results/{study}/grades/counts.parquet",
+        chains=study.tables()["chains"],
+        level_runs=study.tables()["level_runs"],
+    output:
+        levels="results/{study}/grades/levels.parquet",
+        csv=report(
+            "results/{study}/tables/levels.csv",
+            caption="../report/release_levels.rst",
+            category="Response length",
+            labels={"table": "words and accuracy by level and section"},
+        ),
+        markdown="results/{study}/tables/levels.md",
+    log:
+        "results/{study}/logs/measure_release_levels.log",
+    benchmark:
+        "results/{study}/timings/measure_release_levels.tsv"
+    params:
+        settings={},
+        code=fingerprint("scripts/measure_release_levels.py"),
+    script:
+        "../scripts/measure_release_levels.py"
+
+
+rule test_release_claims:
+    """Test each claim as far as the release's counts allow."""
+    input:
+        counts="results/{study}/grades/counts.parquet",
+        losses="results/{study}/adapters/losses.parquet",
+        levels="results/{study}/grades/levels.parquet",
+        published="resources/published.yaml",
+    output:
+        csv="results/{study}/claims/claims.csv",
+        markdown="results/{study}/claims/claims.md",
+        html=report(
+            "results/{study}/claims/claims.html",
+            caption="../report/release_claims.rst",
+            category="Claims",
+            labels={"table": "claims"},
+        ),
+        latex="results/{study}/claims/claims.tex",
+        rows="results/{study}/claims/rows.parquet",
+    log:
+        "results/{study}/logs/test_release_claims.log",
+    benchmark:
+        "results/{study}/timings/test_release_claims.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/test_release_claims.py"),
+    script:
+        "../scripts/test_release_claims.py"
+
+
+rule tabulate_forensics:
+    """Check the published figures against each other: counts, deviations, intervals, power."""
+    input:
+        published="resources/published.yaml",
+        counts="results/{study}/grades/counts.parquet",
+    output:
+        csv="results/{study}/tables/forensics.csv",
+        markdown="results/{study}/tables/forensics.md",
+        html=report(
+            "results/{study}/tables/forensics.html",
+            caption="../report/forensics.rst",
+            category="Claims",
+            labels={"table": "published figures held against each other"},
+        ),
+    log:
+        "results/{study}/logs/tabulate_forensics.log",
+    benchmark:
+        "results/{study}/timings/tabulate_forensics.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/tabulate_forensics.py"),
+    script:
+        "../scripts/tabulate_forensics.py"
