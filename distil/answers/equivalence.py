@@ -35,6 +35,11 @@ from distil.answers.syntax import Node, NotUnderstoodError, parse_expression, sy
 _MATCHED_PAIRWISE = 40
 VALUE = "the value could not be computed"
 _INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in"})
+# Nouns that name the kind of a thing: "isosceles triangle" says no more than "isosceles".
+_KINDS = frozenset(
+    "triangle triangles number numbers function angle direction quadrant day line point shape color colour "
+    "option case type degrees graph curve".split()
+)
 _CLASSES = {
     Quantity: "number", Collection: "collection", Regions: "interval", Relation: "relation",
     Matrix: "matrix", Words: "text", Choice: "choice", Clock: "time", Ratio: "ratio", Based: "base",
@@ -270,10 +275,17 @@ def _inequalities(a: Relation, b: Relation, notes: _Notes) -> bool | None:
                 return operator == a.operators[0]
             if same is False and all(len(symbols(side)) > 1 for side in (first, second)):
                 return False
+    if _variables(a) != _variables(b):
+        return False
     same = same_region(a, b)
     if same is None:
         notes.doubt("formula")
     return same
+
+
+def _variables(form: Relation) -> frozenset[str]:
+    nodes = [_node(member) for member in form.members]
+    return frozenset().union(*(symbols(node) for node in nodes if node is not None))
 
 
 def _relations(a: Relation, b: Relation, notes: _Notes) -> bool | None:
@@ -467,6 +479,10 @@ def _vector(form: Matrix) -> Collection | None:
 
 def _texts(a: Words, b: Words, notes: _Notes) -> bool | None:
     if a.text == b.text:
+        return True
+    bare = [" ".join(word for word in form.text.split() if word not in _KINDS) for form in (a, b)]
+    if bare[0] == bare[1] and bare[0]:
+        notes.loose.add("the kind is left out")
         return True
     for one, other in ((a.text, b.text), (b.text, a.text)):
         inside = re.search(rf"(?<!\w){re.escape(one)}(?!\w)", other)

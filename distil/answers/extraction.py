@@ -64,6 +64,7 @@ _STATEMENT = re.compile(
     r"(?:(?:is|are|was|equals|would be|will be|should be|must be|has to be|can be|comes out to be|turns out to be)\b"
     r"(?:\s+(?:then|thus|therefore|simply|just|given by|exactly|equal to|option|choice))*\s*[:：]?|[:：=])"
     r"|\\text\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
+    r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s.:]{0,6}$"
     r"|答案(?:是|为|：|:)|^#{3,4}(?=\s*[-\d$\\(]))[*_\s]{0,12}",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -78,7 +79,7 @@ _NEGATED = re.compile(
 )
 _CONDITIONAL = re.compile(
     r"(?:\b(?:if|since|because|given(?: that)?|whether|when|assuming|suppose|unless|as|for which|why|confirm(?:ing)?"
-    r"|means)\s+(?:that\s+)?(?:the\s+|our\s+)?(?:\w+\s+){0,2})$",
+    r"|means|check|verify|verifying|checking)\s+(?:that\s+)?(?:the\s+|our\s+)?(?:\w+\s+){0,2})$",
     re.IGNORECASE,
 )
 _PLAIN_LINE = re.compile(r"(?:[^=\n]{1,40}=)?[^=\n]{1,80}")
@@ -187,8 +188,8 @@ def _stated(text: str) -> tuple[str, bool]:
     return sentence.strip(_TRAILING), taken >= len(rest)
 
 
-def _statement(text: str) -> tuple[str | None, bool]:
-    """The last explicit statement of an answer in `text`, if any."""
+def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
+    """The last explicit statement of an answer in `text`; `named` also takes "12 is the answer"."""
     best: tuple[int, str, bool] | None = None
     for found in _STATEMENT.finditer(text):
         following = text[found.end() : found.end() + 40]
@@ -206,7 +207,7 @@ def _statement(text: str) -> tuple[str | None, bool]:
         if best[0] + LONGEST_ANSWER + 50 < len(text):
             at_end = False
         best = (best[0], answer, at_end) if answer else None
-    for found in _NAMED_LAST.finditer(text):
+    for found in _NAMED_LAST.finditer(text) if named else ():
         if best is None or found.start(1) > best[0]:
             named = re.split(r"\b(?:so|thus|hence|therefore|that|then|,)\s+", found[1])[-1]
             if named.strip().lower() not in {"this", "that", "it", "which", "what", ""}:
@@ -276,7 +277,7 @@ def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extracti
                 content = f"{label[1]} = {content}"
         if content not in contents:
             contents.append(content)
-    later, _ = _statement(text[boxes[-1][1] :])
+    later, _ = _statement(text[boxes[-1][1] :], named=False)
     rule = "box" if len(contents) == 1 else "boxes"
     answer = ", ".join(contents)
     if not answer.strip():

@@ -141,10 +141,12 @@ _SAME_WORDS = {
     "thurs": "thursday", "fri": "friday", "sat": "saturday", "sun": "sunday", "none": "none of these",
     "none of the above": "none of these", "cannot be determined": "not enough information",
     "can not be determined": "not enough information", "t": "true", "f": "false",
+    "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "sixth": "6th",
+    "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
 }  # fmt: skip
 _SHORT_WORDS = frozenset(
     "yes no odd even east west north south true false none both all left up down right red blue zero "
-    "one two four five six nine ten line ray cube cone dne half".split()
+    "one two four five six nine ten sum red low day man boy max min cat dog hot old new line ray cube cone dne half".split()
 )
 _ARTICLES = re.compile(r"^(?:an?|the|is|it is|its|it's)\s+")
 _LEAD = re.compile(
@@ -199,6 +201,22 @@ _BASED = re.compile(
 _BASED_WORDS = re.compile(
     r"^([0-9A-Fa-f]+)\s*(?:\\text\s*\{)?\s*(?:\(?(?:in\s+)?base[- ]?(?P<a>\d{1,2}|[a-z]+)\)?|(?P<b>two|three|four|five|six|seven|eight|nine))\s*\}?$"
 )
+_COMPOUND = re.compile(
+    r"^(\d+(?:\.\d+)?)\s*(?:\\text\s*\{)?\s*([a-z]+)\.?\s*(?:,|and|\}\s*(?:\\text\s*\{)?(?:\s*(?:,|and)\s*\}?)?)?\s*"
+    r"(\d+(?:\.\d+)?)\s*\}?\s*(?:\\text\s*\{)?\s*([a-z]+)\.?\s*\}?$"
+)
+_MULTIPLES = {
+    "hundred": 100,
+    "thousand": 1000,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
+_MULTIPLE = re.compile(
+    r"^(.*\d\}?)\s*(?:\\text\s*\{)?\s*(" + "|".join(_MULTIPLES) + r")s?(?![a-z])\s*(.*)$", re.DOTALL
+)
+_POINT = re.compile(r"^[A-Z](?:_\{?\d\}?|')?\s*(\(.*,.*\))$", re.DOTALL)
+_TO = re.compile(r"^(.+?)\s*(?:\\text\s*\{\s*to\s*\}|(?<=\d) to (?=\d))\s*(.+)$", re.DOTALL)
 _SINGLE_UNIT = re.compile(r"^(-?\d[\d.,]*(?:/\d+)?|\\frac\{\d+\}\{\d+\}) ([msghL])$")
 _SEPARATOR_WORD = re.compile(
     r"\s*(?:\\text\s*\{\s*(?:and|or|,\s*and|,\s*or|,)\s*\}|\b(?:and|or)\b|\\(?:wedge|vee)(?![a-zA-Z]))\s*",
@@ -278,8 +296,6 @@ def _bracketed(text: str) -> tuple[str, str] | None:
     r"""(brackets, inside) if one pair of brackets encloses the whole text: "(", "[" or "\{"."""
     opener = "\\{" if text.startswith("\\{") else text[:1]
     if opener not in {"(", "[", "\\{"}:
-        if text.startswith("\\langle") and text.endswith("\\rangle"):
-            return "()", text[7:-7].strip()
         return None
     depth = 0
     last = None
@@ -394,7 +410,7 @@ def _unwrapped(text: str) -> str:
 def _is_prose(text: str) -> bool:
     """Whether the text is words rather than a formula."""
     bare = _TEXT.sub(r" \1 ", text)
-    if bare.strip(" .").lower() in _SHORT_WORDS:
+    if bare.strip(" .").lower() in _SHORT_WORDS or re.fullmatch(r"\s*[A-Za-z]{4,}[\s.]*", bare):
         return True
     if re.search(r"\\[a-zA-Z]+|[=<>^+*/|_]", bare):
         return False
@@ -449,7 +465,7 @@ def _with_unit(text: str) -> Quantity | None:
 
 
 def _names_function(text: str) -> bool:
-    return bool(re.search(r"(?:sin|cos|tan|cot|sec|csc)(?![a-z])", text))
+    return bool(re.search(r"(?:sin|cos|tan|cot|sec|csc|cis)(?![a-z])", text))
 
 
 def _has_degrees(node: Node) -> bool:
@@ -656,6 +672,44 @@ def _simple_form(text: str):
     return None
 
 
+def _special_form(text: str, depth: int):
+    """Compound measures, named points, "3 to 4", "2 million" and matrices as nested brackets."""
+    found = _COMPOUND.match(text)
+    if found:
+        first, second = unit_named(found[2]), unit_named(found[4])
+        if (
+            first
+            and second
+            and first.dimension == second.dimension
+            and first.factor > second.factor
+        ):
+            part = Fraction(found[3]) * second.factor / first.factor
+            return Quantity(("num", Fraction(found[1]) + part), first)
+    found = _POINT.match(text)
+    if found:
+        return parse_form(found[1], depth + 1)
+    if re.fullmatch(r"\d+\s*(?:\\text\s*\{)?\s*(?:st|nd|rd|th)\s*\}?", text):
+        return Words(re.sub(r"\\text|[\s{}]", "", text))
+    found = _TO.match(text)
+    if found and not re.search(r"[A-Za-z]{2,}", found[1] + found[2]):
+        return parse_form(f"{found[1]}:{found[2]}", depth + 1)
+    found = _MULTIPLE.match(text)
+    if found:
+        rest = found[3] if found[3].strip(" }") else ""
+        opened = "\\text{" if rest and "\\text" in text[: found.start(3)] else ""
+        return parse_form(
+            f"{found[1]} \\cdot {_MULTIPLES[found[2]]} {opened}{rest}".strip(), depth + 1
+        )
+    if text.startswith("[[") and text.endswith("]]"):
+        rows = [row.split(",") for row in re.split(r"\]\s*,\s*\[", text[2:-2])]
+        try:
+            cells = tuple(tuple(parse_expression(cell.strip()) for cell in row) for row in rows)
+        except NotUnderstoodError:
+            return None
+        return Matrix(cells) if len({len(row) for row in cells}) == 1 else None
+    return None
+
+
 def _base(name: str) -> int:
     from distil.answers.syntax import NUMBER_BASES
 
@@ -683,6 +737,9 @@ def parse_form(text: str, depth: int = 0):
     matrix = _MATRIX.match(text)
     if matrix:
         return _matrix(matrix) or Opaque(text)
+    special = _special_form(text, depth)
+    if special is not None:
+        return special
     if _is_prose(text) and not re.match(r"^\s*[-\d\\(]", text):
         parts, joined = _split(text)
         if len(parts) > 1 and all(len(part) < 30 for part in parts) and joined != "or":

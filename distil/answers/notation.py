@@ -30,7 +30,7 @@ _SYMBOLS = {
     "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "ø": r"\emptyset ",
     "±": r"\pm ", "∓": r"\mp ", "°": r"^{\circ}", "º": r"^{\circ}", "ℝ": r"\mathbb{R}",
     "ℤ": r"\mathbb{Z}", "…": r"\ldots ", "∖": r"\setminus ", "“": '"', "”": '"', "‘": "'",
-    "’": "'", "′": "'", "⟨": r"\langle ", "⟩": r"\rangle ", "∣": "|", "ℓ": "l", "⌊": r"\lfloor ",
+    "’": "'", "′": "'", "⟨": "(", "⟩": ")", "∣": "|", "ℓ": "l", "⌊": r"\lfloor ",
     "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "\u00a0": " ", "\u2009": " ",
     "\u202f": " ", "\u2062": "", "\u200b": "", "\ufeff": "", "√": r"\sqrt ", "∛": r"\sqrt[3] ",
     "∜": r"\sqrt[4] ", "¢": r"\text{ cents}", "€": r"\euro ", "£": r"\pounds ",
@@ -59,7 +59,7 @@ _RELATIONS = {
     "gt": ">", "varnothing": "emptyset", "lbrace": "{", "rbrace": "}", "simeq": "approx",
     "lvert": "|", "rvert": "|", "vert": "|", "land": "wedge", "lor": "vee", "backslash": "setminus",
     "dots": "ldots", "cdots": "ldots", "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
-    "degree": "circ", "thinspace": ",", "R": "mathbb{R}", "Z": "mathbb{Z}", "ast": "*",
+    "degree": "circ", "langle": "(", "rangle": ")", "thinspace": ",", "R": "mathbb{R}", "Z": "mathbb{Z}", "ast": "*",
 }  # fmt: skip
 _RENAMED = re.compile(r"\\(" + "|".join(_RELATIONS) + r")(?![a-zA-Z])")
 _BARE = frozenset("<>|[]()*")
