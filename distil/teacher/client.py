@@ -11,7 +11,8 @@ import dataclasses
 import os
 import re
 import sys
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
 from distil.hashing import sha256_text
@@ -82,6 +83,9 @@ class TeacherClient:
         self.journal = journal
         self.agent = agent
         self.asked = 0
+        # Until the host has answered once, requests go one at a time: a wrong key, address or
+        # model costs one request, not one per thread.
+        self.proven = threading.Event()
         # Mode record: only answers from now on count, or from the moment the settings name.
         self._since = None
         if settings.mode == "record":
@@ -149,9 +153,9 @@ class TeacherClient:
                 EXIT_REPLAY_MISS,
             )
         self._announce(missing, len(unique))
-        asked = Dispatch(self, missing).go()
-        self.asked += len(asked)
-        replies |= asked
+        if self._answered_lately():
+            self.proven.set()
+        replies |= Dispatch(self, missing).go()
         left = [reply for reply in replies.values() if reply.response_sha256 is None]
         if len(left) > self.settings.max_unanswered:
             tally = collections.Counter(reply.status for reply in left)
@@ -188,6 +192,17 @@ class TeacherClient:
             if answer is not None:
                 rows[request.key] = export(request.key, answer)
         return [rows[key] for key in sorted(rows)]
+
+    def _answered_lately(self) -> bool:
+        """Tell whether this host's model has answered in the last hour, in any job."""
+        hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="microseconds")
+        asked = [
+            item
+            for item in self.journal.attempts()
+            if (item.host, item.model) == (self.host, self.settings.model)
+        ]
+        ended = [item for item in asked if item.status is not None]
+        return bool(ended) and ended[-1].answered and ended[-1].at >= hour_ago
 
     def report(self, replies: Iterable[Reply]) -> dict[str, dict[str, Any]]:
         """Return what a job's record says of the teacher: facts, and what differs between runs."""

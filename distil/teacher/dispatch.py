@@ -73,9 +73,7 @@ class Dispatch:
         self._stopped = threading.Event()
         self._cause: BaseException | None = None
         self._resume_at = 0.0
-        # Until the host has answered once, requests go one at a time: a wrong key, address or
-        # model costs one request, not one per thread.
-        self._proven = threading.Event()
+        self._proven = client.proven
         self._proof = threading.Lock()
         self._given_up = 0
         self._in_flight: set[str] = set()
@@ -219,16 +217,13 @@ class Dispatch:
             "request": request.body,
             "worst": worst,
         }
-        if not worst:
-            self.journal.append(record, durable=True)
-            return token
         while True:
             with self.journal.account():
                 self.journal.refresh()
                 if self.journal.charged() + worst <= self.settings.money_cap:
-                    self.journal.append(record, durable=True)
+                    self.journal.append(record, durable=False)
                     self._in_flight.add(token)
-                    return token
+                    break
             # Requests in flight are booked at their worst case; most come back cheaper.
             if not self._in_flight:
                 raise TeacherStopped(
@@ -238,6 +233,10 @@ class Dispatch:
                 )
             if self._stopped.wait(0.05):
                 return None
+        # Outside the account, so that threads share an fsync.
+        self.journal.sync()
+        self.client.asked += 1
+        return token
 
     def _settle(self, request: Request, token: str, exchange: Exchange) -> Reply | None:
         """Write down how an attempt ended; return the reply if that ends the item.

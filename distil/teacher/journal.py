@@ -64,9 +64,12 @@ class Attempt:
         token: names the attempt within the journal.
         key: the request's content address.
         agent: solver, distiller or verifier.
+        host: whom it was sent to.
+        model: which model was asked.
         at: when the intent was written (ISO 8601, UTC).
         worst_cost: upper bound of its cost, or None where no price is known.
         status: how it ended; None while its end is not recorded.
+        answered: a response is stored.
         possibly_paid: the host may have charged for it though no answer is stored.
         cost: what it cost, as far as known; 0.0 if it was refused.
         tokens: prompt and completion tokens as the host counted them.
@@ -75,9 +78,12 @@ class Attempt:
     token: str
     key: str
     agent: str
+    host: str
+    model: str
     at: str
     worst_cost: float | None
     status: str | None = None
+    answered: bool = False
     possibly_paid: bool = True
     cost: float | None = None
     tokens: tuple[int, int] = (0, 0)
@@ -182,16 +188,25 @@ class Journal:
     def _index(self, record: dict[str, Any], position: Position) -> None:
         token, kind = record["attempt"], record["kind"]
         before = self._attempts.get(token)
-        if kind == "intent":
-            after = Attempt(token, record["key"], record["agent"], record["at"], record["worst"])
-        elif before is None:
-            # The intent's line was damaged; its answer is whole and counts all the same.
-            after = Attempt(token, record["key"], record.get("agent", ""), record["at"], None)
+        if before is None:
+            # Mostly an intent; where its line was damaged, its end counts all the same.
+            request = record.get("request", {})
+            after = Attempt(
+                token,
+                record["key"],
+                record["agent"],
+                record.get("host", ""),
+                request.get("model", ""),
+                record["at"],
+                record.get("worst"),
+            )
         else:
             after = before
         if kind == "response":
             self._answers.setdefault(record["key"], []).append((record["at"], position))
-            after = dataclasses.replace(after, status="answered", possibly_paid=False)
+            after = dataclasses.replace(
+                after, status="answered", answered=True, possibly_paid=False
+            )
         elif kind == "failure":
             paid = record["possibly_paid"]
             after = dataclasses.replace(
@@ -283,6 +298,10 @@ class Journal:
                 self._index(record, Position(self._own, start, len(line)))
         if durable:
             self._sync(end)
+
+    def sync(self) -> None:
+        """Return once all that this writer has appended is on the disk."""
+        self._sync(self._written)
 
     def _break(self, cause: str) -> None:
         self._broken = (

@@ -1,0 +1,131 @@
+"""What kills, shared journals and many threads must not cost: an answer, or a second payment."""
+
+from __future__ import annotations
+
+import collections
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fault_host import FaultHost
+from teacher_study import ask, client
+
+from distil.teacher import Journal
+
+HERE = Path(__file__).parent
+TORTURE = os.environ.get("DISTIL_TORTURE") == "1"
+KILLS = 1000 if TORTURE else 10
+SLOTS = 4
+SHARED_KEYS = 1000 if TORTURE else 200
+
+
+def worker(host: FaultHost, folder: Path, *numbers: int) -> subprocess.Popen:
+    return subprocess.Popen(
+        [
+            sys.executable,
+            HERE / "teacher_worker.py",
+            host.url,
+            folder / "journal",
+            folder / "acknowledged",
+            *map(str, numbers),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)},
+    )
+
+
+def read_journal(folder: Path) -> Journal:
+    journal = Journal(folder / "journal")
+    journal.refresh()
+    return journal
+
+
+@pytest.mark.timeout(3600)
+def test_kill_at_any_moment_loses_no_acknowledged_answer_and_lists_what_was_in_flight(tmp_path):
+    moments = random.Random(7)
+    writers = 0
+    with FaultHost(latency=0.02) as host:
+        for kill in range(KILLS):
+            # Half of the keys are those of the round before: a kill must not cost them twice.
+            process = worker(host, tmp_path, SLOTS, 10 * kill, 20)
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(moments.uniform(0, 0.2))
+            process.kill()
+            process.wait()
+            writers += 1
+            if kill % 50 == 0 or kill == KILLS - 1:
+                check_nothing_lost(tmp_path, writers)
+        rest = worker(host, tmp_path, SLOTS, 0, 10 * KILLS + 10)
+        rest.communicate()
+        assert rest.returncode == 0
+        journal = check_nothing_lost(tmp_path, writers)
+        listed = collections.Counter(item.key for item in journal.possibly_paid())
+        prompts = [f"ok #{number}" for number in range(10 * KILLS + 10)]
+        with client(host.url, tmp_path / "unused") as teacher:
+            for prompt in prompts:
+                key = teacher.request(prompt).key
+                assert journal.answer(key)
+                assert host.counts[prompt] <= 1 + listed[key]
+    assert sum(listed.values()) > 0
+
+
+def check_nothing_lost(folder: Path, writers: int) -> Journal:
+    journal = read_journal(folder)
+    noted = folder / "acknowledged"
+    for key in noted.read_text().split() if noted.exists() else []:
+        assert journal.answer(key), f"{key} was acknowledged and is lost"
+    # Nothing but a killed writer leaves an attempt open, and none more than its slots.
+    assert len(journal.possibly_paid()) <= SLOTS * writers
+    assert {item.status for item in journal.possibly_paid()} <= {None}
+    by_segment = collections.Counter()
+    for segment in (folder / "journal" / "segments").iterdir():
+        alone = Journal(folder / "none")
+        alone._read_on(segment, segment.stat().st_size)
+        by_segment[segment.name] = len(alone.possibly_paid())
+    assert max(by_segment.values(), default=0) <= SLOTS
+    return journal
+
+
+@pytest.mark.timeout(600)
+def test_four_workers_that_share_keys_pay_for_each_once(tmp_path):
+    with FaultHost(latency=0.01) as host:
+        processes = [worker(host, tmp_path, 8, 0, SHARED_KEYS) for _ in range(4)]
+        asked = [int(process.communicate()[0].split()[-1]) for process in processes]
+        assert [process.returncode for process in processes] == [0] * 4
+    assert set(host.counts.values()) == {1}
+    assert len(host.counts) == SHARED_KEYS
+    journal = read_journal(tmp_path)
+    assert len(journal.attempts()) == SHARED_KEYS
+    assert journal.possibly_paid() == []
+    # They shared the work, too.
+    assert sum(asked) == SHARED_KEYS
+    assert max(asked) < SHARED_KEYS
+    assert list((tmp_path / "journal" / "locks").iterdir()) == []
+
+
+@pytest.mark.timeout(600)
+def test_throughput_is_that_of_the_slots_and_the_hosts_latency(tmp_path):
+    slots, latency, count = (200, 2.0, 4000) if TORTURE else (50, 1.0, 300)
+    command = [sys.executable, HERE / "fault_host.py", "--latency", str(latency)]
+    command += ["--log", tmp_path / "requests"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        url = process.stdout.readline().strip()
+        with client(url, tmp_path / "journal", concurrency=slots, money_cap=1e6,
+                    idle_seconds=30.0, deadline_seconds=60.0) as teacher:  # fmt: skip
+            ask(teacher, "ok #first")
+            start = time.monotonic()
+            replies = ask(teacher, *(f"ok #{number}" for number in range(count)))
+            seconds = time.monotonic() - start
+    finally:
+        process.kill()
+        process.wait()
+    assert {reply.status for reply in replies} == {"ok"}
+    share = count / seconds / (slots / latency)
+    print(f"{slots} in flight, {latency} s each: {share:.1%} of {slots / latency:.0f} answers/s")
+    assert share >= (0.95 if TORTURE else 0.85)
