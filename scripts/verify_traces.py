@@ -15,7 +15,13 @@ distillation: `no-key`, `incorrect` (the verifier's word), `unclear` (neither wo
 
 from distil.answers import judge_all
 from distil.hashing import read_jsonl, write_jsonl
-from distil.teacher import Prompt, Reply, Request, open_teacher, verifier_word
+from distil.teacher import Prompt, Reply, Request, open_teacher, render_options, verifier_word
+
+
+def graded(problem: dict, row: dict) -> tuple[str, str, str]:
+    """Return what our own grader compares: the key, the answer line, and the question."""
+    question = "\n".join([problem["statement"], render_options(problem["options"])]).strip()
+    return problem["answer"], f"Answer: {row['answer']}", question
 
 
 def verify(row: dict, request: Request | None, reply: Reply | None, grade: str | None) -> dict:
@@ -59,10 +65,8 @@ def main(*, input, output, params):  # noqa: A002 - Snakemake's own name for it
     problems = {row["id"]: row for row in read_jsonl(input.problems)}
     rows = sorted(read_jsonl(input.distillations), key=lambda row: row["id"])
     asked = [row for row in rows if row["status"] == "ok" and problems[row["problem"]]["answer"]]
-    pairs = [(problems[row["problem"]]["answer"], f"Answer: {row['answer']}") for row in asked]
-    grades = {
-        row["id"]: verdict.verdict for row, verdict in zip(asked, judge_all(pairs), strict=True)
-    }
+    verdicts = judge_all([graded(problems[row["problem"]], row) for row in asked])
+    grades = {row["id"]: verdict.verdict for row, verdict in zip(asked, verdicts, strict=True)}
     with open_teacher("verifier", params.teacher, params.study) as teacher:
         requests = {
             row["id"]: teacher.request(

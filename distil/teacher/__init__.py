@@ -5,10 +5,12 @@ into prompts and answers into rows. The journal under `state/` holds every reque
 """
 
 from distil.teacher.agents import (
+    JobStopped,
     Prompt,
     final_answer,
     open_teacher,
     read_instructions,
+    render_options,
     verifier_word,
 )
 from distil.teacher.client import Request, TeacherClient
@@ -17,6 +19,7 @@ from distil.teacher.responses import Reply
 from distil.teacher.settings import TeacherError, TeacherSettings, TeacherStopped
 
 __all__ = [
+    "JobStopped",
     "Journal",
     "JournalError",
     "Prompt",
@@ -29,5 +32,6 @@ __all__ = [
     "final_answer",
     "open_teacher",
     "read_instructions",
+    "render_options",
     "verifier_word",
 ]

@@ -17,8 +17,14 @@ import yaml
 from distil.hashing import canonical_json, sha256_text
 from distil.lineage import modules
 from distil.teacher.client import TeacherClient
-from distil.teacher.journal import Journal
-from distil.teacher.settings import SIMULATED, TeacherError, TeacherSettings
+from distil.teacher.journal import Journal, JournalError
+from distil.teacher.settings import (
+    EXIT_JOURNAL,
+    SIMULATED,
+    TeacherError,
+    TeacherSettings,
+    TeacherStopped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,6 +32,7 @@ if TYPE_CHECKING:
 ANSWER_LINE = re.compile(
     r"^[\s*_#>-]*(?:final\s+)?answer[\s*_]*:[\s*_]*(?P<answer>.*?)[\s*_]*$", re.IGNORECASE
 )
+VERDICT_LINE = re.compile(r"^(?:(?:FINAL )?(?:VERDICT|RESULT) )?(?P<word>CORRECT|INCORRECT)$")
 PLACEHOLDERS = {
     "solver": {"statement", "options"},
     "distiller": {"statement", "options", "reasoning", "instruction"},
@@ -101,12 +108,14 @@ def final_answer(text: str) -> str | None:
 def verifier_word(content: str) -> str | None:
     """Return CORRECT or INCORRECT if that, and nothing else, is what the verifier says; else None.
 
-    A verdict that stands alone on the first or last line counts; one inside a sentence does not
-    ("this is not correct").
+    A word that stands alone on the first or last line counts, after `Verdict:` or the like too; one
+    inside a sentence does not ("this is not correct").
     """
-    lines = [re.sub(r"[^A-Za-z ]", "", line).strip().upper() for line in content.splitlines()]
+    lines = [re.sub(r"[^A-Z]+", " ", line.upper()).strip() for line in content.splitlines()]
     lines = [line for line in lines if line]
-    words = {line for line in (lines[:1] + lines[-1:]) if line in ("CORRECT", "INCORRECT")}
+    words = {
+        found["word"] for line in (*lines[:1], *lines[-1:]) if (found := VERDICT_LINE.match(line))
+    }
     return words.pop() if len(words) == 1 else None
 
 
@@ -118,6 +127,9 @@ def open_teacher(agent: str, section: Mapping[str, Any], study: str) -> Iterator
         agent: solver, distiller or verifier.
         section: the teacher's settings, the agent's own under `agent`.
         study: the study's name; its journal lies in state/STUDY/teacher.
+
+    Raises:
+        JobStopped: the run was stopped; it carries the exit code and the command to go on with.
     """
     settings = TeacherSettings.from_mapping(section)
     journal = Journal(Path("state") / study / "teacher")
@@ -133,4 +145,22 @@ def open_teacher(agent: str, section: Mapping[str, Any], study: str) -> Iterator
             if settings.mode != "replay":
                 base_url = stack.enter_context(simulated_teacher.serve())
         client = TeacherClient(settings, journal, agent=agent, base_url=base_url, host=host)
-        yield stack.enter_context(client)
+        try:
+            yield stack.enter_context(client)
+        except TeacherStopped as stopped:
+            raise JobStopped(str(stopped), stopped.exit_code, study) from stopped
+        except JournalError as error:
+            raise JobStopped(str(error), EXIT_JOURNAL, study) from error
+
+
+class JobStopped(SystemExit):
+    """Ends a job with the exit code of what stopped it, and names the command to go on with."""
+
+    def __init__(self, cause: str, exit_code: int, study: str) -> None:
+        config = f"config.{study}.yaml"
+        chosen = f" --configfile {config}" if Path(config).is_file() else ""
+        self.text = f"{cause}\nGo on with: snakemake --cores 1{chosen}"
+        super().__init__(exit_code)
+
+    def __str__(self) -> str:
+        return self.text

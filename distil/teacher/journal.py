@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from distil.hashing import canonical_json, sha256_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # Below this much free space nothing more is sent: answers still in flight must find room.
 FREE_FLOOR = 64 * 2**20
@@ -305,8 +305,7 @@ class Journal:
 
     def _break(self, cause: str) -> None:
         self._broken = (
-            f"{self.folder}: the journal cannot be written ({cause}); "
-            "free some space, then run the same command again"
+            f"{self.folder}: the journal cannot be written ({cause}); free some space, then go on"
         )
         raise JournalError(self._broken)
 
@@ -400,9 +399,41 @@ def export(key: str, answer: dict[str, Any]) -> dict[str, Any]:
         "host": answer["host"],
         "request": answer["request"],
         "http_status": answer["http_status"],
+        "fault": answer["fault"],
         "response_sha256": sha256_bytes(body),
         **pack_body(body),
     }
+
+
+def restore(journal: Journal, rows: Iterable[dict[str, Any]]) -> int:
+    """Put exported responses into a journal, so that a study can be replayed from its results.
+
+    Args:
+        journal: where to put them; what it has answered already is left as it is.
+        rows: rows made by `export`.
+
+    Returns:
+        the number of responses put in.
+
+    Raises:
+        JournalError: a row does not match its own hashes.
+    """
+    journal.refresh()
+    count = 0
+    for row in rows:
+        key = request_key(row["host"], row["request"])
+        if key != row["request_sha256"] or sha256_bytes(unpack_body(row)) != row["response_sha256"]:
+            raise JournalError(
+                f"the exported response to {row['request_sha256']} does not match its hashes; "
+                "take an unaltered copy"
+            )
+        if journal.answer(key) is None:
+            record = {name: value for name, value in row.items() if not name.endswith("_sha256")}
+            record |= {"kind": "response", "key": key, "attempt": secrets.token_hex(8)}
+            journal.append(record, durable=False)
+            count += 1
+    journal.sync()
+    return count
 
 
 def request_key(host: str, body: dict[str, Any]) -> str:

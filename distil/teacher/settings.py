@@ -22,10 +22,7 @@ EXIT_REFUSED = 77
 EXIT_QUOTA = 79
 EXIT_CAP = 80
 
-RESUME = (
-    "Run the same command again to go on: what was answered is in the journal "
-    "and is not asked, or paid for, twice."
-)
+KEPT = "What was answered is in the journal and is not asked, or paid for, twice."
 
 
 class TeacherError(ValueError):
@@ -43,7 +40,7 @@ class TeacherStopped(RuntimeError):  # noqa: N818 - it is no fault of the progra
     def __init__(self, cause: str, exit_code: int) -> None:
         self.cause = cause
         self.exit_code = exit_code
-        super().__init__(f"{cause}\n{RESUME}")
+        super().__init__(f"{cause}\n{KEPT}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -187,7 +187,7 @@ def test_refusal_of_the_whole_run_stops_it_with_its_cause_after_one_request(
     with pytest.raises(TeacherStopped, match=said) as stopped:
         ask(teacher, *(f"{fault} #{number}" for number in range(50)))
     assert stopped.value.exit_code == code
-    assert "same command again" in str(stopped.value)
+    assert "not asked, or paid for, twice" in str(stopped.value)
     assert len(host.requests) == 1
     assert teacher.journal.charged() == 0
 
