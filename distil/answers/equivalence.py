@@ -294,12 +294,11 @@ def _relations(a: Relation, b: Relation, notes: _Notes) -> bool | None:
     if _is_equation(a) != _is_equation(b):
         return same_region(a, b) or False
     for one, other in ((a, b), (b, a)):
+        if one.operators[-1] == "in" and other.operators[-1] == "in":
+            region, other_region = (parse_form(form.members[-1]) for form in (one, other))
+            return one.members[0] == other.members[0] and _same(region, other_region, notes)
         if one.operators[-1] == "in":
-            return _same(
-                parse_form(one.members[-1]),
-                other if other.operators[-1] != "in" else parse_form(other.members[-1]),
-                notes,
-            )
+            return _same(parse_form(one.members[-1]), other, notes)
     return _inequalities(a, b, notes)
 
 
@@ -384,13 +383,10 @@ def _collections(a: Collection, b: Collection, notes: _Notes) -> bool | None:
             return False
         if kinds & {"set", "or", "and"}:
             return _relaxed_and(a, b, notes) if "named" in kinds and "tuple" not in kinds else False
-        if (
-            kinds == {"tuple"}
-            and {a.brackets[0] == "(", b.brackets[0] == "("} == {True, False}
-            and len(a.items) == 2
-        ):
-            return False
         same = _all(_same(x, y, notes) for x, y in zip(a.items, b.items, strict=True))
+        if kinds == {"tuple"} and a.brackets != b.brackets and same:
+            notes.doubt("other brackets")
+            return None
         if same and "list" in kinds:
             notes.loose.add("a list for a tuple")
         return same

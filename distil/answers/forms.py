@@ -176,7 +176,7 @@ _LETTER_VALUE = re.compile(
 )
 _VALUE_LETTER = re.compile(r"^(.+?)\s*(?:\\text\s*\{\s*)?\(([A-E])\)\s*\}?$", re.DOTALL)
 _MATRIX = re.compile(
-    r"^\\begin\s*\{\s*(p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(?:\{[lcr|\s]*\})?(.*?)\\end\s*\{[a-zA-Z]*\}\s*(\^\s*\{?\s*(?:T|\\top|\\text\{T\})\s*\}?)?$",
+    r"^\\begin\s*\{\s*(p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(?:\{[lcr|\s]*\})?(.*?)\\end\s*\{\s*(?:p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(\^\s*\{?\s*(?:T|\\top|\\text\{T\})\s*\}?)?$",
     re.DOTALL,
 )
 _TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
@@ -732,7 +732,9 @@ def parse_form(text: str, depth: int = 0):
             found[6] if found[5] or "\\text" not in text[: found.start(6)] else "\\text{" + found[6]
         )
         value = parse_form(clean(rest), depth + 1)
-        if not (isinstance(value, Opaque) and not value.text):
+        if not (isinstance(value, Opaque) and not value.text) and not re.match(
+            r"[\s}]*(?:[,;]|and\b|or\b)", rest
+        ):
             return Choice(letter.upper(), value)
     matrix = _MATRIX.match(text)
     if matrix:

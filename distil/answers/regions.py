@@ -12,7 +12,6 @@ MOST_PIECES = 40
 # (low end, closed there, high end, closed there)
 Piece = tuple[Node, bool, Node, bool]
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
-_NEGATED = {"neg": lambda node: node[1]}
 
 
 class NotARegionError(ValueError):
@@ -39,16 +38,20 @@ def _simplified(node: Node) -> Node:
 
 def _piece(low: Node, low_closed: bool, high: Node, high_closed: bool) -> list[Piece]:
     low, high = _simplified(low), _simplified(high)
-    if low in {LOW, HIGH}:
-        low_closed = False
-    if high in {LOW, HIGH}:
-        high_closed = False
     if symbols(low) or symbols(high):
         return [(low, low_closed, high, high_closed)]
     order = _order(low, high)
     if order > 0 or (order == 0 and not (low_closed and high_closed)):
         return []
     return [(low, low_closed, high, high_closed)]
+
+
+def _interval(low: Node, low_closed: bool, high: Node, high_closed: bool) -> list[Piece]:
+    """A written interval, whose ends must be in order: (3, 2) is a point, not an empty interval."""
+    pieces = _piece(low, low_closed, high, high_closed)
+    if not pieces:
+        raise NotARegionError("ends out of order")
+    return pieces
 
 
 def _union(pieces: list[Piece]) -> list[Piece]:
@@ -180,7 +183,7 @@ def _of_collection(form: Collection) -> list[Piece]:
             and len(form.items) == 2
             and all(isinstance(item, Quantity) for item in form.items)
         ):
-            return _piece(form.items[0].node, False, form.items[1].node, False)
+            return _interval(form.items[0].node, False, form.items[1].node, False)
         raise NotARegionError("a tuple")
     head = form.items[0]
     if (
@@ -231,7 +234,7 @@ def _pieces_of(form) -> list[Piece]:
         return _of_collection(form)
     if isinstance(form, Regions):
         if form.operation == "interval":
-            return _piece(*form.parts)
+            return _interval(*form.parts)
         parts = [pieces_of(part) for part in form.parts]
         if form.operation == "union":
             return _union([piece for part in parts for piece in part])

@@ -1,0 +1,141 @@
+"""The grader against the hard pairs, the hostile outputs, MATH-500 and the release's keys."""
+
+import csv
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from distil.answers import canonical_answer, judge, judge_all
+
+DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+VERDICTS = {"right", "wrong", "unknown"}
+
+
+def rows_of(path):
+    if not path.exists():
+        pytest.skip(f"{path.name} is not here: it lies outside the repository")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def math_500():
+    return rows_of(DATA / "math500" / "test.jsonl")
+
+
+def release_keys():
+    folder = DATA / "jobmc-release" / "datafile"
+    if not folder.exists():
+        pytest.skip("the release is not here: it lies outside the repository")
+    keys = set()
+    for path in sorted(folder.glob("*.json")):
+        for section in json.loads(path.read_text(encoding="utf-8")).values():
+            keys |= {str(item["answer"]) for item in section.values() if item.get("answer")}
+    return sorted(keys)
+
+
+def mutants(gold):
+    """The key changed slightly, so that it says something else."""
+    for place, character in enumerate(gold):
+        rest = gold[place + 1 :]
+        if character.isdigit():
+            yield gold[:place] + str((int(character) + 1) % 10) + rest
+            if character != "0":
+                yield gold[:place] + character + "7" + rest
+        elif character == "+":
+            yield gold[:place] + "-" + rest
+        elif character == "-":
+            yield gold[:place] + "+" + rest
+        elif character == "x":
+            yield gold[:place] + "y" + rest
+    if re.fullmatch(r"[\d.]+", gold) and gold.strip("0."):
+        yield f"-{gold}"
+        yield f"{gold}\\pi"
+        yield f"\\sqrt{{{gold}}}" if gold != "1" else "\\sqrt{2}"
+    if "\\frac" in gold:
+        yield gold.replace("\\frac", "1+\\frac", 1)
+    if gold.startswith("(") and gold.endswith(")"):
+        yield f"[{gold[1:-1]}]"
+        yield f"\\{{{gold[1:-1]}\\}}"
+    yield f"{gold}, 17"
+    yield "\\text{none}"
+
+
+def accepted_mutants(keys):
+    pairs = [(key, rf"\boxed{{{mutant}}}") for key in keys for mutant in mutants(key)]
+    verdicts = judge_all(pairs, workers=2)
+    wrong = [
+        pair for pair, verdict in zip(pairs, verdicts, strict=True) if verdict.verdict == "right"
+    ]
+    return len(pairs), wrong
+
+
+def test_hard_pairs_get_the_verdict_of_mathematics():
+    rows = rows_of(DATA / "grading" / "tricky.jsonl")
+    verdicts = judge_all([(row["gold"], row["output"], row["problem"]) for row in rows], workers=2)
+    said = [verdict.verdict == "right" for verdict in verdicts]
+    expected = [row["expected"] for row in rows]
+    agreed = sum(a == b for a, b in zip(said, expected, strict=True)) / len(rows)
+    false_positives = sum(a and not b for a, b in zip(said, expected, strict=True))
+    assert agreed >= 0.99
+    assert false_positives <= 1
+
+
+def test_hostile_outputs_are_graded_in_time_without_side_effects(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for row in rows_of(DATA / "grading" / "hostile.jsonl"):
+        start = time.monotonic()
+        verdict = judge(row["gold"], row["output"])
+        assert time.monotonic() - start <= 10, row["id"]
+        assert verdict.verdict in VERDICTS
+        assert verdict.rule != "failure", row["id"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_gold_of_math_500_equals_itself_and_is_found_in_its_solution():
+    rows = math_500()
+    boxed = judge_all([(r["answer"], rf"\boxed{{{r['answer']}}}", r["problem"]) for r in rows])
+    solved = judge_all([(r["answer"], r["solution"], r["problem"]) for r in rows])
+    canonical = judge_all([(r["answer"], f"Answer: {canonical_answer(r['answer'])}") for r in rows])
+    for verdicts in (boxed, solved, canonical):
+        assert [v for v in verdicts if v.verdict != "right"] == []
+    assert [v for v in boxed if v.strict_verdict != "right"] == []
+
+
+def test_no_gold_of_math_500_accepts_a_slight_change():
+    count, wrong = accepted_mutants([row["answer"] for row in math_500()])
+    assert wrong == []
+    assert count > 3_000
+
+
+def test_no_key_of_the_release_accepts_a_slight_change():
+    count, wrong = accepted_mutants(release_keys())
+    assert wrong == []
+    assert count > 1_000
+
+
+def test_every_key_of_the_release_equals_its_canonical_form():
+    pairs = [(key, rf"\boxed{{{canonical_answer(key)}}}") for key in release_keys()]
+    verdicts = judge_all(pairs)
+    assert [p for p, v in zip(pairs, verdicts, strict=True) if v.verdict != "right"] == []
+
+
+def test_real_outputs_are_graded_without_failure_and_boxes_of_the_key_are_right():
+    path = DATA / "jobmc-release" / "reasoning_chain.csv"
+    if not path.exists():
+        pytest.skip("the release is not here: it lies outside the repository")
+    csv.field_size_limit(10**9)
+    with path.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    pairs = [
+        (row["true_answer"], row[f"reasoning_{level}"], row["question"])
+        for row in rows
+        for level in range(1, 6)
+    ]
+    verdicts = judge_all(pairs, workers=2)
+    assert {verdict.verdict for verdict in verdicts} <= VERDICTS
+    assert not [verdict for verdict in verdicts if verdict.rule == "failure"]
+    # These chains were written with the key in sight: nearly all that end in a box hold it.
+    boxed = [v for p, v in zip(pairs, verdicts, strict=True) if "\\boxed{" in p[1] and v.extracted]
+    assert sum(verdict.verdict == "right" for verdict in boxed) / len(boxed) >= 0.98
