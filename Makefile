@@ -35,6 +35,10 @@ format: setup ## format every file
 report: reproduce ## Snakemake's report with every table and figure: report.html
 	$(SNAKEMAKE) --configfile $(CONFIG) --report report.html --report-after-run
 
+student: setup ## rebuild the sample student from nothing and put it in resources/student
+	$(SNAKEMAKE) --configfile $(CONFIG) results/sample/student/model.lock.json
+	cp results/sample/student/* resources/student/
+
 released: setup ## re-analyse the public release: make released FOLDER=path/to/download
 	$(SNAKEMAKE) --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
 

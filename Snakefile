@@ -27,6 +27,7 @@ else:
     include: "rules/predictions.smk"
     include: "rules/grades.smk"
     include: "rules/claims.smk"
+    include: "rules/student.smk"
 
 
 include: "rules/report.smk"

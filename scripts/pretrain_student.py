@@ -8,10 +8,9 @@ and `shape`, which override `SETTINGS` and `SHAPE` of distil/pretraining.py.
 A run killed on the way resumes from `state/STUDY/student`, to the same bytes.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distil.corpus import pretraining_rows, tokenizer_sample
 from distil.duplicates import normal_form
@@ -19,9 +18,6 @@ from distil.hashing import read_jsonl
 from distil.lineage import run
 from distil.pretraining import build_student
 from distil.questions import load_prompts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def excluded_forms(paths: Iterable[str]) -> frozenset[tuple[str, ...]]:

@@ -525,10 +525,8 @@ def as_html(chain: Chain) -> str:
         f"<h1>{html.escape(chain.target)}</h1>",
     ]
     for index, stage in enumerate(chain.stages):
-        shut = "" if index == 0 else " "
-        parts.append(
-            f"<details{' open' if not shut else ''}><summary>{html.escape(stage.name)}: {len(stage.entries)}</summary>"
-        )
+        heading = f"{html.escape(stage.name)}: {len(stage.entries)}"
+        parts.append(f"<details{'' if index else ' open'}><summary>{heading}</summary>")
         parts.append("<table><tr><th>id<th>file<th>sha256<th>content</tr>")
         for entry in stage.entries:
             facts = {
