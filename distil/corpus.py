@@ -99,11 +99,11 @@ def _draw_step(rng: Random) -> Step:
         smaller = rng.randint(1, 99)
         return subtract("left", smaller + rng.randint(0, 400), smaller)
     if operation == 2:
-        factors = [rng.randint(2, 9), rng.randint(2, 63)]
+        factors = [rng.randint(2, 9), rng.randint(2, 78)]
         rng.shuffle(factors)
         return multiply("times", *factors)
     if operation == 3:
-        return multiply("area", rng.randint(12, 19), rng.randint(11, 29))
+        return multiply("area", rng.randint(12, 39), rng.randint(12, 39))
     divisor = rng.randint(2, 8)
     return divide("half", divisor * rng.randint(2, 60), divisor)
 

@@ -117,7 +117,7 @@ def _solve_system(n: Numbers) -> Solution:
 
 
 def _draw_boxes(rng: Random) -> dict[str, int]:
-    n, a, b = rng.randint(3, 9), rng.randint(5, 19), rng.randint(5, 19)
+    n, a, b = rng.randint(3, 9), rng.randint(11, 39), rng.randint(11, 39)
     return {"n": n, "a": a, "b": b, "c": rng.randint(11, 29), "e": rng.randint(31, 60)}
 
 
@@ -135,7 +135,7 @@ def _solve_boxes(n: Numbers) -> Solution:
 
 def _draw_composition(rng: Random) -> dict[str, int]:
     return {
-        "a": rng.randint(2, 6),
+        "a": rng.randint(2, 9),
         "b": rng.randint(1, 9),
         "c": rng.randint(2, 6),
         "d": rng.randint(1, 9),
@@ -156,7 +156,7 @@ def _solve_composition(n: Numbers) -> Solution:
 
 
 def _draw_rectangle(rng: Random) -> dict[str, int]:
-    width, length = rng.randint(12, 19), rng.randint(11, 29)
+    width, length = rng.randint(12, 39), rng.randint(12, 39)
     return {"p": 2 * (width + length), "w": width, "c": rng.randint(10, 99)}
 
 
@@ -174,7 +174,8 @@ def _solve_rectangle(n: Numbers) -> Solution:
 
 
 def _draw_divisors(rng: Random) -> dict[str, int]:
-    return {"n": 2 ** rng.randint(1, 5) * 3 ** rng.randint(1, 3) * rng.choice((1, 5, 7, 11, 25))}
+    rest = rng.choice((1, 5, 7, 11, 13, 17, 19, 23, 25, 29, 31, 35, 37, 41, 43, 49, 55, 77))
+    return {"n": 2 ** rng.randint(1, 6) * 3 ** rng.randint(1, 4) * rest}
 
 
 def _solve_divisors(n: Numbers) -> Solution:
@@ -203,6 +204,7 @@ POWER = Template(
         f"Compute ${_POWER}$.",
         f"Find the value of ${_POWER}$.",
         f"What is ${_POWER}$?",
+        "Take the product of <c> and <d> from the square of $<a> + <b>$.",
     ),
     familiar=(
         "Let $x = <a> + <b>$. Find $x^{2} - (<c>)(<d>)$.",
@@ -222,6 +224,7 @@ SEQUENCE = Template(
         "An arithmetic sequence has $a_{1} = <a>$ and $a_{2} = <b>$. Find $a_{<n>}$.",
         "Find $a_{<n>}$ in the arithmetic sequence with $a_{1} = <a>$ and $a_{2} = <b>$.",
         "In an arithmetic sequence $a_{1} = <a>$ and $a_{2} = <b>$. What is $a_{<n>}$?",
+        "Row 1 has <a> seats, row 2 has <b>, and so on. How many seats has row <n>?",
     ),
     familiar=(
         "An arithmetic sequence starts <a>, <b>. What is term <n>?",
@@ -243,6 +246,7 @@ RADICAL = Template(
         f"Simplify ${_RADICAL}$.",
         f"Write ${_RADICAL}$ in simplest form.",
         f"What is ${_RADICAL}$ in simplest form?",
+        r"Find the sum of <k> sides of length $\sqrt{<p>}$ and one of $\sqrt{<q>}$.",
     ),
     familiar=(
         f"Express ${_RADICAL}$ as one radical.",
@@ -262,6 +266,7 @@ FRACTION = Template(
         f"Compute ${_FRACTION}$.",
         f"Find the sum ${_FRACTION}$.",
         f"What is ${_FRACTION}$?",
+        r"How much are $\frac{<a>}{<b>}$ of a mile and $\frac{<c>}{<d>}$ of a mile?",
     ),
     familiar=(
         f"Write ${_FRACTION}$ as one fraction.",
@@ -282,6 +287,7 @@ SYSTEM = Template(
         "If $x + y = <s>$ and $x - y = <d>$, find $(x, <k>y)$.",
         "Find $(x, <k>y)$ if $x + y = <s>$ and $x - y = <d>$.",
         "Solve $x + y = <s>$ and $x - y = <d>$. What is $(x, <k>y)$?",
+        "Two numbers $x$ and $y$ have sum <s> and difference <d>. Find $(x, <k>y)$.",
     ),
     familiar=(
         "The sum of $x$ and $y$ is <s> and $x - y = <d>$. Find $(x, <k>y)$.",
@@ -303,6 +309,8 @@ BOXES = Template(
         "<e>. How many pens has it now?",
         "There are <n> boxes with <a> red and <b> blue pens each. Then <c> pens are sold and <e> "
         "are bought. How many pens are there now?",
+        "A school has <n> rooms with <a> girls and <b> boys in each. If <c> leave and <e> come, "
+        "how many are there?",
     ),
     familiar=(
         "Each of <n> boxes holds <a> red and <b> blue pens. After <c> are sold and <e> are bought, "
@@ -325,6 +333,7 @@ COMPOSITION = Template(
         "If $f(x) = <a>x + <b>$ and $g(x) = <c>x + <d>$, find $f(g(<k>))$.",
         "Find $f(g(<k>))$ if $f(x) = <a>x + <b>$ and $g(x) = <c>x + <d>$.",
         "What is $f(g(<k>))$ if $f(x) = <a>x + <b>$ and $g(x) = <c>x + <d>$?",
+        "Multiply <k> by <c> and add <d>. Multiply this by <a> and add <b>. What is the result?",
     ),
     familiar=(
         "Let $f(x) = <a>x + <b>$ and $g(x) = <c>x + <d>$. What is $f(g(<k>))$?",
@@ -346,6 +355,8 @@ RECTANGLE = Template(
         "Find the area left.",
         "A piece of area <c> is cut off a rectangle with perimeter <p> and width <w>. "
         "What is the area left?",
+        "A garden has perimeter <p> feet and width <w> feet. A pond in it has area <c>. "
+        "Find the rest of the area.",
     ),
     familiar=(
         "The perimeter of a rectangle is <p> and its width is <w>. If area <c> is cut off, "

@@ -17,6 +17,7 @@ SPEED_SECTION = "tp"
 # A contest that runs for years sets a question again now and then. One question a year, the third
 # of this section, is the one set this many years before, so that duplicates across parts exist.
 _REPEATED_SECTION, _REPEATED_PLACE, _REPEATED_AFTER = "fs", 3, 10
+_TRIES = 1000
 
 
 @dataclass(frozen=True)
@@ -91,14 +92,28 @@ def draw_papers(years: Sequence[int], numbered: Mapping[str, int], seed: int) ->
                     wordings = template.familiar if familiar else template.unseen
                     if place != beyond_place:
                         wordings = (wordings[turns[template.name] // 2 % len(wordings)],)
-                    item = draw_item(template, wordings, rng, reserved=True)
-                    while item.statement in seen:
-                        item = draw_item(template, wordings, rng, reserved=True)
+                    item = _draw_new(template, wordings, seen, rng)
                     question = Question(year, section, number, item, familiar)
                 seen.add(question.item.statement)
                 by_place[year, section, number] = question
                 questions.append(question)
     return questions
+
+
+def _draw_new(template: Template, wordings: tuple[str, ...], seen: set[str], rng: Random) -> Item:
+    """Draw a question whose statement does not stand in a paper yet.
+
+    Raises:
+        RuntimeError: the template has hardly any numbers left for so many papers.
+    """
+    for _ in range(_TRIES):
+        item = draw_item(template, wordings, rng, reserved=True)
+        if item.statement not in seen:
+            return item
+    raise RuntimeError(
+        f"template {template.name}: no new numbers in {_TRIES} draws; "
+        "ask for fewer years or questions"
+    )
 
 
 def _next_template(

@@ -103,3 +103,10 @@ def test_levels_grow_shorter_one_step_at_a_time(template):
     assert len(set(lengths)) == 6
     with pytest.raises(ValueError, match="R7"):
         render_steps(item.solution, "R7")
+
+
+def test_papers_can_be_drawn_from_any_seed_and_too_many_are_refused():
+    for seed in range(25):
+        assert len(draw_papers(YEARS, QUESTIONS, seed)) == 15 * 32
+    with pytest.raises(RuntimeError, match="no new numbers"):
+        draw_papers(range(3000), QUESTIONS, 1)
