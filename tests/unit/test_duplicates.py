@@ -125,12 +125,22 @@ def test_a_threshold_outside_its_range_is_refused():
         find_pairs({"a": "x"}, 0)
 
 
+# Few texts, so that equal ones, near ones and templates are common.
+POOL = [
+    "",
+    "find x",
+    "Find $x$.",
+    "find the sum of 2 and 3",
+    "find the sum of 3 and 2",
+    "find the sum of 2 and 4",
+    "find the total sum of 2 and 3",
+    "what is the value of the product of 7 and 8 in base nine",
+    "what is the value of the product of 7 and 8 in base 9 ?",
+    "what is the value of the product of 7 and 8 in base 5",
+    "so what is the value of the product of 7 and 8 in base 5",
+]
 TEXTS = st.dictionaries(
-    st.text("abcdefgh", min_size=1, max_size=3),
-    st.lists(st.sampled_from(["find", "x", "sum", "2", "3", "of", "the"]), max_size=7).map(
-        " ".join
-    ),
-    max_size=14,
+    st.text("abcdefgh", min_size=1, max_size=3), st.sampled_from(POOL), max_size=14
 )
 
 
@@ -165,11 +175,47 @@ def test_after_the_removal_no_question_stands_in_two_parts(texts, data):
         if row["removed"]:
             assert row["removed"] == row["a"] != row["b"]
             assert row["a_part"] != row["b_part"]
-    forms = {key: normal_form(text) for key, text in texts.items()}
-    for first in texts.keys() - removed:
-        for second in texts.keys() - removed:
-            if parts[first] == "train" and parts[second] != "train":
-                assert forms[first] != forms[second] or forms[first] == ()
+    kept = [key for key in texts if key not in removed and normal_form(texts[key])]
+    left = find_pairs({key: texts[key] for key in kept})
+    for pair in left:
+        sides = {parts[pair.a], parts[pair.b]}
+        if pair.kind != "template" and len(sides) > 1:
+            assert sides == {"test", "benchmark"}
+
+
+@pytest.mark.parametrize(
+    ("homes", "removed"),
+    [
+        (("train", "train"), None),
+        (("train", "validation"), "p"),
+        (("train", "test"), "p"),
+        (("validation", "test"), "p"),
+        (("validation", "benchmark"), "p"),
+        (("test", "validation"), "q"),
+        (("benchmark", "train"), "q"),
+        (("test", "benchmark"), None),
+        (("test", "test"), None),
+    ],
+)
+@pytest.mark.parametrize("other", ["find the sum of 2 and 3 now", "so find the sum of 2 and 3 now"])
+def test_the_end_nearer_to_training_leaves(homes, removed, other):
+    pairs = find_pairs({"p": "Find the sum of 2 and 3 now!", "q": other})
+    [row] = assign_pairs(pairs, dict(zip("pq", homes, strict=True)))
+    assert (row["removed"], row["action"]) == (removed, "removed" if removed else "listed")
+
+
+def test_of_three_equal_questions_the_one_furthest_from_training_stays():
+    texts = dict.fromkeys("abc", "Find 2 plus 3.")
+    rows = assign_pairs(find_pairs(texts), {"a": "validation", "b": "test", "c": "train"})
+    assert [(row["removed"], row["b"]) for row in rows] == [("a", "b"), ("c", "b")]
+
+
+def test_only_the_kinds_asked_for_are_removed():
+    texts = {"a": "Find 2 plus 3.", "b": "Find 4 plus 5."}
+    parts = {"a": "train", "b": "test"}
+    assert [row["action"] for row in assign_pairs(find_pairs(texts), parts)] == ["listed"]
+    [row] = assign_pairs(find_pairs(texts), parts, remove=["template"])
+    assert row["removed"] == "a"
 
 
 @given(TEXTS, st.data())
@@ -205,3 +251,68 @@ def test_thousands_of_problems_from_few_templates_cost_little_and_list_few_rows(
     assert len(pairs) < len(large)
     # Quadratic growth would be a factor of 16.
     assert ended - middle < 10 * (middle - started)
+
+
+# Expressions, and the ways in which a contest, a scan and a transcription write them.
+LEAVES = st.sampled_from(["x", "y", "n", "k"]) | st.integers(0, 99).map(str)
+EXPRESSIONS = st.recursive(
+    LEAVES.map(lambda leaf: ("leaf", leaf)),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(["+", "-", "le", "times", "fraction"]), inner, inner),
+        st.tuples(st.sampled_from(["root", "brackets"]), inner),
+        st.tuples(st.just("power"), st.sampled_from(["x", "y"]), st.integers(2, 99)),
+    ),
+    max_leaves=6,
+)
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def latex(node, fraction="frac"):
+    match node:
+        case ("leaf", leaf):
+            return leaf
+        case ("power", base, exponent):
+            return f"{base}^{{{exponent}}}"
+        case ("root", inner):
+            return rf"\sqrt{{{latex(inner, fraction)}}}"
+        case ("brackets", inner):
+            return rf"\left({latex(inner, fraction)}\right)"
+        case ("fraction", top, bottom):
+            return rf"\{fraction}{{{latex(top, fraction)}}}{{{latex(bottom, fraction)}}}"
+        case (sign, left, right):
+            command = {"le": r"\leq", "times": r"\cdot"}.get(sign, sign)
+            return f"{latex(left, fraction)} {command} {latex(right, fraction)}"
+
+
+def typed(node, unicode):
+    match node:
+        case ("leaf", leaf):
+            return leaf
+        case ("power", base, exponent):
+            return base + (str(exponent).translate(RAISED) if unicode else f"^{exponent}")
+        case ("root", inner):
+            return f"{'√' if unicode else 'sqrt'}({typed(inner, unicode)})"
+        case ("brackets", inner):
+            return f"({typed(inner, unicode)})"
+        case ("fraction", top, bottom):
+            return f"({typed(top, unicode)})/({typed(bottom, unicode)})"
+        case (sign, left, right):
+            names = {"le": "≤", "times": "·"} if unicode else {"le": "<=", "times": "*"}
+            return f"{typed(left, unicode)} {names.get(sign, sign)} {typed(right, unicode)}"
+
+
+@given(EXPRESSIONS)
+def test_an_expression_has_one_form_in_latex_in_unicode_and_in_plain_text(node):
+    expected = normal_form(f"Find ${latex(node)}$.")
+    assert normal_form(rf"find \({latex(node, 'dfrac')}\)") == expected
+    assert normal_form(f"Find {typed(node, unicode=True)}") == expected
+    assert normal_form(f"FIND {typed(node, unicode=False)}?") == expected
+
+
+@given(EXPRESSIONS, EXPRESSIONS)
+def test_expressions_of_one_form_hold_the_same_numbers_and_letters(first, second):
+    forms = [normal_form(latex(node)) for node in (first, second)]
+    if forms[0] == forms[1]:
+        leaves = [sorted("".join(c if c.isalnum() else " " for c in typed(n, False)).split())
+                  for n in (first, second)]  # fmt: skip
+        assert leaves[0] == leaves[1]

@@ -40,6 +40,16 @@ def test_a_transcription_becomes_problems_with_ids_latex_and_lines(tmp_path):
     assert [row["source_line"] for row in rows] == [11, 3, 7]
 
 
+def test_the_line_is_that_of_the_right_section(tmp_path):
+    entry = {"question_1": {"question": "Why?", "answer": "1"}}
+    text = json.dumps({"junior_senior_test": entry, "freshman_sophomore_test": entry}, indent=1)
+    rows = transcriptions.read_transcription(write(tmp_path / "2014.json", text), 2014)
+    assert [(row["id"], row["source_line"]) for row in rows] == [
+        ("2014-fs-01", 9),
+        ("2014-js-01", 3),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "latex"),
     [
@@ -145,7 +155,7 @@ def test_an_evaluated_question_in_a_training_file_is_found_with_its_lines(tmp_pa
         transcription(tmp_path, **{"1": "Find x^2.", "2": PLACEHOLDER, "3": "Why?"}), 2014
     )
     parts = {
-        "train": [chat("Find x^2."), chat("find $x^{2}$"), chat(PLACEHOLDER)],
+        "train": [chat("Find x^2."), chat("find $x^{2}$"), chat(PLACEHOLDER), chat("why")],
         "validation": [chat("Find x^2.", "It is 7. Answer: 7", system=None)],
         "test": [chat("Something else")],
     }
@@ -157,9 +167,11 @@ def test_an_evaluated_question_in_a_training_file_is_found_with_its_lines(tmp_pa
     assert [row["problem"] for row in audit] == ["2014-fs-01", "2014-fs-03"]
     assert audit[0]["verbatim"] == {"train": [1], "validation": [1], "test": []}
     assert audit[0]["normal"] == {"train": [1, 2], "validation": [1], "test": []}
-    assert audit[1]["normal"] == {"train": [], "validation": [], "test": []}
+    assert audit[1]["normal"] == {"train": [4], "validation": [], "test": []}
+    assert audit[1]["verbatim"] == {"train": [], "validation": [], "test": []}
     train, validation, _ = audit_release_splits.summarise("full", problems, rows, audit)
-    assert (train["rows"], train["placeholders"], train["verbatim"]) == (3, 1, 1)
+    assert (train["rows"], train["placeholders"]) == (4, 1)
+    assert (train["verbatim"], train["normal"], train["evaluated"]) == (1, 2, 2)
     assert (train["shared"], train["answers_equal_to_key"]) == ("validation 1, test 0", 2)
     assert (validation["answers_equal_to_key"], validation["system_prompts"]) == (0, 0)
 

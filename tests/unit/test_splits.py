@@ -263,7 +263,12 @@ def test_a_question_of_a_test_year_or_benchmark_leaves_training_and_nothing_else
         next(row for row in study.problems if row["year"] == year) for year in (2011, 2013, 2015)
     )
     test["statement"] = train["statement"].upper() + "."
-    study.benchmark.append({"id": "transfer-001", "statement": validation["statement"]})
+    study.benchmark += [
+        {"id": "transfer-001", "statement": validation["statement"]},
+        {"id": "transfer-002", "statement": validation["statement"] + " 7 8 9 of something else"},
+        {"id": "transfer-003", "statement": "Find 3 times 4."},
+        {"id": "transfer-004", "statement": "Find 5 times 6."},
+    ]
     folder = run_stage(study, name="after")
     after = rows_of(folder / "train.jsonl")
     assert after == [row for row in before if row["problem"] != train["id"]]
@@ -273,6 +278,8 @@ def test_a_question_of_a_test_year_or_benchmark_leaves_training_and_nothing_else
         (train["id"], test["id"], "1.0", "test"),
         (validation["id"], "transfer-001", "1.0", "benchmark"),
     ]
+    listed = rows_of(folder / "duplicates.csv")
+    assert "benchmark" not in {row["a_part"] for row in listed}, "no question of the exams in it"
     assert removed[0]["a_text"] == train["statement"]
     assert removed[0]["b_text"] == test["statement"]
     parts = {row["problem"]: row for row in rows_of(folder / "parts.csv")}
