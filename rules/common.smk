@@ -15,7 +15,7 @@ from distil.environment import require_packages
 require_packages()
 
 from distil import config as configuration
-from distil.lineage import fingerprint, sorted_keys
+from distil.fingerprint import fingerprint, sorted_keys
 from distil.study import open_study
 
 configuration.check(workflow.configfiles, config)

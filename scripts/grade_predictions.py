@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distil.answers import judge_all, second_verdict
+from distil.lineage import run
 
 COLUMNS = (
     "id", "problem", "verdict", "strict_verdict", "second_verdict", "reason", "extracted", "rule",
@@ -114,4 +115,4 @@ def main(*, input, output, params) -> None:  # noqa: A002, the names are Snakema
 
 
 if __name__ == "__main__":
-    main(input=snakemake.input, output=snakemake.output, params=snakemake.params)  # noqa: F821
+    run(main, snakemake)  # noqa: F821

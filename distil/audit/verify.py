@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distil.audit.records import Books, Record, read_books
+from distil.fingerprint import describe, locked_packages
 from distil.hashing import canonical_json, sha256_file, sha256_text, write_atomically
-from distil.lineage import describe, locked_packages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from distil.fingerprint import modules
 from distil.hashing import canonical_json, sha256_text
-from distil.lineage import modules
 from distil.teacher.client import TeacherClient
 from distil.teacher.journal import Journal, JournalError
 from distil.teacher.settings import (
