@@ -129,7 +129,7 @@ OMX = {
     **dict(enumerate("()()[]⌊⌋⌈⌉{}⟨⟩/\\", 0x10)),
     **dict(enumerate("()[]⌊⌋⌈⌉{}⟨⟩/\\/\\", 0x20)),
     **dict(enumerate("⎛⎞⎡⎤⎣⎦⎢⎥⎧⎫⎩⎭⎨⎬⎪⏐⎝⎠⎜⎟⟨⟩⨆⨆∮∮⨀⨀⨁⨁⨂⨂", 0x30)),
-    **dict(enumerate("∑∏∫⋃⋂⨄⋀⋁∑∏∫⋃⋂⨄⋀⋁∐∐ˆˆˆ˜˜˜[]⌊⌋⌈⌉{}√√√√", 0x50)),
+    **dict(enumerate("∑∏∫⋃⋂⨄⋀⋁∑∏∫⋃⋂⨄⋀⋁∐∐ˆˆˆ˜˜˜[]⌊⌋⌈⌉{}√√√√⎷⎸⎸", 0x50)),
 }
 MSAM = {
     0x03: "□", 0x04: "■", 0x36: "⩽", 0x3E: "⩾", 0x46: "★", 0x29: "∴", 0x2A: "∵", 0x58: "✓",
@@ -400,7 +400,7 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
         pending = 0
         if raw.FPDFText_IsGenerated(text, index) == 1:
             continue
-        if code in SPACES and code != 0x20:
+        if code in SPACES and code > 0x20:
             spaced = True
             continue
         handle = raw.FPDFText_GetTextObject(text, index)
@@ -428,8 +428,10 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
         if known is None:
             continue
         typeface, size, upright, hidden = known
-        # In TeX's symbol fonts the code of a space is a left arrow or a parenthesis.
-        if code == 0x20 and typeface.encoding not in (OMS, OMX):
+        # In TeX's mathematics fonts the codes of spaces are braces, arrows and letters.
+        if code in SPACES and (
+            typeface.encoding is None or (code == 0x20 and typeface.encoding not in (OMS, OMX))
+        ):
             spaced = True
             continue
         if hidden:

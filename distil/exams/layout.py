@@ -275,6 +275,18 @@ def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
         return False
     if min(rights) - max(lefts) < 0.8 * body:
         return False
+    # Columns stand beside each other; displayed formulas stand between the lines at their left.
+    level = [
+        line
+        for line, span in zip(lines, spans, strict=True)
+        if any(a >= x for a, _ in span)
+        and any(
+            abs(other.base - line.base) < 0.9 * line.size and any(b <= x for _, b in its)
+            for other, its in zip(lines, spans, strict=True)
+        )
+    ]
+    if len(level) < 0.5 * len(rights):
+        return False
     # Options set in a table are few; columns of prose or of answers are not.
     return lines[-1].base - lines[0].base > 4 * body
 
@@ -355,6 +367,9 @@ PAGE_NUMBER = re.compile(
 )
 
 
+NUMBERED = re.compile(r"^\W*(?:problem|question)?\s*\d{1,3}\s*[.):]\s*\S", re.I)
+
+
 def drop_running_lines(sheets: list[Sheet]) -> None:
     """Remove running heads, running feet and page numbers from the sheets, in place."""
     seen: Counter[tuple[str, int]] = Counter()
@@ -377,5 +392,7 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
 def running_key(sheet: Sheet, line: TextLine) -> tuple[str, int] | None:
     """Return what a line in the margins has in common with its likes on other pages."""
     if MARGIN * sheet.height <= line.box[1] and line.box[3] <= (1 - MARGIN) * sheet.height:
+        return None
+    if NUMBERED.match(line.text):
         return None
     return re.sub(r"\d+", "0", line.text), round(line.box[1] / 6)

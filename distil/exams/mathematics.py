@@ -13,6 +13,7 @@ above the baseline, which is how such pieces find their line.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ WORD_GAP = 0.13
 PIECES = {
     **dict.fromkeys("⎛⎜⎝", "("), **dict.fromkeys("⎞⎟⎠", ")"), **dict.fromkeys("⎡⎢⎣", "["),
     **dict.fromkeys("⎤⎥⎦", "]"), **dict.fromkeys("⎧⎨⎩", "{"), **dict.fromkeys("⎫⎬⎭", "}"),
-    "⏐": "|", "⎪": "{",
+    "⏐": "|", "⎪": "{", "⎷": "√", "⎸": "√",
 }  # fmt: skip
 DELIMITERS = OPENERS | CLOSERS | set("|∥‖/")
 ACCENTS = {"ˆ": "hat", "^": "hat", "˜": "tilde", "~": "tilde", "¯": "bar", "⃗": "vec", "→": "vec",
@@ -184,12 +185,15 @@ def join_pieces(items: list[Item]) -> list[Item]:
                 spaced=item.spaced,
             )  # fmt: skip
             joined.axis = (joined.top + joined.bottom) / 2
+            if joined.text == "√":
+                joined.kind, joined.axis = "glyph", None
             made.append(joined)
         else:
             host.x0, host.x1 = min(host.x0, item.x0), max(host.x1, item.x1)
             host.top, host.bottom = min(host.top, item.top), max(host.bottom, item.bottom)
             host.reach = host.x1
-            host.axis = (host.top + host.bottom) / 2
+            if host.axis is not None:
+                host.axis = (host.top + host.bottom) / 2
             if item.text in "⎧⎨⎩⎫⎬⎭":
                 host.text = PIECES[item.text]
     return [item for item in items if id(item) not in gone] + made
@@ -453,45 +457,37 @@ def take_limits(
     pool = [
         item
         for item in living(operator.top - 1.3 * size, operator.bottom + 1.5 * size)
-        if item is not operator
-        and item.size < SCRIPT_RATIO * size
-        and item.kind != "operator"
-        and not any(
-            other.x0 < item.middle < other.x1 and abs(other.axis - operator.axis) < size
-            for other in others
-        )
+        if item is not operator and item.size < SCRIPT_RATIO * size and item.kind != "operator"
     ]
     slack = 0.1 * size
+    over = [item for item in pool if operator.x0 - slack < item.middle < operator.x1 + slack]
     above = [
         item
-        for item in pool
-        if operator.x0 - slack < item.middle < operator.x1 + slack
-        and item.bottom < operator.top + 0.3 * size
-        and operator.top - item.base < 0.75 * size
-        and item.base < operator.top + 0.15 * size
+        for item in over
+        if item.bottom < operator.top + 0.3 * size
+        and -0.15 * size < operator.top - item.base < 0.75 * size
     ]
     below = [
         item
-        for item in pool
-        if operator.x0 - slack < item.middle < operator.x1 + slack
-        and item.top > operator.bottom - 0.3 * size
-        and item.top - operator.bottom < 0.7 * size
+        for item in over
+        if -0.3 * size < item.top - operator.bottom < 0.7 * size
         and item.base > operator.bottom + 0.2 * size
     ]
+
     for seeds, name in ((above, "sup"), (below, "sub")):
-        if not seeds:
+        rows = []
+        # Whatever the file's order, rows of two signs have a sign between them in it; but PDFium
+        # may also put a sign inside its own row.
+        for signs in ([*others, operator], others):
+            starts = sorted(sign.order for sign in signs)
+            for turn in {bisect(starts, item.order) for item in seeds}:
+                chosen = [item for item in pool if bisect(starts, item.order) == turn]
+                own = [item for item in seeds if bisect(starts, item.order) == turn]
+                rows.append(limit_row(own, name, chosen))
+        rows = [row for row in rows if is_limit(row, operator, middle, others, by_order)]
+        if not rows:
             continue
-        biggest = max(item.size for item in seeds)
-        level = [item for item in seeds if item.size > SCRIPT_RATIO * biggest]
-        nearest = (max if name == "sup" else min)(level, key=lambda item: item.base)
-        seeds = [item for item in level if abs(item.base - nearest.base) < 0.2 * biggest]
-        row = row_from(seeds, pool, 0.35)
-        first = min(row, key=lambda item: item.x0)
-        if is_script_of_neighbour(first, by_order):
-            continue
-        centre = (min(item.x0 for item in row) + max(item.x1 for item in row)) / 2
-        if abs(centre - middle) > 0.3 * size:
-            continue
+        row = min(rows, key=lambda row: abs(centre_of(row) - middle))
         setattr(operator, name, row)
         for item in row:
             alive.pop(id(item), None)
@@ -499,6 +495,41 @@ def take_limits(
         operator.bottom = max(operator.bottom, *(item.bottom for item in row))
         operator.x0 = min(operator.x0, *(item.x0 for item in row))
         operator.x1 = operator.reach = max(operator.x1, *(item.x1 for item in row))
+
+
+def centre_of(row: list[Item]) -> float:
+    """Return the horizontal centre of a row."""
+    return (min(item.x0 for item in row) + max(item.x1 for item in row)) / 2
+
+
+def limit_row(seeds: list[Item], name: str, pool: list[Item]) -> list[Item]:
+    """Return the whole row that a limit's first found items belong to."""
+    biggest = max(item.size for item in seeds)
+    level = [item for item in seeds if item.size > SCRIPT_RATIO * biggest]
+    nearest = (max if name == "sup" else min)(level, key=lambda item: item.base)
+    seeds = [item for item in level if abs(item.base - nearest.base) < 0.2 * biggest]
+    return row_from(seeds, pool, 0.35)
+
+
+def is_limit(
+    row: list[Item], operator: Item, middle: float, others: list[Item], by_order: dict[int, Item]
+) -> bool:
+    """Return whether a row is centred on an operator and belongs to nothing else."""
+    if is_script_of_neighbour(min(row, key=lambda item: item.x0), by_order):
+        return False
+    centre = centre_of(row)
+    if abs(centre - middle) > 0.3 * operator.size:
+        return False
+    # Between two lines a row belongs to the sign that is nearer in the file.
+    near = min(abs(item.order - operator.order) for item in row)
+    size = operator.size
+    return not any(
+        abs(other.axis - operator.axis) > 0.5 * size
+        and other.x0 - 3 * size < centre < other.x1 + 3 * size
+        and other.top - 1.6 * size < row[0].base < other.bottom + 1.6 * size
+        and min(abs(item.order - other.order) for item in row) < near
+        for other in others
+    )
 
 
 def limit_words(items: list[Item]) -> list[list[Item]]:
@@ -658,11 +689,7 @@ def fraction(rule: Rule, living) -> tuple[list[Item], Item] | None:
     upper = " ".join(line.latex for line in assemble(above))
     lower = " ".join(line.latex for line in assemble(below))
     parts = [*above, *below]
-    size = (
-        max(item.size for item in parts if not item.axis)
-        if any(not item.axis for item in parts)
-        else max(item.size for item in parts)
-    )
+    size = max(style_size(item) for item in parts)
     whole = Item(
         min(rule.x0, *(part.x0 for part in parts)), max(rule.x1, *(part.x1 for part in parts)),
         min(extent(part)[0] for part in parts), max(extent(part)[1] for part in parts),
@@ -696,28 +723,33 @@ def row_of(rule: Rule, living, up: bool) -> list[Item]:
     if near[0][0] > 0.75 * first.size:
         return []
     # The row's own baseline is that of the biggest glyphs among the closest ones.
+    closest = [item for gap, item in near if gap < near[0][0] + 0.35 * first.size]
     edge = first.bottom + 0.1 * first.size if not up else first.top - 0.1 * first.size
-    closest = [
+    left = min(item.x0 for item in closest)
+    right = max(item.x1 for item in closest)
+    # What a script at the bar is attached to overlaps it in height and stands at its left.
+    closest += [
         item
         for gap, item in near
-        if gap < near[0][0] + 0.35 * first.size
-        or (
-            # What a script at the bar is attached to overlaps it in height.
-            item.size > first.size / SCRIPT_RATIO
-            and gap < near[0][0] + 0.8 * item.size
-            and (item.top < edge if not up else item.bottom > edge)
-            and abs(item.order - first.order) <= 3
-        )
+        if near[0][0] + 0.35 * first.size <= gap < near[0][0] + 0.8 * item.size
+        and item.size > first.size / SCRIPT_RATIO
+        and (item.top < edge if not up else item.bottom > edge)
+        and left - 0.6 * item.size < item.x1 < right + 0.3 * item.size
     ]
     anchor = max(closest, key=lambda item: (round(item.size, 1), -abs(item.base - rule.y)))
     size, base = anchor.size, anchor.base
     if anchor.axis is not None:
-        beside = [item for item in closest if item.axis is None]
+        size = style_size(anchor)
+        beside = [
+            item
+            for item in closest
+            if item.axis is None and abs(item.base - AXIS * item.size - anchor.axis) < 0.2 * size
+        ]
         base = max(beside, key=lambda item: item.size).base if beside else anchor.axis + AXIS * size
     axis = anchor.axis if anchor.axis is not None else base - AXIS * size
     row = []
     tall = []
-    for gap, item in near:
+    for _, item in near:
         if item.axis is not None:
             if abs(item.axis - axis) < 0.3 * size:
                 row.append(item)
@@ -727,7 +759,7 @@ def row_of(rule: Rule, living, up: bool) -> list[Item]:
             row.append(item)
         elif item.size < SCRIPT_RATIO * size and base - 1.1 * size < item.base < base + 0.6 * size:
             # Scripts of the row, unless they belong to the text line beyond it.
-            if gap < 1.15 * size:
+            if item.top < base + 0.5 * size and item.bottom > base - 1.1 * size:
                 row.append(item)
         elif any(big.top - 1 < item.base < big.bottom + 1 for big in tall):
             row.append(item)
@@ -740,6 +772,15 @@ def row_of(rule: Rule, living, up: bool) -> list[Item]:
             if id(item) not in chosen and (inside and x0 <= item.middle <= x1 + size):
                 row.append(item)
     return row
+
+
+def style_size(item: Item) -> float:
+    """Return the font size of the text that an item stands in, as far as it can tell.
+
+    In text style the parts of a fraction are smaller by .7; in display style they are not, and the
+    estimate is too big.
+    """
+    return item.size / 0.7 if item.kind == "fraction" else item.size
 
 
 def overline(rule: Rule, living) -> tuple[list[Item], Item] | None:
@@ -821,25 +862,28 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
         for item in run:
             shelf.add(item)
 
-    def seat(item: Item, *, far: float = 3.0) -> bool:
+    def seat(item: Item, *, far: float = 6.0) -> bool:
         best, best_cost = None, 1.0
         for line in lines:
-            for ratio in (1.0, 0.7) if item.kind == "fraction" else (1.0,):
-                if item.kind == "fraction" and not 0.8 < item.size / ratio / line.size < 1.25:
-                    continue
-                off = abs(item.axis - (line.base - AXIS * line.size)) / line.size
-                limit = 0.16 if item.kind == "fraction" else 0.3
-                gap = min(max(other.x0 - item.x1, item.x0 - other.x1, 0.0) for other in line.items)
-                if off < limit and gap < far * line.size:
-                    cost = off / limit * 0.5 + gap / (far * line.size) * 0.5
-                    if cost < best_cost:
-                        best, best_cost = line, cost
+            off = abs(item.axis - (line.base - AXIS * line.size)) / line.size
+            limit = 0.16 if item.kind == "fraction" else 0.3
+            if off >= limit or (item.kind == "fraction" and not 0.45 < item.size / line.size < 1.6):
+                continue
+            gap = min(max(other.x0 - item.x1, item.x0 - other.x1, 0.0) for other in line.items)
+            cost = off / limit * 0.5 + gap / (far * line.size) * 0.5
+            if gap < far * line.size and cost < best_cost:
+                best, best_cost = line, cost
         if best is None:
             return False
         item.base = best.base
         best.items.append(item)
         shelf.add(item)
         return True
+
+    def start_line(item: Item) -> None:
+        item.base = item.axis + AXIS * body
+        lines.append(Line([item], item.base, body))
+        shelf.add(item)
 
     def hang(run: list[Item]) -> bool:
         host, where = find_host(run, shelf)
@@ -855,7 +899,12 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
     big = [run for run in runs if max(item.size for item in run) >= SCRIPT_RATIO * body]
     for run in big:
         settle(run)
-    waiting = [item for item in sorted(raised, key=lambda item: item.order) if not seat(item)]
+    waiting = seat_all(sorted(raised, key=lambda item: item.order), seat)
+    for item in list(waiting):
+        # A formula on a line of its own may hold nothing but such pieces.
+        if style_size(item) >= SCRIPT_RATIO * body and any(item is other for other in waiting):
+            start_line(item)
+            waiting = seat_all([other for other in waiting if other is not item], seat)
     small = [run for run in runs if max(item.size for item in run) < SCRIPT_RATIO * body]
     for run in small:
         if not hang(run):
@@ -873,7 +922,7 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
             item.size = probe_size
         still.append(item)
     for item in still:
-        if seat(item, far=6.0):
+        if seat(item, far=12.0):
             continue
         item.base = item.axis + AXIS * item.size
         lines.append(Line([item], item.base, item.size))
@@ -881,6 +930,19 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
     for line in lines:
         line.items.sort(key=lambda item: (item.x0, item.order))
     return sorted(lines, key=lambda line: (line.base, line.x0))
+
+
+def seat_all(items: list[Item], seat) -> list[Item]:
+    """Seat pieces on lines until no more will go; return those that are left.
+
+    A piece may be near enough to its line only once another stands between.
+    """
+    left = items
+    while True:
+        still = [item for item in left if not seat(item)]
+        if len(still) == len(left):
+            return still
+        left = still
 
 
 def hang_loose(item: Item, size: float, hang) -> bool:
@@ -968,6 +1030,7 @@ def find_host(run: list[Item], shelf: Shelf) -> tuple[Item | None, str]:
 
 def pack_blocks(items: list[Item]) -> list[Item]:
     """Turn tall delimiters with several rows between them into binomials, matrices and cases."""
+    raise_small_brackets(items)
     tall = sorted((item for item in items if item.kind == "delimiter"), key=lambda item: item.x0)
     if not tall:
         return items
@@ -1033,6 +1096,53 @@ def pack_blocks(items: list[Item]) -> list[Item]:
         items = [item for item in items if id(item) not in gone]
         items.append(whole)
     return items
+
+
+def raise_small_brackets(items: list[Item]) -> None:
+    """Make delimiters of parentheses that are hardly tall, if two small rows stand between them.
+
+    In text style a binomial's parentheses may be those of ordinary text.
+    """
+    brackets = sorted(
+        (item for item in items if item.kind == "glyph" and item.text in "()"),
+        key=lambda item: item.x0,
+    )
+    for left in brackets:
+        if left.text != "(":
+            continue
+        right = next(
+            (
+                other
+                for other in brackets
+                if other.x0 > left.x0 and abs(other.base - left.base) < 0.05 * left.size
+            ),
+            None,
+        )
+        if right is None or right.text != ")" or right.x0 - left.x1 > 8 * left.size:
+            continue
+        inside = [
+            item
+            for item in items
+            if left.x1 - 0.1 * left.size < item.middle < right.x0 + 0.1 * left.size
+            and left.top - 0.5 * left.size < item.base < left.bottom + 0.5 * left.size
+        ]
+        if not inside or any(item.size > SCRIPT_RATIO * left.size for item in inside):
+            continue
+        axis = left.base - AXIS * left.size
+        upper = [item for item in inside if item.base < axis + 0.05 * left.size]
+        lower = [item for item in inside if item.top > axis - 0.05 * left.size]
+        overlap = (
+            upper
+            and lower
+            and (
+                min(max(i.x1 for i in upper), max(i.x1 for i in lower))
+                - max(min(i.x0 for i in upper), min(i.x0 for i in lower))
+                > 0.2 * left.size
+            )
+        )
+        if overlap and len(upper) + len(lower) == len(inside):
+            for item in (left, right):
+                item.kind, item.axis = "delimiter", (item.top + item.bottom) / 2
 
 
 def join_rows(rows: list[Line]) -> list[Line]:
@@ -1147,6 +1257,8 @@ def words(items: list[Item]) -> list[tuple[str, list[Item]]]:
                     or not part.text.isascii()
                     or not part.text.isalpha()
                 ):
+                    break
+                if ("i" in part.style) != ("i" in item.style):
                     break
                 if "m" in part.style and "i" in part.style:
                     break
