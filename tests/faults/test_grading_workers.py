@@ -1,0 +1,148 @@
+"""Workers of the bigger parser: killed, starved, flooded; verdicts stay the same."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from distil.answers import judge, judge_all, workers
+from distil.answers.workers import Worker, check_all
+
+# No typed rule covers a sum, so that these go to the bigger parser.
+SUM = r"\sum_{k=1}^{9} k"
+
+
+@pytest.fixture
+def worker():
+    worker = Worker(cpu_seconds=1.0, hang_seconds=60.0)
+    yield worker
+    worker.stop()
+
+
+def test_a_formula_that_the_grammar_lacks_is_decided_by_the_bigger_parser():
+    assert judge("45", rf"\boxed{{{SUM}}}").rule == "math-verify"
+    assert judge("45", rf"\boxed{{{SUM}}}").verdict == "right"
+    assert judge("46", rf"\boxed{{{SUM}}}").verdict == "wrong"
+
+
+def test_a_task_that_burns_cpu_is_ended_and_the_next_one_is_served(worker):
+    start = time.monotonic()
+    assert worker.ask("2", r"9^{9^{9^{9}}}") == "cpu limit"
+    assert time.monotonic() - start < 60
+    assert worker.ask("45", SUM) == "equal"
+
+
+def test_a_killed_worker_is_replaced_and_its_task_tried_again(worker):
+    assert worker.ask("45", SUM) == "equal"
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert worker.ask("45", SUM) == "equal"
+
+
+def test_a_worker_killed_again_and_again_is_a_crash_and_never_wrong(worker, monkeypatch):
+    worker.ask("1", "1")
+    stopped = threading.Event()
+
+    def killer():
+        while not stopped.is_set():
+            if worker.process is not None:
+                worker.process.kill()
+            time.sleep(0.002)
+
+    monkeypatch.setattr(worker, "_start", lambda start=worker._start: start())
+    monkeypatch.setattr(workers, "START_SECONDS", 60.0)
+    thread = threading.Thread(target=killer)
+    thread.start()
+    try:
+        outcome = None
+        try:
+            outcome = worker.ask("45", SUM)
+        except RuntimeError as error:
+            # Killed while it started: named as such, with the remedy.
+            assert "did not start" in str(error)
+        assert outcome in {None, "crash"}
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def test_a_stopped_worker_is_a_hang_that_is_tried_elsewhere(worker):
+    worker.ask("1", "1")
+    worker.hang_seconds = 2.0
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    assert worker.ask("45", SUM) == "equal"
+
+
+def test_a_crash_or_time_out_is_unknown_with_its_reason(monkeypatch):
+    from distil.answers import grading
+
+    for outcome, said in (
+        ("cpu limit", "time-out"),
+        ("crash", "crashed"),
+        ("hang", "hung"),
+        ("memory", "memory"),
+    ):
+        monkeypatch.setattr(
+            grading, "check_all", lambda pairs, count, outcome=outcome: [outcome] * len(pairs)
+        )
+        verdict = judge("45", rf"\boxed{{{SUM}}}")
+        assert verdict.verdict == verdict.strict_verdict == "unknown"
+        assert said in verdict.reason
+
+
+def burn(stop):
+    while not stop.is_set():
+        pass
+
+
+def test_verdicts_do_not_depend_on_the_load_of_the_machine():
+    outputs = [rf"\boxed{{\sum_{{k=1}}^{{{n}}} k}}" for n in (3, 9, 12)]
+    pairs = [("45", output) for output in outputs]
+    calm = judge_all(pairs, workers=1)
+    stop = multiprocessing.get_context("spawn").Event()
+    burners = [
+        multiprocessing.get_context("spawn").Process(target=burn, args=(stop,)) for _ in range(2)
+    ]
+    for burner in burners:
+        burner.start()
+    try:
+        busy = judge_all(pairs, workers=2)
+    finally:
+        stop.set()
+        for burner in burners:
+            burner.join()
+    assert busy == calm
+
+
+def test_outcomes_come_in_the_order_of_their_pairs():
+    pairs = [(str(n * (n + 1) // 2), rf"\sum_{{k=1}}^{{{n}}} k") for n in range(2, 10)]
+    pairs[3] = ("1000", pairs[3][1])
+    expected = ["equal"] * len(pairs)
+    expected[3] = "unequal"
+    assert check_all(pairs, workers=2) == expected
+
+
+def test_a_formula_cannot_run_code(tmp_path, worker):
+    target = tmp_path / "made"
+    for text in (
+        rf"__import__('os').system('touch {target}')",
+        rf"\text{{__import__('os').system('touch {target}')}}",
+        rf"exec(open('{target}','w'))",
+    ):
+        judge("2", rf"\boxed{{{text}}}")
+        judge("2", f"Answer: {text}")
+        judge(text, "Answer: 2")
+        worker.ask("2", text)
+    assert not target.exists()
+
+
+def test_memory_is_limited(worker):
+    code = (
+        r"\begin{pmatrix}"
+        + r"\\".join("&".join("abcdefgh") for _ in range(8))
+        + r"\end{pmatrix}^{50}"
+    )
+    assert worker.ask("2", code) in {"unequal", "cpu limit", "memory", "crash", "answer not parsed"}
+    assert worker.ask("45", SUM) == "equal"
