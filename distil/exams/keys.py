@@ -56,14 +56,15 @@ def read_key(lines: list[TextLine]) -> list[Answer]:
     Returns:
         Answers in the order of their lists and numbers.
     """
-    solved = read_solutions(lines)
-    listed = read_list(lines)
-    return solved if len(solved) >= max(1, len(listed)) and solved else listed
-
-
-def read_solutions(lines: list[TextLine]) -> list[Answer]:
-    """Return the boxed or stated results of written-out solutions."""
     chains = choose_chains(find_chains(find_markers(lines)), lines)
+    solved = read_solutions(lines, chains)
+    if len(solved) > 0.4 * sum(len(chain) for chain in chains):
+        return solved
+    return read_table(lines) or read_list(lines)
+
+
+def read_solutions(lines: list[TextLine], chains: list) -> list[Answer]:
+    """Return the boxed or stated results of written-out solutions, by their chains of numbers."""
     answers = []
     for section, chain in enumerate(chains):
         for position, marker in enumerate(chain):
@@ -126,6 +127,33 @@ class Cell:
     flags: set[str]
 
 
+def read_table(lines: list[TextLine]) -> list[Answer]:
+    """Return the answers of a table with a row a number and a column a test."""
+    rows = []
+    for line in lines:
+        number = re.fullmatch(r"\(?(T?\d{1,2})[.)]?\)?", line.segments[0][2])
+        if number and len(line.segments) > 2:
+            rows.append((number[1], line))
+    widths = {len(line.segments) for _, line in rows}
+    labels = [label for label, _ in rows]
+    if len(rows) < 2 or len(widths) > 1 or len(set(labels)) < len(labels):
+        return []
+    # Numbers and answers in turn are a list in columns, not a table.
+    if all(re.fullmatch(r"\d{1,2}[.)]", line.segments[2][2]) for _, line in rows):
+        return []
+    answers = []
+    for section in range(widths.pop() - 1):
+        for label, line in rows:
+            x0, x1, text = line.segments[section + 1]
+            box = (x0, line.box[1], x1, line.box[3])
+            answers.append(
+                Answer(
+                    label, text, line.page, box, section, line.flags - {"small"}, line.confidence
+                )
+            )
+    return answers
+
+
 def read_list(lines: list[TextLine]) -> list[Answer]:
     """Return the answers of a key that lists them, in one column or several."""
     cells: list[Cell] = []
@@ -178,7 +206,7 @@ def read_segment(
             Cell(
                 label, int(label.lstrip("T")), x0 + (x1 - x0) * match.start() / max(1, len(text)),
                 index, [text[match.end() : stop].strip()], box, line.page, line.confidence,
-                set(line.flags),
+                line.flags - {"small"},
             )
         )  # fmt: skip
 

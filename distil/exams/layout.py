@@ -10,7 +10,9 @@ from distil.exams.glyphs import Box, Page
 from distil.exams.mathematics import Item, Line, assemble, build, items_of, render, usual_size
 
 COLUMN_GAP = 1.2
+GUTTER = 0.55
 MARGIN = 0.1
+SPARSE = 400
 
 
 @dataclass(slots=True)
@@ -71,11 +73,12 @@ class Sheet:
     method: str = "text"
 
 
-def read_layout(page: Page) -> Sheet:
+def read_layout(page: Page, usual: float) -> Sheet:
     """Return the lines of a page that has a text layer.
 
     Args:
         page: from `glyphs.read_page`.
+        usual: the usual font size of the whole paper; taken where the page has little text.
 
     Returns:
         The sheet, running heads still in it.
@@ -83,7 +86,7 @@ def read_layout(page: Page) -> Sheet:
     figures = find_figures(page)
     glyphs = [glyph for glyph in page.glyphs if not within_any(glyph, figures)]
     items, spare = build(items_of(glyphs), page.rules, page.verticals, page.frames)
-    body = usual_size(items)
+    body = usual_size(items) if len(items) > SPARSE else usual
     lines = assemble(items, body)
     out: list[TextLine] = []
     for column, left, part in in_columns(lines, page.width, body):
@@ -104,7 +107,11 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
     for item in line.items[1:]:
         last = cells[-1]
         edge = max(max(other.x1, other.reach) for other in last)
-        if item.x0 - edge > COLUMN_GAP * line.size:
+        ruled = item.x0 - edge > 0.3 * line.size and any(
+            edge - 1 < rule.x0 < item.x0 + 1 and rule.top < line.base < rule.bottom + 2
+            for rule in page.verticals
+        )
+        if ruled or item.x0 - edge > COLUMN_GAP * line.size:
             cells.append([item])
         else:
             last.append(item)
@@ -255,7 +262,7 @@ def spans_of(line: Line) -> list[tuple[float, float]]:
     spans: list[tuple[float, float]] = []
     for item in line.items:
         x1 = max(item.x1, item.reach)
-        if spans and item.x0 - spans[-1][1] < 1.0 * line.size:
+        if spans and item.x0 - spans[-1][1] < GUTTER * line.size:
             spans[-1] = (spans[-1][0], max(spans[-1][1], x1))
         else:
             spans.append((item.x0, x1))
@@ -273,7 +280,7 @@ def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
     count += sum(1 for value in rights if abs(value / 2 - edge) <= 1.5 and round(value / 2) != edge)
     if count < 0.35 * len(rights):
         return False
-    if min(rights) - max(lefts) < 0.8 * body:
+    if min(rights) - max(lefts) < GUTTER * body:
         return False
     # Columns stand beside each other; displayed formulas stand between the lines at their left.
     level = [

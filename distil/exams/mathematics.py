@@ -26,6 +26,7 @@ from distil.exams.symbols import (
     INTEGRALS,
     LIMIT_WORDS,
     OPENERS,
+    RELATIONS,
     latex_of,
     letter_of,
 )
@@ -41,7 +42,7 @@ PIECES = {
     "⏐": "|", "⎪": "{", "⎷": "√", "⎸": "√",
 }  # fmt: skip
 DELIMITERS = OPENERS | CLOSERS | set("|∥‖/")
-ACCENTS = {"ˆ": "hat", "^": "hat", "˜": "tilde", "~": "tilde", "¯": "bar", "⃗": "vec", "→": "vec",
+ACCENTS = {"ˆ": "hat", "^": "hat", "˜": "tilde", "~": "tilde", "¯": "bar", "⃗": "vec",
            "˙": "dot", "¨": "ddot", "ˇ": "check", "̂": "hat", "̃": "tilde", "̄": "bar"}  # fmt: skip
 DIACRITICS = {"´": "\u0301", "`": "\u0300", "¨": "\u0308", "˜": "\u0303", "ˆ": "\u0302",
               "ˇ": "\u030c", "˘": "\u0306", "˚": "\u030a"}  # fmt: skip
@@ -262,7 +263,7 @@ def join_overlays(items: list[Item]) -> list[Item]:
             continue
         host = near[0]
         letter = letter_of(host.text)
-        if "m" in host.style or letter[1] or mark.text in "⃗→":
+        if "m" in host.style or letter[1] or mark.text == "⃗":
             if mark.text in ACCENTS:
                 host.latex = f"\\{ACCENTS[mark.text]}{{{host.latex or latex_of(host.text)}}}"
                 gone.add(id(mark))
@@ -336,6 +337,10 @@ def build(
 
     operators = [item for item in items if item.kind == "operator"]
     by_order = {item.order: item for item in items}
+    for arrow in [item for item in items if item.text == "→"]:
+        made = long_arrow(arrow, living)
+        if made is not None:
+            replace(*made)
     for operator in operators:
         others = [other for other in operators if other is not operator]
         take_limits(operator, others, by_order, living, alive)
@@ -350,11 +355,65 @@ def build(
             spare.append(rule)
         else:
             replace(*made)
-    for frame in (*frames, *drawn):
+    every = [*frames, *drawn]
+    for frame in every:
+        # Cells of a table touch each other or have rules inside.
+        if any(other is not frame and neighbours(frame, other) for other in every):
+            continue
+        if any(
+            frame[0] + 2 < side.x0 < frame[2] - 2
+            and side.top < frame[3] - 1
+            and side.bottom > frame[1] + 1
+            for side in verticals
+        ):
+            continue
         made = boxed(frame, living)
         if made is not None:
             replace(*made)
     return list(alive.values()), spare
+
+
+def long_arrow(arrow: Item, living) -> tuple[list[Item], Item] | None:
+    """Return the parts and the whole of letters under an arrow, if the arrow is over letters."""
+    size = arrow.size
+    level = sorted(
+        (item for item in living(arrow.top, arrow.bottom) if item.text in "−-"
+         and abs((item.top + item.bottom) / 2 - (arrow.top + arrow.bottom) / 2) < 0.1 * size),
+        key=lambda item: -item.x0,
+    )  # fmt: skip
+    shaft = [arrow]
+    for item in level:
+        if item.x0 < shaft[-1].x0 and shaft[-1].x0 - item.x1 < 0.15 * size:
+            shaft.append(item)
+    x0, x1 = min(item.x0 for item in shaft), arrow.x1
+    below = [
+        item
+        for item in living(arrow.bottom, arrow.bottom + 0.8 * size)
+        if x0 - 0.15 * size < item.middle < x1 + 0.15 * size
+        and item.text.isalpha()
+        and -0.1 * size < item.top - arrow.bottom < 0.4 * size
+    ]
+    if not below or abs(centre_of(below) - (x0 + x1) / 2) > 0.4 * size:
+        return None
+    below.sort(key=lambda item: item.x0)
+    body = "".join(item.latex or latex_of(item.text) for item in below)
+    anchor = below[0]
+    whole = Item(
+        min(x0, anchor.x0), max(x1, below[-1].x1), arrow.top, max(i.bottom for i in below),
+        anchor.base, anchor.size, latex=f"\\overrightarrow{{{body}}}", kind="accent",
+        order=min(item.order for item in below), spaced=anchor.spaced,
+    )  # fmt: skip
+    return [*shaft, *below], whole
+
+
+def neighbours(one: Box, other: Box) -> bool:
+    """Return whether two frames touch."""
+    return (
+        one[0] <= other[2] + 2
+        and other[0] <= one[2] + 2
+        and one[1] <= other[3] + 2
+        and other[1] <= one[3] + 2
+    )
 
 
 def framed(rules: list[Rule], verticals: list[Rule]) -> tuple[list[Box], list[Rule]]:
@@ -689,7 +748,8 @@ def fraction(rule: Rule, living) -> tuple[list[Item], Item] | None:
     upper = " ".join(line.latex for line in assemble(above))
     lower = " ".join(line.latex for line in assemble(below))
     parts = [*above, *below]
-    size = max(style_size(item) for item in parts)
+    plain = [item.size for item in parts if item.kind != "fraction"]
+    size = max(plain or [style_size(item) for item in parts])
     whole = Item(
         min(rule.x0, *(part.x0 for part in parts)), max(rule.x1, *(part.x1 for part in parts)),
         min(extent(part)[0] for part in parts), max(extent(part)[1] for part in parts),
@@ -1215,14 +1275,18 @@ def render(items: list[Item], script: bool = False) -> str:
     tokens = words(items)
     out = ""
     previous: Item | None = None
-    for token, group in tokens:
+    after_sign = False
+    for place, (token, group) in enumerate(tokens):
         first, last = group[0], group[-1]
+        sign = not script and previous is not None and is_binary(tokens, place)
         if previous is not None:
             gap = first.x0 - max(previous.x1, previous.reach)
             size = max(previous.size, first.size) if not script else first.size
             wide = gap > WORD_GAP * size or (first.spaced and gap > 0.02 * size)
-            if wide or (WORD_END.search(out) and token[:1].isalpha()):
+            word = WORD_END.search(out) and token[:1].isalpha()
+            if wide or word or sign or after_sign:
                 out += " "
+        after_sign = sign
         sub = render(last.sub, script=True) if last.sub else ""
         sup = render(last.sup, script=True) if last.sup else ""
         out += token
@@ -1238,6 +1302,27 @@ def render(items: list[Item], script: bool = False) -> str:
                 out += f"^{{{close(sup)}}}"
         previous = last
     return out
+
+
+def is_binary(tokens: list[tuple[str, list[Item]]], place: int) -> bool:
+    """Return whether a token is a sign between two operands, to be set off by spaces.
+
+    Tight lines and text style close the spaces up, so that they say nothing; only a minus with a
+    space before and none after is taken for what it looks like.
+    """
+    item = tokens[place][1][0]
+    if item.kind != "glyph" or place + 1 >= len(tokens):
+        return False
+    if item.text in RELATIONS:
+        return True
+    if item.text not in "+−±∓":
+        return False
+    before, after = tokens[place - 1][1][-1], tokens[place + 1][1][0]
+    if before.text in OPENERS or before.text in RELATIONS or before.text in "+−±∓×·⋅÷,;:/|":
+        return False
+    ahead = item.x0 - max(before.x1, before.reach)
+    behind = after.x0 - item.x1
+    return not (ahead > WORD_GAP * item.size and behind < 0.4 * ahead)
 
 
 def words(items: list[Item]) -> list[tuple[str, list[Item]]]:
@@ -1361,7 +1446,7 @@ def matching(text: str, start: int) -> int:
     return len(text) - 1
 
 
-def usual_size(items: Iterable[Item]) -> float:
+def usual_size(items: Iterable[Item | Glyph]) -> float:
     """Return the font size that most characters have, in steps of a tenth of a point."""
-    counts = Counter(round(item.size, 1) for item in items if item.kind == "glyph")
+    counts = Counter(round(item.size, 1) for item in items)
     return counts.most_common(1)[0][0] if counts else 10.0

@@ -11,6 +11,7 @@ from distil.exams.errors import ExamError
 from distil.exams.glyphs import open_document, read_page
 from distil.exams.keys import Answer, cut_solution, last_boxed, read_key, result_of
 from distil.exams.layout import Sheet, TextLine, drop_running_lines, read_layout
+from distil.exams.mathematics import usual_size
 from distil.exams.segmentation import (
     Passage,
     join_lines,
@@ -53,10 +54,9 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
                 path, f"{len(document)} pages are more than {MAX_PAGES}", "split the file by exam"
             )
         typefaces: dict = {}
-        sheets = [
-            read_layout(read_page(document, index, path, typefaces))
-            for index in range(len(document))
-        ]
+        pages = [read_page(document, index, path, typefaces) for index in range(len(document))]
+    body = usual_size([glyph for page in pages for glyph in page.glyphs])
+    sheets = [read_layout(page, body) for page in pages]
     drop_running_lines(sheets)
     return sheets, digest
 
@@ -183,7 +183,7 @@ def row_of(
         "statement_plain": plain(statement),
         "options": options,
         "answer_raw": raw,
-        "answer": canonical_answer(raw) if raw is not None else None,
+        "answer": canonical_answer(without_note(raw)) if raw is not None else None,
         "page": page,
         "box": [round(value, 2) for value in box],
         "pdf_sha256": digest,
@@ -194,6 +194,17 @@ def row_of(
         "flags": sorted(flags),
         "confidence": round(confidence, 3),
     }
+
+
+NOTE = re.compile(r"^(?P<answer>.+?)\s*[(\[](?P<note>[^()\[\]]*)[)\]]\s*\.?$")
+
+
+def without_note(raw: str) -> str:
+    """Return a printed answer without a remark in brackets, as `(must be this fraction)`."""
+    match = NOTE.match(raw)
+    if match and len(re.findall(r"(?<!\\)\b[A-Za-z]{2,}", match["note"])) >= 2:
+        return match["answer"]
+    return raw
 
 
 def beside(figure: tuple, box: tuple) -> bool:

@@ -461,8 +461,13 @@ def rejoin(pieces: list[tuple[str, int]]) -> list[str]:
 
 
 def cut_at_labels(text: str) -> list[str]:
-    """Return a text cut before bracketed labels such as (B)."""
-    cuts = [match.start() for match in re.finditer(r"(?<![\w\\}])\((?:[A-H]|[a-h])\)(?=\s)", text)]
+    """Return a text cut before labels such as (B), B) or B. in it."""
+    cuts = [
+        match.start()
+        for match in re.finditer(
+            r"(?<![\w\\}])(?:\((?:[A-H]|[a-h])\)|(?<=\s)[A-H][.)])(?=\s)", text
+        )
+    ]
     if not cuts:
         return [text]
     edges = [0, *[cut for cut in cuts if cut > 0], len(text)]
