@@ -332,17 +332,16 @@ def _unordered(first: list, second: list, as_sets: bool, notes: _Notes) -> bool 
     if len(first) > _MATCHED_PAIRWISE:
         notes.doubt("long list")
         return None
-    left = list(second)
-    doubt = False
-    for item in first:
-        results = [_same(item, other, notes) for other in left]
-        if True in results:
-            left.pop(results.index(True))
-        elif None in results:
-            doubt = True
-        else:
-            return False
-    return None if doubt else True
+    table = [[_same(item, other, notes) for other in second] for item in first]
+    free = set(range(len(second)))
+    for row in table:
+        match = next((place for place in sorted(free) if row[place]), None)
+        free.discard(match)
+    if not free:
+        return True
+    # Something that equals nothing on the other side, seen from either side, settles it.
+    columns = list(zip(*table, strict=True))
+    return False if any(set(line) == {False} for line in [*table, *columns]) else None
 
 
 def _assignments(items: tuple) -> list[tuple[str, str]] | None:
