@@ -140,12 +140,19 @@ def items_of(glyphs: Iterable[Glyph]) -> list[Item]:
                 text=glyph.text, order=glyph.order, style=glyph.style, spaced=glyph.spaced,
             )
         )  # fmt: skip
-    for item in items:
+    body = usual_size(items)
+    for place, item in enumerate(items):
         height = item.bottom - item.top
+        beside = [other.size for other in items[max(0, place - 1) : place + 2] if other is not item]
+        if item.text in DELIMITERS and beside and item.size > 1.25 * max(body, *beside):
+            # Office programs stretch the font itself to the height of what is enclosed.
+            item.size = max(beside)
+            item.kind = "delimiter"
         symbol = item.text
         if symbol in BIG_OPERATORS or symbol in INTEGRALS:
             item.kind = "operator"
             item.axis = (item.top + item.bottom) / 2
+            item.size = min(item.size, 1.1 * body)
         elif symbol in PIECES:
             item.kind = "delimiter"
         elif symbol in DELIMITERS and ("x" in item.style or height > 1.25 * item.size):
@@ -563,6 +570,8 @@ def centre_of(row: list[Item]) -> float:
 
 def limit_row(seeds: list[Item], name: str, pool: list[Item]) -> list[Item]:
     """Return the whole row that a limit's first found items belong to."""
+    closest = (max if name == "sup" else min)(seeds, key=lambda item: item.base)
+    seeds = [item for item in seeds if abs(item.base - closest.base) < 0.7 * closest.size]
     biggest = max(item.size for item in seeds)
     level = [item for item in seeds if item.size > SCRIPT_RATIO * biggest]
     nearest = (max if name == "sup" else min)(level, key=lambda item: item.base)
@@ -722,6 +731,9 @@ def fraction(rule: Rule, living) -> tuple[list[Item], Item] | None:
     if not above or not below:
         return None
     size = max(item.size for item in (*above, *below))
+    main = max(above, key=lambda item: item.size)
+    if main.kind == "glyph" and rule.y - main.base < 0.17 * main.size:
+        return None  # an underline
     for row in (above, below):
         left = min(item.x0 for item in row) - rule.x0
         right = rule.x1 - max(item.x1 for item in row)
@@ -911,7 +923,17 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
         size = max(item.size for item in run)
         base = max(run, key=lambda item: item.size).base
         for line in reversed(lines):
-            near = abs(line.base - base) < SAME_BASE * max(min(line.size, size), 1.0)
+            slack = SAME_BASE * max(min(line.size, size), 1.0)
+            near = abs(line.base - base) < slack or (
+                # Office programs set formulas a little off the line.
+                abs(line.base - base) < 2 * slack
+                and size >= SCRIPT_RATIO * line.size
+                and not any(
+                    item.x0 < other.x1 - 0.2 * size and other.x0 < item.x1 - 0.2 * size
+                    for item in run
+                    for other in line.items
+                )
+            )
             if near:
                 line.items.extend(run)
                 if size > line.size:
@@ -1318,7 +1340,9 @@ def is_binary(tokens: list[tuple[str, list[Item]]], place: int) -> bool:
     if item.text not in "+−±∓":
         return False
     before, after = tokens[place - 1][1][-1], tokens[place + 1][1][0]
-    if before.text in OPENERS or before.text in RELATIONS or before.text in "+−±∓×·⋅÷,;:/|":
+    if before.text and (
+        before.text in OPENERS or before.text in RELATIONS or before.text in "+−±∓×·⋅÷,;:/|"
+    ):
         return False
     ahead = item.x0 - max(before.x1, before.reach)
     behind = after.x0 - item.x1
