@@ -5,6 +5,7 @@ The result is a folder in Hugging Face's layout that `mlx_lm.load` opens like an
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import sys
@@ -283,8 +284,10 @@ def pretrain(
     lengths = [len(ids) for ids, _ in rows]
     batches = order_batches(lengths, settings["batch_tokens"], settings["seed"])
     shapes = sorted((name, list(v.shape)) for name, v in tree_flatten(model.parameters()))
-    digest = sha256_text(canonical_json([[ids.tolist(), given] for ids, given in rows]))
-    key = sha256_text(canonical_json([settings, shapes, digest, count_lanes()]))
+    digest = hashlib.sha256()
+    for ids, given in rows:
+        digest.update(np.int32(given).tobytes() + np.int32(len(ids)).tobytes() + ids.tobytes())
+    key = sha256_text(canonical_json([settings, shapes, digest.hexdigest(), count_lanes()]))
     optimizer = SplitOptimizer(settings["learning_rate"], settings["adam_share"])
     optimizer.init(model.trainable_parameters())
     log: list[dict[str, float]] = []

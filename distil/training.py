@@ -441,7 +441,7 @@ def _resume(
     path = state / "state.safetensors"
     if not path.exists():
         return None
-    arrays, metadata = mx.load(str(path), return_metadata=True)
+    arrays, metadata = mx.load(str(path), format="safetensors", return_metadata=True)
     record = json.loads(metadata["state"])
     if record["key"] != key:
         return None
