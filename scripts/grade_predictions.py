@@ -1,7 +1,8 @@
 """Grade predictions against the keys.
 
-Input `predictions` (Parquet) and `problems` (one or more JSONL files); output a Parquet file, sorted
-by id: id, problem, verdict, strict_verdict, second_verdict, reason, extracted, rule.
+Input `predictions` (Parquet) and `problems` (JSONL files); params `settings` (limits, workers);
+output `grades`, a Parquet file sorted by id: id, problem, verdict, strict_verdict, second_verdict,
+reason, extracted, rule.
 """
 
 import json
@@ -11,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.answers import judge_all, second_verdict
+from distil.answers import Limits, judge_all, second_verdict
 from distil.lineage import run
 
 COLUMNS = (
@@ -50,7 +51,10 @@ def read_problems(paths: Iterable[str]) -> dict[str, dict]:
 
 
 def grade(
-    predictions: list[dict], problems: dict[str, dict], workers: int | None = None
+    predictions: list[dict],
+    problems: dict[str, dict],
+    workers: int | None = None,
+    limits: Limits | None = None,
 ) -> list[dict]:
     """Grades of predictions, sorted by id.
 
@@ -58,6 +62,7 @@ def grade(
         predictions: rows with id, problem, text and finish.
         problems: rows with answer, and statement and options where known, by problem id.
         workers: processes for the answers that need one; by default one per core.
+        limits: what judging one answer may cost.
 
     Returns:
         One row per prediction.
@@ -79,14 +84,14 @@ def grade(
         problem = problems[row["problem"]]
         pairs.append((problem["answer"], row["text"], question(problem), row["finish"] == "length"))
     grades = []
-    for row, pair, verdict in zip(rows, pairs, judge_all(pairs, workers=workers), strict=True):
+    for row, pair, verdict in zip(rows, pairs, judge_all(pairs, workers, limits), strict=True):
         grades.append(
             {
                 "id": row["id"],
                 "problem": row["problem"],
                 "verdict": verdict.verdict,
                 "strict_verdict": verdict.strict_verdict,
-                "second_verdict": second_verdict(pair[0], pair[1]),
+                "second_verdict": second_verdict(pair[0] or "", pair[1], cut=pair[3]),
                 "reason": verdict.reason,
                 "extracted": verdict.extracted,
                 "rule": verdict.rule,
@@ -108,10 +113,13 @@ def main(*, input, output, params) -> None:  # noqa: A002, the names are Snakema
     predictions = pq.read_table(
         input.predictions, columns=["id", "problem", "text", "finish"]
     ).to_pylist()
-    rows = grade(predictions, read_problems(problems), workers=getattr(params, "workers", None))
+    limits = Limits(
+        cpu_seconds=params.settings["limits"]["cpu_seconds"],
+        memory_bytes=params.settings["limits"]["memory_mb"] * 10**6,
+    )
+    rows = grade(predictions, read_problems(problems), params.settings["workers"], limits)
     table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in COLUMNS})
-    target = output.grades if hasattr(output, "grades") else output[0]
-    pq.write_table(table, target, compression="zstd")
+    pq.write_table(table, output.grades, compression="zstd")
 
 
 if __name__ == "__main__":

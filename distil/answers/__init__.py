@@ -7,5 +7,14 @@ and `second_verdict` is an independent grader for the sensitivity row.
 from distil.answers.grading import Verdict, judge, judge_all
 from distil.answers.notation import canonical_answer
 from distil.answers.second_grader import agreement, second_verdict
+from distil.answers.workers import Limits
 
-__all__ = ["Verdict", "agreement", "canonical_answer", "judge", "judge_all", "second_verdict"]
+__all__ = [
+    "Limits",
+    "Verdict",
+    "agreement",
+    "canonical_answer",
+    "judge",
+    "judge_all",
+    "second_verdict",
+]

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from distil.answers import arithmetic
-from distil.answers.forms import (
+from distil.answers.forms import is_function_head, parse_form, readings
+from distil.answers.kinds import (
     Based,
     Choice,
     Clock,
@@ -23,14 +24,11 @@ from distil.answers.forms import (
     Regions,
     Relation,
     Words,
-    is_function_head,
-    parse_form,
-    plain_words,
-    readings,
 )
 from distil.answers.notation import clean, join_thousands
 from distil.answers.regions import same_region
 from distil.answers.syntax import Node, NotUnderstoodError, parse_expression, symbols
+from distil.answers.vocabulary import plain_words
 
 _MATCHED_PAIRWISE = 40
 VALUE = "the value could not be computed"

@@ -6,149 +6,39 @@ or as a list). Nothing is evaluated here.
 
 import functools
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 
+from distil.answers.kinds import (
+    EMPTY,
+    REALS,
+    Based,
+    Choice,
+    Clock,
+    Collection,
+    Matrix,
+    Opaque,
+    Quantity,
+    Ratio,
+    Regions,
+    Relation,
+    Words,
+)
 from distil.answers.notation import balanced_end, clean, join_thousands
 from distil.answers.syntax import Node, NotUnderstoodError, parse_expression
 from distil.answers.units import Unit, things, unit_named
+from distil.answers.vocabulary import (
+    ALL_REALS,
+    EMPTY_WORDS,
+    SHORT_WORDS,
+    TEXT,
+    number_words,
+    plain_words,
+)
 
 MOST_ITEMS = 300
 _MOST_NESTED = 8
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """A number or an expression, with its unit if one is written."""
-
-    node: Node
-    unit: Unit | None = None
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Several answers: kind "list" (no brackets), "or", "and", "set", or "tuple" with its brackets."""
-
-    kind: str
-    items: tuple
-    brackets: str = ""
-
-
-@dataclass(frozen=True)
-class Regions:
-    """A set of real numbers written as intervals and set operations: ("union", parts) and so on."""
-
-    operation: str
-    parts: tuple
-
-
-@dataclass(frozen=True)
-class Relation:
-    """A chain such as 0 < x <= 3 or 2/8 = 1/4: members and the operators between them."""
-
-    members: tuple[str, ...]
-    operators: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Rows of expressions; `bars` marks a determinant."""
-
-    rows: tuple[tuple[Node, ...], ...]
-    bars: bool = False
-
-
-@dataclass(frozen=True)
-class Words:
-    """A text answer, normalised."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A multiple-choice letter, with the option's value if the answer repeats it."""
-
-    letter: str
-    value: object = None
-
-
-@dataclass(frozen=True)
-class Clock:
-    """A time of day in minutes; `half` is "am", "pm" or empty."""
-
-    minutes: int
-    half: str = ""
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Parts of a ratio a : b : c."""
-
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True)
-class Based:
-    """A numeral with its base."""
-
-    digits: str
-    base: int
-    node: Node
-
-
-@dataclass(frozen=True)
-class Opaque:
-    """A formula that the grammar does not cover."""
-
-    text: str
-
-
-REALS = Regions("interval", (("neg", ("const", "inf")), False, ("const", "inf"), False))
-EMPTY = Collection("set", ())
-
-_NUMBER_WORDS = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
-_PART_WORDS = {
-    "half": 2, "third": 3, "thirds": 3, "fourth": 4, "fourths": 4, "quarter": 4, "quarters": 4,
-    "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "seventh": 7, "sevenths": 7, "eighth": 8,
-    "eighths": 8, "ninth": 9, "ninths": 9, "tenth": 10, "tenths": 10,
-}  # fmt: skip
-_EMPTY_WORDS = frozenset(
-    {
-        "no solution", "no solutions", "empty set", "no real solution", "no real solutions", "null set",
-        "there is no solution", "there are no solutions", "no such number", "no real number",
-        "no real numbers", "no roots", "no real roots",
-    }
-)  # fmt: skip
-_ALL_REALS = frozenset(
-    {
-        "all real numbers", "all reals", "real numbers", "any real number", "all real number",
-        "all real numbers x", "every real number", "reals", "set of all real numbers",
-        "set of real numbers",
-    }
-)  # fmt: skip
-_SAME_WORDS = {
-    "dne": "does not exist", "not defined": "undefined", "infinitely many": "infinite",
-    "infinitely many solutions": "infinite", "infinite solutions": "infinite",
-    "infinite number": "infinite", "infinite number of solutions": "infinite", "mon": "monday",
-    "tue": "tuesday", "tues": "tuesday", "wed": "wednesday", "thu": "thursday", "thur": "thursday",
-    "thurs": "thursday", "fri": "friday", "sat": "saturday", "sun": "sunday", "none": "none of these",
-    "none of the above": "none of these", "cannot be determined": "not enough information",
-    "can not be determined": "not enough information", "t": "true", "f": "false",
-    "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "sixth": "6th",
-    "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
-}  # fmt: skip
-_SHORT_WORDS = frozenset(
-    "yes no odd even east west north south true false none both all left up down right red blue zero "
-    "one two four five six nine ten sum red low day man boy max min cat dog hot old new line ray cube cone dne half".split()
-)
-_ARTICLES = re.compile(r"^(?:an?|the|is|it is|its|it's)\s+")
 _LEAD = re.compile(
     r"^(?:\\text\s*\{)?\s*(?:(?:so|thus|hence|therefore|then),?\s+)?(?:the\s+)?(?:final\s+|correct\s+)*"
     r"(?:answer|result|solution|value)s?\s*(?:is|are|:|=)\s*:?\s*(\})?\s*",
@@ -179,7 +69,6 @@ _MATRIX = re.compile(
     r"^\\begin\s*\{\s*(p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(?:\{[lcr|\s]*\})?(.*?)\\end\s*\{\s*(?:p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(\^\s*\{?\s*(?:T|\\top|\\text\{T\})\s*\}?)?$",
     re.DOTALL,
 )
-_TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _OPERATORS = {
     "\\le": "<=", "\\ge": ">=", "\\ne": "!=", "\\approx": "~", "\\equiv": "==", "\\sim": "~",
     "<=": "<=", ">=": ">=", "!=": "!=", "<": "<", ">": ">", "=": "=", "\\in": "in", ":=": "=",
@@ -314,60 +203,11 @@ def _bracketed(text: str) -> tuple[str, str] | None:
     return opener[-1] + closer[-1], text[len(opener) : last].strip()
 
 
-def plain_words(text: str) -> str:
-    """A text answer in one spelling: no mark-up, case, punctuation or article."""
-    text = _TEXT.sub(r" \1 ", text)
-    text = re.sub(r"\\\$|[${}\"]|\\ ", " ", text).replace("\\", " ")
-    text = re.sub(r"(?<=\w)'(?=s\b)", "", text.lower())
-    text = re.sub(r"[.,;:!?()\[\]'_-]+(?=\s|$)|(?<=\s)[(\['\"]+|^[(\['\"]+", " ", text)
-    text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
-    text = " ".join(text.split())
-    text = _ARTICLES.sub("", text)
-    return _SAME_WORDS.get(text, text)
-
-
-def _number_words(text: str) -> Fraction | None:
-    words = text.lower().replace("-", " ").split()
-    if not words or len(words) > 5:
-        return None
-    negative = words[0] in {"negative", "minus"}
-    if negative:
-        words = words[1:]
-    value = Fraction(0)
-    part = None
-    if words and words[-1] in _PART_WORDS and len(words) > 1:
-        part = _PART_WORDS[words.pop()]
-    if words in (["a"], ["an"]) and part:
-        words = ["one"]
-    if not words:
-        return None
-    for place, word in enumerate(words):
-        if word == "hundred" and 0 < value < 10:
-            value *= 100
-        elif word == "thousand" and 0 < value < 1000:
-            value *= 1000
-        elif word == "and" and place:
-            continue
-        elif word in _NUMBER_WORDS:
-            number = _NUMBER_WORDS[word]
-            if value and not (
-                (value % 100 == 0)
-                or (20 <= value % 100 <= 90 and value % 10 == 0 and 0 < number < 10)
-            ):
-                return None
-            value += number
-        else:
-            return None
-    if part:
-        value /= part
-    return -value if negative else value
-
-
 def _words_form(text: str):
     plain = plain_words(text)
-    if plain in _EMPTY_WORDS:
+    if plain in EMPTY_WORDS:
         return EMPTY
-    if plain in _ALL_REALS:
+    if plain in ALL_REALS:
         return REALS
     if plain in {"infinity", "positive infinity"}:
         return Quantity(("const", "inf"))
@@ -375,7 +215,7 @@ def _words_form(text: str):
         return Quantity(("neg", ("const", "inf")))
     if plain in _NOON:
         return Clock(_NOON[plain], "pm" if plain.endswith("noon") else "am")
-    value = _number_words(plain)
+    value = number_words(plain)
     if value is not None:
         return Quantity(("num", value))
     return Words(plain)
@@ -409,8 +249,8 @@ def _unwrapped(text: str) -> str:
 
 def _is_prose(text: str) -> bool:
     """Whether the text is words rather than a formula."""
-    bare = _TEXT.sub(r" \1 ", text)
-    if bare.strip(" .").lower() in _SHORT_WORDS or re.fullmatch(r"\s*[A-Za-z]{4,}[\s.]*", bare):
+    bare = TEXT.sub(r" \1 ", text)
+    if bare.strip(" .").lower() in SHORT_WORDS or re.fullmatch(r"\s*[A-Za-z]{4,}[\s.]*", bare):
         return True
     if re.search(r"\\[a-zA-Z]+|[=<>^+*/|_]", bare):
         return False
@@ -498,7 +338,7 @@ def _with_named_unit(text: str, tail: re.Match) -> Quantity | None:
         unit = unit or things(name)
     value = _expression(tail[1].strip())
     if isinstance(value, Opaque):
-        spelled = _number_words(_TEXT.sub(r"\1", tail[1]))
+        spelled = number_words(TEXT.sub(r"\1", tail[1]))
         value = Quantity(("num", spelled)) if spelled is not None else value
     if not isinstance(value, Quantity):
         return None
@@ -784,7 +624,7 @@ def _leaf(text: str, depth: int):
     if isinstance(form, Quantity):
         return form
     if _is_prose(text) or re.search(
-        r"[A-Za-z]{3,}", re.sub(r"\\[a-zA-Z]+", "", _TEXT.sub(r" \1 ", text))
+        r"[A-Za-z]{3,}", re.sub(r"\\[a-zA-Z]+", "", TEXT.sub(r" \1 ", text))
     ):
         bare = re.sub(r"\\text(?![a-zA-Z])", "", text)
         if not re.search(r"\\[a-zA-Z]", bare):

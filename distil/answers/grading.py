@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from distil.answers import instructions
 from distil.answers.equivalence import Comparison, compare_answers
 from distil.answers.extraction import Extraction, extract_answer
-from distil.answers.forms import Choice, Opaque, Words, readings
+from distil.answers.forms import readings
 from distil.answers.formulas import too_costly
+from distil.answers.kinds import Choice, Opaque, Words
 from distil.answers.notation import clean
-from distil.answers.workers import check_all
+from distil.answers.workers import Limits, check_all
 
 # Longer keys and answers are not compared at all.
 _LONGEST = 4_000
@@ -170,12 +171,16 @@ def judge(gold: str, output: str, problem: str | None = None, *, cut: bool = Fal
     return judge_all([(gold, output, problem, cut)], workers=1)[0]
 
 
-def judge_all(pairs: Iterable[Sequence], workers: int | None = None) -> list[Verdict]:
+def judge_all(
+    pairs: Iterable[Sequence], workers: int | None = None, limits: Limits | None = None
+) -> list[Verdict]:
     """Grade many outputs, in order; equal pairs are graded once.
 
     Args:
-        pairs: (gold, output), (gold, output, problem) or (gold, output, problem, cut) each.
+        pairs: (gold, output), (gold, output, problem) or (gold, output, problem, cut) each; a
+            key that is None or empty leaves the answer unknown.
         workers: number of processes for the few pairs that need one; by default one per core.
+        limits: what one answer may cost; by default 4 seconds of CPU time and 2 GiB.
 
     Returns:
         One verdict per pair, in the order of the pairs. They depend on the pairs alone, not on the load
@@ -186,11 +191,11 @@ def judge_all(pairs: Iterable[Sequence], workers: int | None = None) -> list[Ver
         gold, output, problem, cut = (
             (*pair, None, False)[:4] if len(pair) == 2 else (*pair, False)[:4]
         )
-        keys.append((gold, output, problem or "", bool(cut)))
+        keys.append((gold or "", output or "", problem or "", bool(cut)))
     results = {key: _safe_first_pass(*key) for key in dict.fromkeys(keys)}
     waiting = {key: result for key, result in results.items() if isinstance(result, _Pending)}
     formulas = list(dict.fromkeys((item.gold, item.answer) for item in waiting.values()))
-    outcomes = dict(zip(formulas, check_all(formulas, workers), strict=True))
+    outcomes = dict(zip(formulas, check_all(formulas, workers, limits), strict=True))
     for key, item in waiting.items():
         results[key] = _second_pass(item, outcomes[item.gold, item.answer])
     return [results[key] for key in keys]

@@ -6,7 +6,8 @@ import re
 from fractions import Fraction
 
 from distil.answers import arithmetic
-from distil.answers.forms import Based, Collection, Quantity, Regions, parse_form, readings
+from distil.answers.forms import parse_form, readings
+from distil.answers.kinds import Based, Collection, Quantity, Regions
 from distil.answers.notation import clean, join_thousands
 from distil.answers.syntax import Node, NotUnderstoodError, parse_expression
 from distil.answers.units import Unit, unit_named

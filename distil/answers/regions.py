@@ -3,7 +3,8 @@
 from fractions import Fraction
 
 from distil.answers import arithmetic
-from distil.answers.forms import Collection, Quantity, Regions, Relation, parse_form
+from distil.answers.forms import parse_form
+from distil.answers.kinds import Collection, Quantity, Regions, Relation
 from distil.answers.syntax import ZERO, Node, NotUnderstoodError, parse_expression, symbols
 
 LOW: Node = ("neg", ("const", "inf"))

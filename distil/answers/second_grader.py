@@ -52,18 +52,22 @@ def _rational(text: str) -> Fraction | None:
         return None
 
 
-def second_verdict(gold: str, output: str) -> str:
+def second_verdict(gold: str, output: str, *, cut: bool = False) -> str:
     """Grade by normalised text, else by exact rational value.
 
     Args:
         gold: the key's answer.
         output: the model's whole output.
+        cut: the output was cut off at the token limit.
 
     Returns:
-        "right" or "wrong"; an output without a box or an answer line is wrong.
+        "right" or "wrong", "unknown" without a key; an output without a box or a finished answer line
+        is wrong.
     """
+    if not gold.strip():
+        return "unknown"
     answer = _last_answer(output)
-    if answer is None:
+    if answer is None or (cut and output.endswith(answer)):
         return "wrong"
     wanted, given = _plain(gold), _plain(answer)
     if wanted == given:

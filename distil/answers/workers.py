@@ -16,10 +16,9 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-CPU_SECONDS = 4.0
-MEMORY_BYTES = 2 * 1024**3
 # A worker that has used no more than its CPU time for this long on the wall is stuck or starved.
 HANG_SECONDS = 120.0
 START_SECONDS = 300.0
@@ -28,13 +27,27 @@ TASKS_PER_WORKER = 500
 _SERVE = "from distil.answers.workers import serve; serve()"
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What one answer may cost.
+
+    Attributes:
+        cpu_seconds: CPU time for one answer, in seconds.
+        memory_bytes: address space of a worker, in bytes; not enforced on macOS.
+    """
+
+    cpu_seconds: float = 4.0
+    memory_bytes: int = 2 * 1024**3
+
+
 def serve() -> None:
     """Answer tasks from standard input until it closes; the entry point of a worker process."""
     import resource
 
+    memory = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     # The default action of SIGPROF ends the process even inside C code.
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -66,8 +79,8 @@ def serve() -> None:
 class Worker:
     """One worker process, started when first asked and again after it was killed."""
 
-    def __init__(self, cpu_seconds: float = CPU_SECONDS, hang_seconds: float = HANG_SECONDS):
-        self.cpu_seconds = cpu_seconds
+    def __init__(self, limits: Limits | None = None, hang_seconds: float = HANG_SECONDS):
+        self.limits = limits or Limits()
         self.hang_seconds = hang_seconds
         self.process: subprocess.Popen | None = None
         self.tasks = 0
@@ -81,7 +94,7 @@ class Worker:
             "PYTHONHASHSEED": "0",
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE],
+            [sys.executable, "-c", _SERVE, str(self.limits.memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -128,7 +141,9 @@ class Worker:
             if self.process is None:
                 self._start()
             self.tasks += 1
-            task = json.dumps({"gold": gold, "answer": answer, "cpu": self.cpu_seconds}) + "\n"
+            task = (
+                json.dumps({"gold": gold, "answer": answer, "cpu": self.limits.cpu_seconds}) + "\n"
+            )
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.write(task.encode("ascii"))
                 self.process.stdin.flush()
@@ -160,15 +175,18 @@ class Worker:
 
 
 _LOCK = threading.Lock()
-_IDLE: list[Worker] = []
+_IDLE: dict[Limits, list[Worker]] = {}
 
 
-def check_all(pairs: Sequence[tuple[str, str]], workers: int | None = None) -> list[str]:
+def check_all(
+    pairs: Sequence[tuple[str, str]], workers: int | None = None, limits: Limits | None = None
+) -> list[str]:
     """Check pairs in warm worker processes.
 
     Args:
         pairs: (gold, answer) in cleaned LaTeX.
         workers: the most processes to use; by default one per core.
+        limits: what one pair may cost.
 
     Returns:
         One outcome per pair, in the order of the pairs.
@@ -177,7 +195,8 @@ def check_all(pairs: Sequence[tuple[str, str]], workers: int | None = None) -> l
         return []
     count = max(1, min(workers or os.cpu_count() or 1, len(pairs)))
     with _LOCK:
-        team = [_IDLE.pop() if _IDLE else Worker() for _ in range(count)]
+        idle = _IDLE.setdefault(limits or Limits(), [])
+        team = [idle.pop() if idle else Worker(limits) for _ in range(count)]
     free = list(team)
 
     def one(pair: tuple[str, str]) -> str:
@@ -194,12 +213,13 @@ def check_all(pairs: Sequence[tuple[str, str]], workers: int | None = None) -> l
             return list(threads.map(one, pairs))
     finally:
         with _LOCK:
-            _IDLE.extend(team)
+            idle.extend(team)
 
 
 @atexit.register
 def stop_all() -> None:
     """End all idle workers."""
     with _LOCK:
-        while _IDLE:
-            _IDLE.pop().stop()
+        for idle in _IDLE.values():
+            while idle:
+                idle.pop().stop()

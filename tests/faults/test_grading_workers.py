@@ -9,7 +9,7 @@ import time
 import pytest
 
 from distil.answers import judge, judge_all, workers
-from distil.answers.workers import Worker, check_all
+from distil.answers.workers import Limits, Worker, check_all
 
 # No typed rule covers a sum, so that these go to the bigger parser.
 SUM = r"\sum_{k=1}^{9} k"
@@ -17,7 +17,7 @@ SUM = r"\sum_{k=1}^{9} k"
 
 @pytest.fixture
 def worker():
-    worker = Worker(cpu_seconds=1.0, hang_seconds=60.0)
+    worker = Worker(Limits(cpu_seconds=1.0), hang_seconds=60.0)
     yield worker
     worker.stop()
 
@@ -85,7 +85,7 @@ def test_a_crash_or_time_out_is_unknown_with_its_reason(monkeypatch):
         ("memory", "memory"),
     ):
         monkeypatch.setattr(
-            grading, "check_all", lambda pairs, count, outcome=outcome: [outcome] * len(pairs)
+            grading, "check_all", lambda pairs, *_, outcome=outcome: [outcome] * len(pairs)
         )
         verdict = judge("45", rf"\boxed{{{SUM}}}")
         assert verdict.verdict == verdict.strict_verdict == "unknown"
