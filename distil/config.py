@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from distil import splits
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -245,22 +247,10 @@ def _across_keys(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
 
 def _check_folds(config: dict[str, Any], years: list[int]) -> Iterator[tuple[tuple, str]]:
     for fold, parts in config["folds"].items():
-        where: dict[int, str] = {}
-        for part, members in parts.items():
-            for year in members:
-                key = ("folds", fold, part)
-                if year in where:
-                    yield key, f"{year} is in {where[year]} already; a year belongs to one part"
-                elif year not in years:
-                    yield key, f"{year} is not in exams.years; add it there or drop it here"
-                where[year] = part
-        missing = [year for year in years if year not in where]
-        if missing:
-            yield (
-                ("folds", fold),
-                f"{', '.join(map(str, missing))} of exams.years is in no part; "
-                "add each year to train, validation or test",
-            )
+        try:
+            splits.named_fold(fold, parts, years)
+        except ValueError as error:
+            yield ("folds", fold), str(error).removeprefix(f"folds.{fold}: ")
 
 
 def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:

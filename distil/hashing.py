@@ -42,7 +42,11 @@ def read_jsonl(path: str | Path) -> list[dict[str, Any]]:
         ValueError: a line is not a JSON object; the message names file and line.
     """
     rows = []
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    # Not splitlines(): it also splits at separators such as U+2028, which JSON leaves as they are.
+    lines = Path(path).read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:

@@ -37,6 +37,7 @@ rule choose_stops:
             "results/{{study}}/adapters/{{fold}}/{{variant}}/seed-{seed}/curve.csv",
             seed=study.all_seeds,
         ),
+        settled=datasets_settled,
     output:
         stops="results/{study}/adapters/{fold}/{variant}/stops.json",
     log:

@@ -12,6 +12,7 @@ rule test_claims:
         stops=study.stops(),
         curves=study.curves(),
         published="resources/published.yaml",
+        settled=predictions_settled,
     output:
         csv="results/{study}/claims/claims.csv",
         markdown="results/{study}/claims/claims.md",
@@ -39,6 +40,7 @@ rule tabulate_levels:
     input:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
+        settled=predictions_settled,
     output:
         csv="results/{study}/tables/levels.csv",
         markdown="results/{study}/tables/levels.md",
@@ -64,6 +66,7 @@ rule tabulate_seeds:
     input:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
+        settled=predictions_settled,
     output:
         csv="results/{study}/tables/seeds.csv",
         markdown="results/{study}/tables/seeds.md",
@@ -89,6 +92,7 @@ rule tabulate_stops:
     input:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
+        settled=predictions_settled,
     output:
         csv="results/{study}/tables/stops.csv",
         markdown="results/{study}/tables/stops.md",
@@ -114,6 +118,7 @@ rule plot_curves:
     input:
         stops=study.stops(),
         curves=study.curves(),
+        settled=datasets_settled,
     output:
         svg=report(
             "results/{study}/figures/curves.svg",
@@ -138,6 +143,7 @@ rule plot_words:
     input:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
+        settled=predictions_settled,
     output:
         svg=report(
             "results/{study}/figures/words.svg",
@@ -162,6 +168,7 @@ rule plot_sections:
     input:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
+        settled=predictions_settled,
     output:
         svg=report(
             "results/{study}/figures/sections.svg",
@@ -186,6 +193,7 @@ rule plot_seeds:
     input:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
+        settled=predictions_settled,
     output:
         svg=report(
             "results/{study}/figures/seeds.svg",
@@ -210,6 +218,7 @@ rule plot_checkpoints:
     input:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
+        settled=predictions_settled,
     output:
         svg=report(
             "results/{study}/figures/checkpoints.svg",
@@ -234,6 +243,7 @@ rule plot_discordance:
     input:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
+        settled=predictions_settled,
     output:
         svg=report(
             "results/{study}/figures/discordance.svg",
@@ -258,6 +268,7 @@ rule plot_stops:
     input:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
+        settled=predictions_settled,
     output:
         svg=report(
             "results/{study}/figures/stops.svg",

@@ -64,6 +64,21 @@ def training_rows(wildcards):
     return {"train": made.output.train, "validation": made.output.validation}
 
 
+def datasets_settled(wildcards):
+    """No file: has the job decided again once every fold's rows are made.
+
+    Snakemake decides a second time, by content, only about jobs that ask for the checkpoint. All
+    that lies below training asks for it through here, or it would run for adapters that in the
+    end were not trained again.
+    """
+    for fold in study.folds:
+        for variant in study.variants:
+            checkpoints.split_datasets.get(
+                study=wildcards.study, fold=fold, variant=variant
+            )
+    return []
+
+
 rule tabulate_splits:
     """Count problems and rows by fold, part, year, section and level (Q3)."""
     input:

@@ -9,6 +9,7 @@ rule grade_predictions:
     """Judge one run's answers against the keys."""
     input:
         predictions="results/{study}/predictions/{run}.parquet",
+        settled=predictions_settled,
         problems=[*study.problems(), *study.benchmark_files()],
     output:
         grades="results/{study}/grades/{run}.parquet",
@@ -35,6 +36,7 @@ rule collect_answers:
             "results/{{study}}/predictions/{run}.parquet", run=study.runs
         ),
         grades=expand("results/{{study}}/grades/{run}.parquet", run=study.runs),
+        settled=predictions_settled,
     output:
         answers="results/{study}/grades/answers.parquet",
     log:

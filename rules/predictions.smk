@@ -16,6 +16,7 @@ checkpoint plan_predictions:
             fold=study.folds,
             variant=study.variants,
         ),
+        settled=datasets_settled,
     output:
         plans=expand(
             "results/{{study}}/predictions/plans/{run}.json", run=study.student_runs
@@ -33,8 +34,16 @@ checkpoint plan_predictions:
 
 def plan(wildcards):
     """One run's plan, compared by content once it is made."""
+    datasets_settled(wildcards)
     made = checkpoints.plan_predictions.get(study=wildcards.study)
     return made.output.plans[study.student_runs.index(wildcards.run)]
+
+
+def predictions_settled(wildcards):
+    """No file: has the job decided again once the plans are made (see `datasets_settled`)."""
+    datasets_settled(wildcards)
+    checkpoints.plan_predictions.get(study=wildcards.study)
+    return []
 
 
 rule predict_answers:

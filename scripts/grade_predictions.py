@@ -5,15 +5,15 @@ output `grades`, a Parquet file sorted by id: id, problem, verdict, strict_verdi
 reason, extracted, rule.
 """
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distil.answers import Limits, judge_all, second_verdict
+from distil.hashing import read_jsonl
 from distil.lineage import run
+import itertools
 
 COLUMNS = (
     "id", "problem", "verdict", "strict_verdict", "second_verdict", "reason", "extracted", "rule",
@@ -34,18 +34,10 @@ def read_problems(paths: Iterable[str]) -> dict[str, dict]:
     """
     problems: dict[str, dict] = {}
     for path in paths:
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                key, answer = row["id"], row["answer"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(f"{path}, line {number}: needs id and answer ({error})") from None
-            if key in problems and problems[key]["answer"] != answer:
-                raise ValueError(
-                    f"{path}, line {number}: problem {key} given twice, answers differ"
-                )
+        for row in read_jsonl(path):
+            key = row["id"]
+            if key in problems and problems[key]["answer"] != row["answer"]:
+                raise ValueError(f"{path}: problem {key} is given twice, and the answers differ")
             problems[key] = row
     return problems
 
@@ -71,7 +63,7 @@ def grade(
         ValueError: if a prediction's problem is unknown or an id occurs twice.
     """
     rows = sorted(predictions, key=lambda row: row["id"])
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in itertools.pairwise(rows):
         if before["id"] == after["id"]:
             raise ValueError(f"predictions: id {after['id']} occurs twice; ids must be unique")
     pairs = []

@@ -1,5 +1,9 @@
-"""Loads the fast BLAS before any test module can import mlx, as the scripts do."""
+"""Settings of all tests."""
 
-from distil.blas import load_blas
+from __future__ import annotations
 
-load_blas()
+import hypothesis
+
+# Whether an example is slow says more of the machine's load than of the code.
+hypothesis.settings.register_profile("distil", deadline=None)
+hypothesis.settings.load_profile("distil")

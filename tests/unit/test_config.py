@@ -25,20 +25,20 @@ WRONG = {
     "year in two parts": (
         "validation: [2020, 2021]",
         "validation: [2019, 2020, 2021]",
-        "folds.temporal.validation",
-        "belongs to one part",
+        "folds.temporal",
+        "keep it in one",
     ),
     "year in no part": (
         "validation: [2020, 2021]",
         "validation: [2021]",
         "folds.temporal",
-        "add each year",
+        "2020",
     ),
     "year that is no exam": (
         "validation: [2020, 2021]",
         "validation: [2020, 2021, 2030]",
-        "folds.temporal.validation",
-        "add it there or drop it here",
+        "folds.temporal",
+        "2030",
     ),
     "year twice": (
         "validation: [2020, 2021]",

@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from distil.duplicates import (
@@ -15,10 +15,6 @@ from distil.duplicates import (
     problem_text,
     similar_pairs,
 )
-
-# A busy machine is no failure.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 # ruff: noqa: RUF001 - look-alike signs are what is tested
 SAME = [

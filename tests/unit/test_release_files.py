@@ -5,15 +5,11 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from distil import release, transcriptions
 from scripts import audit_release_splits, import_release_counts, import_transcriptions
-
-# A busy machine is no failure.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 PLACEHOLDER = "Question 2 (content not visible in provided pages)"
 

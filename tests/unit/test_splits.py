@@ -6,16 +6,12 @@ from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from distil.questions import load_prompts, question_text
 from distil.splits import PARTS, level_plan, named_fold, resolve_folds, year_folds
 from scripts import cluster_problems, split_datasets, tabulate_splits
-
-# A busy machine is no failure.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 YEARS = list(range(2011, 2026))
 GOOD = {"train": [2011, 2012], "validation": [2013], "test": [2014, 2015]}
