@@ -11,239 +11,25 @@
 Sizes are capped before anything is computed, so that each call takes milliseconds.
 """
 
-import functools
-import hashlib
-import math
 from fractions import Fraction
 
+from distil.answers.digits import context, evaluate, sample_points
+from distil.answers.rationals import (
+    NotExactError,
+    TooCostlyError,
+    UndefinedError,
+    exact,
+    primes,
+    residues,
+)
 from distil.answers.syntax import Node, symbols
 
-MOST_BITS = 100_000
-MOST_FACTORIAL = 5_000
-_PRIMES = (2**127 - 1, 2**107 - 1)
-# A prime of the form 4k+1 has a square root of -1; 2 is no square modulo this one.
-_GAUSSIAN_PRIME = 2**255 - 19
 _COARSE, _FINE = 40, 120
-
-
-class NotExactError(ArithmeticError):
-    """The value is not rational, or not of the kind that this arithmetic knows."""
-
-
-class TooCostlyError(ArithmeticError):
-    """Computing the value would take too long or too much memory."""
-
-
-class UndefinedError(ArithmeticError):
-    """Division by zero, a logarithm of zero, or an infinite value."""
-
-
-def _integer_root(value: int, degree: int) -> int | None:
-    if value < 0:
-        if degree % 2 == 0:
-            return None
-        root = _integer_root(-value, degree)
-        return None if root is None else -root
-    if value < 2:
-        return value
-    low, high = 1, 1 << (value.bit_length() // degree + 1)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if middle**degree <= value:
-            low = middle
-        else:
-            high = middle - 1
-    return low if low**degree == value else None
-
-
-def _bits(value: Fraction) -> int:
-    return max(value.numerator.bit_length(), value.denominator.bit_length(), 1)
-
-
-def exact_power(base: Fraction, exponent: Fraction) -> Fraction:
-    """Rational power of a rational; a negative number has its real odd roots.
-
-    Raises:
-        NotExactError: if the power is irrational.
-        UndefinedError: for 0 to a negative power.
-        TooCostlyError: if the result would be too long.
-    """
-    if exponent.denominator > 1:
-        if exponent.denominator > 64 or (base < 0 and exponent.denominator % 2 == 0):
-            raise NotExactError
-        top = _integer_root(base.numerator, exponent.denominator)
-        bottom = _integer_root(base.denominator, exponent.denominator)
-        if top is None or bottom is None:
-            raise NotExactError
-        base = Fraction(top, bottom)
-    power = exponent.numerator
-    if base == 0 and power < 0:
-        raise UndefinedError
-    if base in {0, 1, -1}:
-        return base**power if abs(power) < 4 else base ** (2 + power % 2)
-    if _bits(base) * abs(power) > MOST_BITS:
-        raise TooCostlyError
-    return base**power
-
-
-@functools.lru_cache(maxsize=8192)
-def exact(node: Node) -> Fraction:
-    """Exact rational value of an expression.
-
-    Raises:
-        NotExactError, UndefinedError, TooCostlyError: if it has none, or none that can be computed.
-    """
-    value = _exact(node)
-    if _bits(value) > MOST_BITS:
-        raise TooCostlyError
-    return value
-
-
-def _exact(node: Node) -> Fraction:
-    kind = node[0]
-    if kind == "num":
-        return node[1]
-    if kind == "neg":
-        return -exact(node[1])
-    if kind == "add":
-        return exact(node[1]) + exact(node[2])
-    if kind == "mul":
-        return exact(node[1]) * exact(node[2])
-    if kind == "div":
-        bottom = exact(node[2])
-        if bottom == 0:
-            raise UndefinedError
-        return exact(node[1]) / bottom
-    if kind == "pow":
-        return exact_power(exact(node[1]), exact(node[2]))
-    if kind == "root":
-        degree = exact(node[1])
-        if degree <= 0 or degree.denominator != 1:
-            raise NotExactError
-        return exact_power(exact(node[2]), 1 / degree)
-    if kind == "fact":
-        return Fraction(_factorial(exact(node[1])))
-    if kind == "fn":
-        return _exact_function(node[1], [exact(argument) for argument in node[2]])
-    raise NotExactError
-
-
-def _factorial(value: Fraction) -> int:
-    if value.denominator != 1 or value < 0:
-        raise NotExactError
-    if value > MOST_FACTORIAL:
-        raise TooCostlyError
-    return math.factorial(value.numerator)
-
-
-def _exact_function(name: str, values: list[Fraction]) -> Fraction:
-    if name == "abs":
-        return abs(values[0])
-    if name == "floor":
-        return Fraction(math.floor(values[0]))
-    if name == "ceil":
-        return Fraction(math.ceil(values[0]))
-    if name == "sgn":
-        return Fraction((values[0] > 0) - (values[0] < 0))
-    if name in {"min", "max"}:
-        return min(values) if name == "min" else max(values)
-    if name in {"gcd", "lcm"}:
-        if any(value.denominator != 1 for value in values):
-            raise NotExactError
-        return Fraction(getattr(math, name)(*(value.numerator for value in values)))
-    if name == "binom":
-        top, bottom = values
-        if bottom.denominator != 1 or bottom < 0 or top.denominator != 1 or top < 0:
-            raise NotExactError
-        if top > 20_000 or min(bottom, top - bottom) > 2_000:
-            raise TooCostlyError
-        return Fraction(math.comb(top.numerator, bottom.numerator))
-    raise NotExactError
-
-
-def _random_residue(name: str, point: int, prime: int) -> int:
-    digest = hashlib.sha256(f"{name}/{point}".encode()).digest()
-    return int.from_bytes(digest, "big") % prime
-
-
-def residues(node: Node, point: int, prime: int) -> tuple[int, int]:
-    """Numerator and denominator of a rational function at a random point, modulo a prime.
-
-    Common factors are not cancelled, except that equal denominators are kept in a sum.
-
-    Raises:
-        NotExactError: if the expression is not a rational function.
-        UndefinedError: if a denominator vanishes identically or at this point.
-    """
-    kind = node[0]
-    if kind == "num":
-        return node[1].numerator % prime, node[1].denominator % prime
-    if kind == "sym":
-        return _random_residue(node[1], point, prime), 1
-    if kind == "const":
-        if node[1] == "i" and prime % 4 == 1:
-            return pow(2, (prime - 1) // 4, prime), 1
-        if node[1] in {"pi", "e"}:
-            return _random_residue("\\" + node[1], point, prime), 1
-        raise NotExactError
-    if kind == "neg":
-        top, bottom = residues(node[1], point, prime)
-        return -top % prime, bottom
-    if kind == "deg":
-        top, bottom = residues(node[1], point, prime)
-        return top * _random_residue("\\pi", point, prime) % prime, bottom * 180 % prime
-    if kind in {"add", "mul", "div"}:
-        a, b = residues(node[1], point, prime)
-        c, d = residues(node[2], point, prime)
-        if kind == "mul":
-            return a * c % prime, b * d % prime
-        if kind == "div":
-            if c == 0:
-                raise UndefinedError
-            return a * d % prime, b * c % prime
-        return ((a + c) % prime, b) if b == d else ((a * d + b * c) % prime, b * d % prime)
-    if kind == "pow":
-        exponent = exact(node[2])
-        if exponent.denominator != 1:
-            raise NotExactError
-        a, b = residues(node[1], point, prime)
-        if exponent < 0:
-            if a == 0:
-                raise UndefinedError
-            a, b = b, a
-        power = abs(exponent.numerator)
-        return pow(a, power, prime), pow(b, power, prime)
-    if kind == "fn" and node[1] == "binom":
-        count = exact(node[2][1])
-        if count.denominator != 1 or not 0 <= count <= 50:
-            raise NotExactError
-        a, b = residues(node[2][0], point, prime)
-        top, bottom = 1, math.factorial(count.numerator) * pow(b, count.numerator, prime)
-        for step in range(count.numerator):
-            top = top * (a - step * b) % prime
-        return top, bottom % prime
-    value = exact(node)
-    return value.numerator % prime, value.denominator % prime
-
-
-def _primes(*nodes: Node) -> tuple[int, ...]:
-    return (_GAUSSIAN_PRIME,) if any(_has_imaginary(node) for node in nodes) else _PRIMES
-
-
-def _has_imaginary(node: Node) -> bool:
-    if node == ("const", "i"):
-        return True
-    return any(
-        _has_imaginary(child)
-        for part in node[1:]
-        if isinstance(part, tuple) and part
-        for child in (part if isinstance(part[0], tuple) else (part,))
-    )
 
 
 def _same_residues(a: Node, b: Node) -> bool:
     """Whether two rational functions agree; raises NotExactError if they are none."""
-    for prime in _primes(a, b):
+    for prime in primes(a, b):
         for point in range(2):
             top_a, bottom_a = residues(a, point, prime)
             top_b, bottom_b = residues(b, point, prime)
@@ -254,181 +40,14 @@ def _same_residues(a: Node, b: Node) -> bool:
     return True
 
 
-@functools.cache
-def _context():
-    import mpmath
-
-    return mpmath.MPContext()
-
-
-class _Digits:
-    """Evaluation to many digits; `real` turns false when an even root or a logarithm left the reals."""
-
-    def __init__(self, values: dict[str, Fraction], digits: int):
-        self.mp = _context()
-        self.mp.dps = digits
-        self.values = values
-        self.real = True
-
-    def value(self, node: Node):
-        result = self._value(node)
-        if not self.mp.isfinite(result):
-            raise UndefinedError
-        return result
-
-    def _rational(self, value: Fraction):
-        return self.mp.mpf(value.numerator) / value.denominator
-
-    def _value(self, node: Node):
-        mp, kind = self.mp, node[0]
-        if kind == "num":
-            return self._rational(node[1])
-        if kind == "sym":
-            return self._rational(self.values[node[1]])
-        if kind == "const":
-            if node[1] == "inf":
-                raise UndefinedError
-            return {"pi": +mp.pi, "e": +mp.e, "i": mp.mpc(0, 1)}[node[1]]
-        if kind == "neg":
-            return -self.value(node[1])
-        if kind == "deg":
-            return self.value(node[1]) * mp.pi / 180
-        if kind in {"add", "mul", "div"}:
-            a, b = self.value(node[1]), self.value(node[2])
-            if kind == "add":
-                return a + b
-            if kind == "mul":
-                return a * b
-            if b == 0:
-                raise UndefinedError
-            return a / b
-        if kind == "pow":
-            return self.power(node[1], node[2])
-        if kind == "root":
-            return self.root(node)
-        if kind == "log":
-            return self.logarithm(self.value(node[2])) / self.logarithm(self.value(node[1]))
-        if kind == "fact":
-            return self.factorial(self.value(node[1]))
-        return self.function(node[1], [self.value(argument) for argument in node[2]])
-
-    def is_real(self, value) -> bool:
-        return not isinstance(value, self.mp.mpc) or value.imag == 0
-
-    def logarithm(self, value):
-        if value == 0:
-            raise UndefinedError
-        if self.is_real(value) and self.mp.re(value) < 0:
-            self.real = False
-        return self.mp.log(value)
-
-    def real_root(self, value, degree: int):
-        if self.is_real(value) and self.mp.re(value) < 0:
-            if degree % 2:
-                return -self.mp.root(-self.mp.re(value), degree)
-            self.real = False
-        return self.mp.root(value, degree)
-
-    def root(self, node: Node):
-        try:
-            degree = exact(node[1])
-        except ArithmeticError:
-            return self.power(node[2], ("div", ("num", Fraction(1)), node[1]))
-        if degree.denominator != 1 or not 1 <= degree <= 1000:
-            raise TooCostlyError
-        return self.real_root(self.value(node[2]), int(degree))
-
-    def power(self, base_node: Node, exponent_node: Node):
-        mp = self.mp
-        base = self.value(base_node)
-        try:
-            exponent = exact(exponent_node)
-        except (NotExactError, TooCostlyError):
-            exponent = None
-        if exponent is not None and 1 < exponent.denominator <= 64:
-            self.guard(base, self._rational(exponent))
-            root = self.real_root(base, exponent.denominator)
-            if root == 0 and exponent < 0:
-                raise UndefinedError
-            return root**exponent.numerator
-        power = self._rational(exponent) if exponent is not None else self.value(exponent_node)
-        if base == 0:
-            if mp.re(power) < 0:
-                raise UndefinedError
-            return mp.mpf(1 if power == 0 else 0)
-        self.guard(base, power)
-        if self.is_real(base) and mp.re(base) < 0 and not mp.isint(power):
-            self.real = False
-        return mp.power(base, power)
-
-    def guard(self, base, power) -> None:
-        if base == 0:
-            return
-        size = abs(power) * (abs(self.mp.log(abs(base), 2)) + 4)
-        if size > 1e7:
-            raise TooCostlyError
-
-    def factorial(self, value):
-        if not self.is_real(value) or abs(value) > MOST_FACTORIAL:
-            raise TooCostlyError
-        if self.mp.isint(value) and value < 0:
-            raise UndefinedError
-        return self.mp.factorial(value)
-
-    def function(self, name: str, values: list):
-        mp, value = self.mp, values[0]
-        if name == "binom":
-            if any(not self.is_real(part) or abs(part) > 10_000 for part in values):
-                raise TooCostlyError
-            return mp.binomial(*values)
-        if name == "abs":
-            return abs(value)
-        if name in {"min", "max"} and all(self.is_real(part) for part in values):
-            return min(values) if name == "min" else max(values)
-        if name in {"floor", "ceil"} and self.is_real(value):
-            return getattr(mp, name)(value)
-        if name == "sgn" and self.is_real(value):
-            return mp.sign(value)
-        if abs(value) > 1e6:
-            raise TooCostlyError
-        if name == "cis":
-            return mp.expj(value)
-        if name in {"arcsin", "arccos"} and self.is_real(value) and abs(value) > 1:
-            self.real = False
-        known = {
-            "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "cot": mp.cot, "sec": mp.sec,
-            "csc": mp.csc, "arcsin": mp.asin, "arccos": mp.acos, "arctan": mp.atan,
-            "arccot": mp.acot, "arcsec": mp.asec, "arccsc": mp.acsc, "sinh": mp.sinh,
-            "cosh": mp.cosh, "tanh": mp.tanh,
-        }  # fmt: skip
-        if name not in known:
-            raise NotExactError
-        try:
-            result = known[name](value)
-        except (ZeroDivisionError, ValueError):
-            raise UndefinedError from None
-        # The tangent of a right angle comes out huge, not infinite.
-        if abs(result) > mp.mpf(10) ** (mp.dps // 2):
-            raise UndefinedError
-        return result
-
-
-def _evaluate(node: Node, values: dict[str, Fraction], digits: int):
-    evaluator = _Digits(values, digits)
-    try:
-        return evaluator.value(node), evaluator.real
-    except (ZeroDivisionError, OverflowError, ValueError):
-        raise UndefinedError from None
-
-
 def _differ(a: Node, b: Node, values: dict[str, Fraction]) -> tuple[bool | None, bool]:
     """Whether two expressions differ at a point (None: cannot tell) and whether both stay real."""
-    mp = _context()
-    coarse_a, _ = _evaluate(a, values, _COARSE)
-    coarse_b, _ = _evaluate(b, values, _COARSE)
+    mp = context()
+    coarse_a, _ = evaluate(a, values, _COARSE)
+    coarse_b, _ = evaluate(b, values, _COARSE)
     coarse = coarse_a - coarse_b
-    fine_a, real_a = _evaluate(a, values, _FINE)
-    fine_b, real_b = _evaluate(b, values, _FINE)
+    fine_a, real_a = evaluate(a, values, _FINE)
+    fine_b, real_b = evaluate(b, values, _FINE)
     fine = fine_a - fine_b
     real = real_a and real_b
     if fine != 0 and abs(coarse - fine) < abs(fine) / 1000:
@@ -439,20 +58,6 @@ def _differ(a: Node, b: Node, values: dict[str, Fraction]) -> tuple[bool | None,
     return None, real
 
 
-def _points(names: frozenset[str]) -> list[dict[str, Fraction]]:
-    points = []
-    for point in range(6):
-        values = {}
-        for name in sorted(names):
-            digest = hashlib.sha256(f"{name}#{point}".encode()).digest()
-            size = Fraction(int.from_bytes(digest[:4], "big") % 2_900_017 + 300_007, 1_000_003)
-            values[name] = -size if point >= 3 and digest[4] % 2 else size
-        points.append(values)
-    if names:
-        points[3] = {name: -value for name, value in points[2].items()}
-    return points
-
-
 def _same_digits(a: Node, b: Node) -> bool | None:
     names = symbols(a) | symbols(b)
     if not names:
@@ -460,7 +65,7 @@ def _same_digits(a: Node, b: Node) -> bool | None:
         return None if differ is None else not differ
     agreed = 0
     unreal: list[bool | None] = []
-    for values in _points(names):
+    for values in sample_points(names):
         try:
             differ, real = _differ(a, b, values)
         except UndefinedError:
@@ -566,13 +171,13 @@ def compare(a: Node, b: Node) -> int | None:
     if same:
         return 0
     try:
-        left, real_left = _evaluate(a, {}, _FINE)
-        right, real_right = _evaluate(b, {}, _FINE)
+        left, real_left = evaluate(a, {}, _FINE)
+        right, real_right = evaluate(b, {}, _FINE)
     except ArithmeticError:
         return None
     if not (real_left and real_right):
         return None
-    mp = _context()
+    mp = context()
     return -1 if mp.re(left) < mp.re(right) else 1
 
 
@@ -581,8 +186,8 @@ def approximately(node: Node) -> float | None:
     if symbols(node):
         return None
     try:
-        value, _ = _evaluate(node, {}, _COARSE)
-        value = _context().mpmathify(value)
+        value, _ = evaluate(node, {}, _COARSE)
+        value = context().mpmathify(value)
         return None if abs(value.imag) > 1e-30 else float(value.real)
     except (ArithmeticError, ValueError):
         return None
@@ -598,7 +203,7 @@ def proportional(a: Node, b: Node) -> tuple[bool | None, int]:
         return False, 0
     try:
         sign = _sign_of_ratio(a, b)
-        prime = _primes(a, b)[0]
+        prime = primes(a, b)[0]
         first = [residues(a, point, prime)[0] for point in range(4)]
         second = [residues(b, point, prime)[0] for point in range(4)]
         if not any(first) or not any(second):
@@ -609,7 +214,7 @@ def proportional(a: Node, b: Node) -> tuple[bool | None, int]:
         return same, sign if same else 0
     except (NotExactError, TooCostlyError, UndefinedError):
         pass
-    reference = {name: value for name, value in _points(symbols(a))[0].items()}
+    reference = {name: value for name, value in sample_points(symbols(a))[0].items()}
     try:
         fixed_a, fixed_b = _fix(a, reference), _fix(b, reference)
         same = same_value(("mul", a, fixed_b), ("mul", fixed_a, b))
@@ -620,14 +225,14 @@ def proportional(a: Node, b: Node) -> tuple[bool | None, int]:
 
 def _sign_of_ratio(a: Node, b: Node) -> int:
     signs = set()
-    for values in _points(symbols(a) | symbols(b))[:4]:
+    for values in sample_points(symbols(a) | symbols(b))[:4]:
         try:
-            x, real_x = _evaluate(a, values, _COARSE)
-            y, real_y = _evaluate(b, values, _COARSE)
+            x, real_x = evaluate(a, values, _COARSE)
+            y, real_y = evaluate(b, values, _COARSE)
         except ArithmeticError:
             continue
         if real_x and real_y and x != 0 and y != 0:
-            ratio = _context().re(x / y)
+            ratio = context().re(x / y)
             signs.add(1 if ratio > 0 else -1)
     return signs.pop() if len(signs) == 1 else 0
 

@@ -7,7 +7,7 @@ doubt is never silently right or wrong.
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from distil.answers import arithmetic
@@ -25,13 +25,14 @@ from distil.answers.kinds import (
     Relation,
     Words,
 )
+from distil.answers.measures import VALUE, Notes, same_number, same_quantity
 from distil.answers.notation import clean, join_thousands
+from distil.answers.rationals import exact
 from distil.answers.regions import same_region
 from distil.answers.syntax import Node, NotUnderstoodError, parse_expression, symbols
 from distil.answers.vocabulary import plain_words
 
 _MATCHED_PAIRWISE = 40
-VALUE = "the value could not be computed"
 _INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in"})
 # Nouns that name the kind of a thing: "isosceles triangle" says no more than "isosceles".
 _KINDS = frozenset(
@@ -64,15 +65,6 @@ class Comparison:
     loose: str = ""
 
 
-@dataclass
-class _Notes:
-    doubts: set[str] = field(default_factory=set)
-    loose: set[str] = field(default_factory=set)
-
-    def doubt(self, reason: str) -> None:
-        self.doubts.add(reason)
-
-
 def _all(results) -> bool | None:
     doubt = False
     for result in results:
@@ -80,105 +72,6 @@ def _all(results) -> bool | None:
             return False
         doubt = doubt or result is None
     return None if doubt else True
-
-
-def _value(a: Node, b: Node, notes: _Notes) -> bool | None:
-    same = arithmetic.same_value(a, b)
-    if same is None:
-        notes.doubt(VALUE)
-    return same
-
-
-def _has_pi(node: Node) -> bool:
-    if node == ("const", "pi"):
-        return True
-    return any(
-        _has_pi(child)
-        for part in node[1:]
-        if isinstance(part, tuple) and part
-        for child in (part if isinstance(part[0], tuple) else (part,))
-    )
-
-
-def _has_degrees(node: Node) -> bool:
-    return node[0] == "deg" or any(
-        _has_degrees(part)
-        for part in node[1:]
-        if isinstance(part, tuple) and part and isinstance(part[0], str)
-    )
-
-
-def _quantities(a: Quantity, b: Quantity, notes: _Notes) -> bool | None:
-    if a.unit is None and b.unit is None:
-        same = _value(a.node, b.node, notes)
-        if not same and _has_degrees(a.node) != _has_degrees(b.node):
-            bare = [q.node[1] if q.node[0] == "deg" else q.node for q in (a, b)]
-            return _value(bare[0], bare[1], notes)
-        return same
-    for one, other in ((a, b), (b, a)):
-        if one.unit and one.unit.dimension in {"angle", "radian"}:
-            return _angles(one, other, notes)
-    for one, other in ((a, b), (b, a)):
-        if one.unit and one.unit.dimension == "percent":
-            return _percent(one, other, notes)
-    if a.unit is None or b.unit is None:
-        return _value(a.node, b.node, notes)
-    return _measured(a, b, notes)
-
-
-def _angles(angle: Quantity, other: Quantity, notes: _Notes) -> bool | None:
-    if other.unit and other.unit.dimension == angle.unit.dimension:
-        return _value(angle.node, other.node, notes)
-    if other.unit and other.unit.dimension not in {"angle", "radian"}:
-        return (
-            False
-            if not other.unit.dimension.startswith("temperature")
-            else _value(angle.node, other.node, notes)
-        )
-    if angle.unit.dimension == "radian":
-        if other.unit is not None:
-            return _value(angle.node, ("deg", other.node), notes)
-        return _value(angle.node, other.node, notes)
-    if other.unit is not None or _has_pi(other.node) or _has_degrees(other.node):
-        if _value(("deg", angle.node), other.node, notes):
-            if other.unit is None:
-                notes.loose.add("radians for degrees")
-            return True
-        if other.unit is not None:
-            return False
-    return _value(angle.node, other.node, notes)
-
-
-def _percent(percent: Quantity, other: Quantity, notes: _Notes) -> bool | None:
-    same = _value(percent.node, other.node, notes)
-    if other.unit is not None:
-        return same if other.unit.dimension == "percent" else False
-    if same:
-        return True
-    return _value(("div", percent.node, ("num", Fraction(100))), other.node, notes)
-
-
-def _measured(a: Quantity, b: Quantity, notes: _Notes) -> bool | None:
-    same = _value(a.node, b.node, notes)
-    first, second = a.unit.dimension, b.unit.dimension
-    if first == second:
-        if first == "count":
-            if same and a.unit.name not in b.unit.name and b.unit.name not in a.unit.name:
-                notes.doubt("different things counted")
-                return None
-            return same
-        if a.unit.factor == b.unit.factor:
-            return same
-        return _value(
-            ("mul", a.node, ("num", a.unit.factor)), ("mul", b.node, ("num", b.unit.factor)), notes
-        )
-    plain = {first.rstrip("?"), second.rstrip("?")}
-    if len(plain) == 1:
-        return same
-    if "count" in plain and same:
-        notes.doubt("a unit against counted things")
-        return None
-    return False
 
 
 def _label(member: str) -> tuple[str, bool]:
@@ -217,7 +110,7 @@ def _node(text: str) -> Node | None:
         return None
 
 
-def _chain(other, members: tuple[str, ...], notes: _Notes) -> bool | None:
+def _chain(other, members: tuple[str, ...], notes: Notes) -> bool | None:
     """Whether an answer is one of the members of a chain of equal values that does not contradict itself."""
     forms = [parse_form(join_thousands(member)) for member in members]
     results = [_same(other, form, notes) for form in forms]
@@ -236,7 +129,7 @@ def _chain(other, members: tuple[str, ...], notes: _Notes) -> bool | None:
     return True
 
 
-def _equations(a: Relation, b: Relation, notes: _Notes) -> bool | None:
+def _equations(a: Relation, b: Relation, notes: Notes) -> bool | None:
     first, second = _assignment(a), _assignment(b)
     if first and second:
         if first[0] == second[0] or not (first[1] and second[1]):
@@ -258,7 +151,7 @@ def _equations(a: Relation, b: Relation, notes: _Notes) -> bool | None:
     return same
 
 
-def _inequalities(a: Relation, b: Relation, notes: _Notes) -> bool | None:
+def _inequalities(a: Relation, b: Relation, notes: Notes) -> bool | None:
     if len(a.members) == len(b.members) == 2:
         nodes = [_node(member) for member in (*a.members, *b.members)]
         if None not in nodes:
@@ -286,7 +179,7 @@ def _variables(form: Relation) -> frozenset[str]:
     return frozenset().union(*(symbols(node) for node in nodes if node is not None))
 
 
-def _relations(a: Relation, b: Relation, notes: _Notes) -> bool | None:
+def _relations(a: Relation, b: Relation, notes: Notes) -> bool | None:
     if _is_equation(a) and _is_equation(b):
         return _equations(a, b, notes)
     if _is_equation(a) != _is_equation(b):
@@ -303,23 +196,23 @@ def _relations(a: Relation, b: Relation, notes: _Notes) -> bool | None:
 def _key(form) -> Fraction | None:
     if isinstance(form, Quantity) and form.unit is None:
         try:
-            return arithmetic.exact(form.node)
+            return exact(form.node)
         except ArithmeticError:
             return None
     return None
 
 
-def _distinct(items: list, notes: _Notes) -> list:
+def _distinct(items: list, notes: Notes) -> list:
     kept: list = []
     for item in items:
         if not any(
-            item == other or (len(items) <= 12 and _same(item, other, _Notes())) for other in kept
+            item == other or (len(items) <= 12 and _same(item, other, Notes())) for other in kept
         ):
             kept.append(item)
     return kept
 
 
-def _unordered(first: list, second: list, as_sets: bool, notes: _Notes) -> bool | None:
+def _unordered(first: list, second: list, as_sets: bool, notes: Notes) -> bool | None:
     keys = [[_key(item) for item in items] for items in (first, second)]
     if None not in keys[0] and None not in keys[1]:
         return set(keys[0]) == set(keys[1]) if as_sets else Counter(keys[0]) == Counter(keys[1])
@@ -349,7 +242,7 @@ def _assignments(items: tuple) -> list[tuple[str, str]] | None:
     return [(item[0], item[2][-1]) for item in found]
 
 
-def _values(form: Collection, notes: _Notes) -> Collection:
+def _values(form: Collection, notes: Notes) -> Collection:
     """A collection of equations as its values: "x = 3, y = 4" in the order of the names."""
     named = _assignments(form.items)
     if named is None:
@@ -362,7 +255,7 @@ def _values(form: Collection, notes: _Notes) -> Collection:
     return form
 
 
-def _collections(a: Collection, b: Collection, notes: _Notes) -> bool | None:
+def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
     if a.kind != "tuple" and b.kind != "tuple":
         named = [_assignments(form.items) for form in (a, b)]
         if named[0] and named[1]:
@@ -390,7 +283,7 @@ def _collections(a: Collection, b: Collection, notes: _Notes) -> bool | None:
     return _unordered(list(a.items), list(b.items), "set" in kinds, notes)
 
 
-def _relaxed_and(a: Collection, b: Collection, notes: _Notes) -> bool | None:
+def _relaxed_and(a: Collection, b: Collection, notes: Notes) -> bool | None:
     """Named values against a plain list joined by a word: any order."""
     return _unordered(list(a.items), list(b.items), False, notes)
 
@@ -439,25 +332,25 @@ def _as_ratio(form) -> Ratio | None:
     return None
 
 
-def _ratios(a: Ratio, b: Ratio, notes: _Notes) -> bool | None:
+def _ratios(a: Ratio, b: Ratio, notes: Notes) -> bool | None:
     if len(a.parts) != len(b.parts):
         return False
     if arithmetic.same_value(a.parts[0], ("num", Fraction(0))) is not False:
-        return _all(_value(x, y, notes) for x, y in zip(a.parts, b.parts, strict=True))
+        return _all(same_number(x, y, notes) for x, y in zip(a.parts, b.parts, strict=True))
     return _all(
-        _value(("mul", x, b.parts[0]), ("mul", y, a.parts[0]), notes)
+        same_number(("mul", x, b.parts[0]), ("mul", y, a.parts[0]), notes)
         for x, y in zip(a.parts[1:], b.parts[1:], strict=True)
     )
 
 
-def _matrices(a: Matrix, b: Matrix, notes: _Notes) -> bool | None:
+def _matrices(a: Matrix, b: Matrix, notes: Notes) -> bool | None:
     if a.bars != b.bars:
         notes.doubt("formula")
         return None
     if len(a.rows) != len(b.rows) or len(a.rows[0]) != len(b.rows[0]):
         return False
     return _all(
-        _value(x, y, notes)
+        same_number(x, y, notes)
         for row, other in zip(a.rows, b.rows, strict=True)
         for x, y in zip(row, other, strict=True)
     )
@@ -470,7 +363,7 @@ def _vector(form: Matrix) -> Collection | None:
     return Collection("tuple", tuple(Quantity(cell) for cell in cells), "()")
 
 
-def _texts(a: Words, b: Words, notes: _Notes) -> bool | None:
+def _texts(a: Words, b: Words, notes: Notes) -> bool | None:
     if a.text == b.text:
         return True
     bare = [" ".join(word for word in form.text.split() if word not in _KINDS) for form in (a, b)]
@@ -489,7 +382,7 @@ def _texts(a: Words, b: Words, notes: _Notes) -> bool | None:
     return False
 
 
-def _choices(a, b, notes: _Notes) -> bool | None:
+def _choices(a, b, notes: Notes) -> bool | None:
     if isinstance(a, Choice) and isinstance(b, Choice):
         if a.letter != b.letter:
             return False
@@ -514,7 +407,7 @@ def _single(form):
     return form
 
 
-def _same(a, b, notes: _Notes) -> bool | None:
+def _same(a, b, notes: Notes) -> bool | None:
     a, b = _single(a), _single(b)
     if a == b:
         return True
@@ -525,7 +418,7 @@ def _same(a, b, notes: _Notes) -> bool | None:
     if isinstance(a, Words) and isinstance(b, Words):
         return _texts(a, b, notes)
     if isinstance(a, Quantity) and isinstance(b, Quantity):
-        return _quantities(a, b, notes)
+        return same_quantity(a, b, notes)
     if isinstance(a, Relation) and isinstance(b, Relation):
         return _relations(a, b, notes)
     if isinstance(a, Collection) and isinstance(b, Collection):
@@ -541,7 +434,7 @@ def _same(a, b, notes: _Notes) -> bool | None:
     return _mixed(a, b, notes)
 
 
-def _two_collections(a: Collection, b: Collection, notes: _Notes) -> bool | None:
+def _two_collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
     relations = [
         any(isinstance(item, Relation | Regions) for item in form.items) for form in (a, b)
     ]
@@ -558,15 +451,15 @@ def _two_collections(a: Collection, b: Collection, notes: _Notes) -> bool | None
     return _collections(a, b, notes)
 
 
-def _other_base(a: Node, b: Node, notes: _Notes) -> bool | None:
-    same = _value(a, b, notes)
+def _other_base(a: Node, b: Node, notes: Notes) -> bool | None:
+    same = same_number(a, b, notes)
     if same:
         notes.doubt("the same number in another base")
         return None
     return same
 
 
-def _opaque(a, b, notes: _Notes) -> bool | None:
+def _opaque(a, b, notes: Notes) -> bool | None:
     if isinstance(a, Opaque) and isinstance(b, Opaque):
         if re.sub(r"\s+", "", a.text) == re.sub(r"\s+", "", b.text) and a.text:
             return True
@@ -579,7 +472,7 @@ def _opaque(a, b, notes: _Notes) -> bool | None:
     return None
 
 
-def _mixed(a, b, notes: _Notes) -> bool | None:
+def _mixed(a, b, notes: Notes) -> bool | None:
     """Two answers of different kinds."""
     for one, other in ((a, b), (b, a)):
         if isinstance(one, Relation):
@@ -604,7 +497,7 @@ def _mixed(a, b, notes: _Notes) -> bool | None:
             if isinstance(other, Quantity) and len(one.parts) != 2:
                 return False
             if isinstance(other, Quantity):
-                return _value(("div", *one.parts), other.node, notes)
+                return same_number(("div", *one.parts), other.node, notes)
             return _ratios(one, ratio, notes)
     for one, other in ((a, b), (b, a)):
         if isinstance(one, Matrix) and isinstance(other, Collection) and other.kind == "tuple":
@@ -621,7 +514,7 @@ def _mixed(a, b, notes: _Notes) -> bool | None:
     return False
 
 
-def _relation_against(relation: Relation, other, notes: _Notes) -> bool | None:
+def _relation_against(relation: Relation, other, notes: Notes) -> bool | None:
     if relation.operators[-1] == "in":
         return _same(parse_form(relation.members[-1]), other, notes)
     if not _is_equation(relation):
@@ -651,13 +544,13 @@ def compare_answers(gold: str, answer: str) -> Comparison:
         return Comparison(True, "same text", "the same text")
     first, second = readings(gold), readings(answer)
     rule = _CLASSES.get(type(first[0]), "number")
-    notes = _Notes()
+    notes = Notes()
     for place, one in enumerate(first):
         for other_place, other in enumerate(second):
             # Two lists that could both be numbers are compared as numbers only.
             if place and other_place:
                 continue
-            trial = _Notes()
+            trial = Notes()
             same = _same(one, other, trial)
             if same:
                 return Comparison(

@@ -24,6 +24,7 @@ from distil.answers.kinds import (
     Words,
 )
 from distil.answers.notation import balanced_end, clean, join_thousands
+from distil.answers.structure import MOST_ITEMS, enclosed, split_list, top_level
 from distil.answers.syntax import Node, NotUnderstoodError, parse_expression
 from distil.answers.units import Unit, things, unit_named
 from distil.answers.vocabulary import (
@@ -35,7 +36,6 @@ from distil.answers.vocabulary import (
     plain_words,
 )
 
-MOST_ITEMS = 300
 _MOST_NESTED = 8
 
 
@@ -107,100 +107,9 @@ _MULTIPLE = re.compile(
 _POINT = re.compile(r"^[A-Z](?:_\{?\d\}?|')?\s*(\(.*,.*\))$", re.DOTALL)
 _TO = re.compile(r"^(.+?)\s*(?:\\text\s*\{\s*to\s*\}|(?<=\d) to (?=\d))\s*(.+)$", re.DOTALL)
 _SINGLE_UNIT = re.compile(r"^(-?\d[\d.,]*(?:/\d+)?|\\frac\{\d+\}\{\d+\}) ([msghL])$")
-_SEPARATOR_WORD = re.compile(
-    r"\s*(?:\\text\s*\{\s*(?:and|or|,\s*and|,\s*or|,)\s*\}|\b(?:and|or)\b|\\(?:wedge|vee)(?![a-zA-Z]))\s*",
-    re.IGNORECASE,
-)
 _FUNCTION_HEAD = re.compile(
     r"^[a-zA-Z](?:'|_\{?\w+\}?|\^\s*\{\s*-1\s*\})*\s*\(\s*[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*\)$"
 )
-
-
-def _depths(text: str):
-    """Yield (position, depth) of each character; brackets of any kind pair up."""
-    depth = 0
-    position = 0
-    while position < len(text):
-        character = text[position]
-        if character == "\\" and position + 1 < len(text):
-            following = text[position + 1]
-            if following == "{":
-                yield position, depth
-                depth += 1
-                position += 2
-                continue
-            if following == "}":
-                depth -= 1
-                yield position, depth
-                position += 2
-                continue
-            yield position, depth
-            position += 2 if not following.isalpha() else 1
-            continue
-        if character in "([{":
-            yield position, depth
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-            yield position, depth
-        else:
-            yield position, depth
-        position += 1
-
-
-def _top_level(text: str) -> dict[int, int]:
-    return {position: depth for position, depth in _depths(text) if depth == 0}
-
-
-def _split(text: str) -> tuple[list[str], str]:
-    """Top-level parts of a list and how they are joined: "list", "or" or "and"; one part if no list."""
-    top = _top_level(text)
-    cuts: list[tuple[int, int, str]] = []
-    for position in top:
-        if text[position] in ",;":
-            cuts.append((position, position + 1, "list"))
-    for found in _SEPARATOR_WORD.finditer(text):
-        inner = found.start() + len(found.group()) - len(found.group().lstrip())
-        if inner in top:
-            kind = "or" if re.search(r"or|vee", found.group(), re.IGNORECASE) else "and"
-            cuts.append((found.start(), found.end(), kind))
-    if not cuts or len(cuts) > MOST_ITEMS * 20:
-        return [text], "list"
-    parts, kinds, at = [], set(), 0
-    for start, end, kind in sorted(cuts):
-        if start < at:
-            continue
-        piece = text[at:start].strip()
-        if piece:
-            parts.append(piece)
-        kinds.add(kind)
-        at = end
-    piece = text[at:].strip()
-    if piece:
-        parts.append(piece)
-    return parts, ("or" if "or" in kinds else "and" if "and" in kinds else "list")
-
-
-def _bracketed(text: str) -> tuple[str, str] | None:
-    r"""(brackets, inside) if one pair of brackets encloses the whole text: "(", "[" or "\{"."""
-    opener = "\\{" if text.startswith("\\{") else text[:1]
-    if opener not in {"(", "[", "\\{"}:
-        return None
-    depth = 0
-    last = None
-    for position, before in _depths(text):
-        if position > 0 and before == 0 and depth > 0:
-            last = position
-            break
-        depth = 1
-    if last is None:
-        return None
-    closer = "\\}" if text.startswith("\\}", last) else text[last]
-    if last + len(closer) != len(text) or (opener == "\\{") != (closer == "\\}"):
-        return None
-    if closer not in {")", "]", "\\}"}:
-        return None
-    return opener[-1] + closer[-1], text[len(opener) : last].strip()
 
 
 def _words_form(text: str):
@@ -358,7 +267,7 @@ def _with_named_unit(text: str, tail: re.Match) -> Quantity | None:
 
 
 def _relation(text: str) -> Relation | None:
-    top = _top_level(text)
+    top = top_level(text)
     members, operators, at = [], [], 0
     for found in _OPERATOR.finditer(text):
         if found.start() in top and found.start() >= at:
@@ -431,7 +340,7 @@ def _bracketed_form(brackets: str, inside: str, depth: int):
             return parse_form(condition[2], depth + 1)
         if not inside:
             return EMPTY
-        parts, _ = _split(inside)
+        parts, _ = split_list(inside)
         items = []
         for part in parts[: MOST_ITEMS + 1]:
             item = parse_form(part, depth + 1)
@@ -440,7 +349,7 @@ def _bracketed_form(brackets: str, inside: str, depth: int):
             )
         return Collection("set", tuple(items))
     if brackets in {"()", "[]", "(]", "[)"}:
-        parts, joined = _split(inside)
+        parts, joined = split_list(inside)
         if len(parts) < 2 or joined == "or":
             return None
         if len(parts) == 2 and (brackets != "()" or "\\infty" in inside or "inf" in inside):
@@ -452,7 +361,7 @@ def _bracketed_form(brackets: str, inside: str, depth: int):
 
 
 def _set_operation(text: str, depth: int) -> Regions | None:
-    top = _top_level(text)
+    top = top_level(text)
     for command, operation in (("\\setminus", "minus"), ("\\cup", "union"), ("\\cap", "meet")):
         cuts = [
             found.start()
@@ -583,11 +492,11 @@ def parse_form(text: str, depth: int = 0):
     if special is not None:
         return special
     if _is_prose(text) and not re.match(r"^\s*[-\d\\(]", text):
-        parts, joined = _split(text)
+        parts, joined = split_list(text)
         if len(parts) > 1 and all(len(part) < 30 for part in parts) and joined != "or":
             return Collection(joined, tuple(parse_form(part, depth + 1) for part in parts))
         return _words_form(text)
-    parts, joined = _split(text)
+    parts, joined = split_list(text)
     if len(parts) > 1:
         return Collection(
             joined, tuple(parse_form(part, depth + 1) for part in parts[: MOST_ITEMS + 1])
@@ -596,7 +505,7 @@ def parse_form(text: str, depth: int = 0):
     operation = _set_operation(text, depth)
     if operation:
         return operation
-    bracketed = _bracketed(text)
+    bracketed = enclosed(text)
     if bracketed:
         form = _bracketed_form(*bracketed, depth)
         if form is not None:

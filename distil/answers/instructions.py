@@ -9,6 +9,7 @@ from distil.answers import arithmetic
 from distil.answers.forms import parse_form, readings
 from distil.answers.kinds import Based, Collection, Quantity, Regions
 from distil.answers.notation import clean, join_thousands
+from distil.answers.rationals import exact
 from distil.answers.syntax import Node, NotUnderstoodError, parse_expression
 from distil.answers.units import Unit, unit_named
 
@@ -153,7 +154,7 @@ def _rational(node: Node | None) -> Fraction | None:
     if node is None:
         return None
     try:
-        return arithmetic.exact(node)
+        return exact(node)
     except ArithmeticError:
         return None
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 from distil.answers import arithmetic
 from distil.answers.forms import parse_form
 from distil.answers.kinds import Collection, Quantity, Regions, Relation
+from distil.answers.rationals import exact
 from distil.answers.syntax import ZERO, Node, NotUnderstoodError, parse_expression, symbols
 
 LOW: Node = ("neg", ("const", "inf"))
@@ -32,7 +33,7 @@ def _simplified(node: Node) -> Node:
     if node in {LOW, HIGH}:
         return node
     try:
-        return ("num", arithmetic.exact(node))
+        return ("num", exact(node))
     except ArithmeticError:
         return node
 

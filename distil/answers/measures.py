@@ -1,0 +1,120 @@
+"""Numbers with units: angles, percentages, money, lengths and counted things."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from distil.answers import arithmetic
+from distil.answers.kinds import Quantity
+from distil.answers.syntax import Node
+
+VALUE = "the value could not be computed"
+
+
+@dataclass
+class Notes:
+    """Why a comparison is in doubt, and what had to be read leniently."""
+
+    doubts: set[str] = field(default_factory=set)
+    loose: set[str] = field(default_factory=set)
+
+    def doubt(self, reason: str) -> None:
+        self.doubts.add(reason)
+
+
+def same_number(a: Node, b: Node, notes: Notes) -> bool | None:
+    same = arithmetic.same_value(a, b)
+    if same is None:
+        notes.doubt(VALUE)
+    return same
+
+
+def _has_pi(node: Node) -> bool:
+    if node == ("const", "pi"):
+        return True
+    return any(
+        _has_pi(child)
+        for part in node[1:]
+        if isinstance(part, tuple) and part
+        for child in (part if isinstance(part[0], tuple) else (part,))
+    )
+
+
+def _has_degrees(node: Node) -> bool:
+    return node[0] == "deg" or any(
+        _has_degrees(part)
+        for part in node[1:]
+        if isinstance(part, tuple) and part and isinstance(part[0], str)
+    )
+
+
+def same_quantity(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
+    if a.unit is None and b.unit is None:
+        same = same_number(a.node, b.node, notes)
+        if not same and _has_degrees(a.node) != _has_degrees(b.node):
+            bare = [q.node[1] if q.node[0] == "deg" else q.node for q in (a, b)]
+            return same_number(bare[0], bare[1], notes)
+        return same
+    for one, other in ((a, b), (b, a)):
+        if one.unit and one.unit.dimension in {"angle", "radian"}:
+            return _angles(one, other, notes)
+    for one, other in ((a, b), (b, a)):
+        if one.unit and one.unit.dimension == "percent":
+            return _percent(one, other, notes)
+    if a.unit is None or b.unit is None:
+        return same_number(a.node, b.node, notes)
+    return _measured(a, b, notes)
+
+
+def _angles(angle: Quantity, other: Quantity, notes: Notes) -> bool | None:
+    if other.unit and other.unit.dimension == angle.unit.dimension:
+        return same_number(angle.node, other.node, notes)
+    if other.unit and other.unit.dimension not in {"angle", "radian"}:
+        return (
+            False
+            if not other.unit.dimension.startswith("temperature")
+            else same_number(angle.node, other.node, notes)
+        )
+    if angle.unit.dimension == "radian":
+        if other.unit is not None:
+            return same_number(angle.node, ("deg", other.node), notes)
+        return same_number(angle.node, other.node, notes)
+    if other.unit is not None or _has_pi(other.node) or _has_degrees(other.node):
+        if same_number(("deg", angle.node), other.node, notes):
+            if other.unit is None:
+                notes.loose.add("radians for degrees")
+            return True
+        if other.unit is not None:
+            return False
+    return same_number(angle.node, other.node, notes)
+
+
+def _percent(percent: Quantity, other: Quantity, notes: Notes) -> bool | None:
+    same = same_number(percent.node, other.node, notes)
+    if other.unit is not None:
+        return same if other.unit.dimension == "percent" else False
+    if same:
+        return True
+    return same_number(("div", percent.node, ("num", Fraction(100))), other.node, notes)
+
+
+def _measured(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
+    same = same_number(a.node, b.node, notes)
+    first, second = a.unit.dimension, b.unit.dimension
+    if first == second:
+        if first == "count":
+            if same and a.unit.name not in b.unit.name and b.unit.name not in a.unit.name:
+                notes.doubt("different things counted")
+                return None
+            return same
+        if a.unit.factor == b.unit.factor:
+            return same
+        return same_number(
+            ("mul", a.node, ("num", a.unit.factor)), ("mul", b.node, ("num", b.unit.factor)), notes
+        )
+    plain = {first.rstrip("?"), second.rstrip("?")}
+    if len(plain) == 1:
+        return same
+    if "count" in plain and same:
+        notes.doubt("a unit against counted things")
+        return None
+    return False
