@@ -121,9 +121,11 @@ class TeacherClient:
             "model": settings.model,
             "messages": [{"role": "user", "content": prompt}],
             "max_tokens": settings.max_tokens,
-            "stream": False,
+            "stream": settings.stream,
             **settings.extra,
         }
+        if settings.stream:
+            body["stream_options"] = {"include_usage": True}
         if settings.temperature is not None:
             body["temperature"] = settings.temperature
         return Request(request_key(self.host, body), prompt, body)

@@ -39,6 +39,8 @@ QUOTA_CODES = frozenset(
     }
 )
 
+_STREAM = re.compile(r"(?:event:[^\n]*\n|id:[^\n]*\n|retry:[^\n]*\n|\s)*data:")
+_DELTAS = ("content", "reasoning_content", "reasoning")
 _OPENING = re.compile(r"\A\s*<think>")
 _CLOSING = "</think>"
 
@@ -163,6 +165,12 @@ def _parse(body: bytes) -> dict[str, Any]:
         _reject("empty-body", "the body is empty")
     if text.startswith("<"):
         _reject("html", "the body is a web page, not JSON: is base_url right?")
+    if _STREAM.match(text):
+        return _join_events(text)
+    return _load(text)
+
+
+def _load(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
@@ -181,6 +189,33 @@ def _parse(body: bytes) -> dict[str, Any]:
     except UnicodeEncodeError:
         _reject("lone-surrogate", "a string holds half a character")
     return document
+
+
+def _join_events(text: str) -> dict[str, Any]:
+    """Join a stream of server-sent events (`data: {...}`) into what one response would have been.
+
+    If the events name several models, the joined document names them all, which is drift.
+    """
+    document: dict[str, Any] = {}
+    models, parts, finish = set(), {name: [] for name in _DELTAS}, None
+    for line in text.splitlines():
+        field, _, value = line.partition(":")
+        if field != "data" or value.strip() == "[DONE]":
+            continue
+        event = _load(value)
+        models |= {str(event["model"])} if event.get("model") else set()
+        document |= {name: event[name] for name in ("error", "usage") if event.get(name)}
+        choice = next(iter(event.get("choices") or []), None)
+        if not isinstance(choice, dict):
+            continue
+        finish = choice.get("finish_reason") or finish
+        delta = choice.get("delta")
+        for name in _DELTAS:
+            if isinstance(delta, dict) and isinstance(delta.get(name), str):
+                parts[name].append(delta[name])
+    message = {name: "".join(part) for name, part in parts.items() if part}
+    choices = [{"message": message, "finish_reason": finish}]
+    return {**document, "model": " and ".join(sorted(models)), "choices": choices}
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -237,6 +272,8 @@ def _read_document(key: str, document: dict[str, Any], served_model: str) -> Rep
 def _judge(reply: Reply, served_model: str) -> tuple[str, str]:
     if reply.served_model != served_model:
         return "drift", f"{reply.served_model} answered, not {served_model}"
+    if reply.finish is None:
+        return "unfinished", "there is no finish_reason: the answer may have been cut"
     status = FINISH_REASONS.get(reply.finish, "finish-unknown")
     if status != OK:
         return status, f"finish_reason is {reply.finish}"

@@ -64,6 +64,7 @@ class TeacherSettings:
             per million tokens.
         money_cap: the most that the study may cost, in the prices' currency.
         served_model: name that responses must carry, where it differs from `model`.
+        stream: ask for the answer piece by piece, for hosts or proxies that end silent connections.
         extra: further fields of the request body, for options of one host.
         possibly_paid_retries: of the retries, how many may follow a request that was sent and left
             without an answer.
@@ -90,6 +91,7 @@ class TeacherSettings:
     prices: Mapping[str, Any]
     money_cap: float
     served_model: str = ""
+    stream: bool = False
     extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     possibly_paid_retries: int = 1
     backoff_seconds: float = 1.0

@@ -62,6 +62,26 @@ def with_content(text: str) -> bytes:
 
 WHOLE = json.dumps(completion())
 
+
+def event(**changes) -> str:
+    return "data: " + json.dumps({"model": MODEL, **changes}) + "\n\n"
+
+
+def piece(finish: str | None = None, **delta: str) -> str:
+    return event(choices=[{"delta": delta, "finish_reason": finish}])
+
+
+STREAM = [
+    piece(role="assistant", reasoning_content="w"),
+    ": keep-alive\n\n",
+    piece(reasoning_content="hy"),
+    piece(content="Answer"),
+    piece(content=": 1"),
+    piece("stop", content=""),
+    event(choices=[], usage={"prompt_tokens": 10, "completion_tokens": 20}),
+    "data: [DONE]\n\n",
+]
+
 # Whole responses, each followed by more requests on the same connection.
 RESPONSES: dict[str, bytes] = {
     "ok": http(200, WHOLE),
@@ -99,6 +119,11 @@ RESPONSES: dict[str, bytes] = {
     "keep-alive": http(200, "\n\n: working\n\n" + WHOLE),
     "gzip": http(200, gzip.compress(WHOLE.encode()), Content_Encoding="gzip"),
     "bad-encoding": http(200, WHOLE, Content_Encoding="gzip"),
+    "stream": http(200, ": wait\n\n" + "".join(STREAM)),
+    "stream-unfinished": http(200, "".join(STREAM[:4])),
+    "stream-drift": http(200, "".join(STREAM).replace(MODEL, "other", 1)),
+    "stream-error": http(200, STREAM[0] + event(error={"message": "overloaded"})),
+    "stream-bad-json": http(200, STREAM[0] + "data: {oops\n\n"),
     "big-bill": http(200, completion(usage={"prompt_tokens": 10, "completion_tokens": 100})),
     "bad-bill": http(200, completion(usage={"prompt_tokens": -1, "completion_tokens": 10**30})),
     "no-bill": http(200, completion(usage=None)),
@@ -118,9 +143,10 @@ class FaultHost:
         peak: most requests in flight at one time.
     """
 
-    def __init__(self, latency: float = 0.0, log: str | None = None, port: int = 0) -> None:
+    def __init__(self, latency: float = 0.0, log: str | None = None, tls=None) -> None:
         self.latency = latency
-        self.port = port
+        self.port = 0
+        self._tls = tls
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.counts: collections.Counter[str] = collections.Counter()
         self.peak = self._now = 0
@@ -150,7 +176,7 @@ class FaultHost:
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         server = await asyncio.start_server(
-            self._connection, "127.0.0.1", self.port, backlog=1024, limit=2**20
+            self._connection, "127.0.0.1", self.port, backlog=1024, limit=2**20, ssl=self._tls
         )
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -242,6 +268,15 @@ class FaultHost:
             await asyncio.sleep(0.1)
         body = WHOLE.encode()
         writer.write(b"%x\r\n" % len(body) + body + b"\r\n0\r\n\r\n")
+        await writer.drain()
+
+    async def _slow_stream(self, writer, headers) -> None:
+        writer.write(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for part in STREAM:
+            writer.write(b"%x\r\n" % len(part) + part.encode() + b"\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        writer.write(b"0\r\n\r\n")
         await writer.drain()
 
     async def _keep_alive_for_ever(self, writer, headers) -> None:

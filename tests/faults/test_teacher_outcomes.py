@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import ssl
+import subprocess
 import time
 
 import pytest
+import requests
 from fault_host import MODEL, RESPONSES, FaultHost
 from teacher_study import SETTINGS, ask, client
 
@@ -59,6 +63,10 @@ REJECTED = {
     "drift": "drift",
     "not-an-object": "bad-shape",
     "content-list": "bad-shape",
+    "stream-unfinished": "unfinished",
+    "stream-drift": "drift",
+    "stream-error": "error-object",
+    "stream-bad-json": "bad-json",
     "http-400": "http-400",
     "http-413": "http-413",
     "http-422": "http-422",
@@ -91,11 +99,13 @@ def test_whole_answer_is_taken_with_one_request(host, teacher, fault):
 
 
 @pytest.mark.parametrize(
-    "place", ["reasoning-content", "reasoning", "think-tags", "think-unopened"]
+    "place",
+    ["reasoning-content", "reasoning", "think-tags", "think-unopened", "stream", "slow-stream"],
 )
 def test_reasoning_is_found_in_all_its_places(teacher, place):
     (reply,) = ask(teacher, place)
     assert (reply.status, reply.reasoning, reply.content) == ("ok", "why", "Answer: 1")
+    assert reply.usage == {"prompt_tokens": 10, "completion_tokens": 20}
 
 
 @pytest.mark.parametrize(
@@ -380,6 +390,29 @@ def test_value_that_is_no_key_is_refused_without_being_shown(monkeypatch, tmp_pa
     with pytest.raises(TeacherError, match="api_key_env") as refused:
         client("http://127.0.0.1:9/v1", tmp_path, api_key_env="TEST_KEY")
     assert not value.strip() or value.strip() not in str(refused.value)
+
+
+# --------------------------------------------------------------------------------------- TLS
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_deadline_holds_and_certificates_are_checked_over_tls(tmp_path, monkeypatch):
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    made += ["-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"]
+    subprocess.run(["openssl", *made], cwd=tmp_path, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with FaultHost(tls=context) as host:
+        url = host.url.replace("http://127.0.0.1", "https://localhost")
+        with client(url, tmp_path / "a", retries=0) as teacher:
+            assert ask(teacher, "ok")[0].status == "connect-failed"
+        assert host.requests == []
+        monkeypatch.setattr(requests.adapters, "DEFAULT_CA_BUNDLE_PATH", tmp_path / "cert.pem")
+        with client(url, tmp_path / "b") as teacher:
+            start = time.monotonic()
+            statuses = [reply.status for reply in ask(teacher, "ok", "drip-body", "reset ok")]
+        assert statuses == ["ok", "deadline", "ok"]
+        assert 1.4 < time.monotonic() - start < 2.5
 
 
 # -------------------------------------------------------------------------------------- disk

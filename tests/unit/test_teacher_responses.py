@@ -49,7 +49,7 @@ documents = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(documents)
 def test_any_document_gives_a_reply_that_is_an_answer_only_if_it_is_one(document):
     reply = read_reply("k", 200, json.dumps(document).encode(), "m")
@@ -61,7 +61,7 @@ def test_any_document_gives_a_reply_that_is_an_answer_only_if_it_is_one(document
         assert reply.reason
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(), st.integers(100, 599))
 def test_any_bytes_give_a_reply_and_no_exception(body, status):
     reply = read_reply("k", status, body, "m")
