@@ -474,3 +474,18 @@ def stop_iterations(study: Study, estimand: str = "held_out") -> dict[str, list[
         stop: sorted({study.iteration(fold, study.seeds(fold)[0], stop) for fold in folds})
         for stop in ("nested", "pilot", "horizon")
     }
+
+
+def compare(study: Study, first: str, second: str) -> statistics.Estimate:
+    """Paired comparison of any two variants by name.
+
+    Args:
+        study: The study.
+        first: A variant, for example `role=student estimand=held_out level=R1 stop=nested`.
+        second: Another on the same questions.
+
+    Returns:
+        First minus second, clustered by question.
+    """
+    one, two = (answers(study, Selection.parse(text)) for text in (first, second))
+    return statistics.paired_gain(differences(one, two), one.clusters, study.alpha)

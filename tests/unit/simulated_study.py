@@ -38,7 +38,7 @@ def curve(seed):
     return pd.DataFrame({"iteration": steps, "loss": loss + rng.normal(0, 0.001, len(steps))})
 
 
-def answers(folds=TEMPORAL, *, gain=0.12, questions=12, seed=0, section_drop=0.25, unknown=0.01):
+def answers(folds=TEMPORAL, *, gain=0.12, questions=12, seed=0, section_drop=0.25, unknown=0.03):
     """Graded answers of base, teacher and five seeds, with a known mean gain."""
     rng = np.random.default_rng(seed)
     years = sorted({year for parts in next(iter(folds.values())).values() for year in parts})

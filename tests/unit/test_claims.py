@@ -1,0 +1,474 @@
+"""The claims table on graded answers: right figures, honest verdicts, rows that recompute them."""
+
+import dataclasses
+import importlib
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import simulated_study as simulated
+
+from distil import claims, counts, selections, summaries, tables
+from scripts import tabulate_levels, tabulate_seeds, tabulate_stops
+
+PUBLISHED = claims.read_published("resources/published.yaml")
+# Imported by name, so that pytest does not take the script for a module of tests.
+test_claims_script = importlib.import_module("scripts.test_claims")
+test_claims_script.__test__ = False
+
+FIVE_FOLDS = {
+    f"fold-{index + 1}": {
+        "train": [year for year in range(2011, 2016) if year not in (test, held)],
+        "validation": [held],
+        "test": [test],
+    }
+    for index, (test, held) in enumerate(
+        zip(range(2011, 2016), (2012, 2013, 2014, 2015, 2011), strict=True)
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    return simulated.write(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def study(paths):
+    return selections.read_study(
+        paths["answers"], paths["stops"], simulated.SETTINGS, paths["curves"]
+    )
+
+
+@pytest.fixture(scope="module")
+def judged(study):
+    return claims.judge_study(study, PUBLISHED)
+
+
+def full(study):
+    return dataclasses.replace(study, settings={**study.settings, "published": True})
+
+
+def row(table, name, estimand):
+    found = table[(table["id"] == name) & (table["estimand"] == estimand)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+# ------------------------------------------------------------------------------------- figures
+
+
+def test_figures_are_those_of_plain_counting(study, judged):
+    table = judged[0]
+    answers = study.answers
+    tested = answers[(answers["part"] == "test") & (answers["level"] == "R1")]
+    base = tested[tested["role"] == "base"].set_index("problem")["verdict"] == "right"
+    student = tested[(tested["role"] == "student") & (tested["iteration"] == 150)]
+    by_seed = (student["verdict"] == "right").groupby(student["seed"]).mean()
+    assert row(table, "C1", "held_out")["here"] == pytest.approx(100 * base.mean())
+    assert row(table, "C3", "held_out")["here"] == pytest.approx(100 * by_seed.mean())
+    assert row(table, "C3", "held_out")["sd"] == pytest.approx(100 * by_seed.std())
+    gain = row(table, "C4", "held_out")
+    assert gain["here"] == pytest.approx(100 * (by_seed.mean() - base.mean()))
+    assert gain["n"] == len(base) == 108
+
+
+def test_in_sample_covers_every_year_and_held_out_the_test_years_only(judged):
+    table = judged[0]
+    assert row(table, "C4", "in_sample")["n"] == 216
+    assert row(table, "C4", "held_out")["n"] == 108
+
+
+def test_year_folds_hold_every_question_out_once(tmp_path):
+    paths = simulated.write(tmp_path, FIVE_FOLDS, questions=4)
+    study = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
+    found = summaries.student(study, "held_out")
+    assert len(found.right) == 5 * 3 * 4
+    assert found.right.index.is_unique
+    years = {name.split("-")[0] for name in found.right.index}
+    assert years == {"2011", "2012", "2013", "2014", "2015"}
+
+
+def test_each_stop_reads_its_own_checkpoint(study):
+    for stop, expected in (("pilot", {100}), ("nested", {150}), ("horizon", {250})):
+        rows = selections.select(study, selections.Selection("student", "held_out", "R1", stop))
+        assert set(rows["iteration"]) == expected
+    own = selections.select(study, selections.Selection("student", "held_out", "R1", "seed"))
+    chosen = own.groupby("seed")["iteration"].unique().map(list).to_dict()
+    assert chosen == {1: [100], 2: [150], 3: [150], 4: [200], 5: [150]}
+
+
+def test_a_missing_answer_counts_as_wrong(study):
+    table = study.answers
+    gone = (table["role"] == "student") & (table["seed"] == 1) & (table["verdict"] == "right")
+    gone &= (table["part"] == "test") & (table["level"] == "R1") & (table["iteration"] == 150)
+    lost = table[gone].index[:7]
+    before = summaries.student(study, "held_out").right.to_numpy().sum()
+    fewer = dataclasses.replace(study, answers=table.drop(index=lost))
+    after = summaries.student(fewer, "held_out").right
+    assert after.to_numpy().sum() == before - 7
+    assert len(after) == 108
+
+
+def test_a_null_verdict_counts_as_wrong(study):
+    blank = study.answers.assign(
+        verdict=study.answers["verdict"].where(study.answers["seed"].fillna(0) != 1)
+    )
+    found = summaries.student(dataclasses.replace(study, answers=blank), "held_out")
+    assert found.right[1].sum() == 0
+
+
+def test_unknown_is_not_right_and_bounds_the_gain(study):
+    worst, primary, best = (
+        claims.gain_over_base(selections.regraded(study, name), "held_out").here.estimate
+        for name in ("worst", "primary", "best")
+    )
+    assert worst < primary < best
+
+
+def test_levels_not_asked_on_a_year_are_missing_not_wrong(study):
+    with pytest.raises(selections.MissingAnswersError, match="was not asked in 2011"):
+        claims.level_drop(study, "in_sample")
+
+
+def test_a_seed_without_its_checkpoint_is_named(study):
+    table = study.answers
+    kept = table[~((table["seed"] == 3) & (table["iteration"] == 150))]
+    with pytest.raises(selections.MissingAnswersError, match="seed 3"):
+        summaries.student(dataclasses.replace(study, answers=kept), "held_out")
+
+
+def test_two_answers_to_one_question_are_refused(study):
+    table = study.answers
+    copy = table[(table["role"] == "base") & (table["part"] == "test")].head(1)
+    doubled = pd.concat([table, copy.assign(row="again")], ignore_index=True)
+    with pytest.raises(ValueError, match="two answers"):
+        claims.base_accuracy(dataclasses.replace(study, answers=doubled), "held_out")
+
+
+def test_clusters_of_questions_widen_the_interval(study):
+    table = study.answers
+    # Questions of one section and year become one cluster: 9 instead of 108.
+    merged = table.assign(cluster=table["year"].astype(str) + table["section"].astype(str))
+    plain = claims.gain_over_base(study, "held_out").here
+    grouped = claims.gain_over_base(dataclasses.replace(study, answers=merged), "held_out").here
+    assert grouped.estimate == pytest.approx(plain.estimate)
+    assert (plain.clusters, grouped.clusters) == (108, 9)
+
+
+# -------------------------------------------------------------------------------------- lineage
+
+
+def test_every_number_is_recomputed_from_its_listed_rows_alone(study, judged):
+    table, rows = judged
+    checked = 0
+    for entry in claims.entries(PUBLISHED, sample=True):
+        line = row(table, entry.claim["id"], entry.estimand)
+        if line["here"] is None:
+            continue
+        listed = rows[(rows["claim"] == entry.claim["id"]) & (rows["estimand"] == entry.estimand)]
+        ids = set(listed.loc[listed["column"] == "here", "row"])
+        assert claims.rows_sha256(sorted(ids)) == line["rows_sha256"]
+        assert len(ids) == line["rows"]
+        if entry.estimand == "validation":
+            assert all(one.startswith("curve/temporal/prompt/seed-") for one in ids)
+            continue
+        few = dataclasses.replace(study, answers=study.answers[study.answers["row"].isin(ids)])
+        found = claims.find(entry, few)
+        assert 100 * found.here.estimate == pytest.approx(
+            line["here"] * (1 if found.scale == 100 else 100)
+        )
+        assert found.here.low * found.scale == pytest.approx(line["low"])
+        if line["p"] is not None and found.direction is not None and "non-inf" not in line["test"]:
+            assert found.direction.p == pytest.approx(line["p"])
+        checked += 1
+    assert checked >= 14
+
+
+def test_each_rows_formula_is_a_function_of_that_name(judged):
+    for _, line in judged[0].iterrows():
+        assert claims.FORMULAS[line["formula"]].__name__ == line["formula"]
+
+
+def test_the_plan_hash_changes_with_margin_alpha_and_stop():
+    hashes = {
+        claims.plan_sha256({**simulated.SETTINGS, **change})
+        for change in ({}, {"margin": 3.0}, {"alpha": 0.1}, {"primary_stop": "pilot"})
+    }
+    assert len(hashes) == 4
+
+
+# ------------------------------------------------------------------------------------- verdicts
+
+
+def test_the_sample_study_has_directions_and_no_published_figures(judged):
+    table = judged[0]
+    assert table["published"].isna().all()
+    assert table["published_sd"].isna().all()
+    assert set(table["verdict"]) <= {
+        "as expected", "not as expected", "inconclusive", "not tested", "answered",
+    }  # fmt: skip
+    assert "published" not in claims.readable(table).columns
+    for text in ("64.67", "69.43", "91.4", "73.1", "4.76"):
+        assert text not in tables.as_csv(table)
+
+
+def test_a_planted_gain_is_found_and_its_absence_is_not(tmp_path):
+    verdicts = {}
+    for gain in (0.3, 0.0, -0.3):
+        folder = tmp_path / str(gain)
+        folder.mkdir()
+        paths = simulated.write(folder, gain=gain, questions=10)
+        study = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
+        table, _ = claims.judge_study(study, PUBLISHED)
+        verdicts[gain] = row(table, "C4", "held_out")["verdict"]
+        assert row(table, "C7", "held_out")["verdict"] == "as expected"
+    assert verdicts == {0.3: "as expected", 0.0: "inconclusive", -0.3: "not as expected"}
+
+
+def entry(expected="above_zero", value=None, unit="points"):
+    claim = {
+        "id": "C4", "claim": "gain", "unit": unit, "expected": expected,
+        "estimands": {"in_sample": {"value": value} if value is not None else None},
+    }  # fmt: skip
+    return claims.Entry(claim, "in_sample", claim["estimands"]["in_sample"] or {})
+
+
+def decide(gain, n, *, value, margin=0.02, p_holm=None, spread=1.0, expected="above_zero"):
+    """Verdict of a paired gain on n questions with discordance `spread`."""
+    won, lost = (round(n * (spread + sign * gain) / 2) for sign in (1, -1))
+    differences = np.repeat([1.0, -1.0, 0.0], [won, lost, n - won - lost])[:, None]
+    found = claims.statistics.paired_gain(differences)
+    finding = claims.Finding(found, ["a"], "", direction=found, values=differences)
+    tested = claims.examine(
+        entry(expected, value), finding, alpha=0.05, margin=margin, published=True
+    )
+    p_holm = tested.p if p_holm is None else p_holm
+    return claims.verdict(tested, p_holm, alpha=0.05, published=True)
+
+
+def test_reproduced_needs_sign_significance_and_equivalence():
+    assert decide(0.05, 20_000, value=5.0, spread=0.3)[0] == "reproduced"
+    # Equal but not significant after adjustment.
+    assert decide(0.05, 20_000, value=5.0, spread=0.3, p_holm=0.2)[0] == "inconclusive"
+    # Significant but too few questions to show equality.
+    verdict, reason = decide(0.05, 651, value=5.0, spread=0.2)
+    assert verdict == "inconclusive"
+    assert "not shown equal" in reason
+    assert "power" in reason
+
+
+def test_not_reproduced_needs_the_margin_excluded_or_the_opposite_sign():
+    assert decide(0.15, 2_000, value=5.0, spread=0.3)[0] == "not reproduced"
+    verdict, reason = decide(-0.05, 2_000, value=5.0, spread=0.3)
+    assert verdict == "not reproduced"
+    assert "opposite" in reason
+    # The opposite sign without significance, and the margin not excluded.
+    assert decide(-0.01, 100, value=5.0, spread=0.6)[0] == "inconclusive"
+
+
+def test_another_estimand_is_not_compared_with_the_published_value():
+    verdict, reason = decide(0.15, 2_000, value=None, spread=0.3)
+    assert verdict == "reproduced"
+    assert "published" not in reason
+
+
+def test_power_is_for_the_published_effect_never_for_the_observed_one(study):
+    table, _ = claims.judge_study(full(study), PUBLISHED)
+    line = row(table, "C4", "held_out")
+    finding = claims.gain_over_base(full(study), "held_out").here
+    assert line["power"] == pytest.approx(
+        claims.statistics.gain_power(0.0476, finding.se, finding.df)
+    )
+    assert line["power"] != pytest.approx(
+        claims.statistics.gain_power(finding.estimate, finding.se, finding.df), abs=0.01
+    )
+    sample, _ = claims.judge_study(study, PUBLISHED)
+    assert sample["power"].isna().all()
+
+
+def test_held_out_rows_carry_no_published_value(study):
+    table, _ = claims.judge_study(full(study), PUBLISHED)
+    held = table[table["estimand"] == "held_out"]
+    assert held["published"].isna().all()
+    assert held["equivalence_p"].isna().all()
+    assert row(table, "C4", "in_sample")["published"] == 4.76
+    assert row(table, "C7", "in_sample")["published"] == pytest.approx(27.53)
+
+
+def test_a_loss_within_the_margin_is_not_below_zero():
+    assert decide(-0.005, 40_000, value=None, spread=0.2, expected="not_below_zero")[0] == (
+        "reproduced"
+    )
+    assert decide(-0.06, 5_000, value=None, spread=0.2, expected="not_below_zero")[0] == (
+        "not reproduced"
+    )
+
+
+def test_holm_runs_over_the_declared_family_of_claims_only(judged):
+    table = judged[0]
+    claimed = table[~table["id"].str.startswith("Q") & table["p"].notna()]
+    assert claimed["p_holm"].notna().all()
+    assert table.loc[table["id"].str.startswith("Q"), "p_holm"].isna().all()
+    expected = claims.statistics.holm(claimed["p"].astype(float).tolist())
+    assert claimed["p_holm"].astype(float).tolist() == pytest.approx(expected.tolist())
+
+
+def test_reasons_are_composed_from_the_figures(study, judged):
+    before = row(judged[0], "C4", "held_out")["reason"]
+    other = dataclasses.replace(study, settings={**study.settings, "primary_stop": "horizon"})
+    after = row(claims.judge_study(other, PUBLISHED)[0], "C4", "held_out")["reason"]
+    assert before != after
+
+
+def test_c6_rise_is_measured_from_a_minimum_chosen_on_other_seeds(study):
+    found = claims.validation_minimum(study, "validation")
+    assert (
+        found.here.estimate
+        == study.curves[study.curves["seed"] == 100].set_index("iteration")["loss"].idxmin()
+    )
+    assert found.direction.estimate > 0
+    # A loss that only falls has its minimum at the horizon, and no rise.
+    falling = study.curves.assign(loss=1 / (1 + study.curves["iteration"]))
+    flat = claims.validation_minimum(dataclasses.replace(study, curves=falling), "validation")
+    assert flat.direction.estimate == pytest.approx(0)
+    assert flat.direction.p == 1.0
+    assert not flat.within
+
+
+def test_noise_alone_does_not_make_the_validation_loss_rise(study):
+    rejected = 0
+    for number in range(200):
+        rng = np.random.default_rng(number)
+        noise = study.curves.assign(loss=1 + rng.normal(0, 0.01, len(study.curves)))
+        found = claims.validation_minimum(dataclasses.replace(study, curves=noise), "validation")
+        rejected += found.direction.p < 0.05 and found.direction.estimate > 0
+    assert rejected / 200 <= 0.07
+
+
+def test_a_claim_without_its_field_is_refused_by_name(tmp_path):
+    path = tmp_path / "published.yaml"
+    path.write_text("claims:\n  - {id: C1, claim: x, formula: base_accuracy}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="C1: no unit"):
+        claims.read_published(path)
+
+
+def test_published_figures_name_formulas_that_exist():
+    for claim in PUBLISHED["claims"]:
+        assert claim["formula"] in claims.FORMULAS
+        assert claim["counts"] is None or claim["counts"] in counts.FORMULAS
+        assert set(claim["sample"]) <= set(claim["estimands"])
+        assert claim["expected"] in (None, *claims.EXPECTED)
+
+
+# -------------------------------------------------------------------------------------- scripts
+
+
+def outputs(folder):
+    names = {"csv": "csv", "markdown": "md", "html": "html", "latex": "tex", "rows": "parquet"}
+    return SimpleNamespace(**{key: str(folder / f"table.{end}") for key, end in names.items()})
+
+
+@pytest.mark.parametrize(
+    "script", [test_claims_script, tabulate_levels, tabulate_seeds, tabulate_stops]
+)
+def test_scripts_write_the_same_bytes_twice(script, paths, tmp_path):
+    given = SimpleNamespace(**paths, published="resources/published.yaml")
+    written = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        script.main(
+            input=given, output=outputs(folder), params=SimpleNamespace(**simulated.SETTINGS)
+        )
+        written.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
+    assert written[0] == written[1]
+    assert {"table.csv", "table.md", "table.html"} <= set(written[0])
+    assert b"Simulated study" in written[0]["table.md"]
+    assert b"nan" not in written[0]["table.csv"].lower()
+
+
+def test_order_of_the_answers_does_not_change_the_claims(study, judged, tmp_path):
+    shuffled = study.answers.sample(frac=1, random_state=1)
+    path = tmp_path / "shuffled.parquet"
+    shuffled.to_parquet(path)
+    again = dataclasses.replace(study, answers=selections.read_answers(path))
+    assert tables.as_csv(claims.judge_study(again, PUBLISHED)[0]) == tables.as_csv(judged[0])
+
+
+def test_stops_table_shows_every_stop_and_what_it_is_worth(study):
+    table = summaries.tabulate_stops(study).set_index("stop")
+    assert list(table.index) == ["pilot", "seed", "nested", "horizon", "best"]
+    assert table.loc["nested", "primary"]
+    assert table.loc["best", "accuracy"] >= table["accuracy"].drop("best").max()
+    worth = table.loc["nested", "gain"] - table.loc["horizon", "gain"]
+    assert table.loc["nested", "worth"] == pytest.approx(worth)
+
+
+def test_levels_table_has_words_accuracy_and_n_for_each_section(study):
+    table = summaries.tabulate_levels(study)
+    assert len(table) == 6 * 4
+    assert (table.groupby("level")["n"].apply(list).map(lambda n: n[0] == sum(n[1:]))).all()
+    whole = table[table["section"] == "all"]
+    assert whole["student_words"].is_monotonic_decreasing
+
+
+def test_any_two_variants_compare_by_name(study):
+    found = summaries.compare(
+        study,
+        "role=student estimand=held_out level=R1 stop=nested",
+        "role=student estimand=held_out level=R6 stop=nested",
+    )
+    assert found.estimate == pytest.approx(claims.level_drop(study, "held_out").here.estimate)
+    with pytest.raises(ValueError, match="key=value"):
+        summaries.compare(study, "student", "base")
+
+
+def test_adapters_of_one_level_each_are_read_by_that_protocol(study):
+    table = study.answers
+    tuned = table[table["role"] == "student"]
+    own = tuned.assign(variant=tuned["level"].str.lower(), row="own/" + tuned["row"])
+    stops = {
+        fold: {**chosen, **{f"r{n}": chosen["prompt"] for n in range(1, 7)}}
+        for fold, chosen in study.stops.items()
+    }
+    both = dataclasses.replace(
+        study,
+        answers=pd.concat([table, own], ignore_index=True),
+        stops=stops,
+        settings={**study.settings, "variant": "adapter"},
+    )
+    found = claims.level_drop(both, "held_out")
+    assert found.here.estimate == claims.level_drop(study, "held_out").here.estimate
+    assert all(one.startswith("own/") for one in found.rows)
+
+
+def test_files_with_missing_columns_are_named(tmp_path):
+    pd.DataFrame({"row": ["a"]}).to_parquet(tmp_path / "answers.parquet")
+    with pytest.raises(ValueError, match=r"answers.parquet: no column role"):
+        selections.read_answers(tmp_path / "answers.parquet")
+    curve = tmp_path / "adapters" / "temporal" / "prompt" / "seed-1" / "curve.csv"
+    curve.parent.mkdir(parents=True)
+    curve.write_text("step,loss\n1,2\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no column iteration"):
+        selections.read_curves([curve])
+
+
+def test_markup_in_cells_stays_text():
+    frame = pd.DataFrame({"a|b": ["<b>&|_%$#{}~^\\"], "p": [0.0004]})
+    assert r"\|" in tables.as_markdown(frame, "t")
+    assert "<b>" not in tables.as_html(frame, "t")
+    assert "< 0.001" in tables.as_markdown(frame, "t")
+    latex = tables.as_latex(frame, "t")
+    assert r"\textless{}b\textgreater{}\&|\_\%\$\#\{\}" in latex
+    with pytest.raises(ValueError, match=r"\.csv, \.md"):
+        tables.write(["table.pdf"], frame, "t")
+
+
+def test_stops_and_curves_are_read_from_their_places(paths):
+    stops = selections.read_stops(paths["stops"])
+    assert stops == {"temporal": {"prompt": json.loads(json.dumps(simulated.STOPS))}}
+    curves = selections.read_curves(paths["curves"])
+    assert set(curves["seed"]) == {1, 2, 3, 4, 5, 100}
