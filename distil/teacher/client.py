@@ -118,11 +118,11 @@ class TeacherClient:
         """Return the request that puts a prompt to the agent."""
         settings = self.settings
         body: dict[str, Any] = {
+            **settings.extra,
             "model": settings.model,
             "messages": [{"role": "user", "content": prompt}],
             "max_tokens": settings.max_tokens,
             "stream": settings.stream,
-            **settings.extra,
         }
         if settings.stream:
             body["stream_options"] = {"include_usage": True}
@@ -209,13 +209,14 @@ class TeacherClient:
     def report(self, replies: Iterable[Reply]) -> dict[str, dict[str, Any]]:
         """Return what a job's record says of the teacher: facts, and what differs between runs."""
         replies = list(replies)
+        served = {reply.served_model for reply in replies if reply.served_model}
         return {
             "facts": {
                 "teacher": {
                     "agent": self.agent,
                     "host": self.host,
                     "model": self.settings.model,
-                    "served_models": sorted({str(reply.served_model) for reply in replies}),
+                    "served_models": sorted(served),
                     "statuses": dict(
                         sorted(collections.Counter(reply.status for reply in replies).items())
                     ),
@@ -252,7 +253,7 @@ class TeacherClient:
                 f"at most {cost['highest']:.4f} (prices of {settings.prices['dated']}); "
                 f"spent so far {spent:.4f}, cap {settings.money_cap:.4f}"
             )
-        if spent + cost["likely"] > settings.money_cap:
+        if cost["likely"] and spent + cost["likely"] > settings.money_cap:
             raise TeacherStopped(
                 f"{line}: the likely cost is beyond the cap, so nothing was asked; "
                 "raise teacher.money_cap",

@@ -126,7 +126,7 @@ class Dispatch:
             if not self._busy_elsewhere:
                 return None
             request = self._busy_elsewhere.popleft()
-        self._stopped.wait(0.02)
+        self._stopped.wait(0.1)
         return request
 
     def _handle(self, request: Request) -> None:
@@ -184,12 +184,13 @@ class Dispatch:
     @contextlib.contextmanager
     def _dispatch(self) -> Iterator[bool]:
         """Wait for leave to send; yields False if the run has stopped instead."""
-        alone = not self._proven.is_set()
-        if alone:
-            self._proof.acquire()
-            if self._proven.is_set():
-                self._proof.release()
-                alone = False
+        alone = False
+        while not (self._proven.is_set() or self._stopped.is_set()):
+            if alone := self._proof.acquire(timeout=0.1):
+                break
+        if alone and self._proven.is_set():
+            self._proof.release()
+            alone = False
         try:
             while (pause := self._resume_at - time.monotonic()) > 0:
                 if self._stopped.wait(pause):
@@ -220,9 +221,10 @@ class Dispatch:
         while True:
             with self.journal.account():
                 self.journal.refresh()
-                if self.journal.charged() + worst <= self.settings.money_cap:
+                if not worst or self.journal.charged() + worst <= self.settings.money_cap:
                     self.journal.append(record, durable=False)
                     self._in_flight.add(token)
+                    self.client.asked += 1
                     break
             # Requests in flight are booked at their worst case; most come back cheaper.
             if not self._in_flight:
@@ -235,7 +237,6 @@ class Dispatch:
                 return None
         # Outside the account, so that threads share an fsync.
         self.journal.sync()
-        self.client.asked += 1
         return token
 
     def _settle(self, request: Request, token: str, exchange: Exchange) -> Reply | None:

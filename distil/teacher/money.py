@@ -49,6 +49,7 @@ class Price:
 
     def worst_case(self, prompt: str, max_tokens: int) -> float:
         """Return an upper bound of a request's cost."""
+        # ASSUME: max_tokens bounds all that is answered and billed, reasoning included.
         tokens = len(prompt.encode("utf-8")) / _BYTES_PER_TOKEN + _TEMPLATE_TOKENS
         return (tokens * self.input + max_tokens * self.output) / 1e6
 

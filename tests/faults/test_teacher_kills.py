@@ -7,11 +7,14 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from fault_host import FaultHost
+import requests
+from fault_host import MODEL, FaultHost
 from teacher_study import ask, client
 
 from distil.teacher import Journal
@@ -108,9 +111,24 @@ def test_four_workers_that_share_keys_pay_for_each_once(tmp_path):
     assert list((tmp_path / "journal" / "locks").iterdir()) == []
 
 
+def plain_seconds(url: str, slots: int, count: int) -> float:
+    """How long bare threads without journal, retries or deadlines take for as many requests."""
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "ok #plain"}]}
+    local = threading.local()
+
+    def post(_: int) -> None:
+        session = local.__dict__.setdefault("session", requests.Session())
+        assert session.post(f"{url}/chat/completions", json=body).status_code == 200
+
+    with ThreadPoolExecutor(slots) as pool:
+        start = time.monotonic()
+        list(pool.map(post, range(count)))
+        return time.monotonic() - start
+
+
 @pytest.mark.timeout(600)
 def test_throughput_is_that_of_the_slots_and_the_hosts_latency(tmp_path):
-    slots, latency, count = (200, 2.0, 4000) if TORTURE else (50, 1.0, 300)
+    slots, latency, count = (200, 2.0, 4000) if TORTURE else (50, 1.0, 250)
     command = [sys.executable, HERE / "fault_host.py", "--latency", str(latency)]
     command += ["--log", tmp_path / "requests"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -122,10 +140,11 @@ def test_throughput_is_that_of_the_slots_and_the_hosts_latency(tmp_path):
             start = time.monotonic()
             replies = ask(teacher, *(f"ok #{number}" for number in range(count)))
             seconds = time.monotonic() - start
+        assert {reply.status for reply in replies} == {"ok"}
+        share = count / seconds / (slots / latency)
+        print(f"{slots} in flight, {latency} s each: {share:.1%} of {slots / latency:.0f} a second")
+        # A machine busy with other work slows bare threads, too: then they are the measure.
+        assert share >= 0.95 or seconds <= 1.2 * plain_seconds(url, slots, count)
     finally:
         process.kill()
         process.wait()
-    assert {reply.status for reply in replies} == {"ok"}
-    share = count / seconds / (slots / latency)
-    print(f"{slots} in flight, {latency} s each: {share:.1%} of {slots / latency:.0f} answers/s")
-    assert share >= (0.95 if TORTURE else 0.85)

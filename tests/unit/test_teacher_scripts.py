@@ -14,6 +14,7 @@ import pytest
 
 from distil.hashing import read_jsonl, sha256_text, write_jsonl
 from distil.teacher import JobStopped, Reply
+from distil.teacher import __main__ as account
 from distil.teacher.settings import EXIT_REPLAY_MISS
 from distil.templates import LABELS, contest, draw_item
 
@@ -188,6 +189,19 @@ def test_run_from_nothing_gives_the_same_bytes(study, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_problems(tmp_path / "problems.jsonl")
     run_study(tmp_path, concurrency=1)
+    for path in sorted(tmp_path.glob("*.jsonl")):
+        assert path.read_bytes() == (study.folder / path.name).read_bytes(), path.name
+
+
+def test_study_is_replayed_from_its_exported_responses_alone(study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    exported = [str(study.folder / f"{agent}.jsonl") for agent in ("solver", "distiller")]
+    exported.append(str(study.folder / "verifier.jsonl"))
+    monkeypatch.setattr(sys, "argv", ["teacher", "sample", "--restore", *exported])
+    account.main()
+    assert f"{len(study.solver)}  solver: answered" in capsys.readouterr().out
+    write_problems(tmp_path / "problems.jsonl")
+    run_study(tmp_path, mode="replay")
     for path in sorted(tmp_path.glob("*.jsonl")):
         assert path.read_bytes() == (study.folder / path.name).read_bytes(), path.name
 
