@@ -1,7 +1,7 @@
 """Answers graded per second, beside math-verify alone on the same pairs in the same run.
 
-Run from the repository's root: `python benchmarks/grading.py`. Times are CPU times of this process and
-its workers, so that the ratio holds on a busy machine; only the ratio is meant to be compared.
+Run from the repository's root: `python benchmarks/grading.py`. Times are CPU times of this process
+and its workers, so that the ratio holds on a busy machine; only the ratio is meant to be compared.
 """
 
 import json
@@ -20,7 +20,7 @@ TARGET = 200
 
 
 def typical_pairs(count: int, seed: int = 0) -> list[tuple[str, str]]:
-    """Pairs as the sample study yields them: short working and an answer line, half of them right."""
+    """Pairs as the sample study yields them: some working, an answer line, half of them right."""
     draw = random.Random(seed)  # noqa: S311 - no secret depends on it
     pairs = []
     for _ in range(count):

@@ -5,6 +5,7 @@ output `grades`, a Parquet file sorted by id: id, problem, verdict, strict_verdi
 reason, extracted, rule.
 """
 
+import itertools
 from collections.abc import Iterable
 
 import pyarrow as pa
@@ -13,7 +14,6 @@ import pyarrow.parquet as pq
 from distil.answers import Limits, judge_all, second_verdict
 from distil.hashing import read_jsonl
 from distil.lineage import run
-import itertools
 
 COLUMNS = (
     "id", "problem", "verdict", "strict_verdict", "second_verdict", "reason", "extracted", "rule",
@@ -70,7 +70,8 @@ def grade(
     for row in rows:
         if row["problem"] not in problems:
             raise ValueError(
-                f"predictions: {row['id']} answers problem {row['problem']}, which is in no problems "
+                f"predictions: {row['id']} answers problem {row['problem']}, which is in no "
+                f"problems "
                 "file; pass the problems of every benchmark"
             )
         problem = problems[row["problem"]]

@@ -1,7 +1,7 @@
 r"""Grading answers: is a model's output right, wrong, or can it not be told.
 
-`judge` grades one output, `judge_all` many, `canonical_answer` brings a printed key to canonical LaTeX
-and `second_verdict` is an independent grader for the sensitivity row.
+`judge` grades one output, `judge_all` many, `canonical_answer` brings a printed key to canonical
+LaTeX and `second_verdict` is an independent grader for the sensitivity row.
 """
 
 from distil.answers.grading import Verdict, judge, judge_all

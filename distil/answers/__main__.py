@@ -4,6 +4,8 @@ Each line holds {"id", "gold", "output", "problem" (optional)}; each printed lin
 {"id", "verdict", "reason", "extracted", "rule"}.
 """
 
+# ruff: noqa: TRY004 - a wrong type in a file is a bad value of that file
+
 import json
 import sys
 from pathlib import Path

@@ -1,12 +1,13 @@
 """Are two expressions equal? Exact rationals, then a prime field, then many digits.
 
 - An expression of rational numbers is computed exactly.
-- A rational function of variables (pi and e count as variables: both are transcendental) is computed in
-  the field of residues of a large prime at random points. Powers of any size cost nothing there. Unequal
-  residues prove inequality; equal ones at several points leave a chance of error below 1e-30
-  (Schwartz 1980, doi:10.1145/322217.322225; Zippel 1979).
-- All else (roots, logarithms, trigonometry) is computed to 40 and to 120 digits. A difference that stays
-  is a difference, one that shrinks with the precision is none. So a decimal never equals an irrational.
+- A rational function of variables (pi and e count as variables: both are transcendental) is
+  computed in the field of residues of a large prime at random points. Powers of any size cost
+  nothing there. Unequal residues prove inequality; equal ones at several points leave a chance of
+  error below 1e-30 (Schwartz 1980, doi:10.1145/322217.322225; Zippel 1979).
+- All else (roots, logarithms, trigonometry) is computed to 40 and to 120 digits. A difference that
+  stays is a difference, one that shrinks with the precision is none. So a decimal never equals an
+  irrational.
 
 Sizes are capped before anything is computed, so that each call takes milliseconds.
 """
@@ -187,17 +188,17 @@ def approximately(node: Node) -> float | None:
         return None
     try:
         value, _ = evaluate(node, {}, _COARSE)
-        value = context().mpmathify(value)
-        return None if abs(value.imag) > 1e-30 else float(value.real)
-    except (ArithmeticError, ValueError):
+    except ArithmeticError:
         return None
+    value = context().mpmathify(value)
+    return None if abs(value.imag) > 1e-30 else float(value.real)
 
 
 def proportional(a: Node, b: Node) -> tuple[bool | None, int]:
     """Whether a = k b for a constant k other than 0, and the sign of k (0 if not known).
 
-    Two equations a = 0 and b = 0 whose sides are so related have the same solutions. Rational functions
-    are compared by their numerators.
+    Two equations a = 0 and b = 0 whose sides are so related have the same solutions. Rational
+    functions are compared by their numerators.
     """
     if symbols(a) != symbols(b) or not symbols(a):
         return False, 0
@@ -211,10 +212,11 @@ def proportional(a: Node, b: Node) -> tuple[bool | None, int]:
         same = all(
             (first[0] * y - x * second[0]) % prime == 0 for x, y in zip(first, second, strict=True)
         )
-        return same, sign if same else 0
     except (NotExactError, TooCostlyError, UndefinedError):
         pass
-    reference = {name: value for name, value in sample_points(symbols(a))[0].items()}
+    else:
+        return same, sign if same else 0
+    reference = sample_points(symbols(a))[0]
     try:
         fixed_a, fixed_b = _fix(a, reference), _fix(b, reference)
         same = same_value(("mul", a, fixed_b), ("mul", fixed_a, b))

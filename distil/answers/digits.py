@@ -16,13 +16,17 @@ from distil.answers.syntax import Node
 
 @functools.cache
 def context():
+    """The arithmetic of this module, apart from mpmath's global one."""
     import mpmath
 
     return mpmath.MPContext()
 
 
 class Digits:
-    """Evaluation to many digits; `real` turns false when an even root or a logarithm left the reals."""
+    """Evaluation to many digits.
+
+    `real` turns false when an even root or a logarithm left the reals.
+    """
 
     def __init__(self, values: dict[str, Fraction], digits: int):
         self.mp = context()
@@ -31,6 +35,7 @@ class Digits:
         self.real = True
 
     def value(self, node: Node):
+        """Value of a node; raises UndefinedError if it is infinite."""
         result = self._value(node)
         if not self.mp.isfinite(result):
             raise UndefinedError
@@ -73,9 +78,11 @@ class Digits:
         return self.function(node[1], [self.value(argument) for argument in node[2]])
 
     def is_real(self, value) -> bool:
+        """Whether a value has no imaginary part."""
         return not isinstance(value, self.mp.mpc) or value.imag == 0
 
     def logarithm(self, value):
+        """Natural logarithm."""
         if value == 0:
             raise UndefinedError
         if self.is_real(value) and self.mp.re(value) < 0:
@@ -83,6 +90,7 @@ class Digits:
         return self.mp.log(value)
 
     def real_root(self, value, degree: int):
+        """Root; the odd root of a negative number is the real one."""
         if self.is_real(value) and self.mp.re(value) < 0:
             if degree % 2:
                 return -self.mp.root(-self.mp.re(value), degree)
@@ -90,6 +98,7 @@ class Digits:
         return self.mp.root(value, degree)
 
     def root(self, node: Node):
+        """Value of a root node."""
         try:
             degree = exact(node[1])
         except ArithmeticError:
@@ -99,6 +108,7 @@ class Digits:
         return self.real_root(self.value(node[2]), int(degree))
 
     def power(self, base_node: Node, exponent_node: Node):
+        """Value of a power."""
         mp = self.mp
         base = self.value(base_node)
         try:
@@ -122,6 +132,7 @@ class Digits:
         return mp.power(base, power)
 
     def guard(self, base, power) -> None:
+        """Refuse powers whose size alone would take long."""
         if base == 0:
             return
         size = abs(power) * (abs(self.mp.log(abs(base), 2)) + 4)
@@ -129,6 +140,7 @@ class Digits:
             raise TooCostlyError
 
     def factorial(self, value):
+        """Factorial of a real number of moderate size."""
         if not self.is_real(value) or abs(value) > MOST_FACTORIAL:
             raise TooCostlyError
         if self.mp.isint(value) and value < 0:
@@ -136,6 +148,7 @@ class Digits:
         return self.mp.factorial(value)
 
     def function(self, name: str, values: list):
+        """Value of a named function."""
         mp, value = self.mp, values[0]
         if name == "binom":
             if any(not self.is_real(part) or abs(part) > 10_000 for part in values):
@@ -174,6 +187,7 @@ class Digits:
 
 
 def evaluate(node: Node, values: dict[str, Fraction], digits: int):
+    """Value of an expression to some digits, and whether all of it was real."""
     evaluator = Digits(values, digits)
     try:
         return evaluator.value(node), evaluator.real
@@ -182,6 +196,7 @@ def evaluate(node: Node, values: dict[str, Fraction], digits: int):
 
 
 def sample_points(names: frozenset[str]) -> list[dict[str, Fraction]]:
+    """Six points at fixed pseudo-random values, the later ones with negative coordinates."""
     points = []
     for point in range(6):
         values = {}

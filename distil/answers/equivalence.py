@@ -1,8 +1,8 @@
 r"""Do two answers say the same? Comparison by kind, symmetric where mathematics is.
 
-Sets are not tuples, closed intervals are not open ones, centimetres are not metres, and a decimal equals
-neither an irrational number nor a fraction it only approximates. What cannot be told is a doubt, and a
-doubt is never silently right or wrong.
+Sets are not tuples, closed intervals are not open ones, centimetres are not metres, and a decimal
+equals neither an irrational number nor a fraction it only approximates. What cannot be told is a
+doubt, and a doubt is never silently right or wrong.
 """
 
 import re
@@ -29,15 +29,21 @@ from distil.answers.measures import VALUE, Notes, same_number, same_quantity
 from distil.answers.notation import clean, join_thousands
 from distil.answers.rationals import exact
 from distil.answers.regions import same_region
-from distil.answers.syntax import Node, NotUnderstoodError, parse_expression, symbols
+from distil.answers.syntax import (
+    Node,
+    NotUnderstoodError,
+    parse_expression,
+    symbols,
+    word_set,
+)
 from distil.answers.vocabulary import plain_words
 
 _MATCHED_PAIRWISE = 40
 _INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in"})
 # Nouns that name the kind of a thing: "isosceles triangle" says no more than "isosceles".
-_KINDS = frozenset(
-    "triangle triangles number numbers function angle direction quadrant day line point shape color colour "
-    "option case type degrees graph curve".split()
+_KINDS = word_set(
+    "triangle triangles number numbers function angle direction quadrant day line point shape "
+    "color colour option case type degrees graph curve"
 )
 _CLASSES = {
     Quantity: "number", Collection: "collection", Regions: "interval", Relation: "relation",
@@ -111,7 +117,7 @@ def _node(text: str) -> Node | None:
 
 
 def _chain(other, members: tuple[str, ...], notes: Notes) -> bool | None:
-    """Whether an answer is one of the members of a chain of equal values that does not contradict itself."""
+    """Whether an answer is a member of a chain of equal values that does not contradict itself."""
     forms = [parse_form(join_thousands(member)) for member in members]
     results = [_same(other, form, notes) for form in forms]
     if True not in results:
@@ -202,7 +208,7 @@ def _key(form) -> Fraction | None:
     return None
 
 
-def _distinct(items: list, notes: Notes) -> list:
+def _distinct(items: list) -> list:
     kept: list = []
     for item in items:
         if not any(
@@ -217,7 +223,7 @@ def _unordered(first: list, second: list, as_sets: bool, notes: Notes) -> bool |
     if None not in keys[0] and None not in keys[1]:
         return set(keys[0]) == set(keys[1]) if as_sets else Counter(keys[0]) == Counter(keys[1])
     if as_sets:
-        first, second = _distinct(first, notes), _distinct(second, notes)
+        first, second = _distinct(first), _distinct(second)
     if len(first) != len(second):
         return False
     if len(first) > _MATCHED_PAIRWISE:
@@ -242,7 +248,7 @@ def _assignments(items: tuple) -> list[tuple[str, str]] | None:
     return [(item[0], item[2][-1]) for item in found]
 
 
-def _values(form: Collection, notes: Notes) -> Collection:
+def _values(form: Collection) -> Collection:
     """A collection of equations as its values: "x = 3, y = 4" in the order of the names."""
     named = _assignments(form.items)
     if named is None:
@@ -265,7 +271,7 @@ def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
             if all(count == 1 for count in names[0].values()):
                 pairs = zip(sorted(named[0]), sorted(named[1]), strict=True)
                 return _all(_same(parse_form(x[1]), parse_form(y[1]), notes) for x, y in pairs)
-    flattened = [_flat(_values(form, notes)) for form in (a, b)]
+    flattened = [_flat(_values(form)) for form in (a, b)]
     a, b = flattened
     kinds = {a.kind, b.kind}
     if "tuple" in kinds or "named" in kinds:
@@ -396,9 +402,7 @@ def _choices(a, b, notes: Notes) -> bool | None:
     choice, other = (a, b) if isinstance(a, Choice) else (b, a)
     if choice.value is not None:
         return _same(choice.value, other, notes)
-    if isinstance(other, Quantity) and other.node == ("sym", choice.letter.lower()):
-        return True
-    return False
+    return isinstance(other, Quantity) and other.node == ("sym", choice.letter.lower())
 
 
 def _single(form):
@@ -460,9 +464,9 @@ def _other_base(a: Node, b: Node, notes: Notes) -> bool | None:
 
 
 def _opaque(a, b, notes: Notes) -> bool | None:
-    if isinstance(a, Opaque) and isinstance(b, Opaque):
-        if re.sub(r"\s+", "", a.text) == re.sub(r"\s+", "", b.text) and a.text:
-            return True
+    texts = [re.sub(r"\s+", "", form.text) for form in (a, b) if isinstance(form, Opaque)]
+    if len(texts) == 2 and texts[0] and texts[0] == texts[1]:
+        return True
     for form in (a, b):
         if isinstance(form, Opaque) and not re.search(r"[A-Za-z0-9]", form.text):
             return False

@@ -1,9 +1,9 @@
 r"""Which part of a model's output is its answer.
 
-Rules, in order: reasoning between think tags is dropped, and reasoning that never ends is no answer;
-the last box counts, adjacent boxes together; without a box an explicit statement counts ("Answer: 12",
-"the answer is 12", "12 is the answer", "#### 12"); an output that is one short line is itself the
-answer. The last number of a text is never taken for its answer.
+Rules, in order: reasoning between think tags is dropped, and reasoning that never ends is no
+answer; the last box counts, adjacent boxes together; without a box an explicit statement counts
+("Answer: 12", "the answer is 12", "12 is the answer", "#### 12"); an output that is one short line
+is itself the answer. The last number of a text is never taken for its answer.
 """
 
 # ruff: noqa: RUF001 - full-width punctuation is meant
@@ -49,11 +49,14 @@ _THINK_OPEN = re.compile(
 _SPECIAL = re.compile(r"<\|[a-z_]{2,30}\|>|</s>|<(?:eos|pad|end_of_turn)>|</?answer>", re.I)
 _BOX = re.compile(r"\\(?:boxed|fbox|framebox|colorbox\{\w+\}|boxedanswer)(?![a-zA-Z])\s*")
 _BETWEEN_BOXES = re.compile(
-    r"(?:[\s$,;&]|\\[()\[\]]|\\\\|\\(?:quad|qquad|,|;|!|:)|\\(?:text|mbox|mathrm)\{\s*(?:and|or|,|;)?\s*\}"
-    r"|and\b|or\b|\\(?:land|lor|wedge|vee|cup)(?![a-zA-Z])|\*\*|(?<![a-zA-Z])[a-zA-Z](?:_\{?\w{1,2}\}?)?\s*=)*"
+    r"(?:[\s$,;&]|\\[()\[\]]|\\\\|\\(?:quad|qquad|,|;|!|:)|\\(?:text|mbox|mathrm)\{\s*(?:and|or|"
+    r",|;)?\s*\}"
+    r"|and\b|or\b|\\(?:land|lor|wedge|vee|cup)(?![a-zA-Z])|\*\*|"
+    r"(?<![a-zA-Z])[a-zA-Z](?:_\{?\w{1,2}\}?)?\s*=)*"
 )
 _AFTER_BOX = re.compile(
-    r"\s*(?:\\pi(?![a-zA-Z])|\\?%|\^\s*\{?\s*\\circ\s*\}?|\\sqrt\s*\{[^{}]*\}|\\sqrt\s*\d|!|_\{?\d+\}?)"
+    r"\s*(?:\\pi(?![a-zA-Z])|\\?%|\^\s*\{?\s*\\circ\s*\}?|\\sqrt\s*\{[^{}]*\}|\\sqrt\s*\d|!|"
+    r"_\{?\d+\}?)"
 )
 _ANSWER_WORD = r"(?:answers?|ans|option|choice|solution\s+set)"
 _STATEMENT = re.compile(
@@ -61,8 +64,10 @@ _STATEMENT = re.compile(
     + _ANSWER_WORD
     + r"\b(?:\s+(?:to|for)\s+(?:this|the|our)\s+(?:\w+\s+)?(?:problem|question|part))?"
     r"[*_\"'\s]{0,12}(?:\((?:in|as|to)\b[^()\n]{0,40}\)\s*)?"
-    r"(?:(?:is|are|was|equals|would be|will be|should be|must be|has to be|can be|comes out to be|turns out to be)\b"
-    r"(?:\s+(?:then|thus|therefore|simply|just|given by|exactly|equal to|option|choice))*\s*[:：]?|[:：=])"
+    r"(?:(?:is|are|was|equals|would be|will be|should be|must be|has to be|can be|"
+    r"comes out to be|turns out to be)\b"
+    r"(?:\s+(?:then|thus|therefore|simply|just|given by|exactly|equal to|option|"
+    r"choice))*\s*[:：]?|[:：=])"
     r"|\\text\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s.:]{0,6}$"
     r"|答案(?:是|为|：|:)|^#{3,4}(?=\s*[-\d$\\(]))[*_\s]{0,12}",
@@ -70,30 +75,37 @@ _STATEMENT = re.compile(
 )
 _NAMED_LAST = re.compile(
     r"(?:^|[.;:!?\n]\s|\b(?:so|thus|hence|therefore|then|and|conclude that|have)\b,?\s)"
-    r"([^\n;!?]{1,120}?)\s+(?:is|are|must be)\s+(?:the|our|my)\s+(?:final\s+|correct\s+|required\s+|desired\s+)*answers?\b",
+    r"([^\n;!?]{1,120}?)\s+(?:is|are|must be)\s+(?:the|our|my)\s+(?:final\s+|correct\s+|"
+    r"required\s+|desired\s+)*answers?\b",
     re.IGNORECASE,
 )
 _NEGATED = re.compile(
-    r"\s*(?:not\b|n't\b|unclear\b|unknown\b|wrong\b|incorrect\b|correct\b|given\b|in\s+the\s+form\b)",
+    r"\s*(?:not\b|n't\b|unclear\b|unknown\b|wrong\b|incorrect\b|correct\b|given\b|"
+    r"in\s+the\s+form\b)",
     re.IGNORECASE,
 )
 _CONDITIONAL = re.compile(
-    r"(?:\b(?:if|since|because|given(?: that)?|whether|when|assuming|suppose|unless|as|for which|why|confirm(?:ing)?"
+    r"(?:\b(?:if|since|because|given(?: that)?|whether|when|assuming|suppose|unless|as|"
+    r"for which|why|confirm(?:ing)?"
     r"|means|check|verify|verifying|checking)\s+(?:that\s+)?(?:the\s+|our\s+)?(?:\w+\s+){0,2})$",
     re.IGNORECASE,
 )
 _PLAIN_LINE = re.compile(r"(?:[^=\n]{1,40}=)?[^=\n]{1,80}")
 _MATH_SPAN = re.compile(
-    r"\$\$(.{1,2000}?)\$\$|\$(?!\$)((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|\\\[(.{1,2000}?)\\\]",
+    r"\$\$(.{1,2000}?)\$\$|\$(?!\$)((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|"
+    r"\\\[(.{1,2000}?)\\\]",
     re.DOTALL,
 )
 _JOINS_MATH = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*(?=\$|\\\()")
 _UNIT_AFTER = re.compile(
-    r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[A-Za-z]{1,14}(?:\^\{?[23]\}?)?(?:\s*(?:/|per)\s*[A-Za-z]{1,10})?|\\?%)\s*(?=[.,;!]|$|\n|\))"
+    r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[A-Za-z]{1,14}(?:\^\{?[23]\}?)?(?:\s*(?:/|"
+    r"per)\s*[A-Za-z]{1,10})?|\\?%)\s*(?=[.,;!]|$|\n|\))"
 )
 _CLAUSE = re.compile(
-    r"[,;]?\s+(?:because|since|which|where|when|as\s+(?:shown|required|desired|expected|we)|so\s+that|but|rather|instead|likely|"
-    r"according|obtained|not)\b|,\s*(?:not|so|since|and\s+(?:so|this|that|the|we|it)|after|given|I|we|this|it|let|which|implying|likely|accept)\b|\s+—\s+",
+    r"[,;]?\s+(?:because|since|which|where|when|as\s+(?:shown|required|desired|expected|we)|"
+    r"so\s+that|but|rather|instead|likely|"
+    r"according|obtained|not)\b|,\s*(?:not|so|since|and\s+(?:so|this|that|the|we|it)|after|"
+    r"given|I|we|this|it|let|which|implying|likely|accept)\b|\s+—\s+",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[!?。]|\.(?!\d)(?=\s|$|[*\"')\]]|[A-Z])(?!\.)|\n")
@@ -248,7 +260,7 @@ def extract_answer(output: str) -> Extraction:
 
 
 def _is_bare(line: str) -> bool:
-    """Whether an output is an answer and nothing else: a working line such as "3 + 4 = 7" is not."""
+    """Whether an output is an answer and nothing else, not working such as "3 + 4 = 7"."""
     if not _PLAIN_LINE.fullmatch(line) or re.search(
         r"[.;:!?]\s|→|⇒|\\(?:Right|right|implies|to)\w*|[<>]{2}", line
     ):

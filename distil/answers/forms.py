@@ -1,7 +1,7 @@
-r"""What kind of thing an answer is: number with unit, list, tuple, set of numbers, equation, text ...
+r"""What kind of thing an answer is: number with unit, list, interval, equation, text and so on.
 
-`readings` turns an answer's text into one or more forms (a text such as "1,234" can be read as a number
-or as a list). Nothing is evaluated here.
+`readings` turns an answer's text into one or more forms (a text such as "1,234" can be read as a
+number or as a list). Nothing is evaluated here.
 """
 
 import functools
@@ -25,7 +25,7 @@ from distil.answers.kinds import (
 )
 from distil.answers.notation import balanced_end, clean, join_thousands
 from distil.answers.structure import MOST_ITEMS, enclosed, split_list, top_level
-from distil.answers.syntax import Node, NotUnderstoodError, parse_expression
+from distil.answers.syntax import NUMBER_BASES, NotUnderstoodError, parse_expression, walk
 from distil.answers.units import Unit, things, unit_named
 from distil.answers.vocabulary import (
     ALL_REALS,
@@ -40,12 +40,14 @@ _MOST_NESTED = 8
 
 
 _LEAD = re.compile(
-    r"^(?:\\text\s*\{)?\s*(?:(?:so|thus|hence|therefore|then),?\s+)?(?:the\s+)?(?:final\s+|correct\s+)*"
+    r"^(?:\\text\s*\{)?\s*(?:(?:so|thus|hence|therefore|then),?\s+)?(?:the\s+)?(?:final\s+|"
+    r"correct\s+)*"
     r"(?:answer|result|solution|value)s?\s*(?:is|are|:|=)\s*:?\s*(\})?\s*",
     re.IGNORECASE,
 )
 _NEARLY = re.compile(
-    r"^(?:\\approx|\\sim|~|(?:\\text\s*\{\s*)?(?:approximately|approx\.?|about|roughly|around|exactly|only|just)"
+    r"^(?:\\approx|\\sim|~|(?:\\text\s*\{\s*)?(?:approximately|approx\.?|about|roughly|around|"
+    r"exactly|only|just)"
     r"(?:\s+(?:equal\s+to))?\s*\}?)\s*(?=[-\\$\d.({])",
     re.IGNORECASE,
 )
@@ -61,12 +63,15 @@ _LETTER = re.compile(
     re.IGNORECASE,
 )
 _LETTER_VALUE = re.compile(
-    r"^(?:\\text\s*\{\s*)?(?:\(([A-J])\)|\[([A-J])\]|([A-J])[.):](?=\s|\}|~)|(?:option|choice)\s+([A-J])[:,.]?(?=\s))\s*(\})?\s*(.+)$",
+    r"^(?:\\text\s*\{\s*)?(?:\(([A-J])\)|\[([A-J])\]|([A-J])[.):](?=\s|\}|~)|(?:option|"
+    r"choice)\s+([A-J])[:,.]?(?=\s))\s*(\})?\s*(.+)$",
     re.IGNORECASE | re.DOTALL,
 )
 _VALUE_LETTER = re.compile(r"^(.+?)\s*(?:\\text\s*\{\s*)?\(([A-E])\)\s*\}?$", re.DOTALL)
 _MATRIX = re.compile(
-    r"^\\begin\s*\{\s*(p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(?:\{[lcr|\s]*\})?(.*?)\\end\s*\{\s*(?:p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(\^\s*\{?\s*(?:T|\\top|\\text\{T\})\s*\}?)?$",
+    r"^\\begin\s*\{\s*(p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(?:\{[lcr|"
+    r"\s]*\})?(.*?)\\end\s*\{\s*(?:p|b|B|v|V|small)?(?:matrix|array)\s*\}\s*(\^\s*\{?\s*(?:T|"
+    r"\\top|\\text\{T\})\s*\}?)?$",
     re.DOTALL,
 )
 _OPERATORS = {
@@ -75,8 +80,10 @@ _OPERATORS = {
 }  # fmt: skip
 _OPERATOR = re.compile(r"\\(?:le|ge|ne|approx|equiv|in|sim)(?![a-zA-Z])|<=|>=|!=|:=|[<>=]")
 _UNIT_TAIL = re.compile(
-    r"^(.*?[\d)}\]!a-zA-Z%.])\s*(?:\\text\s*\{\s*([^{}]*?)\s*\}|(?<![A-Za-z\\])((?:[A-Za-z]+\.?)(?:\s*/\s*[A-Za-z]+|(?:\s+[A-Za-z]+\.?)*)))"
-    r"\s*(?:\^\s*\{?\s*([23])\s*\}?)?\s*(?:(?:/|\\text\s*\{\s*(?:/|per)\s*\})\s*(?:\\text\s*\{\s*)?([A-Za-z]+)\s*\}?)?$",
+    r"^(.*?[\d)}\]!a-zA-Z%.])\s*(?:\\text\s*\{\s*([^{}]*?)\s*\}|"
+    r"(?<![A-Za-z\\])((?:[A-Za-z]+\.?)(?:\s*/\s*[A-Za-z]+|(?:\s+[A-Za-z]+\.?)*)))"
+    r"\s*(?:\^\s*\{?\s*([23])\s*\}?)?\s*(?:(?:/|\\text\s*\{\s*(?:/|"
+    r"per)\s*\})\s*(?:\\text\s*\{\s*)?([A-Za-z]+)\s*\}?)?$",
     re.DOTALL,
 )
 _DEGREES = re.compile(
@@ -88,10 +95,12 @@ _BASED = re.compile(
     r"^(?:\(\s*)?([0-9A-Fa-f]+)(?:\s*\))?_\s*\{?\s*(?:\\text\s*\{)?\s*(\d{1,2}|[a-z]+)\s*\}?\s*\}?$"
 )
 _BASED_WORDS = re.compile(
-    r"^([0-9A-Fa-f]+)\s*(?:\\text\s*\{)?\s*(?:\(?(?:in\s+)?base[- ]?(?P<a>\d{1,2}|[a-z]+)\)?|(?P<b>two|three|four|five|six|seven|eight|nine))\s*\}?$"
+    r"^([0-9A-Fa-f]+)\s*(?:\\text\s*\{)?\s*(?:\(?(?:in\s+)?base[- ]?(?P<a>\d{1,2}|[a-z]+)\)?|"
+    r"(?P<b>two|three|four|five|six|seven|eight|nine))\s*\}?$"
 )
 _COMPOUND = re.compile(
-    r"^(\d+(?:\.\d+)?)\s*(?:\\text\s*\{)?\s*([a-z]+)\.?\s*(?:,|and|\}\s*(?:\\text\s*\{)?(?:\s*(?:,|and)\s*\}?)?)?\s*"
+    r"^(\d+(?:\.\d+)?)\s*(?:\\text\s*\{)?\s*([a-z]+)\.?\s*(?:,|and|"
+    r"\}\s*(?:\\text\s*\{)?(?:\s*(?:,|and)\s*\}?)?)?\s*"
     r"(\d+(?:\.\d+)?)\s*\}?\s*(?:\\text\s*\{)?\s*([a-z]+)\.?\s*\}?$"
 )
 _MULTIPLES = {
@@ -131,7 +140,7 @@ def _words_form(text: str):
 
 
 def _unwrapped(text: str) -> str:
-    """Without braces or a text command around the whole, a label before it, or a sentence's stop."""
+    """Without braces or a text command around it, a label before it, or a sentence's stop."""
     for _ in range(6):
         before = text
         text = text.strip().strip('"')
@@ -165,7 +174,8 @@ def _is_prose(text: str) -> bool:
         return False
     return bool(
         re.search(
-            r"[A-Za-z]{5,}|[A-Za-z]{2,} +[A-Za-z]{2,}|^[A-Z]{2,}$|^[A-Z][a-z]+$|^[A-Za-z]{2,4} \d|\d (?!\d)[A-Za-z]{2,}",
+            r"[A-Za-z]{5,}|[A-Za-z]{2,} +[A-Za-z]{2,}|^[A-Z]{2,}$|^[A-Z][a-z]+$|"
+            r"^[A-Za-z]{2,4} \d|\d (?!\d)[A-Za-z]{2,}",
             bare,
         )
     ) or (
@@ -200,7 +210,7 @@ def _with_unit(text: str) -> Quantity | None:
     degrees = _DEGREES.match(text)
     if degrees and degrees[1] and not _names_function(text):
         value = _expression(degrees[1])
-        if isinstance(value, Quantity) and not _has_degrees(value.node):
+        if isinstance(value, Quantity) and not any(part[0] == "deg" for part in walk(value.node)):
             unit = (
                 unit_named("degrees")
                 if not degrees[2]
@@ -209,7 +219,7 @@ def _with_unit(text: str) -> Quantity | None:
             return Quantity(value.node, unit)
     tail = _UNIT_TAIL.match(text)
     if tail and tail[1]:
-        return _with_named_unit(text, tail)
+        return _with_named_unit(tail)
     return None
 
 
@@ -217,15 +227,7 @@ def _names_function(text: str) -> bool:
     return bool(re.search(r"(?:sin|cos|tan|cot|sec|csc|cis)(?![a-z])", text))
 
 
-def _has_degrees(node: Node) -> bool:
-    return node[0] == "deg" or any(
-        _has_degrees(part)
-        for part in node[1:]
-        if isinstance(part, tuple) and part and isinstance(part[0], str)
-    )
-
-
-def _with_named_unit(text: str, tail: re.Match) -> Quantity | None:
+def _with_named_unit(tail: re.Match) -> Quantity | None:
     upright = tail[2] is not None
     name = (tail[2] if upright else tail[3]).strip()
     if not name:
@@ -285,7 +287,7 @@ def _relation(text: str) -> Relation | None:
 
 
 def _plus_minus(text: str, depth: int):
-    """Both values of a formula with a plus-minus sign; signs that pair with a minus-plus go together."""
+    """Both values of a formula with a plus-minus sign; with a minus-plus, signs go together."""
     count = len(re.findall(r"\\pm(?![a-zA-Z])|\\mp(?![a-zA-Z])", text))
     if count > 3:
         return Opaque(text)
@@ -460,8 +462,6 @@ def _special_form(text: str, depth: int):
 
 
 def _base(name: str) -> int:
-    from distil.answers.syntax import NUMBER_BASES
-
     return int(name) if name.isdigit() else NUMBER_BASES.get(name.lower(), 0)
 
 
@@ -554,7 +554,7 @@ def readings(raw: str) -> tuple:
     text = clean(raw)
     joined = join_thousands(text)
     if joined != text:
-        # Inside brackets "1,234" is a pair unless other commas, followed by spaces, separate the items.
+        # In brackets "1,234" is a pair unless commas followed by spaces separate the items.
         if text[:1] in "([" or text.startswith("\\{"):
             if not re.search(r",\s", text):
                 return (parse_form(text), parse_form(joined))

@@ -1,7 +1,7 @@
 r"""The bigger parser: math-verify 0.9.0, for formulas that the typed comparison does not cover.
 
-It is slow and can hang, so it runs only inside `workers`, only on LaTeX (its plain-text route evaluates
-Python), only after the cost guard, and it must agree in both directions.
+It is slow and can hang, so it runs only inside `workers`, only on LaTeX (its plain-text route
+evaluates Python), only after the cost guard, and it must agree in both directions.
 """
 
 import re

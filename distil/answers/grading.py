@@ -183,8 +183,8 @@ def judge_all(
         limits: what one answer may cost; by default 4 seconds of CPU time and 2 GiB.
 
     Returns:
-        One verdict per pair, in the order of the pairs. They depend on the pairs alone, not on the load
-        of the machine.
+        One verdict per pair, in the order of the pairs. They depend on the pairs alone, not on the
+        load of the machine.
     """
     keys = []
     for pair in pairs:

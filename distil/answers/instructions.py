@@ -10,23 +10,28 @@ from distil.answers.forms import parse_form, readings
 from distil.answers.kinds import Based, Collection, Quantity, Regions
 from distil.answers.notation import clean, join_thousands
 from distil.answers.rationals import exact
-from distil.answers.syntax import Node, NotUnderstoodError, parse_expression
+from distil.answers.syntax import Node, NotUnderstoodError, parse_expression, walk
 from distil.answers.units import Unit, unit_named
 
 _DEMANDS = {
-    "fraction": r"(?:reduced|simplified|common|irreducible|improper|proper)\s+(?:common\s+)?fraction|"
-    r"fraction\s+in\s+(?:lowest|simplest|reduced)|lowest\s+terms|(?:a|single)\s+fraction\s*[.,)]|\bas\s+a\s+fraction",
+    "fraction": r"(?:reduced|simplified|common|irreducible|improper|proper)\s+"
+    r"(?:common\s+)?fraction|"
+    r"fraction\s+in\s+(?:lowest|simplest|reduced)|lowest\s+terms|(?:a|"
+    r"single)\s+fraction\s*[.,)]|\bas\s+a\s+fraction",
     "mixed number": r"(?:as|to)\s+(?:a|an)\s+(?:\w+\s+)?mixed\s+(?:number|numeral|fraction)",
-    "radical": r"simplest\s+radical|simplified\s+radical|reduced\s+radical|radical\s+form|simplest\s+form|"
+    "radical": r"simplest\s+radical|simplified\s+radical|reduced\s+radical|radical\s+form|"
+    r"simplest\s+form|"
     r"simplified\s+form|rationali[sz]e|fully\s+(?:simplified|reduced)|completely\s+simplified",
-    "decimal": r"(?:as|to)\s+a\s+(?:\w+\s+)?decimal|decimal\s+(?:form|number|approximation)|decimal\s+places?|"
+    "decimal": r"(?:as|to)\s+a\s+(?:\w+\s+)?decimal|decimal\s+(?:form|number|approximation)|"
+    r"decimal\s+places?|"
     r"\bround(?:ed|ing)?\b|significant\s+(?:digits|figures)|"
     r"to\s+the\s+nearest\s+(?:tenth|hundredth|thousandth|ten|cent)",
     "percent": r"as\s+a\s+percent|what\s+percent|percentage",
     "degrees": r"\bin\s+degrees\b|degree\s+measure|how\s+many\s+degrees",
     "radians": r"\bin\s+radians\b|radian\s+measure",
     "scientific notation": r"scientific\s+notation",
-    "ordered tuple": r"ordered\s+(?:pair|triple|quadruple|n-tuple)|in\s+the\s+form\s+\$?\(\s*\w+\s*,",
+    "ordered tuple": r"ordered\s+(?:pair|triple|quadruple|n-tuple)|"
+    r"in\s+the\s+form\s+\$?\(\s*\w+\s*,",
     "interval notation": r"interval\s+notation",
     "factored": r"\bfactor(?:ed|ise|ize)?\s+(?:form|completely|the|over)|factored\s+form|^factor\b",
     "expanded": r"\bexpand(?:ed)?\b",
@@ -34,7 +39,8 @@ _DEMANDS = {
 }  # fmt: skip
 _COMPILED = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _DEMANDS.items()}
 _ROUNDING = re.compile(
-    r"\bround(?:ed|ing)?\b|nearest\s+(?:tenth|hundredth|thousandth|ten-thousandth|cent|penny)|decimal\s+places?|"
+    r"\bround(?:ed|ing)?\b|nearest\s+(?:tenth|hundredth|thousandth|ten-thousandth|cent|penny)|"
+    r"decimal\s+places?|"
     r"significant\s+(?:digits|figures)|decimal\s+approximation",
     re.IGNORECASE,
 )
@@ -47,11 +53,13 @@ _BASE = re.compile(
     re.IGNORECASE,
 )
 _OPTION_START = re.compile(
-    r"(?:\\text(?:bf|rm|it)?\s*\{\s*|\\mathrm\s*\{\s*|\\mathbf\s*\{\s*)?\(([A-H])\)\s*(?:\\ |~)?\s*\}?|^\s*([A-H])[.)]\s",
+    r"(?:\\text(?:bf|rm|it)?\s*\{\s*|\\mathrm\s*\{\s*|\\mathbf\s*\{\s*)?\(([A-H])\)\s*(?:\\ |"
+    r"~)?\s*\}?|^\s*([A-H])[.)]\s",
     re.MULTILINE,
 )
 _EDGES = re.compile(
-    r"^(?:\s|~|\$|\\(?:quad|qquad|,|;|\\|hspace\{[^}]*\}))+|(?:\s|~|\$|,|;|\\(?:quad|qquad|,|;|\\|hspace\{[^}]*\}))+$"
+    r"^(?:\s|~|\$|\\(?:quad|qquad|,|;|\\|hspace\{[^}]*\}))+|(?:\s|~|\$|,|;|\\(?:quad|qquad|,|;|"
+    r"\\|hspace\{[^}]*\}))+$"
 )
 _LABEL = re.compile(r"^[^=]{1,30}=\s*")
 
@@ -96,14 +104,6 @@ def _node(text: str) -> Node | None:
     return form.node if isinstance(form, Quantity) else None
 
 
-def _walk(node: Node):
-    yield node
-    for part in node[1:]:
-        if isinstance(part, tuple) and part:
-            for child in part if isinstance(part[0], tuple) else (part,):
-                yield from _walk(child)
-
-
 def _integer(node: Node) -> int | None:
     if node[0] == "neg":
         inner = _integer(node[1])
@@ -119,7 +119,7 @@ def _square_free(value: int) -> bool:
 
 def _simplified(node: Node) -> bool:
     """No unreduced fraction, no square under a root, no root in a denominator."""
-    for part in _walk(node):
+    for part in walk(node):
         if part[0] == "div":
             top, bottom = _integer(part[1]), _integer(part[2])
             if (
@@ -128,7 +128,7 @@ def _simplified(node: Node) -> bool:
                 and (math.gcd(top, bottom) > 1 or bottom == 1)
             ):
                 return False
-            if any(inner[0] == "root" for inner in _walk(part[2])):
+            if any(inner[0] == "root" for inner in walk(part[2])):
                 return False
         if part[0] == "root":
             degree, radicand = _integer(part[1]), _integer(part[2])
@@ -262,7 +262,7 @@ def _keeps_shape(demand: str, gold: str, node: Node | None) -> bool:
         return not any(
             (part[0] == "mul" and any(child[0] == "add" for child in part[1:]))
             or (part[0] == "pow" and part[1][0] == "add")
-            for part in _walk(tree)
+            for part in walk(tree)
         )
 
     return not expanded(wanted) or expanded(node)

@@ -16,7 +16,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Collection:
-    """Several answers: kind "list" (no brackets), "or", "and", "set", or "tuple" with its brackets."""
+    """Several answers: a "list" (no brackets), "or", "and", "set", or "tuple" with brackets."""
 
     kind: str
     items: tuple

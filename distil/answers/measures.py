@@ -5,8 +5,9 @@ from fractions import Fraction
 
 from distil.answers import arithmetic
 from distil.answers.kinds import Quantity
-from distil.answers.syntax import Node
+from distil.answers.syntax import Node, walk
 
+PI = ("const", "pi")
 VALUE = "the value could not be computed"
 
 
@@ -18,39 +19,27 @@ class Notes:
     loose: set[str] = field(default_factory=set)
 
     def doubt(self, reason: str) -> None:
+        """Record why the comparison could not be decided."""
         self.doubts.add(reason)
 
 
+def _has(kind: Node | str, node: Node) -> bool:
+    return any(kind in (part, part[0]) for part in walk(node))
+
+
 def same_number(a: Node, b: Node, notes: Notes) -> bool | None:
+    """Equality of two expressions; what cannot be computed is noted as a doubt."""
     same = arithmetic.same_value(a, b)
     if same is None:
         notes.doubt(VALUE)
     return same
 
 
-def _has_pi(node: Node) -> bool:
-    if node == ("const", "pi"):
-        return True
-    return any(
-        _has_pi(child)
-        for part in node[1:]
-        if isinstance(part, tuple) and part
-        for child in (part if isinstance(part[0], tuple) else (part,))
-    )
-
-
-def _has_degrees(node: Node) -> bool:
-    return node[0] == "deg" or any(
-        _has_degrees(part)
-        for part in node[1:]
-        if isinstance(part, tuple) and part and isinstance(part[0], str)
-    )
-
-
 def same_quantity(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
+    """Equality of two quantities; a missing unit is no difference, another unit is converted."""
     if a.unit is None and b.unit is None:
         same = same_number(a.node, b.node, notes)
-        if not same and _has_degrees(a.node) != _has_degrees(b.node):
+        if not same and _has("deg", a.node) != _has("deg", b.node):
             bare = [q.node[1] if q.node[0] == "deg" else q.node for q in (a, b)]
             return same_number(bare[0], bare[1], notes)
         return same
@@ -78,7 +67,7 @@ def _angles(angle: Quantity, other: Quantity, notes: Notes) -> bool | None:
         if other.unit is not None:
             return same_number(angle.node, ("deg", other.node), notes)
         return same_number(angle.node, other.node, notes)
-    if other.unit is not None or _has_pi(other.node) or _has_degrees(other.node):
+    if other.unit is not None or _has(PI, other.node) or _has("deg", other.node):
         if same_number(("deg", angle.node), other.node, notes):
             if other.unit is None:
                 notes.loose.add("radians for degrees")

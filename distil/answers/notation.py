@@ -42,7 +42,8 @@ _VULGAR_RUN = re.compile("[" + "".join(_VULGAR) + "]")
 _DROPPED = re.compile(
     r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|left|right|middle|bigl|bigr|Bigl|Bigr"
     r"|biggl|biggr|Biggl|Biggr|big|Big|bigg|Bigg|normalsize|large|Large|boldmath|hfill|hspace\*?"
-    r"\{[^{}]*\}|vspace\*?\{[^{}]*\}|phantom\{[^{}]*\}|label\{[^{}]*\}|tag\*?\{[^{}]*\})(?![a-zA-Z])"
+    r"\{[^{}]*\}|vspace\*?\{[^{}]*\}|phantom\{[^{}]*\}|label\{[^{}]*\}|"
+    r"tag\*?\{[^{}]*\})(?![a-zA-Z])"
 )
 _NO_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
 _STYLES = re.compile(
@@ -59,7 +60,8 @@ _RELATIONS = {
     "gt": ">", "varnothing": "emptyset", "lbrace": "{", "rbrace": "}", "simeq": "approx",
     "lvert": "|", "rvert": "|", "vert": "|", "land": "wedge", "lor": "vee", "backslash": "setminus",
     "dots": "ldots", "cdots": "ldots", "lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
-    "degree": "circ", "langle": "(", "rangle": ")", "thinspace": ",", "R": "mathbb{R}", "Z": "mathbb{Z}", "ast": "*",
+    "degree": "circ", "langle": "(", "rangle": ")",
+    "thinspace": ",", "R": "mathbb{R}", "Z": "mathbb{Z}", "ast": "*",
 }  # fmt: skip
 _RENAMED = re.compile(r"\\(" + "|".join(_RELATIONS) + r")(?![a-zA-Z])")
 _BARE = frozenset("<>|[]()*")
@@ -106,7 +108,7 @@ def latex_from_unicode(text: str) -> str:
         lambda run: "^{" + "".join(_SUPERSCRIPTS[c] for c in run.group()) + "}", text
     )
     text = _LOWERED.sub(lambda run: "_{" + "".join(_SUBSCRIPTS[c] for c in run.group()) + "}", text)
-    text = _VULGAR_RUN.sub(lambda run: r"\frac{%d}{%d}" % _VULGAR[run.group()], text)
+    text = _VULGAR_RUN.sub(lambda run: r"\frac{{{}}}{{{}}}".format(*_VULGAR[run.group()]), text)
     text = "".join(_SYMBOLS.get(character, character) for character in text)
     # Only now: NFKC would have turned "x²" into "x2" and "½" into "1⁄2".
     return unicodedata.normalize("NFKC", text)
@@ -134,8 +136,8 @@ def clean(text: str) -> str:
         text: an answer as a key prints it or a model writes it.
 
     Returns:
-        LaTeX in which only `\frac`, `\sqrt`, `\text`, `\le`, `\ge`, `\ne`, `\cdot`, `\times` ... occur
-        and thousands written with LaTeX separators are joined. Words stay words.
+        LaTeX in which only `\frac`, `\sqrt`, `\text`, `\le`, `\ge`, `\ne`, `\cdot`, `\times` ...
+        occur and thousands written with LaTeX separators are joined. Words stay words.
     """
     text = latex_from_unicode(text.strip())
     text = without_math_delimiters(text)
@@ -180,7 +182,8 @@ _BASE_WORDS = {
 _BASE_WORD = re.compile(r"^([0-9A-Ea-e]+)[_ ]?\(?\{?(" + "|".join(_BASE_WORDS) + r")\}?\)?$")
 _KEY_NOTE = re.compile(
     r"\s*[\[(]\s*(?:must|only|accept|no other|exact|do not|or equivalent|any order|fully|as a|in |"
-    r"not |note)[^()\[\]]*[\])]\s*$|\s+(?:must be (?:this|a|in|exact|fully)\b.*|(?:exact|only) answer\b.*)$",
+    r"not |note)[^()\[\]]*[\])]\s*$|\s+(?:must be (?:this|a|in|exact|fully)\b.*|(?:exact|"
+    r"only) answer\b.*)$",
     re.IGNORECASE,
 )
 _ROOT = re.compile(r"\\sqrt(\[\d+\])? *(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z]))")
@@ -199,7 +202,8 @@ def canonical_answer(raw: str) -> str:
     r"""Bring an answer as printed in a key to canonical LaTeX without delimiters.
 
     "20√21" gives "20\sqrt{21}", "3/4" gives "\frac{3}{4}", "13,680" gives "13680", "2114five" gives
-    "2114_{5}", "( 8 ,23)" gives "(8, 23)". Words keep their spelling. Canonical text is a fixed point.
+    "2114_{5}", "( 8 ,23)" gives "(8, 23)". Words keep their spelling. Canonical text is a fixed
+    point.
 
     Args:
         raw: the text of the key, Unicode or LaTeX.

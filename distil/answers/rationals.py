@@ -5,7 +5,7 @@ import hashlib
 import math
 from fractions import Fraction
 
-from distil.answers.syntax import Node
+from distil.answers.syntax import Node, walk
 
 MOST_BITS = 100_000
 MOST_FACTORIAL = 5_000
@@ -215,15 +215,9 @@ def residues(node: Node, point: int, prime: int) -> tuple[int, int]:
 
 
 def primes(*nodes: Node) -> tuple[int, ...]:
-    return (_GAUSSIAN_PRIME,) if any(_has_imaginary(node) for node in nodes) else _PRIMES
-
-
-def _has_imaginary(node: Node) -> bool:
-    if node == ("const", "i"):
-        return True
-    return any(
-        _has_imaginary(child)
-        for part in node[1:]
-        if isinstance(part, tuple) and part
-        for child in (part if isinstance(part[0], tuple) else (part,))
+    """Primes to compute residues by: one with a root of -1 if the imaginary unit occurs."""
+    return (
+        (_GAUSSIAN_PRIME,)
+        if any(part == ("const", "i") for node in nodes for part in walk(node))
+        else _PRIMES
     )

@@ -205,7 +205,9 @@ def _of_collection(form: Collection) -> list[Piece]:
         met = parts[0]
         for part in parts[1:]:
             met = _meet(met, part)
-        if met or form.kind == "and" and not all(isinstance(item, Relation) for item in form.items):
+        if met or (
+            form.kind == "and" and not all(isinstance(item, Relation) for item in form.items)
+        ):
             return met
     # "x < 1, x > 3" cannot mean both at once.
     return _union([piece for part in parts for piece in part])

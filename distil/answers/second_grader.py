@@ -61,8 +61,8 @@ def second_verdict(gold: str, output: str, *, cut: bool = False) -> str:
         cut: the output was cut off at the token limit.
 
     Returns:
-        "right" or "wrong", "unknown" without a key; an output without a box or a finished answer line
-        is wrong.
+        "right" or "wrong", "unknown" without a key; an output without a box or a finished answer
+        line is wrong.
     """
     if not gold.strip():
         return "unknown"
@@ -85,7 +85,8 @@ def agreement(first: Iterable[str], second: Iterable[str]) -> dict[str, float | 
 
     Returns:
         Counts of each pair of verdicts as "right/wrong" and so on, "n", "agreed" (share) and
-        Cohen's "kappa" (Cohen 1960, doi:10.1177/001316446002000104; nan when chance agreement is 1).
+        Cohen's "kappa" (Cohen 1960, doi:10.1177/001316446002000104; nan when chance agreement is
+        1).
 
     Raises:
         ValueError: if the two have different lengths or are empty.

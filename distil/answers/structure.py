@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 MOST_ITEMS = 300
 _SEPARATOR_WORD = re.compile(
-    r"\s*(?:\\text\s*\{\s*(?:and|or|,\s*and|,\s*or|,)\s*\}|\b(?:and|or)\b|\\(?:wedge|vee)(?![a-zA-Z]))\s*",
+    r"\s*(?:\\text\s*\{\s*(?:and|or|,\s*and|,\s*or|,)\s*\}|\b(?:and|or)\b|\\(?:wedge|"
+    r"vee)(?![a-zA-Z]))\s*",
     re.IGNORECASE,
 )
 
@@ -42,15 +43,16 @@ def _depths(text: str) -> Iterator[tuple[int, int]]:
         position += 1
 
 
-def top_level(text: str) -> dict[int, int]:
-    return {position: depth for position, depth in _depths(text) if depth == 0}
+def top_level(text: str) -> frozenset[int]:
+    """Positions outside every bracket."""
+    return frozenset(position for position, depth in _depths(text) if depth == 0)
 
 
 def split_list(text: str) -> tuple[list[str], str]:
-    """Top-level parts of a list and how they are joined: "list", "or" or "and"; one part if no list."""
+    """Top-level parts of a list and how they are joined: "list", "or" or "and"."""
     top = top_level(text)
     cuts: list[tuple[int, int, str]] = []
-    for position in top:
+    for position in sorted(top):
         if text[position] in ",;":
             cuts.append((position, position + 1, "list"))
     for found in _SEPARATOR_WORD.finditer(text):

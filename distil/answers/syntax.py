@@ -7,13 +7,14 @@ A node is a tuple whose first member names it:
     ("neg", a)                  ("root", degree, a)      ("fn", name, args)   ("deg", a)
     ("log", base, a)            ("fact", a)
 
-The grammar is that of contest answers: implicit products, "\frac43", "2\frac13" and "2 1/3" as mixed
-numbers, repeating decimals, "\sin^2 x", "3!". What it does not know it refuses, so that a caller can
-hand the text to a bigger parser. Nesting and length are capped.
+The grammar is that of contest answers: implicit products, "\frac43", "2\frac13" and "2 1/3" as
+mixed numbers, repeating decimals, "\sin^2 x", "3!". What it does not know it refuses, so that a
+caller can hand the text to a bigger parser. Nesting and length are capped.
 """
 
 import functools
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 
 Node = tuple
@@ -31,6 +32,11 @@ class NotUnderstoodError(ValueError):
     """The text is not an expression of this grammar."""
 
 
+def word_set(words: str) -> frozenset[str]:
+    """The words of a text, for tables that read better as one."""
+    return frozenset(words.split())
+
+
 _NUMBER = re.compile(
     r"\d+(?:\.\d+)?(?:[eE][-+]?\d+(?![a-zA-Z\d.]))?|\.\d+(?:[eE][-+]?\d+)?|\d+\.(?![\d.])"
 )
@@ -44,9 +50,9 @@ _MIXED_PLAIN = re.compile(r"(\d+)(?:\s+|\s*-\s*(?=\d+/\d+$)|\s+and\s+)(\d+)\s*/\
 _SUBSCRIPT = re.compile(r"_\s*(?:\{\s*(?:\\text\s*\{)?\s*([\w,+ -]+?)\s*\}?\s*\}|(\w))")
 _COMMAND = re.compile(r"\\([a-zA-Z]+)\s*")
 _LETTERS = re.compile(r"[A-Za-z]+")
-_FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh ln log exp "
-    "gcd lcm min max floor ceil cis abs sgn lg asin acos atan cbrt sqrt".split()
+_FUNCTIONS = word_set(
+    "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh ln log "
+    "exp gcd lcm min max floor ceil cis abs sgn lg asin acos atan cbrt sqrt"
 )
 _ALIASES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "lg": "log"}
 _SEVERAL = frozenset({"gcd", "lcm", "min", "max"})
@@ -54,10 +60,10 @@ _INVERSES = {
     "sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec",
     "csc": "arccsc",
 }  # fmt: skip
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi "
-    "rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi "
-    "Omega ell".split()
+_GREEK = word_set(
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu "
+    "nu xi rho sigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi "
+    "Sigma Phi Psi Omega ell"
 )
 _NAMES = frozenset(
     {"pi", "theta", "alpha", "beta", "gamma", "phi", "lambda", "infty", "inf", "infinity"}
@@ -87,7 +93,7 @@ def _literal(text: str) -> Fraction:
 
 
 def endless_decimal(text: str) -> Fraction | None:
-    """Value of a decimal that visibly repeats before its dots, "0.1818" for 0.1818...; else None."""
+    """Value of a decimal that visibly repeats before its dots, as in 0.1818...; else None."""
     whole, _, digits = text.partition(".")
     for length in range(1, len(digits) // 2 + 1):
         period = digits[-length:]
@@ -526,14 +532,16 @@ def parse_expression(text: str) -> Node:
     return node
 
 
+def walk(node: Node) -> Iterator[Node]:
+    """Every node of a tree, parents before children."""
+    yield node
+    for part in node[1:]:
+        if isinstance(part, tuple) and part:
+            for child in part if isinstance(part[0], tuple) else (part,):
+                yield from walk(child)
+
+
 @functools.lru_cache(maxsize=4096)
 def symbols(node: Node) -> frozenset[str]:
     """Names of the variables in an expression."""
-    if node[0] == "sym":
-        return frozenset({node[1]})
-    found: frozenset[str] = frozenset()
-    for part in node[1:]:
-        if isinstance(part, tuple):
-            for child in part if part and isinstance(part[0], tuple) else (part,):
-                found |= symbols(child)
-    return found
+    return frozenset(part[1] for part in walk(node) if part[0] == "sym")

@@ -3,14 +3,22 @@
 import re
 from fractions import Fraction
 
+from distil.answers.syntax import word_set
+
 TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
-_NUMBER_WORDS = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+_UP_TO_TWENTY = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+)
+_NUMBER_WORDS = {word: value for value, word in enumerate(_UP_TO_TWENTY.split())} | {
+    "thirty": 30,
+    "forty": 40,
+    "fifty": 50,
+    "sixty": 60,
+    "seventy": 70,
+    "eighty": 80,
+    "ninety": 90,
+}
 _PART_WORDS = {
     "half": 2, "third": 3, "thirds": 3, "fourth": 4, "fourths": 4, "quarter": 4, "quarters": 4,
     "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "seventh": 7, "sevenths": 7, "eighth": 8,
@@ -18,7 +26,8 @@ _PART_WORDS = {
 }  # fmt: skip
 EMPTY_WORDS = frozenset(
     {
-        "no solution", "no solutions", "empty set", "no real solution", "no real solutions", "null set",
+        "no solution", "no solutions", "empty set", "no real solution", "no real solutions",
+        "null set",
         "there is no solution", "there are no solutions", "no such number", "no real number",
         "no real numbers", "no roots", "no real roots",
     }
@@ -35,15 +44,18 @@ _SAME_WORDS = {
     "infinitely many solutions": "infinite", "infinite solutions": "infinite",
     "infinite number": "infinite", "infinite number of solutions": "infinite", "mon": "monday",
     "tue": "tuesday", "tues": "tuesday", "wed": "wednesday", "thu": "thursday", "thur": "thursday",
-    "thurs": "thursday", "fri": "friday", "sat": "saturday", "sun": "sunday", "none": "none of these",
+    "thurs": "thursday", "fri": "friday", "sat": "saturday", "sun": "sunday",
+    "none": "none of these",
     "none of the above": "none of these", "cannot be determined": "not enough information",
     "can not be determined": "not enough information", "t": "true", "f": "false",
-    "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th", "sixth": "6th",
+    "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th",
+    "sixth": "6th",
     "seventh": "7th", "eighth": "8th", "ninth": "9th", "tenth": "10th",
 }  # fmt: skip
-SHORT_WORDS = frozenset(
-    "yes no odd even east west north south true false none both all left up down right red blue zero "
-    "one two four five six nine ten sum red low day man boy max min cat dog hot old new line ray cube cone dne half".split()
+SHORT_WORDS = word_set(
+    "yes no odd even east west north south true false none both all left up down right red "
+    "blue zero one two four five six nine ten sum red low day man boy max min cat dog hot old "
+    "new line ray cube cone dne half"
 )
 _ARTICLES = re.compile(r"^(?:an?|the|is|it is|its|it's)\s+")
 
@@ -61,6 +73,7 @@ def plain_words(text: str) -> str:
 
 
 def number_words(text: str) -> Fraction | None:
+    """Value of a number in words: "twenty-one", "three fourths"; None if it is none."""
     words = text.lower().replace("-", " ").split()
     if not words or len(words) > 5:
         return None

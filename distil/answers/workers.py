@@ -1,7 +1,8 @@
 """Killable workers: processes that run `formulas.check` under limits of CPU time and memory.
 
-The limit is CPU time, which a busy machine does not use up, so verdicts do not depend on its load. Wall
-time only guards against a worker that does nothing at all; then the task is tried again elsewhere.
+The limit is CPU time, which a busy machine does not use up, so verdicts do not depend on its load.
+Wall time only guards against a worker that does nothing at all; then the task is tried again
+elsewhere.
 """
 
 import atexit
@@ -169,7 +170,9 @@ class Worker:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            self.process.stdin.close()
+            # A task that the dead process never read is still in the buffer.
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
             self.process.stdout.close()
             self.process = None
 

@@ -1,5 +1,7 @@
 """Properties of the grader: reflexive, symmetric, blind to formatting, never fooled by what is near."""
 
+# ruff: noqa: E501, RUF001 - rows of data read best whole
+
 import json
 import subprocess
 import sys
@@ -251,7 +253,8 @@ def test_the_first_grader_needs_no_heavy_package_for_common_answers():
     code = (
         "import sys; from distil.answers import judge, canonical_answer\n"
         r"assert judge('\\frac{3}{4}', 'Answer: 0.75').verdict == 'right'" + "\n"
-        "print([m for m in ('sympy', 'math_verify', 'mpmath', 'pandas', 'pyarrow') if m in sys.modules])"
+        "print([m for m in ('sympy', 'math_verify', 'mpmath', 'pandas', 'pyarrow') if m in "
+        "sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

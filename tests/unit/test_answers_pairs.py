@@ -1,8 +1,12 @@
-r"""Pairs of key and answer with the verdict that mathematics gives, written before the grader was tuned.
+r"""Pairs of key and answer with the verdict that mathematics gives, written before the grader was
+tuned.
 
-Each answer is put into a box; `OUTPUTS` are whole outputs. The share that the first version of the
-comparison got right is stated in the benchmark's notes, so nothing was left out afterwards.
+Each answer is put into a box; the others are whole outputs. The first version of the comparison gave
+219 of the first 223 their verdict, and what was then the finished one 325 of the 338 of the second
+batch (one of which asked for too much and was left out). math-verify 0.9.0 alone gives .71 of either.
 """
+
+# ruff: noqa: E501, RUF001 - rows of data read best whole
 
 import pytest
 
