@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import os
 import random
+import resource
 import subprocess
 import sys
 import threading
@@ -26,7 +27,7 @@ SLOTS = 4
 SHARED_KEYS = 1000 if TORTURE else 200
 
 
-def worker(host: FaultHost, folder: Path, *numbers: int) -> subprocess.Popen:
+def worker(host: FaultHost, folder: Path, *numbers: int, **options) -> subprocess.Popen:
     return subprocess.Popen(
         [
             sys.executable,
@@ -39,6 +40,7 @@ def worker(host: FaultHost, folder: Path, *numbers: int) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)},
+        **options,
     )
 
 
@@ -92,6 +94,25 @@ def check_nothing_lost(folder: Path, writers: int) -> Journal:
         by_segment[segment.name] = len(alone.possibly_paid())
     assert max(by_segment.values(), default=0) <= SLOTS
     return journal
+
+
+def test_segment_that_cannot_grow_ends_all_paid_calls_and_the_next_run_goes_on(tmp_path):
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+
+    with FaultHost(latency=0.01) as host:
+        process = worker(host, tmp_path, SLOTS, 0, 100, preexec_fn=limit, stderr=subprocess.PIPE)
+        _, said = process.communicate()
+        assert process.returncode == 1
+        assert "the journal cannot be written" in said
+        acknowledged = (tmp_path / "acknowledged").read_text().split()
+        assert 0 < len(acknowledged) < 50
+        assert len(host.requests) <= len(acknowledged) + SLOTS
+        check_nothing_lost(tmp_path, writers=1)
+        again = worker(host, tmp_path, SLOTS, 0, 100)
+        again.communicate()
+        assert again.returncode == 0
+        assert len(host.requests) <= 100 + SLOTS
 
 
 @pytest.mark.timeout(600)
