@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distil.templates import Template
 
 # Shares of all rows.
-DRILLS, TRANSFERS = 0.12, 0.16
+DRILLS, LOOKUPS, TRANSFERS = 0.12, 0.04, 0.16
 # Share of textbook wordings among the problems; the rest are familiar contest wordings.
 TEXTBOOK = 0.85
 # Shares of the levels. The transfer benchmark is asked at R1 only.
@@ -53,7 +53,10 @@ def pretraining_rows(
         if kind < DRILLS:
             yield draw_drill(prompts, rng)
             continue
-        if kind < DRILLS + TRANSFERS:
+        if kind < DRILLS + LOOKUPS:
+            yield draw_lookup(prompts, rng)
+            continue
+        if kind < DRILLS + LOOKUPS + TRANSFERS:
             template, shares = rng.choice(TRANSFER), TRANSFER_LEVEL_SHARES
         else:
             template, shares = rng.choice(SOLVABLE), LEVEL_SHARES
@@ -84,6 +87,20 @@ def draw_drill(prompts: Prompts, rng: Random) -> tuple[str, str]:
     given = [step.split if level == "R1" and step.split else step.equation for step in steps]
     message = question_text({"statement": f"Compute {asked}."}, level, prompts)
     return message, "\n".join(given)
+
+
+def draw_lookup(prompts: Prompts, rng: Random) -> tuple[str, str]:
+    """Draw a row that asks which option a number is: what ends a multiple-choice question."""
+    low = rng.randint(1, 180)
+    texts = [str(value) for value in rng.sample(range(low, low + 30), len(LABELS))]
+    place = rng.randrange(len(LABELS))
+    options = [{"label": label, "text": text} for label, text in zip(LABELS, texts, strict=True)]
+    problem = {"statement": f"Which is {texts[place]}?", "options": options}
+    level = rng.choice(LEVELS)
+    looked_up = "" if level == "R6" else f"{texts[place]}:{LABELS[place]}\n"
+    if level == "R1":
+        looked_up = f"option {looked_up}"
+    return question_text(problem, level, prompts), f"{looked_up}Answer: {LABELS[place]}"
 
 
 def _draw_problem(template: Template, rng: Random) -> Item:

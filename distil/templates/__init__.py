@@ -32,7 +32,7 @@ class Step:
 
     Attributes:
         label: one or two words that say what the step finds.
-        equation: the step as `expression=result`.
+        equation: the step as `expression=result` (or `value:letter`, see `solve`).
         split: the same step with a sub-step written out, or "" where it needs none.
     """
 
@@ -99,7 +99,10 @@ class Item:
 
 
 def solve(template: Template, numbers: Mapping[str, int], options: tuple[str, ...]) -> Solution:
-    """Solve a template for given numbers; with options the answer is the letter of the value.
+    """Solve a template for given numbers.
+
+    With options the answer is the letter of the value, and the last step finds it. That step is
+    written as `value:letter`, so that who looks a value up has just read it.
 
     Raises:
         ValueError: none of the options is the value found.
@@ -109,7 +112,8 @@ def solve(template: Template, numbers: Mapping[str, int], options: tuple[str, ..
         return solution
     if solution.answer not in options:
         raise ValueError(f"{template.name}: none of the options {options} is {solution.answer}")
-    return Solution(solution.steps, LABELS[options.index(solution.answer)])
+    letter = LABELS[options.index(solution.answer)]
+    return Solution((*solution.steps, Step("option", f"{solution.answer}:{letter}")), letter)
 
 
 def is_reserved(template: Template, numbers: Mapping[str, int]) -> bool:
@@ -159,9 +163,9 @@ def pattern(wording: str) -> re.Pattern[str]:
 def render_steps(solution: Solution, level: str) -> str:
     """Write a solution at a length.
 
-    R1 names every step and writes sub-steps out; R2 writes the bare equations of all steps; each
-    of R3 to R5 leaves out one more step from the front, keeping three, two and one; R6 is the
-    answer line alone.
+    R1 names every step and writes sub-steps out; R2 writes the bare equations of all steps; R3 to
+    R5 leave steps out from the front and keep the last three, two and one; R6 is the answer line
+    alone.
 
     Raises:
         ValueError: the level is not one of R1 to R6.

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from distil.corpus import chat_row, draw_drill, pretraining_rows
+from distil.corpus import chat_row, draw_drill, draw_lookup, pretraining_rows
 from distil.duplicates import normal_form
 from distil.questions import load_prompts
 from distil.templates import LEVELS, draw_item, is_reserved, pattern
@@ -52,14 +52,15 @@ def test_every_problem_stands_in_a_wording_meant_for_it_with_numbers_kept_from_e
     for _, statement in statements(prompts, take(prompts, 5)):
         found = [(t, m) for t, reader in allowed if (m := reader.fullmatch(statement))]
         if not found:
-            assert statement.startswith("Compute ")
-            counts["drill"] += 1
+            assert statement.startswith(("Compute ", "Which is "))
+            counts[statement.partition(" ")[0]] += 1
             continue
         template, match = found[0]
         numbers = {name: int(value) for name, value in match.groupdict().items()}
         assert not is_reserved(template, numbers)
         counts[template.name] += 1
-    assert 0.10 < counts["drill"] / ROWS < 0.14
+    assert 0.10 < counts["Compute"] / ROWS < 0.14
+    assert 0.02 < counts["Which"] / ROWS < 0.06
     assert not {template.name for template in BEYOND} & counts.keys()
     assert min(counts[template.name] for template in templates) > ROWS / 60
 
@@ -76,7 +77,9 @@ def test_no_row_asks_what_a_paper_of_any_seed_asks(prompts):
 def test_an_excluded_statement_is_never_drawn(prompts):
     rows = take(prompts, 7, rows=300)
     _, statement = next(
-        pair for pair in statements(prompts, rows) if not pair[1].startswith("Compute ")
+        pair
+        for pair in statements(prompts, rows)
+        if not pair[1].startswith(("Compute ", "Which is "))
     )
     excluded = {normal_form(statement)}
     again = {text for _, text in statements(prompts, take(prompts, 7, excluded, 300))}
@@ -91,5 +94,8 @@ def test_every_row_carries_a_level_and_ends_as_the_level_demands(prompts):
         assert response.splitlines()[-1] == f"Answer: {item.solution.answer}"
     message, response = draw_drill(prompts, Random(2))
     assert len(response.splitlines()) == 3
+    message, response = draw_lookup(prompts, Random(2))
+    value = message.partition("Which is ")[2].partition("?")[0]
+    assert f"{response[-1]}. {value}" in message.splitlines()
     levels = Counter(level for level, _ in statements(prompts, take(prompts, 8)))
     assert set(levels) == set(LEVELS)
