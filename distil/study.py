@@ -6,6 +6,7 @@ Rules ask here which files a stage needs; nothing here reads or writes one, exce
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -129,9 +130,59 @@ class Study(AnyStudy):
         """The study's seeds and the pilot's."""
         return [*self.seeds, self.config["adapters"]["pilot_seed"]]
 
+    @functools.cached_property
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """The papers of the manifest by name, YEAR-SECTION or YEAR-SECTION-SECTION...
+
+        A sample study has no manifest: each section of each year is a paper with its own key.
+        """
+        if self.config["exams"]["source"] == "manifest":
+            return read_manifest(self.config["exams"]["manifest"], self.years, self.sections)
+        return {
+            f"{year}-{section}": {"year": year, "sections": [section], "key": None}
+            for year in self.years
+            for section in self.sections
+        }
+
+    @functools.cached_property
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """Each PDF of the manifest, papers and keys: {"file" or "url", "sha256"}."""
+        found = {}
+        for name, entry in self.manifest.items():
+            for document, source in ((name, entry), (f"{name}.key", entry["key"])):
+                if source:
+                    wanted = ("file", "url", "sha256")
+                    found[document] = {key: source[key] for key in wanted if source.get(key)}
+        return found
+
+    def source(self, document: str) -> list[str]:
+        """The file that a PDF of the manifest is read from; none where it has a URL."""
+        file = self.documents[document].get("file")
+        return [file] if file else []
+
     def papers(self, year: int | str) -> list[str]:
-        """The PDFs of one year's exam, in the order of the sections."""
-        return [f"{self.results}/exams/{year}-{section}.pdf" for section in self.sections]
+        """The PDFs of one year's exams."""
+        return [
+            f"{self.results}/exams/{name}.pdf"
+            for name, entry in self.manifest.items()
+            if entry["year"] == int(year)
+        ]
+
+    def answer_keys(self, year: int | str) -> list[str]:
+        """The PDFs of one year's keys that are files of their own."""
+        return [
+            f"{self.results}/exams/{name}.key.pdf"
+            for name, entry in self.manifest.items()
+            if entry["year"] == int(year) and entry["key"]
+        ]
+
+    def tests(self, year: int | str) -> list[dict[str, Any]]:
+        """What each of a year's papers holds: its sections; whether its key is a second file."""
+        return [
+            {"sections": entry["sections"], "key": bool(entry["key"])}
+            for entry in self.manifest.values()
+            if entry["year"] == int(year)
+        ]
 
     def benchmark_files(self) -> list[str]:
         """The benchmarks besides the competition itself, one file each."""
@@ -235,17 +286,61 @@ def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:
     return kind(config)
 
 
-def read_manifest(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Read an exam manifest: {"YEAR-SECTION": {"file" or "url", "sha256", ...}}.
+def read_manifest(
+    path: str | Path, years: list[int], sections: list[str]
+) -> dict[str, dict[str, Any]]:
+    """Read an exam manifest.
+
+    Args:
+        path: a YAML file: `papers`, a list of {year, sections, file or url, sha256, key}; `key` is
+            {file or url, sha256} where the answers are in a second file. Files are relative to
+            the manifest's folder, or to its `folder`.
+        years: the study's years.
+        sections: the study's sections.
+
+    Returns:
+        The entries by paper name (YEAR-SECTION...), each with `key` (None if it has none).
 
     Raises:
-        ValueError: an entry lacks a field; the message names manifest, entry and field.
+        ValueError: an entry is wrong; the message names manifest, entry, field and remedy.
     """
-    entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    for name, entry in entries.items():
-        for field in ("sha256",):
-            if not entry.get(field):
-                raise ValueError(f"{path}: {name}: {field} is missing; add it (sha256sum FILE)")
-        if bool(entry.get("file")) == bool(entry.get("url")):
-            raise ValueError(f"{path}: {name}: give either file or url")
-    return entries
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such manifest; see docs/extending.md")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or not isinstance(content.get("papers"), list):
+        raise ValueError(  # noqa: TRY004
+            f"{path}: papers: is missing; list the papers there (docs/extending.md)"
+        )
+    folder = path.parent / content.get("folder", "")
+    papers: dict[str, dict[str, Any]] = {}
+    for number, entry in enumerate(content["papers"], start=1):
+        where = f"{path}: paper {number}"
+        if entry.get("year") not in years:
+            raise ValueError(f"{where}: year: {entry.get('year')} is not in exams.years; add it")
+        if not entry.get("sections") or set(entry["sections"]) - set(sections):
+            raise ValueError(
+                f"{where}: sections: {entry.get('sections')}; name one or more of "
+                f"{', '.join(sections)}, in the order in which the PDF holds them"
+            )
+        entry = {**entry, "key": entry.get("key")}
+        for source in filter(None, (entry, entry["key"])):
+            if bool(source.get("file")) == bool(source.get("url")):
+                raise ValueError(f"{where}: give either file or url, for the paper and for its key")
+            if not re.fullmatch("[0-9a-f]{64}", str(source.get("sha256"))):
+                raise ValueError(
+                    f"{where}: sha256: is missing or wrong; take it from: sha256sum FILE"
+                )
+            if source.get("file"):
+                source["file"] = (folder / source["file"]).as_posix()
+        name = "-".join([str(entry["year"]), *entry["sections"]])
+        if name in papers:
+            raise ValueError(
+                f"{where}: a second paper for {name}; drop one, or name other sections"
+            )
+        papers[name] = entry
+    if missing := sorted(set(years) - {entry["year"] for entry in papers.values()}):
+        raise ValueError(
+            f"{path}: no paper for {missing}; add one, or drop the year in exams.years"
+        )
+    return papers

@@ -33,3 +33,24 @@ if config["exams"]["source"] == "typeset":
             code=fingerprint("scripts/typeset_exams.py"),
         script:
             "../scripts/typeset_exams.py"
+
+
+if config["exams"]["source"] == "manifest":
+
+    rule collect_exam:
+        """Bring one PDF of the manifest, a paper or a key, into the study, its sha256 checked."""
+        input:
+            files=lambda wildcards: study.source(wildcards.document),
+        output:
+            document="results/{study}/exams/{document}.pdf",
+        log:
+            "results/{study}/logs/collect_exam/{document}.log",
+        benchmark:
+            "results/{study}/timings/collect_exam/{document}.tsv"
+        wildcard_constraints:
+            document="|".join(study.documents),
+        params:
+            settings=lambda wildcards: sorted_keys(study.documents[wildcards.document]),
+            code=fingerprint("scripts/collect_exam.py"),
+        script:
+            "../scripts/collect_exam.py"

@@ -9,6 +9,7 @@ rule extract_problems:
     """Read one year's papers: statements, options, answers, each with its place on the page."""
     input:
         papers=lambda wildcards: study.papers(wildcards.year),
+        answer_keys=lambda wildcards: study.answer_keys(wildcards.year),
     output:
         problems="results/{study}/problems/{year}.jsonl",
     log:
@@ -16,7 +17,9 @@ rule extract_problems:
     benchmark:
         "results/{study}/timings/extract_problems/{year}.tsv"
     params:
-        settings=sorted_keys({"sections": study.sections, **config["problems"]}),
+        settings=lambda wildcards: sorted_keys(
+            {"tests": study.tests(wildcards.year), **config["problems"]}
+        ),
         code=fingerprint("scripts/extract_problems.py"),
     script:
         "../scripts/extract_problems.py"

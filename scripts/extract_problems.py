@@ -1,11 +1,10 @@
 """Read one year's exam papers to problems.
 
-Input: `papers`, the year's PDFs in the order of the sections; `keys`, if the study has them, the
-PDFs of their answer keys in the same order (else each paper holds its own key).
+Input: `papers`, the year's PDFs; `answer_keys`, the PDFs of those keys that are files of their own.
 Output: `problems`, one row a problem, sorted by id.
-Params: `year`; `sections`, short names in the order of the papers; `limits`, what the process that
-reads one PDF may take (`memory_mb`, `cpu_seconds`, `wall_seconds`); `checks`, optional, what the
-sha256 of a paper must be, by file name.
+Params: `year`; `tests`, for each paper {"sections": short names of its tests in order, "key":
+whether its key is a file of its own}; `limits`, what the process that reads one PDF may take
+(`memory_mb`, `cpu_seconds`, `wall_seconds`).
 """
 
 from collections import Counter
@@ -17,10 +16,10 @@ from distil.hashing import write_jsonl
 
 def read_year(
     papers: list[str],
-    keys: list[str],
+    answer_keys: list[str],
     *,
     year: int,
-    sections: list[str],
+    tests: list[dict[str, Any]],
     limits: dict[str, int],
 ) -> list[dict[str, Any]]:
     """Return the problems of one year's papers, sorted by id.
@@ -29,15 +28,16 @@ def read_year(
         ExamError: a paper cannot be read, or two of its problems have one number.
     """
     rows: list[dict[str, Any]] = []
-    for place, (paper, section) in enumerate(zip(papers, sections, strict=True)):
+    keys = iter(answer_keys)
+    for paper, test in zip(papers, tests, strict=True):
         found = extract_safely(
             paper,
-            keys[place] if keys else None,
+            next(keys) if test["key"] else None,
             memory=limits["memory_mb"] * 1024**2,
             cpu_seconds=limits["cpu_seconds"],
             wall_seconds=limits["wall_seconds"],
             year=year,
-            sections=[section],
+            sections=test["sections"],
         )
         twice = [name for name, count in Counter(row["id"] for row in found).items() if count > 1]
         if twice:
@@ -53,11 +53,9 @@ def read_year(
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     rows = read_year(
         list(input.papers),
-        list(getattr(input, "keys", None) or [])
-        if not callable(getattr(input, "keys", None))
-        else [],
+        list(input.answer_keys),
         year=int(params.year),
-        sections=list(params.sections),
+        tests=params.tests,
         limits=params.limits,
     )
     write_jsonl(output.problems, rows)
