@@ -1,6 +1,6 @@
 """Grade predictions against the keys.
 
-Input `predictions` (Parquet) and `problems` (JSONL files); params `settings` (limits, workers);
+Input `predictions` (Parquet) and `problems` (JSONL files); params `limits`, `workers`;
 output `grades`, a Parquet file sorted by id: id, problem, verdict, strict_verdict, second_verdict,
 reason, extracted, rule.
 """
@@ -107,10 +107,10 @@ def main(*, input, output, params) -> None:  # noqa: A002, the names are Snakema
         input.predictions, columns=["id", "problem", "text", "finish"]
     ).to_pylist()
     limits = Limits(
-        cpu_seconds=params.settings["limits"]["cpu_seconds"],
-        memory_bytes=params.settings["limits"]["memory_mb"] * 10**6,
+        cpu_seconds=params.limits["cpu_seconds"],
+        memory_bytes=params.limits["memory_mb"] * 10**6,
     )
-    rows = grade(predictions, read_problems(problems), params.settings["workers"], limits)
+    rows = grade(predictions, read_problems(problems), params.workers, limits)
     table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in COLUMNS})
     pq.write_table(table, output.grades, compression="zstd")
 
