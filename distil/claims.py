@@ -85,6 +85,11 @@ EXPECTED = {
     "below_zero": "below 0",
     "not_below_zero": "not below 0 by more than the margin",
 }
+OPPOSITE = {
+    "above_zero": "below 0",
+    "below_zero": "above 0",
+    "not_below_zero": "below 0 by more than the margin",
+}
 SPEED_SECTION = "tp"
 
 
@@ -597,10 +602,12 @@ def verdict(row: Tested, p_holm: float | None, *, alpha: float, published: bool)
     significant = p_holm is not None and p_holm < alpha
     reasons = []
     if row.sign is not None:
-        direction = EXPECTED[entry.claim["expected"]]
-        side = {1: f"is {direction}", -1: f"is opposite to {direction}", 0: "is exactly 0"}[
-            row.sign
-        ]
+        expected = entry.claim["expected"]
+        side = {
+            1: f"is {EXPECTED[expected]}",
+            -1: f"is {OPPOSITE[expected]}, opposite to what is expected",
+            0: "is exactly 0",
+        }[row.sign]
         reasons.append(
             f"the effect {side}, {'' if significant else 'not '}significantly "
             f"(Holm-adjusted p {_p(p_holm)})"

@@ -159,10 +159,12 @@ def paired_gain(
         cov_type="cluster", cov_kwds={"groups": frame["cluster"]}, use_t=True
     )
     low, high = fit.conf_int(alpha).loc["Intercept"]
+    # A symmetric interval may reach past what a difference of accuracies can be.
+    limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
     return Estimate(
         estimate=mean,
-        low=float(low),
-        high=float(high),
+        low=max(float(low), -limit),
+        high=min(float(high), limit),
         p=float(fit.pvalues["Intercept"]),
         se=float(fit.bse["Intercept"]),
         n=len(matrix),

@@ -1,0 +1,108 @@
+"""Figures: same bytes every time, text inside, drawn from ordinary and from degenerate studies."""
+
+import dataclasses
+import importlib
+import re
+import xml.etree.ElementTree as ElementTree
+from types import SimpleNamespace
+
+import cv2
+import pytest
+import simulated_study as simulated
+
+from distil import plots, selections, summaries
+
+NAMES = ["curves", "words", "sections", "seeds", "stops", "checkpoints", "discordance"]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    return simulated.write(tmp_path_factory.mktemp("study"), questions=6)
+
+
+def draw(name, paths, folder, settings=simulated.SETTINGS):
+    folder.mkdir(parents=True, exist_ok=True)
+    script = importlib.import_module(f"scripts.plot_{name}")
+    offered = {
+        "input": SimpleNamespace(**paths),
+        "output": SimpleNamespace(svg=folder / f"{name}.svg", png=folder / f"{name}.png"),
+        "params": SimpleNamespace(**settings),
+    }
+    if name == "curves":
+        offered.pop("params")
+    script.main(**offered)
+    return folder / f"{name}.svg", folder / f"{name}.png"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_figures_are_the_same_bytes_twice_and_carry_their_text(name, paths, tmp_path):
+    first, second = (draw(name, paths, tmp_path / place) for place in ("a", "b"))
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    root = ElementTree.parse(first[0]).getroot()
+    assert root.get("role") == "img"
+    assert root.get("aria-labelledby") == "title desc"
+    assert len(root.find(f"{SVG}title").text) > 10
+    assert re.search(r"\d", root.find(f"{SVG}desc").text)
+    text = first[0].read_text(encoding="utf-8")
+    assert "<dc:date>" not in text
+    assert "Matplotlib v" not in text
+    assert b"matplotlib" not in first[1].read_bytes().lower()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_cut_at_the_edges(name, paths, tmp_path):
+    image = cv2.imread(str(draw(name, paths, tmp_path)[1]), cv2.IMREAD_GRAYSCALE)
+    assert image.shape[1] >= 1000
+    assert image.min() < 120
+    edges = (image[0], image[-1], image[:, 0], image[:, -1])
+    assert all(edge.min() > 250 for edge in edges)
+
+
+def test_text_gives_the_figures_that_are_drawn(paths):
+    study = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
+    seeds = summaries.tabulate_seeds(study)
+    drawing = plots.plot_seeds(seeds)
+    assert f"{seeds.iloc[0]['gain']:+.1f}" in drawing.text
+    table, count = summaries.discordance(study)
+    assert f"{table['first_only']:.1f}" in plots.plot_discordance(table, count).text
+    assert sum(table.values()) == pytest.approx(3 * 3 * 6)
+
+
+def test_colours_stay_apart_for_colour_blind_readers():
+    # Brightness alone, as a black-and-white print keeps it, tells the marks of one figure apart.
+    def brightness(colour):
+        red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        return 0.299 * red + 0.587 * green + 0.114 * blue
+
+    assert abs(brightness(plots.BLUE) - brightness(plots.RED)) > 15
+    assert abs(brightness(plots.BLUE) - brightness(plots.ORANGE)) > 60
+
+
+def test_a_study_in_which_nothing_happens_is_drawn_all_the_same(paths, tmp_path):
+    study = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
+    for verdict in ("wrong", "right"):
+        flat = dataclasses.replace(study, answers=study.answers.assign(verdict=verdict))
+        for drawing in (
+            plots.plot_words(*summaries.words_and_line(flat)),
+            plots.plot_sections(summaries.sections_gain(flat)),
+            plots.plot_seeds(summaries.tabulate_seeds(flat)),
+            plots.plot_stops(summaries.tabulate_stops(flat)),
+            plots.plot_checkpoints(
+                summaries.gains_by_checkpoint(flat), summaries.stop_iterations(flat)
+            ),
+            plots.plot_discordance(*summaries.discordance(flat)),
+        ):
+            plots.save(drawing, tmp_path / "flat.svg", tmp_path / "flat.png")
+            assert (tmp_path / "flat.png").stat().st_size > 5_000
+
+
+def test_each_fold_has_its_own_panel_of_curves(tmp_path):
+    folds = {"a": simulated.TEMPORAL["temporal"], "b": simulated.TEMPORAL["temporal"]}
+    paths = simulated.write(tmp_path, folds, questions=1)
+    drawing = plots.plot_curves(
+        selections.read_curves(paths["curves"]), selections.read_stops(paths["stops"])
+    )
+    assert len(drawing.figure.axes) == 2
+    assert drawing.text.count("Fold") == 2

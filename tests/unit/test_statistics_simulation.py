@@ -1,0 +1,235 @@
+"""Size and coverage by simulation: 500 questions, five seeds, a truth that is known.
+
+DISTIL_TORTURE=1 runs the full number of studies. Seeds are fixed, so a result repeats exactly; the
+bounds are those of the promise: rejection of a true null at .05 within .03 to .07, coverage of a
+95 % interval within .93 to .97.
+"""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from distil import statistics
+
+QUESTIONS, SEEDS = 500, 5
+FULL = bool(os.environ.get("DISTIL_TORTURE"))
+
+
+def studies(few, many):
+    return many if FULL else few
+
+
+def within(rate, low, high, count):
+    """The bounds, a little wider where few studies were run (two standard errors)."""
+    slack = 0.0 if FULL else 2 * np.sqrt(0.05 * 0.95 / count)
+    return low - slack <= rate <= high + slack
+
+
+def skills(rng):
+    """How likely each question is to be answered right: some easy, some hard."""
+    return rng.uniform(0.25, 0.75, QUESTIONS)
+
+
+def study(rng, *, gain=0.0, seed_sd=0.0, clustered=False):
+    """Differences of five seeds from one run of the base, shape (questions, seeds)."""
+    chance = skills(rng)
+    clusters = np.arange(QUESTIONS)
+    if clustered:
+        # A quarter of the questions come in pairs of one template, answered alike.
+        clusters[: QUESTIONS // 4] //= 2
+        chance = chance[clusters]
+    lift = np.zeros(QUESTIONS)
+    if clustered:
+        lift = rng.normal(0, 0.1, QUESTIONS)[clusters]
+    tilt = rng.uniform(-1, 1, SEEDS) * np.sqrt(3) * seed_sd
+    base = rng.random(QUESTIONS) < chance
+    tuned = rng.random((QUESTIONS, SEEDS)) < np.clip((chance + lift)[:, None] + gain + tilt, 0, 1)
+    return tuned.astype(float) - base[:, None], clusters
+
+
+def run(estimator, count, *, truth=0.0, start=0, **chosen):
+    """Share of studies that reject no effect, and whose interval covers the truth."""
+    rejected = covered = 0
+    for number in range(count):
+        rng = np.random.default_rng([start, number])
+        differences, clusters = study(rng, gain=truth, **chosen)
+        found = estimator(differences, clusters)
+        rejected += found.p < 0.05
+        covered += found.low <= truth <= found.high
+    return rejected / count, covered / count
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+@pytest.mark.parametrize("truth", [0.0, 0.06])
+def test_paired_gain_keeps_its_size_and_coverage(truth, clustered):
+    count = studies(300, 10_000)
+    rejected, covered = run(statistics.paired_gain, count, truth=truth, clustered=clustered)
+    assert within(covered, 0.93, 0.97, count)
+    if truth == 0:
+        assert within(rejected, 0.03, 0.07, count)
+
+
+@pytest.mark.parametrize("seed_sd", [0.0, 0.01, 0.04])
+def test_bootstrap_keeps_its_size_and_coverage_with_seeds_random(seed_sd):
+    count = studies(150, 5_000)
+
+    def estimator(differences, clusters):
+        return statistics.bootstrap_gain(differences, clusters, replicates=600, seed=3)
+
+    rejected, covered = run(estimator, count, seed_sd=seed_sd)
+    assert within(rejected, 0.03, 0.07, count)
+    assert within(covered, 0.93, 0.97, count)
+
+
+def test_t_over_seeds_alone_rejects_a_true_null_far_too_often():
+    count = studies(300, 10_000)
+    rejected, _ = run(lambda d, c: statistics.seeds_t(d.mean(axis=0)), count)
+    assert rejected > 0.25
+
+
+def test_mcnemar_keeps_its_size_and_coverage():
+    count = studies(1_500, 10_000)
+    rejected = covered = 0
+    for number in range(count):
+        rng = np.random.default_rng([7, number])
+        chance = skills(rng)
+        first, second = (rng.random(QUESTIONS) < chance for _ in range(2))
+        found = statistics.mcnemar_exact(first, second)
+        rejected += found.p < 0.05
+        covered += found.low <= 0 <= found.high
+    assert within(rejected / count, 0.03, 0.07, count)
+    assert within(covered / count, 0.93, 0.97, count)
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_accuracy_interval_covers(clustered):
+    count = studies(300, 10_000)
+    covered = 0
+    for number in range(count):
+        rng = np.random.default_rng([11, number])
+        clusters = np.arange(QUESTIONS) // (2 if clustered else 1)
+        chance = rng.uniform(0.25, 0.95, QUESTIONS)[clusters]
+        right = (rng.random((QUESTIONS, SEEDS)) < chance[:, None]).astype(float)
+        found = statistics.accuracy(right, clusters)
+        covered += found.low <= 0.60 <= found.high
+    assert within(covered / count, 0.93, 0.97, count)
+
+
+def test_equivalence_is_claimed_in_5_percent_at_the_edge_of_the_margin():
+    count = studies(300, 10_000)
+    claimed = 0
+    for number in range(count):
+        differences, clusters = study(np.random.default_rng([13, number]), gain=0.10)
+        # Wide enough for the other side not to matter: the edge itself is tested.
+        claimed += statistics.equivalence(differences, 0.0, 0.10, clusters).p < 0.05
+    assert within(claimed / count, 0.03, 0.07, count)
+
+
+def leveled(rng, fall=0.0):
+    """Mean answers of five seeds at six levels, falling by `fall` from first to last."""
+    chance = skills(rng)[:, None, None] + rng.uniform(-0.1, 0.1, (QUESTIONS, 1, SEEDS))
+    drop = np.linspace(0, fall, 6)[None, :, None]
+    return (rng.random((QUESTIONS, 6, SEEDS)) < np.clip(chance - drop, 0, 1)).mean(axis=2)
+
+
+WORDS = [220, 120, 80, 60, 40, 31]
+
+
+def test_trend_and_cochran_q_keep_their_size():
+    count = studies(200, 5_000)
+    trend = normal = overall = 0
+    for number in range(count):
+        levels = leveled(np.random.default_rng([17, number]))
+        found = statistics.trend(levels, WORDS, permutations=199, seed=number)
+        trend += found.p <= 0.05
+        normal += found.extra["normal_p"] < 0.05
+        overall += statistics.any_difference(levels).p < 0.05
+    for rejected in (trend, normal, overall):
+        assert within(rejected / count, 0.03, 0.07, count)
+
+
+def test_slope_on_log_words_covers():
+    count = studies(200, 5_000)
+    scores = np.log2(WORDS) - np.mean(np.log2(WORDS))
+    truth = float(-np.linspace(0, 0.2, 6) @ scores / (scores @ scores))
+    covered = 0
+    for number in range(count):
+        rng = np.random.default_rng([19, number])
+        found = statistics.trend(leveled(rng, 0.2), WORDS, permutations=0)
+        covered += found.low <= truth <= found.high
+    assert within(covered / count, 0.93, 0.97, count)
+
+
+def test_band_over_checkpoints_covers_all_of_them_at_once():
+    count = studies(100, 3_000)
+    truths = np.array([0.02, 0.05, 0.06, 0.05, 0.03])
+    together = pointwise = 0
+    for number in range(count):
+        rng = np.random.default_rng([23, number])
+        chance = skills(rng)
+        base = rng.random(QUESTIONS) < chance
+        points = [
+            (rng.random((QUESTIONS, SEEDS)) < chance[:, None] + truth).astype(float) - base[:, None]
+            for truth in truths
+        ]
+        band = statistics.simultaneous_band(points, replicates=400, seed=number)
+        together += bool(((band["low"] <= truths) & (truths <= band["high"])).all())
+        inside = (band["point_low"] <= truths) & (truths <= band["point_high"])
+        pointwise += bool(inside.all())
+    assert within(together / count, 0.93, 0.97, count)
+    assert pointwise < together
+
+
+def test_line_on_log_words_covers_at_once_where_the_truth_is_a_line():
+    count = studies(100, 2_000)
+    scores = np.log2(WORDS)
+    chances = 0.2 + 0.08 * (scores - scores.min())
+    covered = 0
+    for number in range(count):
+        rng = np.random.default_rng([29, number])
+        shift = rng.uniform(-0.15, 0.15, (QUESTIONS, 1, 1))
+        right = rng.random((QUESTIONS, 6, SEEDS)) < chances[None, :, None] + shift
+        line = statistics.words_curve(right.mean(axis=2), WORDS, replicates=400, points=12)
+        truth = 0.2 + 0.08 * (np.log2(line["words"]) - scores.min())
+        inside = (line["low"] <= truth + 1e-12) & (truth <= line["high"] + 1e-12)
+        covered += bool(inside.all())
+    assert within(covered / count, 0.93, 0.97, count)
+
+
+def test_section_contrast_keeps_its_size_where_one_section_loses_as_much():
+    count = studies(200, 5_000)
+    claimed = 0
+    sections = np.repeat(["tp", "fs", "js"], [100, 200, 200])
+    losses = np.repeat([0.3, 0.3, 0.0], [100, 200, 200])
+    for number in range(count):
+        rng = np.random.default_rng([31, number])
+        chance = rng.uniform(0.4, 0.6, QUESTIONS)
+        long, short = (
+            (rng.random((QUESTIONS, SEEDS)) < (chance - lost)[:, None]).mean(axis=1)
+            for lost in (0 * losses, losses)
+        )
+        found = statistics.section_contrast(long - short, sections, "tp")
+        claimed += found.p < 0.05 and found.estimate > 0
+    # One-sided: at most half of 5 % may claim a lead that is not there.
+    assert claimed / count <= 0.025 + (0.0 if FULL else 2 * np.sqrt(0.025 * 0.975 / count))
+
+
+def test_odds_ratio_of_a_level_keeps_its_size():
+    count = studies(40, 2_000)
+    rejected = 0
+    for number in range(count):
+        rng = np.random.default_rng([37, number])
+        chance = skills(rng)
+        right = rng.random((QUESTIONS, 2)) < chance[:, None]
+        frame = pd.DataFrame(
+            {
+                "right": right.ravel().astype(int),
+                "level": np.tile([0, 1], QUESTIONS),
+                "cluster": np.repeat(np.arange(QUESTIONS), 2),
+            }
+        )
+        found = statistics.odds_ratios(frame, "right ~ level").set_index("term")
+        rejected += found.loc["level", "p"] < 0.05
+    assert within(rejected / count, 0.03, 0.07, count)
