@@ -1,0 +1,42 @@
+"""A study whose teacher stops it: what the user is told, what is paid again, where the key went."""
+
+from __future__ import annotations
+
+import secrets
+
+from tests.faults.fault_host import FaultHost
+from tests.workflow.conftest import copy_repository
+
+# Made anew each time: this file is among those that are searched for it.
+KEY = "canary-" + secrets.token_hex(8)
+TARGET = "results/micro/traces/2011/solutions.jsonl"
+
+
+def test_study_out_of_quota_says_how_to_go_on_pays_once_and_keeps_the_key_to_itself(tmp_path):
+    checkout = copy_repository(tmp_path / "repository")
+    with FaultHost(script="ok ok quota-echo-key ok") as host:
+        for old, new in [
+            ("base_url: simulated", f"base_url: {host.url}"),
+            ("api_key_env: null", "api_key_env: CANARY_KEY"),
+            ("{model: sample-solver,", "{model: pinned-model,"),
+            ("models: {}", "models: {pinned-model: {input: 1.0, output: 2.0}}"),
+            ("money_cap: 0.0", "money_cap: 5.0"),
+            ("concurrency: 8", "concurrency: 1"),
+        ]:
+            checkout.edit("config.micro.yaml", old, new)
+        environment = {"CANARY_KEY": KEY}
+        stopped = checkout.snakemake("--nocolor", TARGET, check=False, environment=environment)
+        assert stopped.returncode != 0
+        assert "is used up" in stopped.stderr
+        assert "Go on with: snakemake --cores 1 --configfile config.micro.yaml" in stopped.stderr
+        assert not (checkout.path / TARGET).exists()
+        assert len(host.requests) == 3
+        resumed = checkout.snakemake("--nocolor", TARGET, environment=environment)
+        problems = len((checkout.path / TARGET).read_text().splitlines())
+        assert len(host.requests) == problems + 1
+    assert {headers["authorization"] for _, headers in host.requests} == {f"bearer {KEY}"}
+    files = [path for path in checkout.path.rglob("*") if path.is_file()]
+    assert any("[api key]" in path.read_text(errors="replace") for path in files)
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    for text in (stopped.stdout, stopped.stderr, resumed.stdout, resumed.stderr):
+        assert KEY not in text
