@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from checkout import Checkout, copy_repository
+
+from tests.workflow.checkout import Checkout, copy_repository
 
 
 @pytest.fixture(scope="session")

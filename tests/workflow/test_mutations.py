@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from checkout import Checkout
 from packaging.requirements import Requirement
 
 from distil import fingerprint
+from tests.workflow.checkout import Checkout
 
 ROOT = Path(__file__).resolve().parents[2]
 TORTURE = bool(os.environ.get("DISTIL_TORTURE"))

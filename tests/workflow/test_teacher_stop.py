@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from tests.faults.fault_host import FaultHost
-from tests.workflow.conftest import copy_repository
+from tests.workflow.checkout import copy_repository
 
 # Made anew each time: this file is among those that are searched for it.
 KEY = "canary-" + secrets.token_hex(8)
