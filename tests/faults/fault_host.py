@@ -1,7 +1,8 @@
 """A chat host that misbehaves on request, over real sockets.
 
 The prompt says how: `reset ok #7` resets the first request for this prompt and answers the second
-and all later ones; what follows `#` only makes prompts differ. Every request is counted.
+and all later ones; what follows `#` only makes prompts differ. With a `script`, the order of
+arrival says how instead, whatever the prompts are. Every request is counted.
 
 In this process, in a thread: `with FaultHost() as host`. As a process of its own, so that a client
 under measurement has its processor to itself: `python tests/faults/fault_host.py --log FILE`
@@ -143,8 +144,11 @@ class FaultHost:
         peak: most requests in flight at one time.
     """
 
-    def __init__(self, latency: float = 0.0, log: str | None = None, tls=None) -> None:
+    def __init__(
+        self, latency: float = 0.0, log: str | None = None, tls=None, script: str = ""
+    ) -> None:
         self.latency = latency
+        self.script = script
         self.port = 0
         self._tls = tls
         self.requests: list[tuple[str, dict[str, str]]] = []
@@ -207,8 +211,9 @@ class FaultHost:
 
     async def _respond(self, request: dict, headers: dict[str, str], writer) -> None:
         prompt = request["messages"][-1]["content"]
-        plan = prompt.partition("#")[0].split()
-        fault = plan[min(self.counts[prompt], len(plan) - 1)]
+        plan = (self.script or prompt.partition("#")[0]).split()
+        number = len(self.requests) if self.script else self.counts[prompt]
+        fault = plan[min(number, len(plan) - 1)]
         self.counts[prompt] += 1
         self.requests.append((prompt, headers))
         self.times.append(time.monotonic())
@@ -318,9 +323,12 @@ class FaultHost:
         writer.write(http(200, squeezed, Content_Encoding="gzip"))
         await writer.drain()
 
-    async def _echo_key(self, writer, headers) -> None:
+    async def _quota_echo_key(self, writer, headers) -> None:
+        await self._echo_key(writer, headers, 402)
+
+    async def _echo_key(self, writer, headers, status=400) -> None:
         said = f"bad key: {headers.get('authorization')}"
-        writer.write(http(400, {"error": {"message": said, "code": said}}, X_Request_Id=said))
+        writer.write(http(status, {"error": {"message": said, "code": said}}, X_Request_Id=said))
         await writer.drain()
 
 

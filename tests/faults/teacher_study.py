@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 
-from fault_host import MODEL
-
 from distil.teacher import Journal, TeacherClient, TeacherSettings
+from tests.faults.fault_host import MODEL
 
 SETTINGS = {
     "base_url": "http://127.0.0.1:9/v1",

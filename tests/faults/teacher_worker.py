@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
-from teacher_study import client
-
 from distil.teacher import Journal
+from tests.faults.teacher_study import client
 
 
 def acknowledging(path: str) -> None:

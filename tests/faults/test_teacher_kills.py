@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from fault_host import MODEL, FaultHost
-from teacher_study import ask, client
 
 from distil.teacher import Journal
+from tests.faults.fault_host import MODEL, FaultHost
+from tests.faults.teacher_study import ask, client
 
 HERE = Path(__file__).parent
 TORTURE = os.environ.get("DISTIL_TORTURE") == "1"

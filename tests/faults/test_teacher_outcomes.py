@@ -10,8 +10,6 @@ import time
 
 import pytest
 import requests
-from fault_host import MODEL, RESPONSES, FaultHost
-from teacher_study import SETTINGS, ask, client
 
 from distil.teacher import (
     JournalError,
@@ -30,6 +28,8 @@ from distil.teacher.settings import (
     EXIT_REPLAY_MISS,
     EXIT_UNANSWERED,
 )
+from tests.faults.fault_host import MODEL, RESPONSES, FaultHost
+from tests.faults.teacher_study import SETTINGS, ask, client
 
 KEY = "canary-0123456789"
 
