@@ -152,7 +152,8 @@ def load_blas() -> dict[str, Any]:
         raise RuntimeError(
             "distil.blas.load_blas: mlx.core is imported already; remedy: call load_blas first"
         )
-    record = choose_blas([*find_system_openblas(), *find_wheel_openblas()])
+    # The wheel's first: the lock pins its bytes, the system's library is any version.
+    record = choose_blas([*find_wheel_openblas(), *find_system_openblas()])
     if record["kind"] == "slow":
         print(SLOW_LINE, file=sys.stderr)
     return record

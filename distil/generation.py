@@ -269,7 +269,9 @@ class RowStore:
             self._segment = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         row = {"key": key, **asdict(answer)}
         record = {"row": row, "sha256": sha256_text(canonical_json(row))}
-        os.write(self._segment, (canonical_json(record) + "\n").encode())
+        line = (canonical_json(record) + "\n").encode()
+        if os.write(self._segment, line) < len(line):
+            raise OSError(f"{self.folder}: disk full, an answer was not stored; remedy: free space")
 
     def flush(self) -> None:
         """Force what was put to the disk and close the segment."""
@@ -286,7 +288,7 @@ class Counts:
     Attributes:
         new: decoded now.
         reused: taken from the store.
-        overlong: ids of prompts that leave the model no position to answer in: empty answers.
+        overlong: prompts that leave the model no position to answer in: empty answers.
         shortened: prompts whose answers may be cut earlier than `max_tokens` for that reason.
     """
 

@@ -135,9 +135,12 @@ def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[A
     load_blas()  # before mlx, or it has no effect
     import mlx.core as mx
     import mlx_lm
+    from mlx_lm.utils import maybe_set_recommended_wired_limit
 
     folder = Path(path).parent if Path(path).name == LOCK_NAME else Path(path)
     check_model(folder)
+    # Metal pages a big model out and in again without this; elsewhere it does nothing.
+    maybe_set_recommended_wired_limit()
     model, tokenizer = mlx_lm.load(
         str(folder), adapter_path=str(adapter) if adapter is not None else None
     )

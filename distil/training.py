@@ -135,6 +135,11 @@ def count_lanes() -> int:
     return 2 if mx.default_device() == mx.cpu else 1
 
 
+def evaluation_rows(settings: LoraSettings) -> int:
+    """Rows evaluated together: many on CPU, what training fits in memory elsewhere."""
+    return 32 if mx.default_device() == mx.cpu else settings.batch_size
+
+
 def pad_multiple() -> int:
     """What widths are rounded up to: nothing on CPU, 32 where kernels like round shapes."""
     return 1 if mx.default_device() == mx.cpu else 32
@@ -256,6 +261,29 @@ def pack_arrays(arrays: dict[str, mx.array], metadata: dict[str, str]) -> bytes:
     """
     assert len(metadata) <= 1
     return safetensors.numpy.save({k: np.array(v) for k, v in arrays.items()}, metadata)
+
+
+def swap_adapter(model: nn.Module, checkpoint: str | Path) -> None:
+    """Put another checkpoint's weights into a model that has such an adapter already.
+
+    Args:
+        model: student with LoRA terms.
+        checkpoint: safetensors file with exactly these terms' weights.
+
+    Raises:
+        ValueError: the file has other names or shapes.
+    """
+    given = mx.load(str(checkpoint))
+    own = {
+        name: value.shape
+        for name, value in tree_flatten(model.parameters())
+        if name.endswith((".lora_a", ".lora_b"))
+    }
+    if {name: value.shape for name, value in given.items()} != own:
+        raise ValueError(
+            f"{checkpoint}: not an adapter of this model's shape; remedy: train it again"
+        )
+    model.load_weights(list(given.items()), strict=False)
 
 
 def make_adapter_folder(checkpoint: Path, config: Path, folder: Path) -> Path:
@@ -417,7 +445,7 @@ def _measure(
     progress.curve.append(
         {
             "iteration": iteration,
-            "loss": evaluate(model, validation, max(32, settings.batch_size), streams),
+            "loss": evaluate(model, validation, evaluation_rows(settings), streams),
             "tokens": learnt,
             "rows": len(validation.tokens),
         }

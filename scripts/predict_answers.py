@@ -34,7 +34,7 @@ from distil.hashing import canonical_json, read_jsonl, sha256_file, sha256_text
 from distil.lineage import run
 from distil.questions import load_prompts, question_text
 from distil.student import backend, load_student, render_prompt
-from distil.training import make_adapter_folder
+from distil.training import make_adapter_folder, swap_adapter
 
 SCHEMA = pa.schema(
     [
@@ -74,6 +74,15 @@ def select_problems(item: dict[str, Any], benchmarks: dict[str, list[dict]]) -> 
     return sorted(rows, key=lambda row: row["id"])
 
 
+def open_student(lock: str, checkpoint: Path | None, configs: Sequence[str]) -> tuple[Any, Any]:
+    """The student, with a checkpoint's adapter unless it is the base."""
+    if checkpoint is None:
+        return load_student(lock)
+    with tempfile.TemporaryDirectory() as temporary:
+        adapter = make_adapter_folder(checkpoint, Path(configs[0]), Path(temporary))
+        return load_student(lock, adapter)
+
+
 def make_row(
     item: dict[str, Any],
     problem: str,
@@ -103,6 +112,8 @@ def make_row(
 
 def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     plan = json.loads(Path(input.plan).read_text(encoding="utf-8"))
+    if len({item["iteration"] is None for item in plan}) != 1:
+        raise ValueError(f"{input.plan}: asks base and adapters, or nothing; remedy: a plan each")
     benchmarks = read_benchmarks(input.problems, input.benchmarks)
     prompts = load_prompts(input.student_prompt, input.levels)
     checkpoints = {
@@ -114,17 +125,13 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     store = RowStore(folder if code else None)
     geometry = Geometry(width=params.batch_size)
     totals, rows = Counts(), []
-    for iteration in sorted({item["iteration"] for item in plan}, key=lambda i: i or 0):
+    iterations = sorted({item["iteration"] for item in plan}, key=lambda i: i or 0)
+    model, tokenizer = open_student(input.student, checkpoints.get(iterations[0]), configs)
+    for iteration in iterations:
         adapter_sha256 = None
-        if iteration is None:
-            model, tokenizer = load_student(input.student)
-        else:
+        if iteration is not None:
             adapter_sha256 = sha256_file(checkpoints[iteration])
-            with tempfile.TemporaryDirectory() as temporary:
-                adapter = make_adapter_folder(
-                    checkpoints[iteration], Path(configs[0]), Path(temporary)
-                )
-                model, tokenizer = load_student(input.student, adapter)
+            swap_adapter(model, checkpoints[iteration])
         asked = [
             (item, problem["id"], question_text(problem, item["level"], prompts))
             for item in plan
@@ -154,10 +161,19 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
         print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
     rows.sort(key=lambda row: row["id"])
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")
-    facts = {"overlong_prompts": totals.overlong, "shortened_answers": totals.shortened}
     return {
-        "facts": {**facts, "rows": len(rows)},
-        "history": {"new": totals.new, "reused": totals.reused, "blas": load_blas()},
+        "facts": {
+            "rows": len(rows),
+            "cut_answers": sum(row["finish"] == "length" for row in rows),
+            "overlong_prompts": totals.overlong,
+            "shortened_answers": totals.shortened,
+        },
+        "history": {
+            "new": totals.new,
+            "reused": totals.reused,
+            "backend": backend(),
+            "blas": load_blas(),
+        },
     }
 
 

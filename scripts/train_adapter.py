@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from distil.blas import load_blas
 from distil.hashing import read_jsonl, sha256_file, write_atomically
 from distil.lineage import run
 from distil.student import backend, load_student
@@ -71,7 +72,7 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     facts = {"train": count_rows(train), "validation": count_rows(validation)}
     log = json.dumps({**facts, "iterations": progress.training}, sort_keys=True) + "\n"
     write_atomically(output.training, log.encode())
-    return {"facts": facts}
+    return {"facts": facts, "history": {"backend": backend(), "blas": load_blas()}}
 
 
 if __name__ == "__main__":

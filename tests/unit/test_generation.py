@@ -276,3 +276,22 @@ def test_a_model_with_another_kind_of_cache_is_refused(opened, prompts):
 def test_widths_halve_down_to_eight():
     geometry = dataclasses.replace(Geometry(), width=64)
     assert [geometry.narrower(n) for n in (64, 33, 32, 17, 9, 8, 1)] == [64, 64, 32, 32, 16, 8, 8]
+
+
+def test_a_plan_of_base_and_adapters_together_is_refused(study, folder, tmp_path, monkeypatch):
+    plans = [json.loads((study / name).read_text()) for name in ("plan.json", "base.json")]
+    (study / "mixed.json").write_text(json.dumps([*plans[0], *plans[1]]))
+    with pytest.raises(ValueError, match=r"mixed\.json: asks base and adapters"):
+        predict(study, folder, tmp_path, monkeypatch, plan="mixed.json")
+
+
+def test_an_adapter_of_another_shape_is_not_put_in(study, folder, opened):
+    with pytest.raises(ValueError, match="not an adapter of this model's shape"):
+        predict_answers.swap_adapter(opened[0], study / "adapter" / "00004.safetensors")
+
+
+def test_a_full_disk_stops_the_job(tmp_path, monkeypatch):
+    store = RowStore(tmp_path)
+    monkeypatch.setattr(generation.os, "write", lambda _, data: len(data) - 1)
+    with pytest.raises(OSError, match="disk full"):
+        store.put("key", Answer((1,), "stop"))
