@@ -25,7 +25,13 @@ from distil.answers.kinds import (
     Relation,
     Words,
 )
-from distil.answers.measures import VALUE, Notes, same_number, same_quantity
+from distil.answers.measures import (
+    VALUE,
+    Notes,
+    TooManyStepsError,
+    same_number,
+    same_quantity,
+)
 from distil.answers.notation import clean, join_thousands
 from distil.answers.rationals import exact
 from distil.answers.regions import same_region
@@ -208,11 +214,12 @@ def _key(form) -> Fraction | None:
     return None
 
 
-def _distinct(items: list) -> list:
+def _distinct(items: list, notes: Notes) -> list:
     kept: list = []
     for item in items:
         if not any(
-            item == other or (len(items) <= 12 and _same(item, other, Notes())) for other in kept
+            item == other or (len(items) <= 12 and _same(item, other, notes.aside()))
+            for other in kept
         ):
             kept.append(item)
     return kept
@@ -223,7 +230,7 @@ def _unordered(first: list, second: list, as_sets: bool, notes: Notes) -> bool |
     if None not in keys[0] and None not in keys[1]:
         return set(keys[0]) == set(keys[1]) if as_sets else Counter(keys[0]) == Counter(keys[1])
     if as_sets:
-        first, second = _distinct(first), _distinct(second)
+        first, second = _distinct(first, notes), _distinct(second, notes)
     if len(first) != len(second):
         return False
     if len(first) > _MATCHED_PAIRWISE:
@@ -412,6 +419,7 @@ def _single(form):
 
 
 def _same(a, b, notes: Notes) -> bool | None:
+    notes.step()
     a, b = _single(a), _single(b)
     if a == b:
         return True
@@ -554,8 +562,11 @@ def compare_answers(gold: str, answer: str) -> Comparison:
             # Two lists that could both be numbers are compared as numbers only.
             if place and other_place:
                 continue
-            trial = Notes()
-            same = _same(one, other, trial)
+            trial = notes.aside()
+            try:
+                same = _same(one, other, trial)
+            except TooManyStepsError:
+                return Comparison(None, rule, "too many parts to compare")
             if same:
                 return Comparison(
                     True, rule, f"equal as {rule}", loose="; ".join(sorted(trial.loose))

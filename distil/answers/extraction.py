@@ -244,7 +244,8 @@ def extract_answer(output: str) -> Extraction:
             # Reasoning was reopened after an answer: what stood before may have been revised.
             return Extraction(None, "none", "reasoning reopened and never closed")
         return Extraction(None, "none", "reasoning never closed")
-    text = _SPECIAL.sub(" ", text[-SEARCHED:])
+    # Long runs of blanks would make the searches below quadratic.
+    text = re.sub(r"[ \t]{2,}", " ", _SPECIAL.sub(" ", text[-SEARCHED:]))
     if not text.strip():
         return Extraction(None, "none", "empty output")
     boxes = _boxes(text)
@@ -266,7 +267,7 @@ def _is_bare(line: str) -> bool:
     ):
         return False
     left, equals, _ = line.partition("=")
-    return not equals or not re.search(r"[\d+*/^\\]|\w\s+-|\s\w+\s+\w", left)
+    return not equals or not re.search(r"[\d+*/^\\-]|\w\s+\w", left)
 
 
 def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extraction:

@@ -8,7 +8,13 @@ from distil.answers.kinds import Quantity
 from distil.answers.syntax import Node, walk
 
 PI = ("const", "pi")
+# Comparisons of numbers within one pair of answers.
+MOST_STEPS = 3_000
 VALUE = "the value could not be computed"
+
+
+class TooManyStepsError(ArithmeticError):
+    """Two answers have so many parts that comparing them would take too long."""
 
 
 @dataclass
@@ -16,11 +22,22 @@ class Notes:
     """Why a comparison is in doubt, and what had to be read leniently."""
 
     doubts: set[str] = field(default_factory=set)
+    steps: list[int] = field(default_factory=lambda: [0])
     loose: set[str] = field(default_factory=set)
 
     def doubt(self, reason: str) -> None:
         """Record why the comparison could not be decided."""
         self.doubts.add(reason)
+
+    def aside(self) -> "Notes":
+        """Notes for a trial that leaves no trace but its cost."""
+        return Notes(steps=self.steps)
+
+    def step(self) -> None:
+        """Count one comparison; raises TooManyStepsError when there were too many."""
+        self.steps[0] += 1
+        if self.steps[0] > MOST_STEPS:
+            raise TooManyStepsError
 
 
 def _has(kind: Node | str, node: Node) -> bool:
@@ -29,6 +46,7 @@ def _has(kind: Node | str, node: Node) -> bool:
 
 def same_number(a: Node, b: Node, notes: Notes) -> bool | None:
     """Equality of two expressions; what cannot be computed is noted as a doubt."""
+    notes.step()
     same = arithmetic.same_value(a, b)
     if same is None:
         notes.doubt(VALUE)

@@ -211,7 +211,7 @@ def canonical_answer(raw: str) -> str:
     Returns:
         The canonical answer; an empty string for an empty one.
     """
-    text = _KEY_NOTE.sub("", raw.strip())
+    text = _KEY_NOTE.sub("", " ".join(raw.split()))
     text = clean(text)
     if not text:
         return ""

@@ -9,6 +9,7 @@ from distil.answers.syntax import Node, walk
 
 MOST_BITS = 100_000
 MOST_FACTORIAL = 5_000
+MOST_ROOT_BITS = 20_000
 _PRIMES = (2**127 - 1, 2**107 - 1)
 # A prime of the form 4k+1 has a square root of -1; 2 is no square modulo this one.
 _GAUSSIAN_PRIME = 2**255 - 19
@@ -34,14 +35,18 @@ def _integer_root(value: int, degree: int) -> int | None:
         return None if root is None else -root
     if value < 2:
         return value
-    low, high = 1, 1 << (value.bit_length() // degree + 1)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if middle**degree <= value:
-            low = middle
-        else:
-            high = middle - 1
-    return low if low**degree == value else None
+    if degree == 2:
+        root = math.isqrt(value)
+        return root if root * root == value else None
+    if value.bit_length() > MOST_ROOT_BITS:
+        raise TooCostlyError
+    # Newton's iteration from above falls to the integer part of the root.
+    root = 1 << -(-value.bit_length() // degree)
+    while True:
+        lower = ((degree - 1) * root + value // root ** (degree - 1)) // degree
+        if lower >= root:
+            return root if root**degree == value else None
+        root = lower
 
 
 def _bits(value: Fraction) -> int:

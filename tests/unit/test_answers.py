@@ -5,6 +5,7 @@
 import json
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -190,6 +191,43 @@ def test_an_answer_cut_at_the_token_limit_is_none():
     assert judge("12", "Answer: 12").verdict == "right"
     assert judge("12", "Answer: 12", cut=True).verdict == "wrong"
     assert judge("12", "Answer: 12\nThat", cut=True).verdict == "right"
+
+
+ROOTS = [rf"\sqrt{{{n}}}" for n in range(2, 40)]
+LONG = {
+    "sets of sets": r"\{"
+    + ",".join(r"\{" + ",".join(ROOTS[k:] + ROOTS[:k]) + r"\}" for k in range(9))
+    + r"\}",
+    "sum of roots": "+".join(ROOTS * 4),
+    "root of a huge power": r"\sqrt[3]{2^{99999}}",
+    "words": "a " * 1900,
+    "thousands": "1" + ",000" * 900,
+    "parentheses": "(" * 1900 + "1" + ")" * 1900,
+    "nested sets": r"\{1," * 600 + "1" + r"\}" * 600,
+    "continued fraction": r"\frac{1}{1+" * 200 + "1" + "}" * 200,
+    "signs": r"\pm 1 " * 400,
+    "chain": "1=" * 1900 + "1",
+    "inequalities": r"x<1 \text{ or } " * 250 + "x<2",
+    "unions": r"\cup".join(rf"(\sqrt{{{2 * k + 2}}},\sqrt{{{2 * k + 3}}})" for k in range(100)),
+    "spaces": "1" + " " * 3900 + "x",
+    "factorials": r"5000!\cdot" * 20 + "1",
+    "binomials": r"\binom{20000}{1999}" * 40,
+    "bars": "|x-" * 300 + "1" + "|" * 300,
+    "boxes": r"\boxed{1}, " * 8000,
+    "statements": "the answer is " * 6000 + "5",
+    "stops": ". " * 50000,
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_answer_costs_little_in_this_process(name):
+    start = time.process_time()
+    for text in (LONG[name], rf"\boxed{{{LONG[name]}}}", f"Answer: {LONG[name]}"):
+        answer = extract_answer(text).answer
+        if answer is not None and len(answer) <= 4_000:
+            for gold in ("2", r"\{2, 3\}", "x<2", LONG[name][:4_000] + "+1"):
+                compare_answers(gold, answer)
+    assert time.process_time() - start < 10
 
 
 STRICT = [
