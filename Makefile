@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(she
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores 1
 CONFIG ?= config.yaml
+STUDY ?= sample
 FOLDER ?= resources/jobmc-release
 
 .PHONY: help setup reproduce test lint format report released bench dag study-long torture lock docs
@@ -49,3 +50,16 @@ lock: ## lock all packages with hashes and without addresses (needs uv)
 
 docs: setup ## make docs/config.md from the schema
 	$(BIN)/python -m distil.config > docs/config.md
+
+bench: setup ## print every ratio that the README states
+	@for name in extraction grading estimators student lineage; do \
+	    echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+
+dag: setup ## draw the rule graph and the file graph: build/rules.svg, build/files.svg
+	$(BIN)/python -m distil.audit --study $(STUDY) dag build
+
+study-long: setup ## 1,000 iterations and an adapter per level as well; about two hours
+	$(SNAKEMAKE) --configfile config.long.yaml
+
+torture: setup ## every fault test at its full count; writes docs/torture.md
+	$(BIN)/python -m benchmarks.torture
