@@ -5,9 +5,9 @@ LaTeX and `second_verdict` is an independent grader for the sensitivity row.
 """
 
 from distil.answers.grading import Verdict, judge, judge_all
-from distil.answers.notation import canonical_answer
 from distil.answers.second_grader import agreement, second_verdict
 from distil.answers.workers import Limits
+from distil.notation import canonical_answer
 
 __all__ = [
     "Limits",

@@ -32,7 +32,6 @@ from distil.answers.measures import (
     same_number,
     same_quantity,
 )
-from distil.answers.notation import clean, join_thousands
 from distil.answers.rationals import exact
 from distil.answers.regions import same_region
 from distil.answers.syntax import (
@@ -43,6 +42,7 @@ from distil.answers.syntax import (
     word_set,
 )
 from distil.answers.vocabulary import plain_words
+from distil.notation import clean, join_thousands
 
 _MATCHED_PAIRWISE = 40
 _INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in"})

@@ -11,7 +11,7 @@ is itself the answer. The last number of a text is never taken for its answer.
 import re
 from dataclasses import dataclass
 
-from distil.answers.notation import balanced_end
+from distil.notation import balanced_end
 
 # An answer stands at the end: of longer outputs only this many characters are searched.
 SEARCHED = 100_000

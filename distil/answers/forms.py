@@ -23,7 +23,6 @@ from distil.answers.kinds import (
     Relation,
     Words,
 )
-from distil.answers.notation import balanced_end, clean, join_thousands
 from distil.answers.structure import MOST_ITEMS, enclosed, split_list, top_level
 from distil.answers.syntax import NUMBER_BASES, NotUnderstoodError, parse_expression, walk
 from distil.answers.units import Unit, things, unit_named
@@ -35,6 +34,7 @@ from distil.answers.vocabulary import (
     number_words,
     plain_words,
 )
+from distil.notation import balanced_end, clean, join_thousands
 
 _MOST_NESTED = 8
 

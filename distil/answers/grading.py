@@ -9,8 +9,8 @@ from distil.answers.extraction import Extraction, extract_answer
 from distil.answers.forms import readings
 from distil.answers.formulas import too_costly
 from distil.answers.kinds import Choice, Opaque, Words
-from distil.answers.notation import clean
 from distil.answers.workers import Limits, check_all
+from distil.notation import clean
 
 # Longer keys and answers are not compared at all.
 _LONGEST = 4_000

@@ -8,10 +8,10 @@ from fractions import Fraction
 from distil.answers import arithmetic
 from distil.answers.forms import parse_form, readings
 from distil.answers.kinds import Based, Collection, Quantity, Regions
-from distil.answers.notation import clean, join_thousands
 from distil.answers.rationals import exact
 from distil.answers.syntax import Node, NotUnderstoodError, parse_expression, walk
 from distil.answers.units import Unit, unit_named
+from distil.notation import clean, join_thousands
 
 _DEMANDS = {
     "fraction": r"(?:reduced|simplified|common|irreducible|improper|proper)\s+"

@@ -22,7 +22,7 @@ from distil.answers import (
 )
 from distil.answers.equivalence import compare_answers
 from distil.answers.extraction import extract_answer
-from distil.answers.notation import clean
+from distil.notation import clean
 
 ROOT = Path(__file__).resolve().parents[2]
 # The machine that runs this may be busy: no deadline for an example.
