@@ -44,6 +44,7 @@ from distil.selections import (
     Study,
     answers,
     differences,
+    regraded,
 )
 from distil.tables import p_text, shown
 
@@ -887,3 +888,40 @@ def reasons(table: pd.DataFrame) -> list[str]:
         f"{row['id']}, {row['estimand'].replace('_', ' ')}: {row['verdict']}. {row['reason']}"
         for _, row in table.iterrows()
     ]
+
+
+# Claims whose figures depend on the verdicts, in the order of the sensitivity table.
+GRADED = ("C1", "C2", "C3", "C4", "C5", "C5b", "C7", "C8")
+GRADINGS = ("primary", "strict", "second", "best", "worst")
+
+
+def judge_gradings(study: Study, published: Mapping[str, Any]) -> pd.DataFrame:
+    """Judge every graded claim under each reading of the verdicts.
+
+    Args:
+        study: The study.
+        published: Content of resources/published.yaml.
+
+    Returns:
+        A frame with id, estimand, grading, here, low, high, p_holm, verdict and changed (whether
+        the verdict differs from the primary one). A reading whose column is absent or empty is
+        left out; so are best and worst for C7 and C8, whose two sides are both the student's, so
+        that favouring him bounds nothing.
+    """
+    frames = []
+    for grading in GRADINGS:
+        column = f"{grading}_verdict"
+        if grading in ("strict", "second") and (
+            column not in study.answers.columns or study.answers[column].isna().all()
+        ):
+            continue
+        table, _ = judge_study(regraded(study, grading), published)
+        graded = GRADED[:-2] if grading in ("best", "worst") else GRADED
+        frames.append(table[table["id"].isin(graded)].assign(grading=grading))
+    table = pd.concat(frames, ignore_index=True)
+    primary = table[table["grading"] == "primary"].set_index(["id", "estimand"])["verdict"]
+    table["changed"] = [row.verdict != primary[row.id, row.estimand] for row in table.itertuples()]
+    names = ["id", "estimand", "grading", "here", "low", "high", "p_holm", "verdict", "changed"]
+    order = {name: place for place, name in enumerate(GRADED)}
+    table["place"] = table["id"].map(order)
+    return table.sort_values(["place", "estimand"], kind="stable")[names].reset_index(drop=True)

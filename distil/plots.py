@@ -19,6 +19,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from distil.hashing import write_atomically
@@ -67,10 +68,22 @@ class Drawing:
     text: str
 
 
-def _figure(width: float = 6.4, height: float = 3.8, columns: int = 1) -> tuple[Figure, list[Axes]]:
+def _figure(width: float = 6.4, height: float = 3.8) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots(1, columns, sharey=True, squeeze=False)[0]
-    return figure, list(axes)
+    return figure, figure.subplots()
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    """One large panel, or up to three small ones in a row."""
+    columns = min(count, 3)
+    rows = -(-count // columns)
+    figure = Figure(
+        figsize=(max(6.4, 3.1 * columns), 4.0 if count == 1 else 2.9 * rows), layout="constrained"
+    )
+    axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    for unused in axes[count:]:
+        unused.set_visible(False)
+    return figure, list(axes[:count])
 
 
 def save(drawing: Drawing, svg: str | Path, png: str | Path) -> None:
@@ -121,7 +134,7 @@ def plot_curves(
     folds = [fold for fold in sorted(stops) if variant in stops[fold]]
     sentences = []
     with mpl.rc_context(STYLE):
-        figure, panels = _figure(max(6.4, 3.2 * len(folds)), 3.8, len(folds))
+        figure, panels = _panels(len(folds))
         for axes, fold in zip(panels, folds, strict=True):
             chosen = stops[fold][variant]
             wide = curves[curves["fold"] == fold].pivot_table(
@@ -159,6 +172,7 @@ def plot_curves(
                     va="top",
                     fontsize=8,
                     color=colour,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
                 )
             axes.set_xlabel("iteration")
             axes.set_title(fold if len(folds) > 1 else "Validation loss and where to stop")
@@ -168,11 +182,12 @@ def plot_curves(
                 f"{int(mean.index[-1])}; stops: nested {marks['nested'][0]}, pilot "
                 f"{marks['pilot'][0]}."
             )
-        panels[0].set_ylabel("validation loss (nats a token)")
-        panels[0].legend(
-            loc="lower left" if len(folds) == 1 else "upper right",
-            title="dots: each seed's own stop",
-            title_fontsize=8,
+        for axes in panels[::3]:
+            axes.set_ylabel("validation loss (nats a token)")
+        handles, labels = panels[0].get_legend_handles_labels()
+        handles.append(Line2D([], [], color=BLUE, marker="o", markersize=3.5, linestyle="none"))
+        figure.legend(
+            handles, [*labels, "each seed's own stop"], loc="outside lower center", ncols=3
         )
     return Drawing(figure, "Validation loss along training, with the stops", " ".join(sentences))
 
@@ -189,7 +204,7 @@ def plot_words(levels: pd.DataFrame, line: pd.DataFrame) -> Drawing:
         The drawing.
     """
     with mpl.rc_context(STYLE):
-        figure, (axes,) = _figure(6.4, 4.0)
+        figure, axes = _figure(6.4, 4.0)
         axes.fill_between(
             line["words"], line["low"], line["high"], color=BLUE, alpha=0.13, linewidth=0,
             label="line on log words, 95 % band",
@@ -248,7 +263,7 @@ def _forest(
     right_title: str,
 ) -> Figure:
     """Draw estimates with intervals, a line each, the pooled ones as diamonds."""
-    figure, (axes,) = _figure(6.8, 1.25 + 0.36 * len(rows))
+    figure, axes = _figure(6.8, 1.25 + 0.36 * len(rows))
     places = np.arange(len(rows))[::-1]
     for place, (_, row), whole in zip(places, rows.iterrows(), pooled, strict=True):
         colour = RED if whole else BLUE
@@ -370,7 +385,7 @@ def plot_checkpoints(band: pd.DataFrame, stops: Mapping[str, Sequence[int]]) -> 
         The drawing.
     """
     with mpl.rc_context(STYLE):
-        figure, (axes,) = _figure(6.4, 3.8)
+        figure, axes = _figure(6.4, 3.8)
         axes.fill_between(
             band["iteration"], band["low"], band["high"], color=BLUE, alpha=0.15, linewidth=0,
             label="95 % band, all checkpoints at once",
@@ -425,7 +440,7 @@ def plot_discordance(table: Mapping[str, float], seeds: int) -> Drawing:
     ]
     gap = 0.012
     with mpl.rc_context(STYLE):
-        figure, (axes,) = _figure(5.4, 4.2)
+        figure, axes = _figure(5.4, 4.2)
         start = 0.0
         for index, (name, width, student_right, student_wrong) in enumerate(columns):
             share = width / total
@@ -458,6 +473,11 @@ def plot_discordance(table: Mapping[str, float], seeds: int) -> Drawing:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.set_xticks([])
+        # Cells too thin for their label still show their count here.
+        axes.set_xlabel(
+            f"kept {table['both']:.1f}, lost {table['second_only']:.1f}, gained "
+            f"{table['first_only']:.1f}, still wrong {table['neither']:.1f}"
+        )
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
         axes.set_ylabel("share of the column (%); student right at the bottom")
         for side in ("bottom", "left"):

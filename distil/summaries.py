@@ -223,11 +223,7 @@ def _gain_row(name: str, found: statistics.Estimate) -> dict[str, object]:
         "row": name,
         "test": found.test,
         "n": found.n or None,
-        "gain": 100 * found.estimate,
-        "low": 100 * found.low,
-        "high": 100 * found.high,
-        "p": found.p,
-        "note": found.note,
+        **_points(found),
     }
 
 
@@ -489,3 +485,58 @@ def compare(study: Study, first: str, second: str) -> statistics.Estimate:
     """
     one, two = (answers(study, Selection.parse(text)) for text in (first, second))
     return statistics.paired_gain(differences(one, two), one.clusters, study.alpha)
+
+
+def tabulate_leakage(study: Study) -> pd.DataFrame:
+    """Accuracy and gain on questions trained on, validated on and held out, side by side.
+
+    The estimand of the last row is how much larger the gain is on questions whose traces were
+    trained on: what a figure over all questions owes to leakage. The two groups are different
+    questions (other years), so their difference is not paired, and a difference of difficulty
+    between years is taken out only in so far as it is the same for the base.
+
+    Args:
+        study: The study.
+
+    Returns:
+        A frame with part, n, base, student (accuracies), gain, low, high, p and note; points.
+    """
+    tuned, plain = student(study, "in_sample"), base(study, "in_sample")
+    gains = differences(tuned, plain).mean(axis=1)
+    rows = study.answers[study.answers["fold"] == study.main_fold]
+    parts = rows.drop_duplicates("problem").set_index("problem")["part"]
+    part = parts.reindex(tuned.right.index).astype(object).to_numpy()
+    lines = []
+    for name in ("train", "validation", "test", "all"):
+        chosen = np.ones(len(part), bool) if name == "all" else part == name
+        if not chosen.any():
+            continue
+        found = statistics.paired_gain(gains[chosen], tuned.clusters[chosen], study.alpha)
+        lines.append(
+            {
+                "part": name,
+                "n": int(chosen.sum()),
+                "base": 100 * float(plain.right.to_numpy()[chosen].mean()),
+                "student": 100 * float(tuned.right.to_numpy()[chosen].mean()),
+                **_points(found),
+            }
+        )
+    compared = np.isin(part, ["train", "test"])
+    if {"train", "test"} <= set(part[compared]):
+        codes = np.unique(tuned.clusters[compared], return_inverse=True)[1]
+        found = statistics.difference_of_means(
+            gains[compared], part[compared] == "train", codes, study.alpha
+        )
+        lines.append({"part": "train minus test", "n": int(compared.sum()), **_points(found)})
+    names = ["part", "n", "base", "student", "gain", "low", "high", "p", "note"]
+    return _plain(pd.DataFrame(lines, columns=names, dtype=object))
+
+
+def _points(found: statistics.Estimate) -> dict[str, object]:
+    return {
+        "gain": 100 * found.estimate,
+        "low": 100 * found.low,
+        "high": 100 * found.high,
+        "p": found.p,
+        "note": found.note,
+    }

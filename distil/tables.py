@@ -90,7 +90,7 @@ def as_csv(frame: pd.DataFrame) -> str:
 
 
 def _cells(frame: pd.DataFrame) -> list[list[str]]:
-    p_columns = [str(name) == "p" or str(name).endswith("_p") for name in frame.columns]
+    p_columns = [str(name) in ("p", "p_holm") or str(name).endswith("_p") for name in frame.columns]
     return [
         [
             p_text(value) if is_p else shown(value)

@@ -19,6 +19,7 @@ from distil.statistics.gains import (
 )
 from distil.statistics.levels import (
     any_difference,
+    difference_of_means,
     holm,
     odds_ratios,
     section_contrast,
@@ -44,6 +45,7 @@ __all__ = [
     "bootstrap_gain",
     "decompose",
     "detectable_gain",
+    "difference_of_means",
     "equivalence",
     "equivalence_items",
     "equivalence_of",

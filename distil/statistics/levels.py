@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.formula.api import gee
+from statsmodels.formula.api import gee, ols
 from statsmodels.genmod.cov_struct import Exchangeable
 from statsmodels.genmod.families import Binomial
 from statsmodels.stats.contingency_tables import cochrans_q
@@ -263,7 +263,7 @@ def section_contrast(
     for other in others:
         chosen = np.isin(names, [section, other])
         inside = names[chosen] == section
-        contrasts[other] = _difference_of_means(
+        contrasts[other] = difference_of_means(
             matrix[chosen][:, 0], inside, np.unique(codes[chosen], return_inverse=True)[1], alpha
         )
     binding = min(contrasts, key=lambda name: contrasts[name].estimate)
@@ -287,12 +287,21 @@ def section_contrast(
     )
 
 
-def _difference_of_means(
-    values: np.ndarray, inside: np.ndarray, codes: np.ndarray, alpha: float
+def difference_of_means(
+    values: np.ndarray, inside: np.ndarray, codes: np.ndarray, alpha: float = 0.05
 ) -> Estimate:
-    """Difference of two groups' means, cluster-robust by least squares."""
-    from statsmodels.formula.api import ols
+    """Difference of the means of two groups of questions, by least squares, clustered.
 
+    Args:
+        values: One number per question, shape (questions,).
+        inside: Whether a question is in the first group, shape (questions,).
+        codes: Cluster numbers, shape (questions,).
+        alpha: One minus the confidence level.
+
+    Returns:
+        First minus second. With too few clusters or no variation the interval is the widest there
+        is and p is 1.
+    """
     test = "OLS, clustered"
     first, second = values[inside], values[~inside]
     difference = float(first.mean() - second.mean())

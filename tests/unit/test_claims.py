@@ -472,3 +472,23 @@ def test_stops_and_curves_are_read_from_their_places(paths):
     assert stops == {"temporal": {"prompt": json.loads(json.dumps(simulated.STOPS))}}
     curves = selections.read_curves(paths["curves"])
     assert set(curves["seed"]) == {1, 2, 3, 4, 5, 100}
+
+
+def test_every_reading_of_the_verdicts_is_judged(study):
+    table = claims.judge_gradings(study, PUBLISHED)
+    gains = table[(table["id"] == "C4") & (table["estimand"] == "held_out")].set_index("grading")
+    assert list(gains.index) == ["primary", "strict", "second", "best", "worst"]
+    assert gains.loc["worst", "here"] <= gains.loc["primary", "here"] <= gains.loc["best", "here"]
+    assert not gains.loc["primary", "changed"]
+    assert set(table.loc[table["id"] == "C7", "grading"]) == {"primary", "strict", "second"}
+    ungraded = dataclasses.replace(study, answers=study.answers.assign(second_verdict=None))
+    assert "second" not in set(claims.judge_gradings(ungraded, PUBLISHED)["grading"])
+
+
+def test_leakage_compares_questions_trained_on_with_questions_held_out(study):
+    table = summaries.tabulate_leakage(study).set_index("part")
+    assert table.loc[["train", "validation", "test", "all"], "n"].tolist() == [72, 36, 108, 216]
+    expected = table.loc["train", "gain"] - table.loc["test", "gain"]
+    assert table.loc["train minus test", "gain"] == pytest.approx(expected)
+    held_out = claims.gain_over_base(study, "held_out").here
+    assert table.loc["test", "gain"] == pytest.approx(100 * held_out.estimate)

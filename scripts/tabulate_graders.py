@@ -1,0 +1,29 @@
+"""Judge every graded claim again under other readings of the verdicts.
+
+Input: `answers`, `stops`, `curves`, `published`, as of test_claims. Output: `csv`, `markdown`,
+`html`. Params: as of test_claims.
+
+Readings: primary; strict and second, where those verdicts exist; best and worst, which count every
+answer that could not be judged for and against the student.
+"""
+
+from distil import claims, tables
+from distil.selections import read_study
+
+
+def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+    study = read_study(input.answers, input.stops, vars(params), input.curves)
+    table = claims.judge_gradings(study, claims.read_published(input.published))
+    changed = table.loc[table["changed"], "id"].drop_duplicates().tolist()
+    tables.write(
+        [output.csv, output.markdown, output.html],
+        table,
+        f"Claims under other gradings: {params.title}",
+        [f"Verdicts that change with the grading: {', '.join(changed) or 'none'}."],
+    )
+
+
+if __name__ == "__main__":
+    from distil.lineage import run
+
+    run(main, snakemake)  # noqa: F821
