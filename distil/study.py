@@ -91,7 +91,7 @@ class ReleaseStudy(AnyStudy):
 class Study(AnyStudy):
     """A study that trains: a checked configuration, seen as lists of files."""
 
-    tables_made = ("splits", "levels", "seeds", "stops")
+    tables_made = ("splits", "levels", "seeds", "stops", "leakage", "graders")
     figures_made = ("curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops")
 
     def __init__(self, config: dict[str, Any]) -> None:

@@ -113,6 +113,60 @@ rule tabulate_stops:
         "../scripts/tabulate_stops.py"
 
 
+rule tabulate_leakage:
+    """Tabulate accuracy and gain on questions trained on, validated on and held out."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        stops=study.stops(),
+        settled=predictions_settled,
+    output:
+        csv="results/{study}/tables/leakage.csv",
+        markdown="results/{study}/tables/leakage.md",
+        html=report(
+            "results/{study}/tables/leakage.html",
+            caption="../report/leakage.rst",
+            category="Gain",
+            labels={"table": "in sample and held out"},
+        ),
+    log:
+        "results/{study}/logs/tabulate_leakage.log",
+    benchmark:
+        "results/{study}/timings/tabulate_leakage.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/tabulate_leakage.py"),
+    script:
+        "../scripts/tabulate_leakage.py"
+
+
+rule tabulate_graders:
+    """Judge every graded claim again under other readings of the verdicts."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        stops=study.stops(),
+        curves=study.curves(),
+        published="resources/published.yaml",
+        settled=predictions_settled,
+    output:
+        csv="results/{study}/tables/graders.csv",
+        markdown="results/{study}/tables/graders.md",
+        html=report(
+            "results/{study}/tables/graders.html",
+            caption="../report/graders.rst",
+            category="Claims",
+            labels={"table": "claims under other gradings"},
+        ),
+    log:
+        "results/{study}/logs/tabulate_graders.log",
+    benchmark:
+        "results/{study}/timings/tabulate_graders.tsv"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/tabulate_graders.py"),
+    script:
+        "../scripts/tabulate_graders.py"
+
+
 rule plot_curves:
     """Draw the validation loss of every seed and of the pilot, with the stops."""
     input:
