@@ -452,6 +452,40 @@ def answers(study: Study, selection: Selection) -> Answers:
     )
 
 
+def student(study: Study, estimand: str, **chosen: object) -> Answers:
+    """Answers of the student at the longest level and the primary stop, unless said otherwise.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+        **chosen: Fields of `Selection` that differ.
+
+    Returns:
+        The answers.
+    """
+    fields = {
+        "level": study.levels[0],
+        "stop": study.settings["primary_stop"],
+        "variant": study.settings.get("variant", "prompt"),
+        **chosen,
+    }
+    return answers(study, Selection("student", estimand, **fields))
+
+
+def base(study: Study, estimand: str, **chosen: object) -> Answers:
+    """Answers of the base at the longest level, unless said otherwise.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+        **chosen: Fields of `Selection` that differ.
+
+    Returns:
+        The answers.
+    """
+    return answers(study, Selection("base", estimand, **{"level": study.levels[0], **chosen}))
+
+
 def differences(first: Answers, second: Answers) -> np.ndarray:
     """First minus second, question by question and seed by seed.
 

@@ -11,11 +11,12 @@ import pandas as pd
 from distil import statistics
 from distil.selections import (
     STOPS,
-    Answers,
     MissingAnswersError,
     Selection,
     answers,
+    base,
     differences,
+    student,
 )
 
 if TYPE_CHECKING:
@@ -28,40 +29,6 @@ STOP_LABELS = {
     "horizon": "none: the horizon",
     "best": "best on the reported questions (optimistic by construction)",
 }
-
-
-def student(study: Study, estimand: str, **chosen: object) -> Answers:
-    """Answers of the student at the longest level and the primary stop, unless said otherwise.
-
-    Args:
-        study: The study.
-        estimand: held_out, in_sample or transfer.
-        **chosen: Fields of `Selection` that differ.
-
-    Returns:
-        The answers.
-    """
-    fields = {
-        "level": study.levels[0],
-        "stop": study.settings["primary_stop"],
-        "variant": study.settings.get("variant", "prompt"),
-        **chosen,
-    }
-    return answers(study, Selection("student", estimand, **fields))
-
-
-def base(study: Study, estimand: str, **chosen: object) -> Answers:
-    """Answers of the base at the longest level, unless said otherwise.
-
-    Args:
-        study: The study.
-        estimand: held_out, in_sample or transfer.
-        **chosen: Fields of `Selection` that differ.
-
-    Returns:
-        The answers.
-    """
-    return answers(study, Selection("base", estimand, **{"level": study.levels[0], **chosen}))
 
 
 def tabulate_levels(study: Study, estimand: str = "held_out") -> pd.DataFrame:

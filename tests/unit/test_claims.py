@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import simulated_study as simulated
 
-from distil import claims, counts, selections, summaries, tables
+from distil import claims, counts, selections, statistics, summaries, tables
 from scripts import tabulate_levels, tabulate_seeds, tabulate_stops
 
 PUBLISHED = claims.read_published("resources/published.yaml")
@@ -84,7 +84,7 @@ def test_in_sample_covers_every_year_and_held_out_the_test_years_only(judged):
 def test_year_folds_hold_every_question_out_once(tmp_path):
     paths = simulated.write(tmp_path, FIVE_FOLDS, questions=4)
     study = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
-    found = summaries.student(study, "held_out")
+    found = selections.student(study, "held_out")
     assert len(found.right) == 5 * 3 * 4
     assert found.right.index.is_unique
     years = {name.split("-")[0] for name in found.right.index}
@@ -105,9 +105,9 @@ def test_a_missing_answer_counts_as_wrong(study):
     gone = (table["role"] == "student") & (table["seed"] == 1) & (table["verdict"] == "right")
     gone &= (table["part"] == "test") & (table["level"] == "R1") & (table["iteration"] == 150)
     lost = table[gone].index[:7]
-    before = summaries.student(study, "held_out").right.to_numpy().sum()
+    before = selections.student(study, "held_out").right.to_numpy().sum()
     fewer = dataclasses.replace(study, answers=table.drop(index=lost))
-    after = summaries.student(fewer, "held_out").right
+    after = selections.student(fewer, "held_out").right
     assert after.to_numpy().sum() == before - 7
     assert len(after) == 108
 
@@ -116,7 +116,7 @@ def test_a_null_verdict_counts_as_wrong(study):
     blank = study.answers.assign(
         verdict=study.answers["verdict"].where(study.answers["seed"].fillna(0) != 1)
     )
-    found = summaries.student(dataclasses.replace(study, answers=blank), "held_out")
+    found = selections.student(dataclasses.replace(study, answers=blank), "held_out")
     assert found.right[1].sum() == 0
 
 
@@ -137,7 +137,7 @@ def test_a_seed_without_its_checkpoint_is_named(study):
     table = study.answers
     kept = table[~((table["seed"] == 3) & (table["iteration"] == 150))]
     with pytest.raises(selections.MissingAnswersError, match="seed 3"):
-        summaries.student(dataclasses.replace(study, answers=kept), "held_out")
+        selections.student(dataclasses.replace(study, answers=kept), "held_out")
 
 
 def test_two_answers_to_one_question_are_refused(study):
@@ -240,7 +240,7 @@ def decide(gain, n, *, value, margin=0.02, p_holm=None, spread=1.0, expected="ab
     """Verdict of a paired gain on n questions with discordance `spread`."""
     won, lost = (round(n * (spread + sign * gain) / 2) for sign in (1, -1))
     differences = np.repeat([1.0, -1.0, 0.0], [won, lost, n - won - lost])[:, None]
-    found = claims.statistics.paired_gain(differences)
+    found = statistics.paired_gain(differences)
     finding = claims.Finding(found, ["a"], "", direction=found, values=differences)
     tested = claims.examine(
         entry(expected, value), finding, alpha=0.05, margin=margin, published=True
@@ -279,11 +279,9 @@ def test_power_is_for_the_published_effect_never_for_the_observed_one(study):
     table, _ = claims.judge_study(full(study), PUBLISHED)
     line = row(table, "C4", "held_out")
     finding = claims.gain_over_base(full(study), "held_out").here
-    assert line["power"] == pytest.approx(
-        claims.statistics.gain_power(0.0476, finding.se, finding.df)
-    )
+    assert line["power"] == pytest.approx(statistics.gain_power(0.0476, finding.se, finding.df))
     assert line["power"] != pytest.approx(
-        claims.statistics.gain_power(finding.estimate, finding.se, finding.df), abs=0.01
+        statistics.gain_power(finding.estimate, finding.se, finding.df), abs=0.01
     )
     sample, _ = claims.judge_study(study, PUBLISHED)
     assert sample["power"].isna().all()
@@ -312,7 +310,7 @@ def test_holm_runs_over_the_declared_family_of_claims_only(judged):
     claimed = table[~table["id"].str.startswith("Q") & table["p"].notna()]
     assert claimed["p_holm"].notna().all()
     assert table.loc[table["id"].str.startswith("Q"), "p_holm"].isna().all()
-    expected = claims.statistics.holm(claimed["p"].astype(float).tolist())
+    expected = statistics.holm(claimed["p"].astype(float).tolist())
     assert claimed["p_holm"].astype(float).tolist() == pytest.approx(expected.tolist())
 
 
