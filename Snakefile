@@ -19,6 +19,7 @@ if config["exams"]["source"] == "release":
 
 else:
 
+    include: "rules/checkpoints.smk"
     include: "rules/exams.smk"
     include: "rules/problems.smk"
     include: "rules/traces.smk"

@@ -11,7 +11,7 @@ keeps what it says. Three kinds of pair are told apart:
 Nearly equal is a Jaccard index of word pairs, joined exactly with the prefix filter of Chaudhuri,
 Ganti and Kaushik (ICDE 2006): only texts that share one of their rarest word pairs are compared.
 """
-# ruff: noqa: RUF001, RUF002 - look-alike signs are what this module tells apart
+
 
 from __future__ import annotations
 

@@ -23,3 +23,8 @@ def require_packages() -> None:
             f"This Snakemake runs under {sys.executable}, which lacks {', '.join(missing)}. "
             "Run: make setup, then: . .venv/bin/activate"
         )
+
+
+def show_modules(folder: str) -> None:
+    """Let the scripts, which run in processes of their own, find `distil` in a folder."""
+    os.environ["PYTHONPATH"] = folder

@@ -4,7 +4,7 @@ Everything here is string work on capped input; nothing is evaluated. The module
 standard library, so that the problem extractor can use `canonical_answer` at no cost.
 """
 
-# ruff: noqa: RUF001, RUF003 - look-alike characters are what this module is about
+
 
 import re
 import unicodedata

@@ -184,6 +184,14 @@ class Study(AnyStudy):
             if entry["year"] == int(year)
         ]
 
+    def prompt(self, name: str) -> str:
+        """A file of the prompts folder."""
+        return f"{self.config['prompts']}/{name}"
+
+    def student(self, name: str) -> str:
+        """A file of the student's model folder."""
+        return f"{self.config['student']['model']}/{name}"
+
     def benchmark_files(self) -> list[str]:
         """The benchmarks besides the competition itself, one file each."""
         names = [name for name in self.config["benchmarks"] if name != "competition"]
@@ -309,7 +317,7 @@ def read_manifest(
         raise ValueError(f"{path}: no such manifest; see docs/extending.md")
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or not isinstance(content.get("papers"), list):
-        raise ValueError(  # noqa: TRY004
+        raise ValueError(
             f"{path}: papers: is missing; list the papers there (docs/extending.md)"
         )
     folder = path.parent / content.get("folder", "")

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from distil.answers.notation import canonical_answer, latex_from_unicode
+from distil.notation import canonical_answer, latex_from_unicode
 from distil.hashing import sha256_file
 from distil.release import REMEDY, SECTIONS, is_placeholder
 

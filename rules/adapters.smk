@@ -10,7 +10,7 @@ rule train_adapter:
     """Train one seed to the horizon, saving the declared checkpoints and the validation curve."""
     input:
         unpack(training_rows),
-        student=config["student"]["model"] + "/model.lock.json",
+        student=study.student("model.lock.json"),
     output:
         checkpoints=expand(
             "results/{{study}}/adapters/{{fold}}/{{variant}}/seed-{{seed}}/{iteration:05d}.safetensors",
@@ -23,6 +23,8 @@ rule train_adapter:
         "results/{study}/logs/train_adapter/{fold}/{variant}/seed-{seed}.log",
     benchmark:
         "results/{study}/timings/train_adapter/{fold}/{variant}/seed-{seed}.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.training()),
         code=fingerprint("scripts/train_adapter.py"),
@@ -44,6 +46,8 @@ rule choose_stops:
         "results/{study}/logs/choose_stops/{fold}/{variant}.log",
     benchmark:
         "results/{study}/timings/choose_stops/{fold}/{variant}.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(
             {

@@ -28,6 +28,8 @@ rule test_claims:
         "results/{study}/logs/test_claims.log",
     benchmark:
         "results/{study}/timings/test_claims.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/test_claims.py"),
@@ -54,6 +56,8 @@ rule tabulate_levels:
         "results/{study}/logs/tabulate_levels.log",
     benchmark:
         "results/{study}/timings/tabulate_levels.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_levels.py"),
@@ -80,6 +84,8 @@ rule tabulate_seeds:
         "results/{study}/logs/tabulate_seeds.log",
     benchmark:
         "results/{study}/timings/tabulate_seeds.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_seeds.py"),
@@ -106,6 +112,8 @@ rule tabulate_stops:
         "results/{study}/logs/tabulate_stops.log",
     benchmark:
         "results/{study}/timings/tabulate_stops.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_stops.py"),
@@ -132,6 +140,8 @@ rule tabulate_leakage:
         "results/{study}/logs/tabulate_leakage.log",
     benchmark:
         "results/{study}/timings/tabulate_leakage.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_leakage.py"),
@@ -160,6 +170,8 @@ rule tabulate_graders:
         "results/{study}/logs/tabulate_graders.log",
     benchmark:
         "results/{study}/timings/tabulate_graders.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_graders.py"),
@@ -185,6 +197,8 @@ rule plot_curves:
         "results/{study}/logs/plot_curves.log",
     benchmark:
         "results/{study}/timings/plot_curves.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/plot_curves.py"),
@@ -210,6 +224,8 @@ rule plot_words:
         "results/{study}/logs/plot_words.log",
     benchmark:
         "results/{study}/timings/plot_words.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/plot_words.py"),
@@ -235,6 +251,8 @@ rule plot_sections:
         "results/{study}/logs/plot_sections.log",
     benchmark:
         "results/{study}/timings/plot_sections.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/plot_sections.py"),
@@ -260,6 +278,8 @@ rule plot_seeds:
         "results/{study}/logs/plot_seeds.log",
     benchmark:
         "results/{study}/timings/plot_seeds.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/plot_seeds.py"),
@@ -285,6 +305,8 @@ rule plot_checkpoints:
         "results/{study}/logs/plot_checkpoints.log",
     benchmark:
         "results/{study}/timings/plot_checkpoints.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/plot_checkpoints.py"),
@@ -310,6 +332,8 @@ rule plot_discordance:
         "results/{study}/logs/plot_discordance.log",
     benchmark:
         "results/{study}/timings/plot_discordance.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/plot_discordance.py"),
@@ -335,6 +359,8 @@ rule plot_stops:
         "results/{study}/logs/plot_stops.log",
     benchmark:
         "results/{study}/timings/plot_stops.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/plot_stops.py"),

@@ -3,16 +3,14 @@
 No input, no output.
 """
 
-import os
 import sys
 
 sys.path.insert(0, workflow.basedir)
-# Scripts run in processes of their own, on a cluster on other machines: they find `distil` here.
-os.environ["PYTHONPATH"] = workflow.basedir
 
-from distil.environment import require_packages
+from distil import environment
 
-require_packages()
+environment.require_packages()
+environment.show_modules(workflow.basedir)
 
 from distil import config as configuration
 from distil.fingerprint import fingerprint, sorted_keys

@@ -16,6 +16,8 @@ rule cluster_problems:
         "results/{study}/logs/cluster_problems.log",
     benchmark:
         "results/{study}/timings/cluster_problems.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings={},
         code=fingerprint("scripts/cluster_problems.py"),
@@ -32,8 +34,8 @@ checkpoint split_datasets:
         problems=study.problems(),
         traces=lambda wildcards: study.traces(wildcards.fold),
         benchmarks=study.benchmark_files(),
-        student=config["prompts"] + "/student.txt",
-        levels=config["prompts"] + "/levels.yaml",
+        student=study.prompt("student.txt"),
+        levels=study.prompt("levels.yaml"),
     output:
         train="results/{study}/datasets/{fold}/{variant}/train.jsonl",
         validation="results/{study}/datasets/{fold}/{variant}/validation.jsonl",
@@ -43,6 +45,8 @@ checkpoint split_datasets:
         "results/{study}/logs/split_datasets/{fold}/{variant}.log",
     benchmark:
         "results/{study}/timings/split_datasets/{fold}/{variant}.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=lambda wildcards: sorted_keys(
             {
@@ -54,29 +58,6 @@ checkpoint split_datasets:
         code=fingerprint("scripts/split_datasets.py"),
     script:
         "../scripts/split_datasets.py"
-
-
-def training_rows(wildcards):
-    """One fold's train and validation rows, compared by content once they are made."""
-    made = checkpoints.split_datasets.get(
-        study=wildcards.study, fold=wildcards.fold, variant=wildcards.variant
-    )
-    return {"train": made.output.train, "validation": made.output.validation}
-
-
-def datasets_settled(wildcards):
-    """No file: has the job decided again once every fold's rows are made.
-
-    Snakemake decides a second time, by content, only about jobs that ask for the checkpoint. All
-    that lies below training asks for it through here, or it would run for adapters that in the
-    end were not trained again.
-    """
-    for fold in study.folds:
-        for variant in study.variants:
-            checkpoints.split_datasets.get(
-                study=wildcards.study, fold=fold, variant=variant
-            )
-    return []
 
 
 rule tabulate_splits:
@@ -100,6 +81,8 @@ rule tabulate_splits:
         "results/{study}/logs/tabulate_splits.log",
     benchmark:
         "results/{study}/timings/tabulate_splits.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings={},
         code=fingerprint("scripts/tabulate_splits.py"),

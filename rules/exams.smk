@@ -22,6 +22,8 @@ if config["exams"]["source"] == "typeset":
             "results/{study}/logs/typeset_exams.log",
         benchmark:
             "results/{study}/timings/typeset_exams.tsv"
+        conda:
+            "../envs/study.yaml"
         params:
             settings=sorted_keys(
                 {
@@ -49,6 +51,8 @@ if config["exams"]["source"] == "manifest":
             "results/{study}/timings/collect_exam/{document}.tsv"
         wildcard_constraints:
             document="|".join(study.documents),
+        conda:
+            "../envs/study.yaml"
         params:
             settings=lambda wildcards: sorted_keys(study.documents[wildcards.document]),
             code=fingerprint("scripts/collect_exam.py"),
@@ -68,6 +72,8 @@ rule import_benchmark:
         "results/{study}/timings/import_benchmark/{benchmark}.tsv"
     wildcard_constraints:
         benchmark="|".join(config["benchmark_files"]) or "none",
+    conda:
+        "../envs/study.yaml"
     params:
         settings=lambda wildcards: {
             "sha256": config["benchmark_files"][wildcards.benchmark]["sha256"]

@@ -19,6 +19,8 @@ rule grade_predictions:
         "results/{study}/timings/grade_predictions/{run}.tsv"
     wildcard_constraints:
         run="base|teacher|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(config["grading"]),
         code=fingerprint("scripts/grade_predictions.py"),
@@ -43,6 +45,8 @@ rule collect_answers:
         "results/{study}/logs/collect_answers.log",
     benchmark:
         "results/{study}/timings/collect_answers.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys({"runs": study.runs, "folds": study.folds}),
         code=fingerprint("scripts/collect_answers.py"),

@@ -25,25 +25,13 @@ checkpoint plan_predictions:
         "results/{study}/logs/plan_predictions.log",
     benchmark:
         "results/{study}/timings/plan_predictions.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.examination()),
         code=fingerprint("scripts/plan_predictions.py"),
     script:
         "../scripts/plan_predictions.py"
-
-
-def plan(wildcards):
-    """One run's plan, compared by content once it is made."""
-    datasets_settled(wildcards)
-    made = checkpoints.plan_predictions.get(study=wildcards.study)
-    return made.output.plans[study.student_runs.index(wildcards.run)]
-
-
-def predictions_settled(wildcards):
-    """No file: has the job decided again once the plans are made (see `datasets_settled`)."""
-    datasets_settled(wildcards)
-    checkpoints.plan_predictions.get(study=wildcards.study)
-    return []
 
 
 rule predict_answers:
@@ -52,9 +40,9 @@ rule predict_answers:
         plan=plan,
         problems=study.problems(),
         benchmarks=study.benchmark_files(),
-        student_prompt=config["prompts"] + "/student.txt",
-        levels=config["prompts"] + "/levels.yaml",
-        student=config["student"]["model"] + "/model.lock.json",
+        student_prompt=study.prompt("student.txt"),
+        levels=study.prompt("levels.yaml"),
+        student=study.student("model.lock.json"),
         adapters=lambda wildcards: study.adapters(wildcards.run),
     output:
         predictions="results/{study}/predictions/{run}.parquet",
@@ -64,6 +52,8 @@ rule predict_answers:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
         run="base|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.decoding()),
         code=fingerprint("scripts/predict_answers.py"),
@@ -83,6 +73,8 @@ rule predict_teacher:
         "results/{study}/logs/predict_teacher.log",
     benchmark:
         "results/{study}/timings/predict_teacher.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings={"level": study.levels[0]},
         code=fingerprint("scripts/predict_teacher.py"),

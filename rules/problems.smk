@@ -16,6 +16,8 @@ rule extract_problems:
         "results/{study}/logs/extract_problems/{year}.log",
     benchmark:
         "results/{study}/timings/extract_problems/{year}.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=lambda wildcards: sorted_keys(
             {"tests": study.tests(wildcards.year), **config["problems"]}

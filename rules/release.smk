@@ -15,6 +15,8 @@ rule import_transcriptions:
         "results/{study}/logs/import_transcriptions.log",
     benchmark:
         "results/{study}/timings/import_transcriptions.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings={"years": study.years},
         code=fingerprint("scripts/import_transcriptions.py"),
@@ -42,6 +44,8 @@ rule audit_release_splits:
         "results/{study}/logs/audit_release_splits.log",
     benchmark:
         "results/{study}/timings/audit_release_splits.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings={"sets": study.sets},
         code=fingerprint("scripts/audit_release_splits.py"),
@@ -63,6 +67,8 @@ rule import_release_counts:
         "results/{study}/logs/import_release_counts.log",
     benchmark:
         "results/{study}/timings/import_release_counts.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings={},
         code=fingerprint("scripts/import_release_counts.py"),
@@ -90,6 +96,8 @@ rule measure_release_levels:
         "results/{study}/logs/measure_release_levels.log",
     benchmark:
         "results/{study}/timings/measure_release_levels.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings={},
         code=fingerprint("scripts/measure_release_levels.py"),
@@ -119,6 +127,8 @@ rule test_release_claims:
         "results/{study}/logs/test_release_claims.log",
     benchmark:
         "results/{study}/timings/test_release_claims.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/test_release_claims.py"),
@@ -144,6 +154,8 @@ rule tabulate_forensics:
         "results/{study}/logs/tabulate_forensics.log",
     benchmark:
         "results/{study}/timings/tabulate_forensics.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_forensics.py"),

@@ -13,8 +13,8 @@ rule pretrain_student:
     input:
         problems=study.problems(),
         benchmarks=study.benchmark_files(),
-        student_prompt=config["prompts"] + "/student.txt",
-        levels=config["prompts"] + "/levels.yaml",
+        student_prompt=study.prompt("student.txt"),
+        levels=study.prompt("levels.yaml"),
     output:
         weights="results/{study}/student/model.safetensors",
         lock="results/{study}/student/model.lock.json",
@@ -27,6 +27,8 @@ rule pretrain_student:
         "results/{study}/logs/pretrain_student.log",
     benchmark:
         "results/{study}/timings/pretrain_student.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(config["student"]["pretraining"] or {}),
         code=fingerprint("scripts/pretrain_student.py"),

@@ -11,7 +11,7 @@ rule solve_problems:
     """Let the solver answer one year's problems; it never sees the key."""
     input:
         problems="results/{study}/problems/{year}.jsonl",
-        solver=config["prompts"] + "/solver.txt",
+        solver=study.prompt("solver.txt"),
     output:
         solutions="results/{study}/traces/{year}/solutions.jsonl",
         responses="results/{study}/traces/{year}/solver_responses.jsonl",
@@ -19,6 +19,8 @@ rule solve_problems:
         "results/{study}/logs/solve_problems/{year}.log",
     benchmark:
         "results/{study}/timings/solve_problems/{year}.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys({"teacher": study.teacher("solver")}),
         code=fingerprint("scripts/solve_problems.py"),
@@ -31,8 +33,8 @@ rule distill_traces:
     input:
         problems="results/{study}/problems/{year}.jsonl",
         solutions="results/{study}/traces/{year}/solutions.jsonl",
-        distiller=config["prompts"] + "/distiller.txt",
-        levels=config["prompts"] + "/levels.yaml",
+        distiller=study.prompt("distiller.txt"),
+        levels=study.prompt("levels.yaml"),
     output:
         distillations="results/{study}/traces/{year}/distillations.jsonl",
         responses="results/{study}/traces/{year}/distiller_responses.jsonl",
@@ -40,6 +42,8 @@ rule distill_traces:
         "results/{study}/logs/distill_traces/{year}.log",
     benchmark:
         "results/{study}/timings/distill_traces/{year}.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys(
             {"teacher": study.teacher("distiller"), "levels": study.levels}
@@ -54,7 +58,7 @@ rule verify_traces:
     input:
         problems="results/{study}/problems/{year}.jsonl",
         distillations="results/{study}/traces/{year}/distillations.jsonl",
-        verifier=config["prompts"] + "/verifier.txt",
+        verifier=study.prompt("verifier.txt"),
     output:
         traces="results/{study}/traces/{year}/traces.jsonl",
         responses="results/{study}/traces/{year}/verifier_responses.jsonl",
@@ -62,6 +66,8 @@ rule verify_traces:
         "results/{study}/logs/verify_traces/{year}.log",
     benchmark:
         "results/{study}/timings/verify_traces/{year}.tsv"
+    conda:
+        "../envs/study.yaml"
     params:
         settings=sorted_keys({"teacher": study.teacher("verifier")}),
         code=fingerprint("scripts/verify_traces.py"),

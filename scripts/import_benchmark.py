@@ -6,7 +6,7 @@ of exam problems, without year, section, page and box. Params: `benchmark`, `sha
 
 from pathlib import Path
 
-from distil.answers import canonical_answer
+from distil.notation import canonical_answer
 from distil.hashing import read_jsonl, sha256_file, write_jsonl
 
 
@@ -35,7 +35,7 @@ def import_row(benchmark: str, number: int, row: dict, source: str) -> dict:
     }
 
 
-def main(*, input, output, params) -> dict:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params) -> dict:
     digest = sha256_file(input.file)
     if digest != params.sha256:
         raise ValueError(
@@ -53,4 +53,4 @@ def main(*, input, output, params) -> dict:  # noqa: A002 - Snakemake's own name
 if __name__ == "__main__":
     from distil.lineage import run
 
-    run(main, snakemake)  # noqa: F821
+    run(main, snakemake)

@@ -4,7 +4,7 @@ Each line holds {"id", "gold", "output", "problem" (optional)}; each printed lin
 {"id", "verdict", "reason", "extracted", "rule"}.
 """
 
-# ruff: noqa: TRY004 - a wrong type in a file is a bad value of that file
+
 
 import json
 import sys

@@ -6,7 +6,7 @@ answer; the last box counts, adjacent boxes together; without a box an explicit 
 is itself the answer. The last number of a text is never taken for its answer.
 """
 
-# ruff: noqa: RUF001 - full-width punctuation is meant
+
 
 import re
 from dataclasses import dataclass

@@ -4,7 +4,7 @@ It exists for the sensitivity row. Where the two graders disagree, the choice of
 result, and the report says by how much.
 """
 
-# ruff: noqa: RUF001 - the minus sign is meant
+
 
 import re
 from collections import Counter

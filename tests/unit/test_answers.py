@@ -1,6 +1,6 @@
 """Properties of the grader: reflexive, symmetric, blind to formatting, never fooled by what is near."""
 
-# ruff: noqa: E501, RUF001 - rows of data read best whole
+
 
 import json
 import subprocess

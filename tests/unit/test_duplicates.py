@@ -16,7 +16,7 @@ from distil.duplicates import (
     similar_pairs,
 )
 
-# ruff: noqa: RUF001 - look-alike signs are what is tested
+
 SAME = [
     (r"Find x^{2} + \frac{3}{4} if \sqrt{x} = 5.", "find x² + 3/4 if √x = 5"),
     (r"Find $x^2+\dfrac{3}{4}$, if $\sqrt x=5$", r"Find \(x^2 + \tfrac34\) if \[\sqrt{x}=5\]"),
