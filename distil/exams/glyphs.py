@@ -6,8 +6,6 @@ characters are then named by their code in Knuth's encodings (OT1, OML, OMS, OMX
 symbols, in MSAM.
 """
 
-# ruff: noqa: RUF001 - characters that look alike are what this module is about
-
 from __future__ import annotations
 
 import contextlib
@@ -374,6 +372,8 @@ def placement(page):
 
 
 SPACES = {0x20, 0xA0, 0x09, 0x0A, 0x0D, 0x3000, *range(0x2000, 0x200C)}
+# Variation selectors, joiners and invisible operators print nothing.
+SILENT = {*range(0xFE00, 0xFE10), 0x200C, 0x200D, *range(0x2060, 0x2065), 0xFEFF}
 
 
 def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
@@ -402,6 +402,8 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
             continue
         if code in SPACES and code > 0x20:
             spaced = True
+            continue
+        if code in SILENT:
             continue
         handle = raw.FPDFText_GetTextObject(text, index)
         address = ctypes.cast(handle, ctypes.c_void_p).value

@@ -112,6 +112,9 @@ def last_boxed(text: str) -> str | None:
     return None
 
 
+BARE = re.compile(r"\(?(T?\d{1,2})[.)]?\)?")
+
+
 @dataclass(slots=True)
 class Cell:
     """A stretch of a key that starts with a number."""
@@ -132,16 +135,31 @@ def read_table(lines: list[TextLine]) -> list[Answer]:
     rows = []
     for line in lines:
         number = re.fullmatch(r"\(?(T?\d{1,2})[.)]?\)?", line.segments[0][2])
-        if number and len(line.segments) > 2:
+        if number and len(line.segments) > 1:
             rows.append((number[1], line))
     widths = {len(line.segments) for _, line in rows}
     labels = [label for label, _ in rows]
     if len(rows) < 2 or len(widths) > 1 or len(set(labels)) < len(labels):
         return []
-    # Numbers and answers in turn are a list in columns, not a table.
-    if all(re.fullmatch(r"\d{1,2}[.)]", line.segments[2][2]) for _, line in rows):
+    # Numbers and answers in turn are a list in columns, not a column a test.
+    width = min(widths)
+    turns = width % 2 == 0 and all(
+        BARE.fullmatch(line.segments[place][2]) for _, line in rows for place in range(0, width, 2)
+    )
+    dotted = all(re.search(r"[.)]$", line.segments[0][2]) for _, line in rows)
+    if turns and dotted:
         return []
     answers = []
+    if turns:
+        for place in range(0, width, 2):
+            for _, line in rows:
+                label = BARE.fullmatch(line.segments[place][2])[1]
+                x0, x1, text = line.segments[place + 1]
+                box = (line.segments[place][0], line.box[1], x1, line.box[3])
+                answers.append(
+                    Answer(label, text, line.page, box, 0, line.flags - {"small"}, line.confidence)
+                )
+        return answers
     for section in range(widths.pop() - 1):
         for label, line in rows:
             x0, x1, text = line.segments[section + 1]

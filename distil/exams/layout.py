@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from distil.exams.glyphs import Box, Page
 from distil.exams.mathematics import Item, Line, assemble, build, items_of, render, usual_size
@@ -152,8 +153,8 @@ def drop_footnotes(lines: list[TextLine], rules: list, body: float) -> list[Text
         below = [line for line in lines if line.box[1] > rule.y - 1]
         if not short or not below or rule.y < 0.4 * lines[0].height:
             continue
-        foot = [line for line in below if not PAGE_NUMBER.search(line.text)]
-        if not foot or any(line.size > 0.93 * body for line in foot):
+        foot = list(takewhile(lambda line: line.size <= 0.93 * body, below))
+        if not foot:
             continue
         marks = {
             match[1] for line in foot if (match := re.match(r"(?:\^\{)?(\d{1,2}|\*)\}?", line.text))

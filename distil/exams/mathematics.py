@@ -8,11 +8,10 @@ Word and LibreOffice all set bars and big symbols on the mathematical axis, a qu
 above the baseline, which is how such pieces find their line.
 """
 
-# ruff: noqa: RUF001 - characters that look alike are what this module is about
-
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable
@@ -215,10 +214,12 @@ def join_overlays(items: list[Item]) -> list[Item]:
         if item.text in ACCENTS or item.text in DIACRITICS or item.text in ("̸", "↦", "/")
     ]
     gone: set[int] = set()
+    shelf = Shelf(items if found else ())
     for place, mark in found:
+        # PDFium may report an accent at the end of its line: neighbours are found by place.
         near = [
             other
-            for other in items[max(0, place - 3) : place + 4]
+            for other in shelf.between(mark.top, mark.bottom + mark.size)
             if other is not mark
             and id(other) not in gone
             and abs(other.middle - mark.middle) < max(other.x1 - other.x0, 0.2 * other.size) * 0.6
@@ -268,15 +269,13 @@ def join_overlays(items: list[Item]) -> list[Item]:
         ]  # fmt: skip
         if not near:
             continue
-        host = near[0]
+        host = min(near, key=lambda other: abs(other.middle - mark.middle))
         letter = letter_of(host.text)
         if "m" in host.style or letter[1] or mark.text == "⃗":
             if mark.text in ACCENTS:
                 host.latex = f"\\{ACCENTS[mark.text]}{{{host.latex or latex_of(host.text)}}}"
                 gone.add(id(mark))
         elif mark.text in DIACRITICS:
-            import unicodedata
-
             base = {"ı": "i", "ȷ": "j"}.get(host.text, host.text)
             joined = unicodedata.normalize("NFC", base + DIACRITICS[mark.text])
             if len(joined) == 1:
@@ -1147,6 +1146,8 @@ def pack_blocks(items: list[Item]) -> list[Item]:
             < (item.top + item.bottom) / 2
             < left.bottom + 0.3 * left.size
         ]
+        if right is None:
+            inside = before_baseline(left, inside)
         if not inside:
             continue
         if any(
@@ -1178,6 +1179,21 @@ def pack_blocks(items: list[Item]) -> list[Item]:
         items = [item for item in items if id(item) not in gone]
         items.append(whole)
     return items
+
+
+def before_baseline(left: Item, inside: list[Item]) -> list[Item]:
+    """Return what stands in the rows after a brace, without the text that goes on after them.
+
+    An even number of rows leaves the baseline of the text free; what stands on it comes after.
+    """
+    base = left.axis + AXIS * left.size
+    level = [
+        item for item in inside if item.axis is None and abs(item.base - base) < 0.12 * left.size
+    ]
+    start = min((item.x0 for item in level), default=1e9)
+    if start - left.x1 < 1.0 * left.size:
+        return inside
+    return [item for item in inside if item.middle < start]
 
 
 def raise_small_brackets(items: list[Item]) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import re
 from pathlib import Path
 
-from distil.answers import canonical_answer
 from distil.exams.errors import ExamError
 from distil.exams.glyphs import open_document, read_page
 from distil.exams.keys import Answer, cut_solution, last_boxed, read_key, result_of
@@ -22,8 +21,10 @@ from distil.exams.segmentation import (
 )
 from distil.exams.symbols import plain
 from distil.hashing import sha256_file
+from distil.notation import canonical_answer
 
 MAX_PAGES = 400
+FOOT = 0.93
 DOUBTS = {
     "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,
     "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3,
@@ -89,6 +90,7 @@ def read_problems(
             raise ExamError(key, "no numbered answer was found", "check that the file is the key")
     vocabulary = vocabulary_of(lines)
     figures = {sheet.number: sheet.figures for sheet in sheets}
+    heights = {sheet.number: sheet.height for sheet in sheets}
     methods = {sheet.number: sheet.method for sheet in sheets}
     several = len({passage.section for passage in passages}) > 1
     keyed = {}
@@ -96,7 +98,8 @@ def read_problems(
         keyed.setdefault((answer.section, answer.label), answer)
     rows = []
     seen: set[tuple[int, str]] = set()
-    for passage in passages:
+    for place, passage in enumerate(passages):
+        after = passages[place + 1].lines[0] if place + 1 < len(passages) else None
         flags: set[str] = set(passage.flags)
         if (passage.section, passage.label) in seen:
             flags.add("repeated")
@@ -106,9 +109,17 @@ def read_problems(
         if answer is None and solution:
             answer = inline_answer(passage, solution)
         answered = digest if solution and answer and answer.section < 0 else key_digest
+        head = statement_lines[0]
+        beside = after is not None and (after.page, after.left) == (head.page, head.left)
+        reach = after.box[1] if beside else FOOT * heights[head.page]
+        drawn = [
+            figure
+            for figure in figures.get(head.page, ())
+            if stands_with(figure, head, reach, statement_lines)
+        ]
         rows.append(
             row_of(
-                passage, statement_lines, answer, vocabulary, figures, methods,
+                passage, statement_lines, answer, vocabulary, drawn, methods,
                 year=year, sections=sections, several=several, digest=digest,
                 key_digest=answered, flags=flags,
             )
@@ -130,7 +141,7 @@ def row_of(
     lines: list[TextLine],
     answer: Answer | None,
     vocabulary: set[str],
-    figures: dict,
+    figures: list,
     methods: dict,
     *,
     year: int | None,
@@ -154,8 +165,12 @@ def row_of(
         flags |= line.flags
     if len(here) < len(lines):
         flags.add("spans_pages")
-    if any(beside(figure, box) for figure in figures.get(page, ())):
+    for figure in figures:
         flags.add("figure")
+        box = (
+            min(box[0], figure[0]), min(box[1], figure[1]),
+            max(box[2], figure[2]), max(box[3], figure[3]),
+        )  # fmt: skip
     if not statement:
         flags.add("empty")
     if passage.missing:
@@ -207,9 +222,19 @@ def without_note(raw: str) -> str:
     return raw
 
 
-def beside(figure: tuple, box: tuple) -> bool:
-    """Return whether a figure stands in a problem's stretch of the page."""
-    return figure[1] < box[3] + 4 and box[1] - 4 < figure[3]
+def stands_with(figure: tuple, head: TextLine, reach: float, lines: list[TextLine]) -> bool:
+    """Return whether a figure stands in a problem's stretch of its page.
+
+    Args:
+        figure: its box.
+        head: the problem's first line.
+        reach: where the next problem, or the foot of the page, starts.
+        lines: the problem's lines, which tell its column's width.
+    """
+    middle = (figure[1] + figure[3]) / 2
+    right = max(line.box[2] for line in lines)
+    level = head.box[1] - 6 < middle < reach
+    return level and figure[2] > head.left - 6 and (figure[0] < right or head.column > 0)
 
 
 def label_key(label: str) -> tuple[bool, int]:

@@ -1,7 +1,5 @@
 """LaTeX names of mathematical characters, and the plain rendering of LaTeX-ish text."""
 
-# ruff: noqa: RUF001 - characters that look alike are what this module is about
-
 from __future__ import annotations
 
 import re
