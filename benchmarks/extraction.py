@@ -29,8 +29,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from distil.exams import extract
-from distil.exams.symbols import plain
+from distil.exams import extract  # noqa: E402
+from distil.exams.symbols import plain  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data"
 TARGET = {

@@ -50,7 +50,7 @@ def read_year(
     return sorted(rows, key=lambda row: row["id"])
 
 
-def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:
+def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     rows = read_year(
         list(input.papers),
         list(input.answer_keys),
@@ -71,4 +71,4 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:
 if __name__ == "__main__":
     from distil.lineage import run
 
-    run(main, snakemake)
+    run(main, snakemake)  # noqa: F821

@@ -391,10 +391,22 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
             outside = foot or line.box[3] < MARGIN * sheet.height
             if outside and PAGE_NUMBER.search(line.text) and (foot or len(line.text) < 60):
                 continue
+            if line is sheet.lines[-1] and is_page_number(sheet, line):
+                continue
             if key and seen[key] >= max(2, 0.5 * len(sheets)) and len(sheets) > 1:
                 continue
             keep.append(line)
         sheet.lines = keep
+
+
+def is_page_number(sheet: Sheet, line: TextLine) -> bool:
+    """Return whether a page's last line is its number, set apart and in the middle."""
+    match = re.fullmatch(r"\W*(\d{1,3})\W*", line.text)
+    if not match or int(match[1]) != sheet.number or len(sheet.lines) < 2:
+        return False
+    apart = line.box[1] - sheet.lines[-2].box[3] > 1.2 * line.body
+    middle = (line.box[0] + line.box[2]) / 2
+    return apart and abs(middle - sheet.width / 2) < 0.1 * sheet.width
 
 
 def running_key(sheet: Sheet, line: TextLine) -> tuple[str, int] | None:

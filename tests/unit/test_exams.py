@@ -20,8 +20,8 @@ from distil.exams.symbols import plain
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import extract_problems
-import typeset_exams
+import extract_problems  # noqa: E402
+import typeset_exams  # noqa: E402
 
 HEAD = '#set text(font: "New Computer Modern", size: 11pt)\n#set page(margin: 1in)\n'
 
