@@ -32,13 +32,16 @@ def parser() -> argparse.ArgumentParser:
     shape.add_argument("--json", action="store_true", help="everything, as JSON")
     shape.add_argument("--html", action="store_true", help="everything, as a page")
     two.add_argument("--most", type=int, default=3, help="entries shown a stage (text only)")
+    three = commands.add_parser("dag", help="draw the rule graph and the file graph as SVG")
+    three.add_argument("folder", type=Path, help="where rules.svg and files.svg are written")
     return top
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
-    return {"verify": run_verify, "explain": run_explain}[options.command](options)
+    commands = {"verify": run_verify, "explain": run_explain, "dag": run_dag}
+    return commands[options.command](options)
 
 
 def run_verify(options: argparse.Namespace) -> int:
@@ -72,6 +75,21 @@ def run_explain(options: argparse.Namespace) -> int:
         print(explain.as_html(chain))
     else:
         print(explain.as_text(chain, colour=sys.stdout.isatty(), most=options.most))
+    return OK
+
+
+def run_dag(options: argparse.Namespace) -> int:
+    """Draw the DAG that the records describe."""
+    from distil.audit import graphs
+    from distil.audit.records import read_books
+
+    try:
+        books = read_books(options.study)
+    except FileNotFoundError as error:
+        print(f"dag: {error}", file=sys.stderr)
+        return MISSING
+    for path in graphs.write(books, options.folder):
+        print(path)
     return OK
 
 
