@@ -56,11 +56,15 @@ def sorted_keys(value: Any) -> Any:
     return value
 
 
-@functools.cache
 def _read_module(path: Path) -> tuple[str, frozenset[Path], frozenset[str]]:
     """Return a file's syntax-tree hash, the repository files it imports, and the packages."""
+    return _analyse(path, path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _analyse(path: Path, text: str) -> tuple[str, frozenset[Path], frozenset[str]]:
     try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = ast.parse(text)
     except SyntaxError as error:
         raise SyntaxError(
             f"{path}:{error.lineno}: {error.msg}; mend it before anything can run"

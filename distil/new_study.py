@@ -1,8 +1,8 @@
 """Make a study from a folder of PDFs: `python -m distil.new_study NAME FOLDER`.
 
 Writes resources/NAME/exams.yaml, the manifest with each PDF's sha256, and config.NAME.yaml, a
-complete study file. Nothing that exists is overwritten. Year and section are read from the file names; what
-could not be told is said, and is the user's to write.
+complete study file. Nothing that exists is overwritten. Year and section are read from the file
+names; what could not be told is said, and is the user's to write.
 """
 
 from __future__ import annotations

@@ -122,9 +122,8 @@ def here(monkeypatch, tmp_path):
     monkeypatch.setattr(fingerprint, "LOCK", tmp_path / "requirements.lock")
 
     def forget() -> None:
-        for cached in vars(fingerprint).values():
-            if hasattr(cached, "cache_clear"):
-                cached.cache_clear()
+        fingerprint.fingerprint.cache_clear()
+        fingerprint.locked_packages.cache_clear()
 
     def all_of_them() -> dict[str, str]:
         forget()
