@@ -1,0 +1,96 @@
+"""A study that is killed at any moment goes on to the same bytes, by the documented recovery."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.workflow.checkout import Checkout, copy_repository
+
+KILLS = 50 if os.environ.get("DISTIL_TORTURE") else 5
+COMMAND = [
+    sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "config.micro.yaml",
+]  # fmt: skip
+# Kept beside the results; they differ from run to run and no result depends on them.
+ASIDE = ("logs", "timings")
+
+
+def contents(study: Checkout) -> dict[str, str]:
+    """Return the sha256 of every result and record."""
+    top = study.path / "results" / "micro"
+    return {
+        path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(top.rglob("*"))
+        if path.is_file()
+        and path.relative_to(top).parts[0] not in ASIDE
+        and path.name != "runs.jsonl"
+    }
+
+
+def start(study: Checkout) -> subprocess.Popen:
+    return subprocess.Popen(
+        COMMAND, cwd=study.path, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def still_at_work(study: Checkout) -> list[psutil.Process]:
+    """Return the processes that still run in the study's folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()) == study.path and "scripts" in " ".join(process.cmdline()):
+                found.append(process)
+        except (psutil.AccessDenied, psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return found
+
+
+@pytest.mark.timeout(7200)
+def test_killed_studies_resume_to_the_same_results_and_records(finished, tmp_path):
+    expected = contents(finished)
+    chance = random.Random(7)
+    study = copy_repository(tmp_path / "repository")
+    kills = 0
+    while kills < KILLS:
+        running = start(study)
+        try:
+            running.wait(timeout=chance.uniform(1.5, 14))
+        except subprocess.TimeoutExpired:
+            # The whole group, or Snakemake alone, which leaves an orphaned job behind.
+            if kills % 2:
+                os.killpg(running.pid, signal.SIGKILL)
+            else:
+                running.kill()
+            running.wait()
+            kills += 1
+        else:
+            assert running.returncode == 0
+            # It came to its end: begin again with nothing but what was paid for and trained.
+            subprocess.run(["rm", "-r", str(study.path / "results")], check=True)
+        study.snakemake("--unlock")
+    study.snakemake()
+    assert contents(study) == expected
+
+
+def test_an_orphaned_job_ends_itself_before_the_rerun_writes(tmp_path):
+    study = copy_repository(tmp_path / "repository")
+    running = start(study)
+    limit = time.monotonic() + 120
+    while not still_at_work(study) and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert still_at_work(study)
+    running.kill()
+    running.wait()
+    limit = time.monotonic() + 10
+    while still_at_work(study) and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert still_at_work(study) == []
