@@ -1,8 +1,8 @@
 """Greedy answers in batches: the text of one-by-one decoding, many times faster.
 
 A row's answer depends on its own prompt only, not on what else is in the batch. Prompts of one
-length class share a batch and are padded to that class; batches have a few fixed widths; and the
-matrix products of the BLAS give a row the same bits at any of them (a test holds this). So rows
+length class share a batch and are padded to that class, batches shrink by eights as rows end, and
+the BLAS gives a row of a product the same bits at any width (a test holds this). So rows
 decoded in earlier runs can be reused, and reuse equals a run from nothing.
 """
 
@@ -41,15 +41,12 @@ class Geometry:
     """
 
     width: int = 64
-    length_class: int = 8
+    length_class: int = 16
     block: int = 8
 
     def narrower(self, rows: int) -> int:
-        """The smallest width of width, width / 2, ... 8 that holds some rows."""
-        width = self.width
-        while width > 8 and width // 2 >= rows:
-            width //= 2
-        return width
+        """The smallest multiple of 8 that holds some rows, the full width at most."""
+        return min(self.width, -(-rows // 8) * 8)
 
 
 @dataclass(frozen=True)

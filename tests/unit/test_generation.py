@@ -1,4 +1,3 @@
-import dataclasses
 import json
 from types import SimpleNamespace
 
@@ -42,7 +41,7 @@ def stock(opened, prompts):
 
 @pytest.mark.parametrize(
     "geometry",
-    [Geometry(), Geometry(width=16, length_class=4, block=3), Geometry(8, 32, 1), Geometry(1, 2)],
+    [Geometry(), Geometry(width=16, length_class=8, block=3), Geometry(8, 32, 1), Geometry(1, 2)],
 )
 def test_batches_say_what_one_by_one_says(opened, prompts, stock, geometry):
     model, tokenizer = opened
@@ -72,7 +71,7 @@ def test_a_row_of_a_product_has_the_same_bits_at_any_batch_width(depth, width):
     weights = mx.array(random.normal(size=(width, depth)).astype(np.float32))
     rows = mx.array(random.normal(size=(128, depth)).astype(np.float32))
     whole = np.array(rows @ weights.T)
-    for count in (1, 8, 16, 32, 64):
+    for count in (1, *range(8, 65, 8)):
         for first in (0, 3, 40):
             part = np.array(rows[first : first + count] @ weights.T)
             assert (part == whole[first : first + count]).all()
@@ -273,9 +272,10 @@ def test_a_model_with_another_kind_of_cache_is_refused(opened, prompts):
         decode(Rotating(), prompts, [0], 4, Geometry())
 
 
-def test_widths_halve_down_to_eight():
-    geometry = dataclasses.replace(Geometry(), width=64)
-    assert [geometry.narrower(n) for n in (64, 33, 32, 17, 9, 8, 1)] == [64, 64, 32, 32, 16, 8, 8]
+def test_widths_shrink_by_eights():
+    widths = [Geometry(width=64).narrower(rows) for rows in (64, 57, 56, 33, 9, 8, 1)]
+    assert widths == [64, 64, 56, 40, 16, 8, 8]
+    assert Geometry(width=4).narrower(1) == 4
 
 
 def test_a_plan_of_base_and_adapters_together_is_refused(study, folder, tmp_path, monkeypatch):
