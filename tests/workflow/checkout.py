@@ -38,11 +38,11 @@ class Checkout:
 
     def planned(self, *arguments: str, **more) -> set[str]:
         """Return the jobs a dry run would run, as `rule(wildcards)`, `all` left out."""
-        return jobs(self.snakemake("-n", *arguments, **more).stderr)
+        return jobs(self.snakemake("-n", *arguments, **more))
 
     def ran(self, *arguments: str, **more) -> set[str]:
         """Run, and return the jobs that ran."""
-        return jobs(self.snakemake(*arguments, **more).stderr)
+        return jobs(self.snakemake(*arguments, **more))
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Replace a text in a file that must hold it."""
@@ -53,10 +53,10 @@ class Checkout:
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def jobs(log: str) -> set[str]:
-    """Read the jobs from Snakemake's log."""
+def jobs(done: subprocess.CompletedProcess) -> set[str]:
+    """Read the jobs from what Snakemake printed: on one stream in a dry run, on the other else."""
     found = set()
-    for match in JOB.finditer(log):
+    for match in JOB.finditer(f"{done.stdout}\n{done.stderr}"):
         if match["rule"] == "all":
             continue
         wildcards = WILDCARDS.search(match["body"])
