@@ -6,6 +6,7 @@ BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores 1
 CONFIG ?= config.yaml
 STUDY ?= sample
+FILE ?= study.tar.gz
 FOLDER ?= resources/jobmc-release
 
 .PHONY: help setup reproduce test lint format report released bench dag study-long torture lock docs
@@ -63,3 +64,9 @@ study-long: setup ## 1,000 iterations and an adapter per level as well; about tw
 
 torture: setup ## every fault test at its full count; writes docs/torture.md
 	$(BIN)/python -m benchmarks.torture
+
+pack: setup ## results, records and metadata in one file: make pack STUDY=sample FILE=study.tar.gz
+	$(BIN)/python -m distil.audit --study $(STUDY) pack $(FILE)
+
+unpack: setup ## put a packed study in place, checked: make unpack FILE=study.tar.gz
+	$(BIN)/python -m distil.audit unpack $(FILE)

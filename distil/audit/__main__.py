@@ -34,19 +34,31 @@ def parser() -> argparse.ArgumentParser:
     two.add_argument("--most", type=int, default=3, help="entries shown a stage (text only)")
     three = commands.add_parser("dag", help="draw the rule graph and the file graph as SVG")
     three.add_argument("folder", type=Path, help="where rules.svg and files.svg are written")
+    four = commands.add_parser("pack", help="write results, records and metadata to one file")
+    four.add_argument("file", type=Path)
+    five = commands.add_parser("unpack", help="put a packed study in place, checked")
+    five.add_argument("file", type=Path)
     return top
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
-    commands = {"verify": run_verify, "explain": run_explain, "dag": run_dag}
+    commands = {
+        "verify": run_verify,
+        "explain": run_explain,
+        "dag": run_dag,
+        "pack": run_pack,
+        "unpack": run_pack,
+    }
     return commands[options.command](options)
 
 
 def run_verify(options: argparse.Namespace) -> int:
     """Print every fault, one a line."""
-    faults = verify(options.study, cache=options.cache)
+    from distil.audit.recompute import recompute
+
+    faults = verify(options.study, cache=options.cache, recompute=recompute)
     for fault in faults:
         print(f"{fault.path}: {fault.message}")
     if options.anchor is not None:
@@ -90,6 +102,22 @@ def run_dag(options: argparse.Namespace) -> int:
         return MISSING
     for path in graphs.write(books, options.folder):
         print(path)
+    return OK
+
+
+def run_pack(options: argparse.Namespace) -> int:
+    """Write or read a pack."""
+    from distil.audit import packs
+
+    try:
+        if options.command == "pack":
+            manifest = packs.pack(options.study, options.file)
+        else:
+            manifest = packs.unpack(options.file)
+    except packs.PackError as error:
+        print(f"{options.command}: {error}", file=sys.stderr)
+        return MISMATCH
+    print(f"{manifest['study']}: {len(manifest['files'])} files, anchor {manifest['anchor']}")
     return OK
 
 
