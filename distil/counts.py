@@ -162,12 +162,12 @@ def _accuracy(release: Release, quantity: str, sentence: str = "") -> Finding:
     )
 
 
-def base_accuracy(release: Release, entry: Entry) -> Finding:
+def base_accuracy(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """Accuracy of the base from its count."""
     return _accuracy(release, "base")
 
 
-def teacher_accuracy(release: Release, entry: Entry) -> Finding:
+def teacher_accuracy(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """Accuracy of the teacher from its count."""
     return _accuracy(release, "teacher")
 
@@ -186,7 +186,7 @@ def student_accuracy(release: Release, entry: Entry) -> Finding:
     return _accuracy(release, "student", sentence)
 
 
-def gain_over_base(release: Release, entry: Entry) -> Finding:
+def gain_over_base(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """Gain of the released run over the base under every pairing the counts allow."""
     student, base = count(release, "student"), count(release, "base")
     found = least_favourable(student, base, release.alpha)
@@ -220,7 +220,7 @@ def _ends(release: Release, group: str) -> tuple[Count, Count]:
     return count(release, "student", levels[0], group), count(release, "student", levels[-1], group)
 
 
-def level_drop(release: Release, entry: Entry) -> Finding:
+def level_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """Accuracy at the first minus at the last released level."""
     first, last = _ends(release, "all")
     found = least_favourable(first, last, release.alpha)
@@ -237,7 +237,7 @@ def level_drop(release: Release, entry: Entry) -> Finding:
     )
 
 
-def section_drop(release: Release, entry: Entry) -> Finding:
+def section_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """How much more the speed section loses than the section closest to it."""
     table = release.counts
     sections = sorted(
@@ -301,7 +301,7 @@ def validation_minimum(release: Release, entry: Entry) -> Finding:
     )
 
 
-def split_overlap(release: Release, entry: Entry) -> Finding:
+def split_overlap(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """Share of the evaluated questions that stand verbatim in the released training split."""
     places = {}
     for part in ("train", "validation", "test"):
@@ -319,7 +319,7 @@ def split_overlap(release: Release, entry: Entry) -> Finding:
     )
 
 
-def level_table(release: Release, entry: Entry) -> Finding:
+def level_table(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """Number of released levels with the mean words of their traces and their accuracy."""
     rows = release.levels[release.levels["section"] == "all"].sort_values("level")
     if rows.empty:
@@ -337,7 +337,7 @@ def level_table(release: Release, entry: Entry) -> Finding:
     )
 
 
-def competition_name(release: Release, entry: Entry) -> Finding:
+def competition_name(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """The name as every table and figure prints it."""
     return Finding(
         here=None,

@@ -513,7 +513,8 @@ def regraded(study: Study, grading: str) -> Study:
     Args:
         study: The study.
         grading: `primary`; `strict` or `second` for the other verdict columns; `best` counts every
-            unknown answer in the student's favour (his right, the base's wrong), `worst` against.
+            unknown answer in the student's favour (right for the student, wrong for others),
+            `worst` against.
 
     Returns:
         A study whose `verdict` is that reading.

@@ -100,15 +100,36 @@ def _cells(frame: pd.DataFrame) -> list[list[str]]:
     ]
 
 
-def as_markdown(frame: pd.DataFrame, title: str, notes: Sequence[str] = ()) -> str:
-    """Render a frame as a Markdown document with a title and notes below."""
+def as_markdown(
+    frame: pd.DataFrame,
+    title: str,
+    notes: Sequence[str] = (),
+    links: Mapping[str, str] | None = None,
+) -> str:
+    """Render a frame as a Markdown document with a title and notes below.
+
+    Args:
+        frame: The table.
+        title: Heading.
+        notes: Sentences below the table.
+        links: Addresses by text of a cell in column `table`.
+
+    Returns:
+        The document.
+    """
+    place = list(frame.columns).index("table") if links and "table" in frame.columns else None
+
+    def linked(cells: list[str]) -> list[str]:
+        if place is not None and cells[place] in links:
+            cells[place] = f"[{cells[place]}]({links[cells[place]]})"
+        return cells
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(c.replace("|", r"\|").replace("\n", " ") for c in cells) + " |"
 
     lines = [f"# {title}", "", line([str(name) for name in frame.columns])]
     lines.append("|" + " --- |" * len(frame.columns))
-    lines += [line(cells) for cells in _cells(frame)]
+    lines += [line(linked(cells)) for cells in _cells(frame)]
     if notes:
         lines += ["", *(f"- {note}" for note in notes)]
     return "\n".join(lines) + "\n"
@@ -126,7 +147,7 @@ def as_html(
         frame: The table.
         title: Heading and page title.
         notes: Sentences below the table.
-        links: Addresses by text of a cell in column `link`.
+        links: Addresses by text of a cell in column `table`.
 
     Returns:
         The page.
@@ -134,7 +155,7 @@ def as_html(
 
     def cell(name: str, text: str) -> str:
         escaped = html.escape(text)
-        if name == "link" and links and text in links:
+        if name == "table" and links and text in links:
             escaped = f'<a href="{html.escape(links[text], quote=True)}">{escaped}</a>'
         return f"<td>{escaped}</td>"
 
@@ -218,7 +239,7 @@ def write(
         title: Heading of the other formats.
         notes: Sentences below the table.
         readable: The table for readers; without it, `frame` less its blank columns.
-        links: Addresses for the column `link` of the page.
+        links: Addresses for the cells of column `table`, for Markdown and HTML.
 
     Raises:
         ValueError: If a suffix is not one of these.
@@ -228,7 +249,7 @@ def write(
         if path.suffix == ".csv":
             text = as_csv(frame)
         elif path.suffix == ".md":
-            text = as_markdown(seen, title, notes)
+            text = as_markdown(seen, title, notes, links)
         elif path.suffix == ".html":
             text = as_html(seen, title, notes, links)
         elif path.suffix == ".tex":

@@ -25,6 +25,7 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
         f"Claims: {params.title}",
         claims.reasons(table),
         readable=claims.readable(table),
+        links=claims.links(["levels", "splits", "forensics"]),
     )
     rows.to_parquet(output.rows, index=False)
 

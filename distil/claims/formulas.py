@@ -85,7 +85,7 @@ def gain_over_base(study: Study, estimand: str) -> Finding:
     )
 
 
-def validation_minimum(study: Study, estimand: str) -> Finding:
+def validation_minimum(study: Study, estimand: str) -> Finding:  # noqa: ARG001
     """Where the pilot's validation loss is lowest; the test is whether the seeds' loss then rises.
 
     For each seed the minimum is located on the other seeds' mean curve, so that the rise from there
@@ -272,7 +272,7 @@ def level_table(study: Study, estimand: str) -> Finding:
     )
 
 
-def competition_name(study: Study, estimand: str) -> Finding:
+def competition_name(study: Study, estimand: str) -> Finding:  # noqa: ARG001
     """The name as every table and figure prints it."""
     return Finding(
         here=None,

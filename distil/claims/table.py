@@ -221,7 +221,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A frame of texts with columns id, claim, estimand, published, expected, here, interval,
-        test, p, Holm p, power, verdict; the columns that are blank throughout left out.
+        test, p, Holm p, power, verdict, table; the columns that are blank throughout left out.
     """
 
     def with_sd(value: float | None, sd: float | None) -> str:
@@ -250,10 +250,16 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
                 "Holm p": p_text(row["p_holm"]),
                 "power": "" if row["power"] is None else f"{100 * row['power']:.0f} %",
                 "verdict": row["verdict"],
+                "table": row["link"] or "",
             }
         )
     frame = pd.DataFrame(rows)
     return frame[[name for name in frame.columns if (frame[name] != "").any()]]
+
+
+def links(names: Sequence[str]) -> dict[str, str]:
+    """Addresses of the tables that rows refer to, relative to the folder of the claims."""
+    return {name: f"../tables/{name}.md" for name in names}
 
 
 def reasons(table: pd.DataFrame) -> list[str]:
@@ -275,7 +281,7 @@ def judge_gradings(study: Study, published: Mapping[str, Any]) -> pd.DataFrame:
         A frame with id, estimand, grading, here, low, high, p_holm, verdict and changed (whether
         the verdict differs from the primary one). A reading whose column is absent or empty is
         left out; so are best and worst for C7 and C8, whose two sides are both the student's, so
-        that favouring him bounds nothing.
+        that favouring the student bounds nothing.
     """
     frames = []
     for grading in GRADINGS:

@@ -388,6 +388,20 @@ def test_scripts_write_the_same_bytes_twice(script, paths, tmp_path):
     assert b"nan" not in written[0]["table.csv"].lower()
 
 
+def test_the_reviews_questions_link_to_their_tables(paths, tmp_path):
+    test_claims_script.main(
+        input=SimpleNamespace(**paths, published="resources/published.yaml"),
+        output=outputs(tmp_path),
+        params=SimpleNamespace(**simulated.SETTINGS),
+    )
+    lines = (tmp_path / "table.md").read_text(encoding="utf-8").splitlines()
+    page = (tmp_path / "table.html").read_text(encoding="utf-8")
+    for name, table in (("Q1", "stops"), ("Q2", "seeds"), ("Q3", "splits"), ("Q4", "levels")):
+        line = next(one for one in lines if one.startswith(f"| {name} "))
+        assert f"[{table}](../tables/{table}.md)" in line
+        assert f'<a href="../tables/{table}.md">{table}</a>' in page
+
+
 def test_order_of_the_answers_does_not_change_the_claims(study, judged, tmp_path):
     shuffled = study.answers.sample(frac=1, random_state=1)
     path = tmp_path / "shuffled.parquet"
