@@ -64,7 +64,7 @@ def run(estimator, count, *, truth=0.0, start=0, **chosen):
 @pytest.mark.parametrize("clustered", [False, True])
 @pytest.mark.parametrize("truth", [0.0, 0.06])
 def test_paired_gain_keeps_its_size_and_coverage(truth, clustered):
-    count = studies(300, 10_000)
+    count = studies(300, 4_000)
     rejected, covered = run(statistics.paired_gain, count, truth=truth, clustered=clustered)
     assert within(covered, 0.93, 0.97, count)
     if truth == 0:
@@ -73,7 +73,7 @@ def test_paired_gain_keeps_its_size_and_coverage(truth, clustered):
 
 @pytest.mark.parametrize("seed_sd", [0.0, 0.01, 0.04])
 def test_bootstrap_keeps_its_size_and_coverage_with_seeds_random(seed_sd):
-    count = studies(150, 5_000)
+    count = studies(150, 2_000)
 
     def estimator(differences, clusters):
         return statistics.bootstrap_gain(differences, clusters, replicates=600, seed=3)
@@ -84,13 +84,13 @@ def test_bootstrap_keeps_its_size_and_coverage_with_seeds_random(seed_sd):
 
 
 def test_t_over_seeds_alone_rejects_a_true_null_far_too_often():
-    count = studies(300, 10_000)
+    count = studies(300, 4_000)
     rejected, _ = run(lambda d, c: statistics.seeds_t(d.mean(axis=0)), count)
     assert rejected > 0.25
 
 
 def test_mcnemar_keeps_its_size_and_coverage():
-    count = studies(1_500, 10_000)
+    count = studies(1_500, 4_000)
     rejected = covered = 0
     for number in range(count):
         rng = np.random.default_rng([7, number])
@@ -105,7 +105,7 @@ def test_mcnemar_keeps_its_size_and_coverage():
 
 @pytest.mark.parametrize("clustered", [False, True])
 def test_accuracy_interval_covers(clustered):
-    count = studies(300, 10_000)
+    count = studies(300, 4_000)
     covered = 0
     for number in range(count):
         rng = np.random.default_rng([11, number])
@@ -118,7 +118,7 @@ def test_accuracy_interval_covers(clustered):
 
 
 def test_equivalence_is_claimed_in_5_percent_at_the_edge_of_the_margin():
-    count = studies(300, 10_000)
+    count = studies(300, 4_000)
     claimed = 0
     for number in range(count):
         differences, clusters = study(np.random.default_rng([13, number]), gain=0.10)
@@ -138,7 +138,7 @@ WORDS = [220, 120, 80, 60, 40, 31]
 
 
 def test_trend_and_cochran_q_keep_their_size():
-    count = studies(200, 5_000)
+    count = studies(200, 2_000)
     trend = normal = overall = 0
     for number in range(count):
         levels = leveled(np.random.default_rng([17, number]))
@@ -151,7 +151,7 @@ def test_trend_and_cochran_q_keep_their_size():
 
 
 def test_slope_on_log_words_covers():
-    count = studies(200, 5_000)
+    count = studies(200, 2_000)
     scores = np.log2(WORDS) - np.mean(np.log2(WORDS))
     truth = float(-np.linspace(0, 0.2, 6) @ scores / (scores @ scores))
     covered = 0
@@ -183,7 +183,7 @@ def test_band_over_checkpoints_covers_all_of_them_at_once():
 
 
 def test_line_on_log_words_covers_at_once_where_the_truth_is_a_line():
-    count = studies(100, 2_000)
+    count = studies(100, 1_000)
     scores = np.log2(WORDS)
     chances = 0.2 + 0.08 * (scores - scores.min())
     covered = 0
@@ -199,7 +199,7 @@ def test_line_on_log_words_covers_at_once_where_the_truth_is_a_line():
 
 
 def test_section_contrast_keeps_its_size_where_one_section_loses_as_much():
-    count = studies(200, 5_000)
+    count = studies(200, 2_000)
     claimed = 0
     sections = np.repeat(["tp", "fs", "js"], [100, 200, 200])
     losses = np.repeat([0.3, 0.3, 0.0], [100, 200, 200])
@@ -217,7 +217,7 @@ def test_section_contrast_keeps_its_size_where_one_section_loses_as_much():
 
 
 def test_odds_ratio_of_a_level_keeps_its_size():
-    count = studies(40, 2_000)
+    count = studies(40, 1_000)
     rejected = 0
     for number in range(count):
         rng = np.random.default_rng([37, number])
