@@ -94,15 +94,46 @@ def graph(study: Checkout) -> dict[str, dict]:
     return jobs
 
 
+# What an input function of rules/checkpoints.smk asks for.
+ASKS = {
+    "training_rows": {"split_datasets"},
+    "datasets_settled": {"split_datasets"},
+    "plan": {"split_datasets", "plan_predictions"},
+    "predictions_settled": {"split_datasets", "plan_predictions"},
+}
+
+
+@functools.cache
+def askers() -> dict[str, set[str]]:
+    """Return {rule: checkpoints its inputs ask for}, from the rules' own text."""
+    found = {}
+    for path in (ROOT / "rules").glob("*.smk"):
+        for rule, body in re.findall(
+            r"^(?:rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.S | re.M
+        ):
+            names = re.findall(r"(?:settled=|plan=|unpack\()(\w+)", body)
+            found[rule] = set().union(*(ASKS.get(name, set()) for name in names))
+    return found
+
+
 def downstream(jobs: dict[str, dict], direct: set[str]) -> set[str]:
-    """Return some jobs and all that lie below them."""
+    """Return some jobs and all that a dry run must take to lie below them.
+
+    Below a checkpoint that will run, a dry run names every job that asks for it: what these
+    will do is known only once it has run.
+    """
     found, pending = set(), list(direct)
     while pending:
         name = pending.pop()
         if name not in found:
             found.add(name)
-            made = jobs[name]["output"]
-            pending += [other for other, job in jobs.items() if job["input"] & made]
+            made, rule = jobs[name]["output"], jobs[name]["rule"]
+            pending += [
+                other
+                for other, job in jobs.items()
+                if job["input"] & made
+                or (rule in askers().get(job["rule"], ()) and "run=teacher" not in other)
+            ]
     return found
 
 
