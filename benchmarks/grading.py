@@ -21,7 +21,7 @@ TARGET = 200
 
 def typical_pairs(count: int, seed: int = 0) -> list[tuple[str, str]]:
     """Pairs as the sample study yields them: some working, an answer line, half of them right."""
-    draw = random.Random(seed)  # noqa: S311 - no secret depends on it
+    draw = random.Random(seed)  # noqa: S311
     pairs = []
     for _ in range(count):
         a, b, c = draw.randint(2, 99), draw.randint(2, 60), draw.randint(2, 60)
@@ -56,7 +56,7 @@ def math_verify_alone(pairs: list[tuple[str, str]]) -> list[bool]:
     for gold, output in pairs:
         try:
             verdicts.append(bool(verify(parse(f"${gold}$"), parse(output))))
-        except Exception:  # noqa: BLE001 - it raises what sympy raises
+        except Exception:  # noqa: BLE001
             verdicts.append(False)
     return verdicts
 

@@ -47,7 +47,7 @@ def pretraining_rows(
     Yields:
         (message, response).
     """
-    rng = Random(f"corpus {seed}")  # noqa: S311 - reproducible text, no secret
+    rng = Random(f"corpus {seed}")  # noqa: S311
     while True:
         kind = rng.random()
         if kind < DRILLS:

@@ -12,7 +12,6 @@ Nearly equal is a Jaccard index of word pairs, joined exactly with the prefix fi
 Ganti and Kaushik (ICDE 2006): only texts that share one of their rarest word pairs are compared.
 """
 
-
 from __future__ import annotations
 
 import math

@@ -4,8 +4,6 @@ Everything here is string work on capped input; nothing is evaluated. The module
 standard library, so that the problem extractor can use `canonical_answer` at no cost.
 """
 
-
-
 import re
 import unicodedata
 

@@ -317,7 +317,7 @@ def read_manifest(
         raise ValueError(f"{path}: no such manifest; see docs/extending.md")
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict) or not isinstance(content.get("papers"), list):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004
             f"{path}: papers: is missing; list the papers there (docs/extending.md)"
         )
     folder = path.parent / content.get("folder", "")

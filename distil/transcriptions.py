@@ -1,6 +1,6 @@
 r"""Problems from the release's transcriptions: questions and answers typed in by its authors."""
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
 
 import json
 import re

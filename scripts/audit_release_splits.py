@@ -96,7 +96,7 @@ def summarise(
     return table
 
 
-def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params) -> None:  # noqa: A002
     problems = [row for path in input.problems for row in read_jsonl(path)]
     audit, summary = [], []
     for index, name in enumerate(params.sets):

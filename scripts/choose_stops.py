@@ -70,7 +70,7 @@ def choose(
     }
 
 
-def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params) -> None:  # noqa: A002
     curves = {
         int(Path(path).parent.name.removeprefix("seed-")): read_curve(path) for path in input.curves
     }

@@ -38,7 +38,7 @@ def cluster_rows(problems: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def main(*, input, output) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output) -> None:  # noqa: A002
     rows = cluster_rows(
         row for path in [*input.problems, *input.benchmarks] for row in read_jsonl(path)
     )

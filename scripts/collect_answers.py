@@ -51,7 +51,7 @@ def collect_run(name: str, predictions: pd.DataFrame, grades: pd.DataFrame) -> p
     return table
 
 
-def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params) -> None:  # noqa: A002
     problems = [row for path in [*input.problems, *input.benchmarks] for row in read_jsonl(path)]
     facts = pd.DataFrame(
         [

@@ -58,7 +58,7 @@ def fetch(url: str) -> bytes:
     return data
 
 
-def main(*, input, output, params) -> dict:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params) -> dict:  # noqa: A002
     if input.files:
         name = input.files[0]
         data = Path(name).read_bytes()

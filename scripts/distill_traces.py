@@ -61,7 +61,7 @@ def distillation(
     return row
 
 
-def main(*, input, output, params):  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params):  # noqa: A002
     prompt = Prompt("distiller", input.distiller)
     instructions = read_instructions(input.levels, params.levels)
     problems = {row["id"]: row for row in read_jsonl(input.problems)}

@@ -101,7 +101,7 @@ def question(problem: dict) -> str:
     return (problem.get("statement") or "") + options
 
 
-def main(*, input, output, params) -> None:  # noqa: A002, the names are Snakemake's
+def main(*, input, output, params) -> None:  # noqa: A002
     problems = [input.problems] if isinstance(input.problems, str) else list(input.problems)
     predictions = pq.read_table(
         input.predictions, columns=["id", "problem", "text", "finish"]

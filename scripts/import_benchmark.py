@@ -4,7 +4,7 @@ Input: `file`, one object a line with `problem` and `answer`. Output: `problems`
 of exam problems, without year, section, page and box. Params: `benchmark`, `sha256` of the file.
 """
 
-from pathlib import Path
+from pathlib import Path  # noqa: I001
 
 from distil.notation import canonical_answer
 from distil.hashing import read_jsonl, sha256_file, write_jsonl
@@ -35,7 +35,7 @@ def import_row(benchmark: str, number: int, row: dict, source: str) -> dict:
     }
 
 
-def main(*, input, output, params) -> dict:
+def main(*, input, output, params) -> dict:  # noqa: A002
     digest = sha256_file(input.file)
     if digest != params.sha256:
         raise ValueError(
@@ -53,4 +53,4 @@ def main(*, input, output, params) -> dict:
 if __name__ == "__main__":
     from distil.lineage import run
 
-    run(main, snakemake)
+    run(main, snakemake)  # noqa: F821

@@ -247,7 +247,7 @@ def _source(path: str, folder: Path) -> str:
     return Path(path).relative_to(folder).as_posix()
 
 
-def main(*, input, output) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output) -> None:  # noqa: A002
     problems = [row for path in input.problems for row in read_jsonl(path)]
     folder = Path(input.overall).parent
     judged = verdict_counts(

@@ -14,7 +14,7 @@ from distil.release import evaluated, flag_exact_duplicates
 from distil.transcriptions import read_transcription
 
 
-def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params) -> None:  # noqa: A002
     rows = flag_exact_duplicates(
         row
         for year, path in zip(params.years, input.transcriptions, strict=True)

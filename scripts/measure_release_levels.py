@@ -113,7 +113,7 @@ def level_rows(
     return rows
 
 
-def main(*, input, output) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output) -> None:  # noqa: A002
     problems = [row for path in input.problems for row in read_jsonl(path)]
     columns = ["level", "n_total", "n_train", "n_valid", "n_test", "train_ok", "test_loss"]
     runs = {f"R{row['level']}": row for row in read_table(input.level_runs, columns)}

@@ -93,7 +93,7 @@ def plan_base(params) -> list[dict]:
     )
 
 
-def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params) -> None:  # noqa: A002
     stops = {
         tuple(Path(path).parts[-3:-1]): json.loads(Path(path).read_text(encoding="utf-8"))
         for path in input.stops

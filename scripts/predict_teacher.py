@@ -53,7 +53,7 @@ def predictions(solutions: Iterable[dict], level: str) -> list[dict]:
     return [rows[name] for name in sorted(rows)]
 
 
-def main(*, input, output, params):  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params):  # noqa: A002
     solutions = [row for path in input.solutions for row in read_jsonl(path)]
     rows = predictions(solutions, params.level)
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")

@@ -32,7 +32,7 @@ def solution(problem: str, request: Request, reply: Reply) -> dict:
     }
 
 
-def main(*, input, output, params):  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params):  # noqa: A002
     prompt = Prompt("solver", input.solver)
     problems = sorted(read_jsonl(input.problems), key=lambda row: row["id"])
     with open_teacher("solver", params.teacher, params.study) as teacher:

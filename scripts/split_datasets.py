@@ -145,7 +145,7 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[s
         writer.writerows(rows)
 
 
-def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params) -> None:  # noqa: A002
     problems = sorted(
         (row for path in input.problems for row in read_jsonl(path)), key=lambda row: row["id"]
     )

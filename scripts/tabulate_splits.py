@@ -94,7 +94,7 @@ def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(*, input, output) -> None:  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output) -> None:  # noqa: A002
     forms = {
         row["id"]: normal_form(problem_text(row))
         for path in input.problems

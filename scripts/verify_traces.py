@@ -60,7 +60,7 @@ def verify(row: dict, request: Request | None, reply: Reply | None, grade: str |
     return trace | {"verified": True}
 
 
-def main(*, input, output, params):  # noqa: A002 - Snakemake's own name for it
+def main(*, input, output, params):  # noqa: A002
     prompt = Prompt("verifier", input.verifier)
     problems = {row["id"]: row for row in read_jsonl(input.problems)}
     rows = sorted(read_jsonl(input.distillations), key=lambda row: row["id"])

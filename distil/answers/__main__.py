@@ -4,8 +4,6 @@ Each line holds {"id", "gold", "output", "problem" (optional)}; each printed lin
 {"id", "verdict", "reason", "extracted", "rule"}.
 """
 
-
-
 import json
 import sys
 from pathlib import Path
@@ -38,12 +36,12 @@ def read_pairs(path: Path) -> list[dict]:
                     f"{where}: not JSON ({error}); write one object per line"
                 ) from None
             if not isinstance(row, dict):
-                raise ValueError(f"{where}: not an object; expected id, gold, output, problem")
+                raise ValueError(f"{where}: not an object; expected id, gold, output, problem")  # noqa: TRY004
             for field in ("id", "gold", "output"):
                 if not isinstance(row.get(field), str):
-                    raise ValueError(f"{where}: field {field} is missing or not a string")
+                    raise ValueError(f"{where}: field {field} is missing or not a string")  # noqa: TRY004
             if not isinstance(row.get("problem"), str | None):
-                raise ValueError(
+                raise ValueError(  # noqa: TRY004
                     f"{where}: field problem is not a string; leave it out or quote it"
                 )
             rows.append(row)

@@ -6,8 +6,6 @@ answer; the last box counts, adjacent boxes together; without a box an explicit 
 is itself the answer. The last number of a text is never taken for its answer.
 """
 
-
-
 import re
 from dataclasses import dataclass
 

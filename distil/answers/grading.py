@@ -150,7 +150,7 @@ def _second_pass(pending: _Pending, outcome: str) -> Verdict:
 def _safe_first_pass(gold: str, output: str, problem: str, cut: bool) -> Verdict | _Pending:
     try:
         return _first_pass(gold, output, problem, cut)
-    except (Exception, RecursionError, MemoryError) as error:
+    except (Exception, RecursionError, MemoryError) as error:  # noqa: BLE001
         return Verdict(
             "unknown", "unknown", f"grader failed: {type(error).__name__}", "", "failure"
         )

@@ -4,8 +4,6 @@ It exists for the sensitivity row. Where the two graders disagree, the choice of
 result, and the report says by how much.
 """
 
-
-
 import re
 from collections import Counter
 from collections.abc import Iterable

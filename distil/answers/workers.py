@@ -70,7 +70,7 @@ def serve() -> None:
             result = "memory"
         except RecursionError:
             result = "too deep"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             result = f"error {type(error).__name__}"
         signal.setitimer(signal.ITIMER_PROF, 0)
         answers.write(json.dumps(result) + "\n")

@@ -388,6 +388,7 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
     loose_ref, matrix_ref = ctypes.byref(loose), ctypes.byref(matrix)
     objects: dict[int, tuple[Typeface, float, bool, bool] | None] = {}
     spaced = False
+    last = -1
     pending = 0  # the first half of a surrogate pair
     glyphs = page.glyphs
     for index in range(count):
@@ -460,14 +461,14 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
         if (
             previous is not None
             and not spaced
-            and previous.order == index - 1
+            and last == index - 1
             and abs(previous.base - base) < 0.01
             and abs(previous.x0 - min(origin_x, ink_a, ink_b)) < 0.01
             and value.isalpha()
             and previous.text[-1].isalpha()
         ):
             previous.text += value  # a ligature is reported letter by letter at one place
-            previous.order = index
+            last = index
             continue
         style = typeface.style + ("u" if unknown else "")
         glyphs.append(
@@ -479,11 +480,12 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
                 low,
                 base,
                 size,
-                index,
+                len(glyphs),
                 style,
                 spaced,
             )
         )
+        last = index
         spaced = False
 
 

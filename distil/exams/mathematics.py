@@ -34,6 +34,8 @@ AXIS = 0.25
 SAME_BASE = 0.14
 SCRIPT_RATIO = 0.87
 WORD_GAP = 0.13
+# A sign and its limits stand at most so many characters apart in the file.
+FAR_IN_FILE = 45
 
 PIECES = {
     **dict.fromkeys("⎛⎜⎝", "("), **dict.fromkeys("⎞⎟⎠", ")"), **dict.fromkeys("⎡⎢⎣", "["),
@@ -356,7 +358,12 @@ def build(
     rules = merge_rules(rules)
     drawn, rules = framed(rules, verticals)
     for rule in sorted(rules, key=lambda rule: rule.width):
-        made = radical(rule, living) or fraction(rule, living) or overline(rule, living)
+        made = (
+            radical(rule, living)
+            or fraction(rule, living)
+            or radical(rule, living, loose=True)
+            or overline(rule, living)
+        )
         if made is None:
             spare.append(rule)
         else:
@@ -589,6 +596,8 @@ def is_limit(
         return False
     # Between two lines a row belongs to the sign that is nearer in the file.
     near = min(abs(item.order - operator.order) for item in row)
+    if near > FAR_IN_FILE:
+        return False
     size = operator.size
     return not any(
         abs(other.axis - operator.axis) > 0.5 * size
@@ -666,7 +675,7 @@ def take_word_limits(word: list[Item], living, alive: dict, replace) -> None:
     replace(word, whole)
 
 
-def radical(rule: Rule, living) -> tuple[list[Item], Item] | None:
+def radical(rule: Rule, living, *, loose: bool = False) -> tuple[list[Item], Item] | None:
     """Return the parts and the whole of the radical whose bar this rule is, if it is one."""
     signs = [
         item
@@ -676,9 +685,19 @@ def radical(rule: Rule, living) -> tuple[list[Item], Item] | None:
         and abs(item.x1 - rule.x0) < 0.22 * item.size
         and item.top - 0.25 * item.size < rule.y < item.top + 0.25 * item.size
     ]
+    # Of a tall sign put together from pieces only the hook at its foot may be known.
+    signs = signs or [
+        item
+        for item in living(rule.y, rule.y + 120)
+        if loose
+        and item.text == "√"
+        and item.kind == "glyph"
+        and -0.1 * item.size < rule.x0 - item.x1 < 0.45 * item.size
+        and 0 < item.top - rule.y < 5 * item.size
+    ]
     if not signs:
         return None
-    sign = min(signs, key=lambda item: abs(item.x1 - rule.x0))
+    sign = min(signs, key=lambda item: (abs(item.x1 - rule.x0), item.top))
     inside = [
         item
         for item in living(rule.y - 0.5, sign.bottom + 0.3 * sign.size)
@@ -803,11 +822,11 @@ def row_of(rule: Rule, living, up: bool) -> list[Item]:
         item
         for gap, item in near
         if near[0][0] + 0.35 * first.size <= gap < near[0][0] + 0.8 * item.size
-        and item.size > first.size / SCRIPT_RATIO
+        and (item.size > first.size / SCRIPT_RATIO or item.order == first.order - 1)
         and (item.top < edge if not up else item.bottom > edge)
         and left - 0.6 * item.size < item.x1 < right + 0.3 * item.size
     ]
-    anchor = max(closest, key=lambda item: (round(item.size, 1), -abs(item.base - rule.y)))
+    anchor = max(closest, key=lambda item: (round(item.size, 1), -item.order))
     size, base = anchor.size, anchor.base
     if anchor.axis is not None:
         size = style_size(anchor)
@@ -834,6 +853,7 @@ def row_of(rule: Rule, living, up: bool) -> list[Item]:
                 row.append(item)
         elif any(big.top - 1 < item.base < big.bottom + 1 for big in tall):
             row.append(item)
+    row += last_scripts(row, [item for _, item in near], base, size)
     if tall:
         top, bottom = min(item.top for item in tall), max(item.bottom for item in tall)
         chosen = {id(item) for item in row}
@@ -843,6 +863,28 @@ def row_of(rule: Rule, living, up: bool) -> list[Item]:
             if id(item) not in chosen and (inside and x0 <= item.middle <= x1 + size):
                 row.append(item)
     return row
+
+
+def last_scripts(row: list[Item], pool: list[Item], base: float, size: float) -> list[Item]:
+    """Return scripts as big as what they belong to: the smallest size has none below it."""
+    chosen = {id(item) for item in row}
+    found: list[Item] = []
+    grown = True
+    while grown:
+        grown = False
+        for item in pool:
+            off = abs(item.base - base) / size
+            if id(item) in chosen or not 0.1 < off < 0.75 or item.size > 1.02 * size:
+                continue
+            for host in (*row, *found):
+                after = 0 < item.order - host.order <= 9
+                beside = -0.15 * size < item.x0 - max(host.x1, host.reach) < 0.35 * size
+                if after and (beside or abs(item.x0 - host.x1) < 0.35 * size):
+                    chosen.add(id(item))
+                    found.append(item)
+                    grown = True
+                    break
+    return found
 
 
 def style_size(item: Item) -> float:
@@ -912,8 +954,10 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
     items = pack_blocks(items)
     flat = [item for item in items if item.axis is None]
     raised = [item for item in items if item.axis is not None]
+    page = body is not None
     if body is None:
-        body = max((item.size for item in flat), default=max(item.size for item in items))
+        whole = [item.size for item in items if item.kind != "fraction"]
+        body = max(whole or [style_size(item) for item in items])
     runs = split_runs(flat, items)
     lines: list[Line] = []
     shelf = Shelf(())
@@ -978,8 +1022,11 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
 
     runs.sort(key=lambda run: (-round(max(item.size for item in run), 1), run[0].base, run[0].x0))
     big = [run for run in runs if max(item.size for item in run) >= SCRIPT_RATIO * body]
+    if not page:
+        big.sort(key=lambda run: min(item.order for item in run))
     for run in big:
-        settle(run)
+        if page or not lines or not hang(run):
+            settle(run)
     waiting = seat_all(sorted(raised, key=lambda item: item.order), seat)
     for item in list(waiting):
         # A formula on a line of its own may hold nothing but such pieces.
@@ -1086,7 +1133,9 @@ def find_host(run: list[Item], shelf: Shelf) -> tuple[Item | None, str]:
         smaller = size <= SCRIPT_RATIO * host.size
         tall = host.axis is not None or host.kind == "radical"
         if not smaller and not (tall and size <= 1.05 * host.size):
-            nested = order == host.order + 1 and size <= 1.02 * host.size
+            # The smallest size has no smaller one for its scripts.
+            scripts = len(host.sup) + len(host.sub)
+            nested = 0 < order - host.order <= 1 + scripts and size <= 1.02 * host.size
             if not nested:
                 continue
         high = host.base - base

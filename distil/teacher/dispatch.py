@@ -108,7 +108,7 @@ class Dispatch:
         try:
             while (request := self._take()) is not None:
                 self._handle(request)
-        except Exception as error:  # noqa: BLE001 - handed to the caller's thread by go()
+        except Exception as error:  # noqa: BLE001
             self._halt(error)
 
     def _halt(self, cause: BaseException) -> None:
@@ -317,7 +317,7 @@ class Dispatch:
         settings = self.settings
         longest = settings.backoff_seconds * 2 ** (number - 1)
         longest = min(settings.longest_backoff_seconds, longest)
-        seconds = random.uniform(0, longest)  # noqa: S311 - no secret, and no result depends on it
+        seconds = random.uniform(0, longest)  # noqa: S311
         asked = retry_after(exchange.headers.get("retry-after"))
         if asked is not None:
             if asked > settings.longest_pause_seconds:

@@ -29,7 +29,7 @@ class TeacherError(ValueError):
     """The settings cannot be used; the message names the field and the remedy."""
 
 
-class TeacherStopped(RuntimeError):  # noqa: N818 - it is no fault of the program
+class TeacherStopped(RuntimeError):  # noqa: N818
     """The run was stopped; what was answered is in the journal.
 
     Attributes:

@@ -59,7 +59,7 @@ def draw_papers(years: Sequence[int], numbered: Mapping[str, int], seed: int) ->
     Returns:
         Questions by year, section and place.
     """
-    rng = Random(f"papers {seed}")  # noqa: S311 - reproducible numbers, no secret
+    rng = Random(f"papers {seed}")  # noqa: S311
     questions: list[Question] = []
     seen: set[str] = set()
     turns = {template.name: rng.randrange(4) for template in SOLVABLE}

@@ -148,7 +148,7 @@ def draw_transfer(items: int, seed: int) -> list[dict[str, Any]]:
         items: number of questions, all different.
         seed: decides numbers and wordings.
     """
-    rng = Random(f"transfer {seed}")  # noqa: S311 - reproducible numbers, no secret
+    rng = Random(f"transfer {seed}")  # noqa: S311
     rows: list[dict[str, Any]] = []
     seen: set[str] = set()
     while len(rows) < items:
