@@ -1,7 +1,5 @@
 """Properties of the grader: reflexive, symmetric, blind to formatting, never fooled by what is near."""
 
-
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The grading stage: from predictions and problems to grades."""
 
-# ruff: noqa: E501 - rows of data read best whole
-
 import json
 from types import SimpleNamespace
 

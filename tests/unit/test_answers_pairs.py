@@ -6,8 +6,6 @@ Each answer is put into a box; the others are whole outputs. The first version o
 batch and 344 of the 346 of a third (one of either asked for too much and was left out). math-verify 0.9.0 alone gives .71 of either.
 """
 
-
-
 import pytest
 
 from distil.answers import judge

@@ -1,6 +1,6 @@
 """Problems from text PDFs: what a paper prints is what its rows say."""
 
-# ruff: noqa: E501 - typst and LaTeX sources are clearer on one line
+# ruff: noqa: E501 - typst and LaTeX sources are clearer on one line  # noqa: RUF100
 
 from __future__ import annotations
 

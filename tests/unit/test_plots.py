@@ -12,7 +12,7 @@ import simulated_study as simulated
 
 from distil import plots, selections, summaries
 
-NAMES = ["curves", "words", "sections", "seeds", "stops", "checkpoints", "discordance"]
+NAMES = ["curves", "words", "sections", "seeds", "stops", "checkpoints", "discordance", "graders"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -93,6 +93,7 @@ def test_a_study_in_which_nothing_happens_is_drawn_all_the_same(paths, tmp_path)
                 summaries.gains_by_checkpoint(flat), summaries.stop_iterations(flat)
             ),
             plots.plot_discordance(*summaries.discordance(flat)),
+            plots.plot_graders(summaries.gains_by_grading(flat)),
         ):
             plots.save(drawing, tmp_path / "flat.svg", tmp_path / "flat.png")
             assert (tmp_path / "flat.png").stat().st_size > 5_000
