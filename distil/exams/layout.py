@@ -388,7 +388,8 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
         for line in sheet.lines:
             key = running_key(sheet, line)
             foot = line.box[1] > (1 - MARGIN) * sheet.height
-            outside = foot or line.box[3] < MARGIN * sheet.height
+            # At the head only what nothing kept stands above.
+            outside = foot or (not keep and line.box[3] < MARGIN * sheet.height)
             if outside and PAGE_NUMBER.search(line.text) and (foot or len(line.text) < 60):
                 continue
             if line is sheet.lines[-1] and is_page_number(sheet, line):
