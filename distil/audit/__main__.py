@@ -38,6 +38,9 @@ def parser() -> argparse.ArgumentParser:
     four.add_argument("file", type=Path)
     five = commands.add_parser("unpack", help="put a packed study in place, checked")
     five.add_argument("file", type=Path)
+    six = commands.add_parser("diff", help="which numbers moved between two results, and why")
+    six.add_argument("first", type=Path, help="a folder results/STUDY, or a copy of one")
+    six.add_argument("second", type=Path)
     return top
 
 
@@ -50,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         "dag": run_dag,
         "pack": run_pack,
         "unpack": run_pack,
+        "diff": run_diff,
     }
     return commands[options.command](options)
 
@@ -119,6 +123,19 @@ def run_pack(options: argparse.Namespace) -> int:
         return MISMATCH
     print(f"{manifest['study']}: {len(manifest['files'])} files, anchor {manifest['anchor']}")
     return OK
+
+
+def run_diff(options: argparse.Namespace) -> int:
+    """Print which numbers moved, and the causes that the records prove."""
+    from distil.audit import differences
+
+    try:
+        moved = differences.compare(options.first, options.second)
+    except FileNotFoundError as error:
+        print(f"diff: {error}", file=sys.stderr)
+        return MISSING
+    print(differences.as_text(moved))
+    return MISMATCH if moved else OK
 
 
 if __name__ == "__main__":

@@ -63,12 +63,14 @@ class Books:
 
     Attributes:
         study: the study's name.
+        top: its results, results/STUDY or a copy of that folder.
         records: the records, by path.
         faults: {path of a record or of the history: what is wrong with it}.
         history: lines of runs.jsonl that are whole, in order.
     """
 
     study: str
+    top: Path
     records: dict[Path, Record] = field(default_factory=dict)
     faults: dict[Path, str] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -76,7 +78,7 @@ class Books:
     @property
     def folder(self) -> Path:
         """Where the records lie."""
-        return Path("results") / self.study / "lineage"
+        return self.top / "lineage"
 
     @functools.cached_property
     def writers(self) -> dict[str, Record]:
@@ -93,13 +95,17 @@ class Books:
         return found
 
 
-def read_books(study: str) -> Books:
+def read_books(study: str, top: Path | None = None) -> Books:
     """Read every record and the history of a study; unreadable ones become faults, not errors.
+
+    Args:
+        study: its name.
+        top: its results, if they lie elsewhere than in results/STUDY.
 
     Raises:
         FileNotFoundError: the study has no records at all.
     """
-    books = Books(study)
+    books = Books(study, top or Path("results") / study)
     if not books.folder.is_dir():
         raise FileNotFoundError(
             f"{books.folder} is missing: study {study} has not been run here; "
@@ -107,7 +113,7 @@ def read_books(study: str) -> Books:
         )
     for path in sorted(books.folder.glob("*/*.json")):
         data = path.read_bytes()
-        record, fault = _parse(path, data, study)
+        record, fault = _parse(path.relative_to(books.top), data, study)
         if fault:
             books.faults[path] = fault
         else:
@@ -144,7 +150,7 @@ def _parse(path: Path, data: bytes, study: str) -> tuple[dict[str, Any], str | N
     if content["wildcards"].get("study") != study:
         return {}, f"foreign: a record of study {content['wildcards'].get('study')}; remove it"
     expected = record_path(study, content["rule"], content["wildcards"])
-    if expected != path:
+    if expected != Path("results", study) / path:
         return {}, f"swapped: it is the record that belongs at {expected}"
     return content, None
 

@@ -210,3 +210,23 @@ def test_a_changed_page_shows_in_what_rests_on_it(looking):
     used = explainer.used_by(f"results/{STUDY}/exams/2014-fs.pdf")
     made = {entry["id"] for stage in used.stages for entry in stage.entries}
     assert f"results/{STUDY}/claims/claims.csv" in made
+
+
+# ---------------------------------------------------------------------------------------- diff
+
+
+def test_a_moved_number_is_put_down_to_the_param_that_moved_it_and_to_nothing_else(
+    study, finished, tmp_path
+):
+    from distil.audit import differences
+
+    assert (
+        differences.compare(*[checkout.path / "results" / STUDY for checkout in (study, finished)])
+        == []
+    )
+    study.edit("config.micro.yaml", "alpha: 0.05", "alpha: 0.2")
+    study.snakemake()
+    moved = differences.compare(finished.path / "results" / STUDY, study.path / "results" / STUDY)
+    assert moved
+    assert set(moved[0].causes) == {"params"}
+    assert any("alpha: 0.05 -> 0.2" in line for line in moved[0].causes["params"])
