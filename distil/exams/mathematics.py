@@ -725,7 +725,15 @@ def radical(rule: Rule, living, *, loose: bool = False) -> tuple[list[Item], Ite
         and item.base > sign.top - 0.1 * sign.size
     ]
     # An index touches the sign's hook; a superscript of the letter before does not reach it.
-    index = [item for item in index if item.x1 > sign.x0 + 0.05 * sign.size]
+    start = min((item.x0 for item in index), default=0.0)
+    hosted = any(
+        item.kind != "delimiter"
+        and item.size > 1.15 * index[0].size
+        and -0.15 * sign.size < start - item.x1 < 0.2 * sign.size
+        for item in (living(rule.y, sign.bottom) if index else ())
+    )
+    reach = sign.x0 + (0.05 if hosted else -0.15) * sign.size
+    index = [item for item in index if item.x1 > reach]
     lines = assemble(inside)
     body = " ".join(line.latex for line in lines)
     degree = f"[{' '.join(line.latex for line in assemble(index))}]" if index else ""
