@@ -374,6 +374,37 @@ def plot_stops(stops: pd.DataFrame) -> Drawing:
     return Drawing(figure, "Gain over the base by stop", f"Gain in points: {cells}.")
 
 
+def plot_graders(gradings: pd.DataFrame) -> Drawing:
+    """Gain over the base under each reading of the verdicts.
+
+    Args:
+        gradings: grading, gain, low, high (points), differing (per cent), as of gains_by_grading.
+
+    Returns:
+        The drawing.
+    """
+    names = {
+        "primary": "primary",
+        "strict": "strict rule",
+        "second": "second grader",
+        "best": "unknown for the student",
+        "worst": "unknown against the student",
+    }
+    rows = gradings.assign(label=[names[one] for one in gradings["grading"]])
+    with mpl.rc_context(STYLE):
+        figure = _forest(
+            rows, label="label", right=[f"{one:.1f}" for one in rows["differing"]],
+            pooled=[one == "primary" for one in rows["grading"]],
+            title="Gain under each grading", x_label="gain (points), 95 % interval",
+            right_title="% regraded",
+        )  # fmt: skip
+    cells = "; ".join(
+        f"{row['label']} {_between(row)}, {row['differing']:.1f} % of the answers graded otherwise"
+        for _, row in rows.iterrows()
+    )
+    return Drawing(figure, "Gain over the base by grading", f"Gain in points: {cells}.")
+
+
 def plot_checkpoints(band: pd.DataFrame, stops: Mapping[str, Sequence[int]]) -> Drawing:
     """Gain along the checkpoints with a band that holds at all of them at once.
 

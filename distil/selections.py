@@ -59,6 +59,7 @@ COLUMNS = (
 ESTIMANDS = ("held_out", "in_sample", "transfer")
 STOPS = ("pilot", "seed", "nested", "horizon")
 MAIN_FOLD = "temporal"
+GRADINGS = ("primary", "strict", "second", "best", "worst")
 
 
 class MissingAnswersError(ValueError):
@@ -505,6 +506,14 @@ def differences(first: Answers, second: Answers) -> np.ndarray:
     if one.shape[1] > 1 and two.shape[1] > 1 and list(first.right) != list(second.right):
         raise ValueError(f"{first.filter} and {second.filter} have different seeds")
     return one - two
+
+
+def has_grading(study: Study, grading: str) -> bool:
+    """Tell whether the answers hold what a reading of the verdicts needs."""
+    if grading not in ("strict", "second"):
+        return True
+    column = f"{grading}_verdict"
+    return column in study.answers.columns and bool(study.answers[column].notna().any())
 
 
 def regraded(study: Study, grading: str) -> Study:

@@ -10,12 +10,15 @@ import pandas as pd
 
 from distil import statistics
 from distil.selections import (
+    GRADINGS,
     STOPS,
     MissingAnswersError,
     Selection,
     answers,
     base,
     differences,
+    has_grading,
+    regraded,
     student,
 )
 
@@ -437,6 +440,33 @@ def stop_iterations(study: Study, estimand: str = "held_out") -> dict[str, list[
         stop: sorted({study.iteration(fold, study.seeds(fold)[0], stop) for fold in folds})
         for stop in ("nested", "pilot", "horizon")
     }
+
+
+def gains_by_grading(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+    """Gain over the base under each reading of the verdicts, and how often it differs.
+
+    Args:
+        study: The study.
+        estimand: held_out, in_sample or transfer.
+
+    Returns:
+        A frame with grading, gain, low, high (points) and differing: the share of the answers used,
+        student's and base's, whose right or not is another than in the primary reading, per cent.
+        A reading whose verdicts are absent is left out.
+    """
+    tuned, plain = student(study, estimand), base(study, estimand)
+    rows = []
+    for grading in GRADINGS:
+        if not has_grading(study, grading):
+            continue
+        read = regraded(study, grading)
+        one, two = student(read, estimand), base(read, estimand)
+        gain = statistics.paired_gain(differences(one, two), one.clusters, study.alpha)
+        changed = np.abs(one.right.to_numpy() - tuned.right.to_numpy()).sum()
+        changed += np.abs(two.right.to_numpy() - plain.right.to_numpy()).sum()
+        used = one.right.size + two.right.size
+        rows.append({"grading": grading, "differing": 100 * changed / used, **_points(gain)})
+    return pd.DataFrame(rows)[["grading", "gain", "low", "high", "differing"]]
 
 
 def compare(study: Study, first: str, second: str) -> statistics.Estimate:

@@ -14,7 +14,7 @@ from distil.claims.findings import EXPECTED, Entry
 from distil.claims.formulas import FORMULAS, find
 from distil.claims.verdicts import Tested, examine, verdict
 from distil.hashing import canonical_json, sha256_text
-from distil.selections import MissingAnswersError, Study, regraded
+from distil.selections import GRADINGS, MissingAnswersError, Study, has_grading, regraded
 from distil.tables import p_text, shown
 
 COLUMNS = (
@@ -49,7 +49,6 @@ COLUMNS = (
 PLAN = ("alpha", "margin", "primary_stop", "levels", "sections", "bootstrap", "published")
 # Claims whose figures depend on the verdicts, in the order of the sensitivity table.
 GRADED = ("C1", "C2", "C3", "C4", "C5", "C5b", "C7", "C8")
-GRADINGS = ("primary", "strict", "second", "best", "worst")
 
 
 def read_published(path: str | Path) -> dict[str, Any]:
@@ -285,10 +284,7 @@ def judge_gradings(study: Study, published: Mapping[str, Any]) -> pd.DataFrame:
     """
     frames = []
     for grading in GRADINGS:
-        column = f"{grading}_verdict"
-        if grading in ("strict", "second") and (
-            column not in study.answers.columns or study.answers[column].isna().all()
-        ):
+        if not has_grading(study, grading):
             continue
         table, _ = judge_study(regraded(study, grading), published)
         graded = GRADED[:-2] if grading in ("best", "worst") else GRADED

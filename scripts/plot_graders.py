@@ -1,0 +1,19 @@
+"""Draw the gain over the base under each reading of the verdicts, and how many answers it regrades.
+
+Input: `answers`, `stops`. Output: `svg`, `png`. Params: as of test_claims.
+"""
+
+from distil import plots, summaries
+from distil.selections import read_study
+
+
+def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+    study = read_study(input.answers, input.stops, vars(params))
+    drawing = plots.plot_graders(summaries.gains_by_grading(study))
+    plots.save(drawing, output.svg, output.png)
+
+
+if __name__ == "__main__":
+    from distil.lineage import run
+
+    run(main, snakemake)  # noqa: F821
