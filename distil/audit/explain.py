@@ -459,7 +459,7 @@ class Explainer:
         students = set(self.answers[self.answers["role"] == "student"]["row"]) if trained else set()
         moved = (
             rows[rows["row"].isin(direct | students)]
-            .groupby(["claim", "estimand", "column"])["row"]
+            .groupby(["claim", "column", "estimand"])["row"]
             .nunique()
         )
         path = self.top / "claims" / "claims.csv"

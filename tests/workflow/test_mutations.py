@@ -134,6 +134,9 @@ def downstream(jobs: dict[str, dict], direct: set[str]) -> set[str]:
                 if job["input"] & made
                 or (rule in askers().get(job["rule"], ()) and "run=teacher" not in other)
             ]
+    if any(jobs[name]["rule"] == "split_datasets" for name in found):
+        # Until the rows are made, nobody has asked for a plan yet.
+        found -= of_rules(jobs, {"plan_predictions"})
     return found
 
 
@@ -271,8 +274,11 @@ def other(value):
 
 MICRO = yaml.safe_load((ROOT / "config.micro.yaml").read_text(encoding="utf-8"))
 NUMBERS = [path for path, value in leaves(MICRO) if other(value) is not None]
-# Numbers that must agree with others, so that they cannot be changed alone.
-TOGETHER = {("adapters", "horizon"), ("adapters", "evaluate_every"), ("published",)}
+# Numbers that must agree with others, or that name jobs: tests of their own change these.
+TOGETHER = {
+    ("adapters", "horizon"), ("adapters", "evaluate_every"), ("adapters", "pilot_seed"),
+    ("published",),
+}  # fmt: skip
 
 
 def holds(params, path, value) -> bool:
