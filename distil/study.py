@@ -92,7 +92,9 @@ class Study(AnyStudy):
     """A study that trains: a checked configuration, seen as lists of files."""
 
     tables_made = ("splits", "levels", "seeds", "stops", "leakage", "graders")
-    figures_made = ("curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops")
+    figures_made = (
+        "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
+    )  # fmt: skip
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Keep the configuration; lists of files are made on demand."""

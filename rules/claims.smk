@@ -366,3 +366,30 @@ rule plot_stops:
         code=fingerprint("scripts/plot_stops.py"),
     script:
         "../scripts/plot_stops.py"
+
+
+rule plot_graders:
+    """Draw the gain under each reading of the verdicts, and how many answers it regrades."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        stops=study.stops(),
+        settled=predictions_settled,
+    output:
+        svg=report(
+            "results/{study}/figures/graders.svg",
+            caption="../report/figure_graders.rst",
+            category="Claims",
+            labels={"figure": "gain by grader"},
+        ),
+        png="results/{study}/figures/graders.png",
+    log:
+        "results/{study}/logs/plot_graders.log",
+    benchmark:
+        "results/{study}/timings/plot_graders.tsv"
+    conda:
+        "../envs/study.yaml"
+    params:
+        settings=sorted_keys(study.claims()),
+        code=fingerprint("scripts/plot_graders.py"),
+    script:
+        "../scripts/plot_graders.py"
