@@ -160,6 +160,9 @@ KEYCAPS = {
     "⌫": 0x17, "⇠": 0x18, "⇡": 0x19, "⇢": 0x1A, "⎋": 0x1B, "⌧": 0x1C,
 }  # fmt: skip
 
+# Pieces of tall brackets as Adobe's glyph list names them in the private use area.
+BRACKET_PIECES = dict(enumerate("⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪⌠⎞⎟⎠⎤⎥⎦⎫⎬⎭", 0xF8EB))
+
 ENCODINGS = (
     (re.compile(r"^(CMEX|EUEX|YHCMEX|LMMathExtension|MNEXT)", re.I), OMX),
     (re.compile(r"^(CM(B)?SY|LMMathSymbols|EUSM|MathSymbols)", re.I), OMS),
@@ -230,6 +233,8 @@ class Typeface:
         if self.fraktur and text.isascii() and text.isalpha():
             start = 0x1D504 - 0x41 if text.isupper() else 0x1D51E - 0x61
             return chr(start + code), False
+        if code in BRACKET_PIECES:
+            return BRACKET_PIECES[code], False
         if 0xF000 <= code <= 0xF0FF:
             known = SYMBOL.get(code - 0xF000)
             if known or 0x20 < code - 0xF000 < 0x7F:

@@ -394,10 +394,22 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
                 continue
             if line is sheet.lines[-1] and is_page_number(sheet, line):
                 continue
-            if key and seen[key] >= max(2, 0.5 * len(sheets)) and len(sheets) > 1:
+            often = key and seen[key] >= max(2, 0.5 * len(sheets)) and len(sheets) > 1
+            if often and stands_apart(sheet, line):
                 continue
             keep.append(line)
         sheet.lines = keep
+
+
+def stands_apart(sheet: Sheet, line: TextLine) -> bool:
+    """Return whether a line in the margin keeps more than a line's distance from the text."""
+    top, bottom = MARGIN * sheet.height, (1 - MARGIN) * sheet.height
+    gaps = [
+        max(other.box[1] - line.box[3], line.box[1] - other.box[3])
+        for other in sheet.lines
+        if other is not line and other.box[3] > top and other.box[1] < bottom
+    ]
+    return min(gaps, default=line.body) > 0.7 * line.body
 
 
 def is_page_number(sheet: Sheet, line: TextLine) -> bool:

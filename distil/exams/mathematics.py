@@ -716,7 +716,7 @@ def radical(rule: Rule, living, *, loose: bool = False) -> tuple[list[Item], Ite
         item
         for item in living(rule.y - 0.6 * sign.size, sign.bottom)
         if item is not sign
-        and item.size < 0.8 * max(sign.size, *(part.size for part in inside))
+        and item.size < SCRIPT_RATIO * max(sign.size, *(part.size for part in inside))
         and item.x1 < sign.x1 - 0.1 * sign.size
         and item.x0 > sign.x0 - 0.9 * sign.size
         and item.middle < sign.x0 + 0.62 * (sign.x1 - sign.x0)
