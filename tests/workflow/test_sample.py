@@ -1,0 +1,87 @@
+"""The sample study, end to end, as `make reproduce` runs it."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.workflow.checkout import copy_repository
+
+from distil.audit import explain, verify
+
+LONGEST = 40 * 60  # seconds; on two free cores it takes a fifth of it
+CLAIMS = {"C1", "C2", "C3", "C4", "C5", "C5b", "C6", "C7", "C8", "Q1", "Q2", "Q3", "Q4", "Q5"}
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory):
+    checkout = copy_repository(tmp_path_factory.mktemp("sample") / "repository")
+    start = time.monotonic()
+    done = checkout.snakemake(config="config.yaml", timeout=LONGEST)
+    return checkout, done, time.monotonic() - start
+
+
+@pytest.mark.timeout(LONGEST + 60)
+def test_the_sample_study_ends_with_its_claims_and_has_nothing_left_to_do(sample):
+    checkout, done, seconds = sample
+    table = (checkout.path / "results" / "sample" / "claims" / "claims.md").read_text()
+    assert table in done.stdout
+    assert {
+        line.split("|")[1].strip() for line in table.splitlines() if line.count("|") > 3
+    } >= CLAIMS
+    assert seconds < LONGEST
+    again = checkout.snakemake("-n", config="config.yaml")
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_every_extracted_problem_equals_its_template(sample):
+    folder = sample[0].path / "results" / "sample"
+    truth = [json.loads(line) for line in (folder / "exams" / "truth.jsonl").open()]
+    problems = {
+        row["id"]: row
+        for path in folder.glob("problems/*.jsonl")
+        for row in map(json.loads, path.open())
+    }
+    assert len(truth) == len(problems) > 400
+    for row in truth:
+        found = problems[row["id"]]
+        assert (found["statement"], found["answer"]) == (row["statement"], row["answer"])
+
+
+def test_the_sample_study_verifies_and_its_gain_leads_to_pages(sample, monkeypatch):
+    monkeypatch.chdir(sample[0].path)
+    assert verify.verify("sample") == []
+    chain = explain.Explainer("sample").explain("C4:here:held_out")
+    stages = {stage.name: stage.entries for stage in chain.stages}
+    assert stages["pages"]
+    assert stages["stored responses"]
+    assert all(entry["sha256"] for stage in chain.stages for entry in stage.entries)
+
+
+def test_only_verified_traces_of_training_years_train(sample):
+    folder = sample[0].path / "results" / "sample"
+    traces = {
+        row["id"]: row
+        for path in folder.glob("traces/*/traces.jsonl")
+        for row in map(json.loads, path.open())
+    }
+    rows = [json.loads(line) for line in (folder / "datasets/temporal/prompt/train.jsonl").open()]
+    assert len(rows) > 200
+    assert all(traces[row["id"]]["verified"] for row in rows)
+    assert max(int(row["problem"][:4]) for row in rows) < 2020
+    years = {
+        int(Path(path).name) for path in folder.glob("traces/*") if (path / "traces.jsonl").exists()
+    }
+    assert not years & {2022, 2023, 2024, 2025}, "no trace is distilled for a test year"
+
+
+def test_base_student_and_teacher_answered_what_the_plan_asks(sample):
+    answers = pd.read_parquet(sample[0].path / "results" / "sample" / "grades" / "answers.parquet")
+    assert set(answers["role"]) == {"base", "student", "teacher"}
+    tested = answers[(answers["part"] == "test") & (answers["role"] != "teacher")]
+    assert set(tested["level"]) == {"R1", "R2", "R3", "R4", "R5", "R6"}
+    assert answers[answers["role"] == "student"]["seed"].nunique() == 5
+    assert (answers["benchmark"] == "transfer").any()
