@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.workflow.checkout import copy_repository
 
 from distil.audit import explain, verify
+from tests.workflow.checkout import copy_repository
 
 LONGEST = 40 * 60  # seconds; on two free cores it takes a fifth of it
 CLAIMS = {"C1", "C2", "C3", "C4", "C5", "C5b", "C6", "C7", "C8", "Q1", "Q2", "Q3", "Q4", "Q5"}
