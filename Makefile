@@ -35,7 +35,7 @@ format: setup ## format every file
 	$(BIN)/snakefmt Snakefile rules
 
 report: reproduce ## Snakemake's report with every table and figure: report.html
-	$(SNAKEMAKE) --configfile $(CONFIG) --report report.html --report-after-run
+	$(SNAKEMAKE) --configfile $(CONFIG) --report report.html
 
 student: setup ## rebuild the sample student from nothing and put it in resources/student
 	$(SNAKEMAKE) --configfile $(CONFIG) results/sample/student/model.lock.json
