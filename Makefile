@@ -9,7 +9,7 @@ STUDY ?= sample
 FILE ?= study.tar.gz
 FOLDER ?= resources/jobmc-release
 
-.PHONY: help setup reproduce test lint format report released bench dag study-long torture lock docs
+.PHONY: help setup reproduce test lint format report student released bench dag study-long torture lock docs pack unpack
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
