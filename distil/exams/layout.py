@@ -122,6 +122,8 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
     ]
     letters = [item for item in line.items if item.text.isalpha()]
     flags = {"unmapped"} if any("u" in item.style for item in every(line.items)) else set()
+    if any("d" in item.style for item in every(line.items)):
+        flags.add("doubtful")
     if line.size < 0.8 * body and len(line.items) < 12:
         flags.add("small")
     return TextLine(

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from distil.exams.errors import ExamError
-from distil.exams.glyphs import open_document, read_page
+from distil.exams.glyphs import Page, open_document, read_page
 from distil.exams.keys import Answer, cut_solution, last_boxed, read_key, result_of
 from distil.exams.layout import Sheet, TextLine, drop_running_lines, read_layout
 from distil.exams.mathematics import usual_size
@@ -25,8 +25,9 @@ from distil.notation import canonical_answer
 
 MAX_PAGES = 400
 FOOT = 0.93
+FEW_GLYPHS = 25
 DOUBTS = {
-    "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,
+    "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,
     "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3,
 }  # fmt: skip
 
@@ -56,10 +57,39 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
             )
         typefaces: dict = {}
         pages = [read_page(document, index, path, typefaces) for index in range(len(document))]
+        backs = {}
+        for index, page in enumerate(pages):
+            if is_scan(page):
+                from distil.exams.scans import read_scan
+
+                pages[index], backs[index] = read_scan(document, index, page, path)
     body = usual_size([glyph for page in pages for glyph in page.glyphs])
-    sheets = [read_layout(page, body) for page in pages]
+    sheets = []
+    for index, page in enumerate(pages):
+        sheet = read_layout(page, body)
+        if index in backs:
+            put_back(sheet, backs[index])
+        sheets.append(sheet)
     drop_running_lines(sheets)
     return sheets, digest
+
+
+def is_scan(page: Page) -> bool:
+    """Return whether a page must be read from its picture: little text, and a picture."""
+    if len(page.glyphs) >= FEW_GLYPHS:
+        return False
+    covered = sum((box[2] - box[0]) * (box[3] - box[1]) for box in page.images)
+    return covered > 0.25 * page.width * page.height or page.hidden > 0
+
+
+def put_back(sheet: Sheet, back) -> None:
+    """Move a recognised page's boxes to where they lie on the page in the file."""
+    from distil.exams.scans import moved
+
+    sheet.method = "ocr"
+    sheet.figures = [moved(box, back) for box in sheet.figures]
+    for line in sheet.lines:
+        line.box = moved(line.box, back)
 
 
 def read_problems(
@@ -176,6 +206,8 @@ def row_of(
     if passage.missing:
         flags.add("gap")
     raw = None
+    if answer is not None and not answer.text:
+        answer = None
     if answer is None:
         flags.add("no_answer")
     else:
