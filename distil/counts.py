@@ -231,8 +231,11 @@ def level_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
         filter=f"quantity=student level={levels[0]} minus level={levels[-1]}, group=all",
         direction=found,
         sentence=(
-            f"the release has {len(levels)} levels, each an adapter of its own: "
             f"{100 * first.share:.1f} % at {levels[0]}, {100 * last.share:.1f} % at {levels[-1]}"
+        ),
+        other_design=(
+            f"the release has {len(levels)} levels, not six, and an adapter for each, so that the "
+            "published size is another quantity"
         ),
     )
 

@@ -39,6 +39,8 @@ class Finding:
         power: Power for the published effect where the formula itself must compute it.
         within: For figures with a published range instead of a margin: whether it lies inside.
         untested: Why this finding can bear no verdict; empty if it can.
+        other_design: Why the published size does not apply to it, so that it can bear out the
+            direction only; empty if it does.
     """
 
     here: statistics.Estimate | None
@@ -53,6 +55,7 @@ class Finding:
     power: Callable[[float], float] | None = None
     within: bool | None = None
     untested: str = ""
+    other_design: str = ""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def examine(
     """
     here, facts = finding.here, {}
     expected = entry.claim["expected"]
-    value = entry.value if published else None
+    value = entry.value if published and not finding.other_design else None
     if finding.untested:
         return Tested(entry, finding)
     differs = entry.claim["unit"] == "points" and finding.direction is not None
@@ -182,6 +182,9 @@ def verdict(row: Tested, p_holm: float | None, *, alpha: float, published: bool)
         equal = equal and found.within
     if row.excluded:
         reasons.append("the interval excludes the published value and its margin")
+    if found.other_design:
+        reasons.append(f"direction only: {found.other_design}")
+        equal = False
     if (row.sign == -1 and significant) or row.excluded:
         outcome = bad
     elif (row.sign in (None, 1)) and significant and equal:

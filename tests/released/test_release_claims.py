@@ -63,7 +63,9 @@ def test_one_run_is_said_to_equal_the_published_mean_of_five(table):
 
 def test_the_released_levels_fall_by_less_than_published(table):
     assert table.loc["C7", "here"] == pytest.approx(100 * (373 / 648 - 258 / 651))
-    assert table.loc["C7", "verdict"] == "not reproduced"
+    # Five levels with an adapter each are another design than the published six.
+    assert table.loc["C7", "verdict"] == "inconclusive"
+    assert "direction only" in table.loc["C7", "reason"]
     assert table.loc["Q4", "here"] == 5
 
 
