@@ -111,28 +111,28 @@ WRONG = {
         "in quotes",
     ),
     "base 60": ('dated: "2026-11-24"', "dated: 12:30", "teacher.prices.dated", "base 60"),
-    "number as text": ("horizon: 250", 'horizon: "250"', "adapters.horizon", "not of type integer"),
+    "number as text": ("horizon: 200", 'horizon: "200"', "adapters.horizon", "not of type integer"),
     "fraction of an iteration": (
-        "horizon: 250",
-        "horizon: 250.5",
+        "horizon: 200",
+        "horizon: 200.5",
         "adapters.horizon",
         "not of type integer",
     ),
     "checkpoint off the grid": (
-        "checkpoints: [50, 100,",
-        "checkpoints: [55, 100,",
+        "checkpoints: [40, 60,",
+        "checkpoints: [45, 60,",
         "adapters.checkpoints.0",
         "no multiple",
     ),
     "checkpoint beyond the horizon": (
-        "200, 250]",
-        "200, 250, 300]",
+        "160, 200]",
+        "160, 200, 300]",
         "adapters.checkpoints.5",
         "beyond",
     ),
     "horizon not saved": (
-        "150, 200, 250]",
-        "150, 200]",
+        "100, 160, 200]",
+        "100, 160]",
         "adapters.checkpoints",
         "lacks the horizon",
     ),
@@ -229,3 +229,23 @@ def test_blame_falls_on_the_file_that_overrides(tmp_path):
 
 def test_documentation_of_keys_is_in_step_with_the_schema():
     assert (ROOT / "docs" / "config.md").read_text(encoding="utf-8") == configuration.reference()
+
+
+def test_the_long_study_is_the_sample_study_but_for_horizon_and_protocols():
+    sample, long = (
+        yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+        for name in ("config.yaml", "config.long.yaml")
+    )
+    for config in (sample, long):
+        for key in ("study", "title"):
+            del config[key]
+        for key in ("horizon", "protocols", "checkpoints"):
+            del config["adapters"][key]
+    assert sample == long
+
+
+def test_the_full_study_lacks_nothing_but_what_the_user_must_bring():
+    with pytest.raises(configuration.ConfigError) as refused:
+        check(ROOT / "config.paper.yaml")
+    assert len(refused.value.faults) == 1
+    assert "student.model" in refused.value.faults[0]
