@@ -3,7 +3,7 @@
 A mark is a connected component. Its character is read by comparing its shape with letters drawn
 from the fonts that come with matplotlib (STIX, which is Times-like, and Computer Modern), and with
 letters of the page itself that the text recogniser was sure of.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ FONTS = (
     "cmr10.ttf",
     "DejaVuSans.ttf",
 )
-CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+−=()[]{}|/<>≤≥±×÷.,:;!%πθαβ∞°∠Δ∑√"
+CHARACTERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+−=()[]{}|/<>≤≥±×÷.,:;!%πθαβ∞°∠Δ∑√"  # noqa: E501
 ITALIC_ONLY_LETTERS = True
 # Heights of characters in units of the em, for reading a font size off a mark.
 TALL = 0.67
 LOW = 0.46
 X_HIGH = set("acemnorsuvwxzαπ")
 DESCENDING = set("gpqyj")
-CONFUSED = {"o": "0", "O": "0", "l": "1", "I": "1", "|": "1", "s": "5", "S": "5", "z": "2", "Z": "2", "B": "8", "b": "6", "q": "9", "g": "9"}  # fmt: skip
+CONFUSED = {"o": "0", "O": "0", "l": "1", "I": "1", "|": "1", "s": "5", "S": "5", "z": "2", "Z": "2", "B": "8", "b": "6", "q": "9", "g": "9"}  # fmt: skip  # noqa: E501
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ MAX_PAGES = 400
 FOOT = 0.93
 FEW_GLYPHS = 25
 DOUBTS = {
-    "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,
+    "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,  # noqa: E501
     "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3,
 }  # fmt: skip
 

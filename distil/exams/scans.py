@@ -78,7 +78,7 @@ def tesseract(path: Path) -> str:
     return found
 
 
-def render(document, index: int, path: Path) -> tuple[np.ndarray, float]:  # noqa: ANN001
+def render(document, index: int, path: Path) -> tuple[np.ndarray, float]:
     """Return a page as grey values, shape (height, width), and pixels per point.
 
     Raises:
@@ -136,7 +136,7 @@ def straighten(grey: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
     return turned, cv2.invertAffineTransform(matrix)
 
 
-def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.ndarray]:  # noqa: ANN001
+def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.ndarray]:
     """Read a scanned page.
 
     Args:
@@ -553,8 +553,8 @@ class Sheet:
             mark
             for i in (-1, 0, 1) for j in (-1, 0, 1)
             for mark in by_place.get((column + i, line + j), ())
-            if mark.x < char.x1 and char.x0 < mark.right and mark.y < char.y1 + 3 and char.y0 - 3 < mark.bottom
-            and min(mark.right, char.x1) - max(mark.x, char.x0) > 0.6 * min(mark.w, char.x1 - char.x0)
+            if mark.x < char.x1 and char.x0 < mark.right and mark.y < char.y1 + 3 and char.y0 - 3 < mark.bottom  # noqa: E501
+            and min(mark.right, char.x1) - max(mark.x, char.x0) > 0.6 * min(mark.w, char.x1 - char.x0)  # noqa: E501
         ]  # fmt: skip
         if len(near) == 1:
             mark = near[0]

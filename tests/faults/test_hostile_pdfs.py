@@ -1,7 +1,5 @@
 """Broken and hostile PDFs: a clear error each, in bounded time and memory, and the rest goes on."""
 
-# ruff: noqa: E501 - PDF objects are clearer on one line  # noqa: RUF100
-
 from __future__ import annotations
 
 import json

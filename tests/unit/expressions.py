@@ -4,8 +4,6 @@ r"""Random mathematics for round trips: the same expression for typst, for LaTeX
 extraction must give back, spaces left out of the comparison.
 """
 
-# ruff: noqa: E501 - a table of strategies  # noqa: RUF100
-
 from __future__ import annotations
 
 import re

@@ -1,7 +1,5 @@
 """Problems from text PDFs: what a paper prints is what its rows say."""
 
-# ruff: noqa: E501 - typst and LaTeX sources are clearer on one line  # noqa: RUF100
-
 from __future__ import annotations
 
 import json
