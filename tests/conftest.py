@@ -6,6 +6,16 @@ import os
 
 import hypothesis
 
+from distil.blas import load_blas
+
+# Before any test imports mlx, or nothing can take the place of its BLAS.
+load_blas()
+
+from distil.blas import load_blas
+
+# Before any test module can import mlx, as the scripts do: later it has no effect.
+load_blas()
+
 # Whether an example is slow says more of the machine's load than of the code, so no deadline. The
 # examples are the same in every run, so that a change is what fails a test; `make torture` draws
 # new ones.
