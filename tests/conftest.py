@@ -8,11 +8,6 @@ import hypothesis
 
 from distil.blas import load_blas
 
-# Before any test imports mlx, or nothing can take the place of its BLAS.
-load_blas()
-
-from distil.blas import load_blas
-
 # Before any test module can import mlx, as the scripts do: later it has no effect.
 load_blas()
 
