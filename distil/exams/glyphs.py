@@ -49,12 +49,16 @@ class Glyph:
 
 @dataclass(slots=True)
 class Rule:
-    """A straight horizontal (or vertical) line; `y` (or `x0`) is the middle of its thickness."""
+    """A straight horizontal (or vertical) line; `y` (or `x0`) is the middle of its thickness.
+
+    `bar` says that it is known to be a fraction's.
+    """
 
     x0: float
     x1: float
     top: float
     bottom: float
+    bar: bool = False
 
     @property
     def y(self) -> float:
@@ -84,6 +88,7 @@ class Page:
         drawings: boxes of curves and slanted lines.
         images: boxes of bitmaps.
         hidden: number of glyphs in invisible text (an OCR layer under a scan).
+        unread: places of ink that recognition could not account for; of scans only.
     """
 
     number: int
@@ -96,6 +101,7 @@ class Page:
     drawings: list[Box] = field(default_factory=list)
     images: list[Box] = field(default_factory=list)
     hidden: int = 0
+    unread: list[tuple[float, float]] = field(default_factory=list)
 
 
 GREEK = "ΓΔΘΛΞΠΣΥΦΨΩ"

@@ -92,6 +92,10 @@ def read_layout(page: Page, usual: float) -> Sheet:
     out: list[TextLine] = []
     for column, left, part in in_columns(lines, page.width, body):
         out.extend(text_line(page, line, column, left, body) for line in part)
+    for x, y in page.unread:  # noqa: B007
+        near = [line for line in out if line.box[1] - 0.6 * body < y < line.box[3] + 0.6 * body]
+        if near:
+            min(near, key=lambda line: abs((line.box[1] + line.box[3]) / 2 - y)).flags.add("unread")
     out = drop_footnotes(out, spare, body)
     for rule in spare:
         if rule.width < 12 * body:

@@ -126,7 +126,7 @@ def find_rows(marks: list[Mark]) -> list[Row]:
     for place in np.argsort(-counts, kind="stable"):
         base = order[place]
         near = np.abs(bottoms - base) <= window
-        if not (near & remaining).any() or any(abs(base - b) < 1.05 * middle for _, b in votes):
+        if not (near & remaining).any() or any(abs(base - b) < 1.7 * middle for _, b in votes):
             continue
         centre = float(np.median(bottoms[near]))
         votes.append((int(near.sum()), centre))
@@ -142,7 +142,7 @@ def find_rows(marks: list[Mark]) -> list[Row]:
         # A line of few marks takes the page's height of capitals.
         page = float(np.median([row.tall for row in rows]))
         for row in rows:
-            if not 0.75 * page < row.tall < 1.6 * page:
+            if not 1.3 * page < row.tall < 1.8 * page:
                 row.tall = page
     return rows
 

@@ -481,7 +481,7 @@ def merge_rules(rules: list[Rule]) -> list[Rule]:
                 last.x1 = max(last.x1, rule.x1)
                 break
         else:
-            out.append(Rule(rule.x0, rule.x1, rule.top, rule.bottom))
+            out.append(Rule(rule.x0, rule.x1, rule.top, rule.bottom, rule.bar))
     return out
 
 
@@ -758,7 +758,7 @@ def fraction(rule: Rule, living) -> tuple[list[Item], Item] | None:
         return None
     size = max(item.size for item in (*above, *below))
     main = max(above, key=lambda item: item.size)
-    if main.kind == "glyph" and rule.y - main.base < 0.17 * main.size:
+    if not rule.bar and main.kind == "glyph" and rule.y - main.base < 0.17 * main.size:
         return None  # an underline
     for row in (above, below):
         left = min(item.x0 for item in row) - rule.x0

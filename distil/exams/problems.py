@@ -26,6 +26,7 @@ from distil.notation import canonical_answer
 MAX_PAGES = 400
 FOOT = 0.93
 FEW_GLYPHS = 25
+RECOGNISED = 0.97
 DOUBTS = {
     "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,  # noqa: E501
     "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3,
@@ -87,6 +88,8 @@ def put_back(sheet: Sheet, back) -> None:
     from distil.exams.scans import moved
 
     sheet.method = "ocr"
+    for line in sheet.lines:
+        line.confidence = RECOGNISED
     sheet.figures = [moved(box, back) for box in sheet.figures]
     for line in sheet.lines:
         line.box = moved(line.box, back)

@@ -41,7 +41,7 @@ DPI = 300
 SCALE = DPI / 72
 MAX_PIXELS = 40_000_000
 MAX_SKEW = 3.0
-SECONDS = 60
+SECONDS = 300
 SURE = 0.86
 OPERATORS = set("+−=<>≤≥±×÷")
 SYMBOLS = set("π√θ≤≥±×÷°∞∠αβΔ∑")
@@ -174,6 +174,7 @@ def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.nd
     sheet.find_figures()
     sheet.find_roots()
     sheet.find_fractions()
+    sheet.find_overlines()
     sheet.find_scripts()
     chars = recognise(sheet.cleaned(), path, index)
     sheet.learn(chars)
@@ -213,6 +214,7 @@ class Sheet:
         self.figures: list[tuple[int, int, int, int]] = []
         self.roots: list[Mark] = []
         self.bars: list[Mark] = []
+        self.overlines: list[Mark] = []
         self.groups: list[tuple[list[Mark], Row, str]] = []
         self.lines: list[Mark] = []
         self.reader = Reader(labels)
@@ -310,6 +312,24 @@ class Sheet:
             self.groups.append((below, row, "below"))
             self.take([bar, *above, *below])
 
+    def find_overlines(self) -> None:
+        """Take lines right above letters that have nothing above them."""
+        free = self.free()
+        for bar in free:
+            if bar.line < 0 or not is_bar(bar, self.tall) or bar.w < 0.55 * self.tall:
+                continue
+            row = self.rows[bar.line]
+            if bar.bottom > row.base - 0.95 * row.tall:
+                continue
+            below = [
+                mark for mark in free
+                if mark is not bar and bar.x - 0.15 * row.tall < mark.cx < bar.right + 0.15 * row.tall  # noqa: E501
+                and 0 <= mark.y - bar.bottom < 0.5 * row.tall and mark.line == bar.line
+            ]  # fmt: skip
+            if below and abs(min(m.x for m in below) - bar.x) < 0.35 * row.tall:
+                self.overlines.append(bar)
+                self.take([bar])
+
     def side(self, bar: Mark, tall: float, bars: list[Mark], *, up: bool) -> list[Mark]:
         """Return the marks right above (or below) a bar."""
         near = []
@@ -322,8 +342,13 @@ class Sheet:
         if not near:
             return []
         gap, first = min(near, key=lambda pair: pair[0])
-        solid = [g for g, mark in near if mark.h > 0.25 * tall]
-        if gap > 0.5 * tall or not solid or min(solid) > 0.55 * tall:
+        # Below a bar letters without ascenders start lower.
+        solid = [
+            g - (0.32 * tall if not up and mark.h < 0.8 * tall else 0.0)
+            for g, mark in near
+            if mark.h > 0.25 * tall
+        ]
+        if not solid or min(solid) > 0.66 * tall:
             return []
         if first in bars and abs(first.w - bar.w) < 0.4 * bar.w and gap < 0.4 * tall:
             return []  # the other stroke of an equals sign
@@ -335,7 +360,7 @@ class Sheet:
         # A row stands between the bar and the next line of text, not across it.
         return [
             mark for mark in chosen
-            if (mark.bottom > bar.y - 1.15 * tall if up else mark.y < bar.bottom + 0.75 * tall)
+            if (mark.bottom > bar.y - 1.15 * tall if up else mark.cy < bar.bottom + 1.1 * tall)
         ]  # fmt: skip
 
     def runs_on(self, bar: Mark, below: list[Mark], tall: float, bars: list[Mark]) -> bool:
@@ -505,14 +530,28 @@ class Sheet:
         for box in self.figures:
             page.drawings.append(tuple(value / self.scale for value in box))
         self.put_chars(page, chars)
+        self.find_unread(page, chars)
         for members, row, kind in self.groups:
             self.put_group(page, members, row, kind)
         for bar in self.bars:
             page.rules.append(
-                Rule(*(value / self.scale for value in (bar.x, bar.right, bar.y, bar.bottom)))
+                Rule(
+                    bar.x / self.scale,
+                    bar.right / self.scale,
+                    bar.y / self.scale,
+                    bar.bottom / self.scale,
+                    True,
+                )
             )
         for root in self.roots:
             self.put_root(page, root)
+        for bar in self.overlines:
+            page.rules.append(
+                Rule(
+                    bar.x / self.scale, bar.right / self.scale, bar.y / self.scale,
+                    bar.bottom / self.scale,
+                )
+            )  # fmt: skip
         page.glyphs.sort(key=lambda glyph: (round(glyph.base, 1), glyph.x0))
         for order, glyph in enumerate(page.glyphs):
             glyph.order = order * 3
@@ -541,6 +580,23 @@ class Sheet:
                     char.y1 / self.scale, base / self.scale, em / self.scale, 0, style, char.first,
                 )
             )  # fmt: skip
+
+    def find_unread(self, page: Page, chars: list[Char]) -> None:
+        """Note the places of ink that no character accounts for."""
+        covered: dict[tuple[int, int], list[Char]] = {}
+        for char in chars:
+            for column in range(char.x0 // 60, char.x1 // 60 + 1):
+                for line in range(char.y0 // 60, char.y1 // 60 + 1):
+                    covered.setdefault((column, line), []).append(char)
+        for mark in self.free():
+            if mark.line < 0 or max(mark.w, mark.h) < 0.35 * self.tall:
+                continue
+            near = covered.get((int(mark.cx) // 60, int(mark.cy) // 60), ())
+            if not any(
+                char.x0 - 4 <= mark.cx <= char.x1 + 4 and char.y0 - 6 <= mark.cy <= char.y1 + 6
+                for char in near
+            ):
+                page.unread.append((mark.cx / self.scale, mark.cy / self.scale))
 
     def corrected(self, char: Char, by_place: dict, row: Row) -> tuple[str, str]:
         """Return a character, with symbols that tesseract does not know named, and its doubt."""
@@ -597,7 +653,8 @@ class Sheet:
                 size, base = usual, base0
             size = min(size, 1.15 * em)
             style = "m" if mark.text in OPERATORS else ""
-            if mark.score < SURE and not (flat and mark.text in "−.,"):
+            sure = SURE if mark.text.isdigit() else SURE + 0.04
+            if mark.score < sure and not (flat and mark.text in "−.,"):
                 style += "d"
             page.glyphs.append(
                 Glyph(
@@ -662,6 +719,22 @@ def merged(members: list[Mark], tall: float, reader: Reader) -> list[Mark]:
             ),
             None,
         )  # fmt: skip
+        broken = next(
+            (
+                other for other in rest
+                if min(mark.right, other.right) - max(mark.x, other.x) > 0.6 * min(mark.w, other.w)
+                and -3 <= max(mark.y, other.y) - min(mark.bottom, other.bottom) < 0.1 * tall
+            ),
+            None,
+        )  # fmt: skip
+        if broken is not None and not (is_bar(mark, tall) and is_bar(broken, tall)):
+            both = joined([mark, broken])
+            reader.read(both)
+            reader.read(mark)
+            if both.score > max(0.8, mark.score - 0.05) and both.text not in "ij:;=≤≥±!?÷":
+                rest.remove(broken)
+                rest.insert(0, both)
+                continue
         if partner is not None:
             both = joined([mark, partner])
             if is_bar(mark, tall) and is_bar(partner, tall):

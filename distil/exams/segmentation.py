@@ -130,6 +130,9 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
         ):
             continue
         end = line.segments[1][0] if alone else line.segments[0][0] + 0.5 * line.size * match.end()
+        if line.confidence < 1:
+            # Recognition takes one mark for another: 3: for 3. and the like.
+            close = "." if close in (".", ":") else close
         style = (
             word,
             match["open"] or "",
@@ -297,6 +300,7 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
         start = key_start(lines, start + 1)
     chains = choose_chains(find_chains([m for m in markers if m.place < stop]), lines)
     chains, bare = without_keys(chains, lines)
+    chains = [mended(chain, lines, stop if bare is None else bare) for chain in chains]
     if bare is not None:
         stop = min(stop, bare)
     passages: list[Passage] = []
@@ -314,6 +318,76 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
                 Passage(marker.label, body, marker.length, index, missing=max(0, missing))
             )
     return passages, stop
+
+
+MISREAD = str.maketrans("lI|iOoSsZzB]!", "1111005522811")
+MISREAD_NUMBER = re.compile(
+    r"^(?P<number>[\dlI|iOoSsZzB!\]]{1,2})\s?[.,:;)\u00b0]?\s*[.,]?(?=\s|$|[A-Z])"
+)
+
+
+def mended(chain: list[Marker], lines: list[TextLine], stop: int) -> list[Marker]:
+    """Return a chain with numbers that recognition got wrong put in where they must stand.
+
+    A missing number is looked for between its neighbours, at their edge, among lines that start
+    with what can be misread for it, then among those that stand out to the left of the text.
+    """
+    if not chain or lines[chain[0].place].confidence == 1 or chain[0].style[3] == "T":
+        return chain
+    out: list[Marker] = []
+    first = chain[0]
+    if first.number > 1:
+        start = max(0, first.place - 12 * first.number)
+        out += guessed(range(1, first.number), start, first.place, first, lines)
+    for marker, after in zip(chain, [*chain[1:], None], strict=True):
+        out.append(marker)
+        if after is not None:
+            out += guessed(
+                range(marker.number + 1, after.number), marker.place + 1, after.place, marker, lines
+            )
+    last = chain[-1]
+    out += guessed(
+        range(last.number + 1, last.number + 3), last.place + 1, stop, last, lines, sure=True
+    )
+    return out
+
+
+def guessed(
+    numbers: range,
+    start: int,
+    stop: int,
+    like: Marker,
+    lines: list[TextLine],
+    *,
+    sure: bool = False,
+) -> list[Marker]:
+    """Return markers for missing numbers among some lines, each after the one before."""
+    found: list[Marker] = []
+    for number in numbers:
+        places = []
+        for place in range(start, stop):
+            line = lines[place]
+            edge = line.segments[0][0] - line.left
+            text = line.segments[0][2]
+            if abs(edge - like.edge) > 9 and abs(edge - like.edge + 5.5) > 6:
+                continue
+            match = MISREAD_NUMBER.match(text)
+            read = match["number"].translate(MISREAD) if match else ""
+            if read.isdigit() and int(read) == number:
+                places.append((0, place, match.end()))
+            elif match and not sure and len(match["number"]) == len(str(number)):
+                places.append((1, place, match.end()))
+            elif not sure and number < 10 and re.match(r"\S{1,2}\s", text):
+                places.append((2, place, text.index(" ") + 1))
+        if not places:
+            continue
+        _, place, length = min(places)
+        line = lines[place]
+        line.flags.add("number_guessed")
+        edge = line.segments[0][0] - line.left
+        found.append(Marker(place, number, str(number), like.style, edge, like.end, length))
+        start = place + 1
+    return found
 
 
 def merge_ties(chains: list[list[Marker]]) -> list[list[Marker]]:
