@@ -30,9 +30,11 @@ from mlx_lm.tuner.trainer import TrainingArgs, train  # noqa: E402
 
 from distil.corpus import pretraining_rows  # noqa: E402
 from distil.generation import Geometry, answer_text, decode_batches  # noqa: E402
+from distil.lanes import second_lane  # noqa: E402
 from distil.questions import load_prompts  # noqa: E402
 from distil.student import load_student, render_prompt  # noqa: E402
 from distil.training import (  # noqa: E402
+    Lanes,
     LoraSettings,
     add_lora,
     encode_rows,
@@ -104,9 +106,12 @@ def train_ours(folder: Path, rows: list[dict]) -> tuple[np.ndarray, object]:
     model, tokenizer = load_student(folder)
     encoded = encode_rows(tokenizer, rows, SETTINGS.max_tokens)
     one = encode_rows(tokenizer, rows[:1], SETTINGS.max_tokens)
-    with tempfile.TemporaryDirectory() as temporary:
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        second_lane("distil.training:serve_lane") as second,
+    ):
         started = now()
-        train_lora(model, encoded, one, SETTINGS, Path(temporary))
+        train_lora(model, encoded, one, SETTINGS, Path(temporary), second=second)
         return now() - started, model
 
 
@@ -120,7 +125,7 @@ def bench_training(folder: Path) -> None:
         for name, run in (("stock", train_stock), ("ours", train_ours)):
             took, model = run(folder, rows)
             seconds[name].append(took)
-            losses[name] = evaluate(model, held, 32, [mx.default_stream(mx.default_device())])
+            losses[name] = evaluate(Lanes(model), held, 32)
     tokens = sum(map(len, encode_rows(tokenizer, rows, SETTINGS.max_tokens).tokens))
     tokens *= SETTINGS.horizon * SETTINGS.batch_size / len(rows)
     stock, ours = (np.median(seconds[name], axis=0) for name in ("stock", "ours"))
@@ -148,7 +153,10 @@ def bench_generation(folder: Path) -> None:
         seconds["stock"].append((now() - started) / STOCK_PROMPTS)
         mx.reset_peak_memory()
         started = now()
-        answers = decode_batches(model, prompts, tokenizer.eos_token_ids, MAX_TOKENS, Geometry())
+        with second_lane("distil.generation:serve_batches") as second:
+            answers = decode_batches(
+                model, prompts, tokenizer.eos_token_ids, MAX_TOKENS, Geometry(), second
+            )
         texts = [answer_text(tokenizer, answer.tokens) for answer in answers]
         seconds["ours"].append((now() - started) / PROMPTS)
     same = sum(a == b for a, b in zip(stock, texts, strict=False))

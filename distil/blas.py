@@ -5,13 +5,14 @@ processor. A library loaded earlier with global symbols takes its place, so no r
 compiler is needed. Import this module and call `load_blas` before `import mlx.core`.
 """
 
+import contextlib
 import ctypes
 import functools
 import importlib.metadata
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,13 @@ SLOW_LINE = (
     " take about 10 times longer; remedy: `make setup` (it installs the opencv-python-headless"
     " wheel, which carries OpenBLAS) or `apt-get install libopenblas0`"
 )
+
+# The kernels to use, by machine, rather than those OpenBLAS would pick for the processor. These
+# give a row of a product the same bits whatever stands beside it (Haswell's and Zen's do not, nor
+# does Prescott's), which is what reusing stored answers rests on; and every x86-64 processor with
+# AVX then computes the same adapters. Measured on Zen: 5 % slower in training than its own.
+KERNELS = {"x86_64": "Sandybridge", "aarch64": "ARMV8"}
+_NEEDS = {"x86_64": "avx"}
 
 _SYSTEM_FOLDERS = (
     "/usr/lib/{machine}-linux-gnu/openblas-pthread",
@@ -63,6 +71,33 @@ def _preload_companions(path: Path) -> None:
             ctypes.CDLL(str(companion), mode=ctypes.RTLD_GLOBAL)
 
 
+def choose_kernels(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
+    """Name the kernels for this machine; None where the processor lacks what they need."""
+    machine = platform.machine()
+    needed = _NEEDS.get(machine)
+    if needed and cpuinfo.is_file():
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+        flags = next((line for line in lines if line.startswith("flags")), "")
+        if needed not in flags.split():
+            return None
+    return KERNELS.get(machine)
+
+
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set environment variables for the length of a `with` block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def open_openblas(path: Path, threads: int = THREADS) -> dict[str, Any]:
     """Load one OpenBLAS for the whole process and set its threads.
 
@@ -78,8 +113,11 @@ def open_openblas(path: Path, threads: int = THREADS) -> dict[str, Any]:
     """
     # Read when the library starts: a thread pool that is never made costs nothing.
     os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
-    _preload_companions(path)
-    library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+    kernels = choose_kernels()
+    # Only while this library starts: numpy and scipy bring their own and choose for themselves.
+    with _environment(**({"OPENBLAS_CORETYPE": kernels} if kernels else {})):
+        _preload_companions(path)
+        library = ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
     if not hasattr(library, "cblas_sgemm"):
         raise OSError(f"{path}: no symbol cblas_sgemm")
     library.openblas_set_num_threads(threads)

@@ -2,8 +2,9 @@
 
 A row's answer depends on its own prompt only, not on what else is in the batch. Prompts of one
 length class share a batch and are padded to that class, batches shrink by eights as rows end, and
-the BLAS gives a row of a product the same bits at any width (a test holds this). So rows
-decoded in earlier runs can be reused, and reuse equals a run from nothing.
+the BLAS's kernels are chosen to give a row of a product the same bits at any width (distil/blas.py;
+a test holds this). So rows decoded in earlier runs can be reused, and reuse equals a run from
+nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,12 @@ load_blas()  # before mlx, or it has no effect
 import mlx.core as mx  # noqa: E402
 from mlx_lm.models.cache import BatchKVCache, make_prompt_cache  # noqa: E402
 
+from distil.lanes import shareable  # noqa: E402
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+    from distil.lanes import Lane
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ def decode_batches(
     ends: Iterable[int],
     max_tokens: int,
     geometry: Geometry,
+    second: Lane | None = None,
 ) -> list[Answer]:
     """Decode every prompt greedily.
 
@@ -82,6 +88,8 @@ def decode_batches(
         ends: the end-of-turn tokens.
         max_tokens: tokens of an answer, the end-of-turn token included.
         geometry: shapes of the batches.
+        second: process that decodes every batch this one is not at (`distil.lanes`, target
+            "distil.generation:serve_batches"); the answers are the same without one.
 
     Returns:
         The answers, in the order of the prompts.
@@ -95,50 +103,77 @@ def decode_batches(
     classes = defaultdict(list)
     for i, prompt in enumerate(prompts):
         classes[-(-len(prompt) // geometry.length_class)].append(i)
-    batches = [
+    waiting = deque(
         (size * geometry.length_class, rows[start : start + geometry.width])
         for size, rows in sorted(classes.items(), reverse=True)
         for start in range(0, len(rows), geometry.width)
-    ]
+    )
     answers: dict[int, Answer] = {}
-    # On CPU mlx computes a stream on one core: two batches at a time, step by step in turn.
-    lanes = 2 if mx.default_device() == mx.cpu else 1
-    streams = [mx.new_stream(mx.default_device()) for _ in range(lanes)]
-    waiting, running = iter(batches), {}
+    away: list[int] = []
+
+    def exchange() -> None:
+        """Take what the second process has done, and give it the next batch."""
+        if away and second.ready():
+            answers.update(zip(away, second.receive(), strict=True))
+            away.clear()
+        if second and waiting and not away:
+            padded, rows = waiting.popleft()
+            second.send(([prompts[i] for i in rows], padded, ends, max_tokens, geometry))
+            away.extend(rows)
+
+    ends = frozenset(ends)
+    if second and len(waiting) > 1 and shareable(model):
+        second.send(model)
+        second.receive()
+    else:
+        second = None
+    while waiting:
+        exchange()
+        if waiting:
+            padded, rows = waiting.popleft()
+            chosen = [prompts[i] for i in rows]
+            steps = _decode_batch(model, chosen, padded, ends, max_tokens, geometry)
+            answers.update(zip(rows, _finish(steps, exchange), strict=True))
+    if away:
+        answers.update(zip(away, second.receive(), strict=True))
+    return [answers[i] for i in range(len(prompts))]
+
+
+def _finish(
+    steps: Generator[None, None, list[Answer]], between: Callable[[], None] = lambda: None
+) -> list[Answer]:
+    """Run a batch to its end, calling a function between its steps."""
     while True:
-        for lane in range(lanes):
-            if lane not in running and (batch := next(waiting, None)) is not None:
-                padded, rows = batch
-                running[lane] = _decode_batch(
-                    model,
-                    [prompts[i] for i in rows],
-                    rows,
-                    padded,
-                    frozenset(ends),
-                    max_tokens,
-                    geometry,
-                    streams[lane],
-                    answers,
-                )
-        if not running:
-            return [answers[i] for i in range(len(prompts))]
-        for lane in list(running):
-            if next(running[lane], "ended") == "ended":
-                del running[lane]
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+        between()
+
+
+def serve_batches() -> Callable[[Any], Any]:
+    """Answer what `decode_batches` sends: a model, or a batch to decode."""
+    model = None
+
+    def answer(message: Any) -> list[Answer] | None:
+        nonlocal model
+        if isinstance(message, tuple):
+            return _finish(_decode_batch(model, *message))
+        model = message
+        return None
+
+    return answer
 
 
 def _decode_batch(
     model: Any,
     prompts: list[Sequence[int]],
-    names: list[int],
     padded: int,
     ends: frozenset[int],
     max_tokens: int,
     geometry: Geometry,
-    stream: mx.Stream,
-    answers: dict[int, Answer],
-) -> Iterator[None]:
-    """Decode one batch into `answers`, pausing after each token so that lanes can alternate."""
+) -> Generator[None, None, list[Answer]]:
+    """Decode one batch, pausing after each block of tokens; returns the answers in order."""
     # Rows beyond the prompts repeat the first one: their answers are thrown away.
     slots: list[int | None] = list(range(len(prompts)))
     slots += [None] * (geometry.narrower(len(prompts)) - len(prompts))
@@ -146,55 +181,49 @@ def _decode_batch(
     for slot, row in enumerate(slots):
         prompt = prompts[row or 0]
         tokens[slot, padded - len(prompt) :] = prompt
+    answers: dict[int, Answer] = {}
     decoded: list[list[int]] = [[] for _ in prompts]
-    with mx.stream(stream):
-        cache = [
-            BatchKVCache([padded - len(prompts[row or 0]) for row in slots]) for _ in model.layers
-        ]
-        batch = mx.array(tokens)
-        model(batch[:, :-1], cache=cache)
-        # Only the caches: the logits of a long prompt are never computed.
-        mx.eval([layer.state for layer in cache])
-        last = batch[:, -1]
-    yield
+    cache = [BatchKVCache([padded - len(prompts[row or 0]) for row in slots]) for _ in model.layers]
+    batch = mx.array(tokens)
+    model(batch[:, :-1], cache=cache)
+    # Only the caches: the logits of a long prompt are never computed.
+    mx.eval([layer.state for layer in cache])
+    last = batch[:, -1]
     done = 0
     while True:
+        yield
         block = min(geometry.block, max_tokens - done)
         steps = []
         for _ in range(block):
-            with mx.stream(stream):
-                last = mx.argmax(model(last[:, None], cache=cache)[:, -1], axis=-1)
-                mx.async_eval(last)
+            last = mx.argmax(model(last[:, None], cache=cache)[:, -1], axis=-1)
+            mx.async_eval(last)
             steps.append(last)
-            yield
-        with mx.stream(stream):
-            chosen = np.array(mx.stack(steps, axis=1))
+        chosen = np.array(mx.stack(steps, axis=1))
         done += block
         for slot, row in enumerate(slots):
             if row is None:
                 continue
             for token in chosen[slot].tolist():
                 if token in ends:
-                    answers[names[row]] = Answer(tuple(decoded[row]), "stop")
+                    answers[row] = Answer(tuple(decoded[row]), "stop")
                     slots[slot] = None
                     break
                 decoded[row].append(token)
             else:
                 if done == max_tokens:
-                    answers[names[row]] = Answer(tuple(decoded[row]), "length")
+                    answers[row] = Answer(tuple(decoded[row]), "length")
                     slots[slot] = None
         live = [slot for slot, row in enumerate(slots) if row is not None]
         if not live:
-            return
+            return [answers[row] for row in range(len(prompts))]
         width = geometry.narrower(len(live))
         if width < len(slots):
             keep = live + [s for s, row in enumerate(slots) if row is None][: width - len(live)]
             slots = [slots[slot] for slot in keep]
-            with mx.stream(stream):
-                index = mx.array(keep)
-                last = last[index]
-                for layer in cache:
-                    _keep_rows(layer, index)
+            index = mx.array(keep)
+            last = last[index]
+            for layer in cache:
+                _keep_rows(layer, index)
 
 
 def _keep_rows(cache: BatchKVCache, index: mx.array) -> None:
@@ -303,6 +332,7 @@ def answer_prompts(
     geometry: Geometry,
     store: RowStore,
     name: str,
+    second: Lane | None = None,
 ) -> tuple[list[Answer], Counts]:
     """Answer prompts from the store where it can, by decoding where it cannot.
 
@@ -315,6 +345,7 @@ def answer_prompts(
         store: answers decoded before; gets the new ones.
         name: stands for everything but the prompt that can change an answer: model, adapter,
             code, packages, backend, BLAS. See `answering_name`.
+        second: as in `decode_batches`.
 
     Returns:
         The answers in the order of the prompts, and counts.
@@ -343,6 +374,7 @@ def answer_prompts(
             tokenizer.eos_token_ids,
             limit,
             geometry,
+            second,
         )
         for (key, rows), answer in zip(keys.items(), decoded, strict=True):
             store.put(key, answer)

@@ -36,10 +36,12 @@ from tokenizers import (  # noqa: E402
 )
 
 from distil.student import lock_model, render_row  # noqa: E402
-from distil.training import count_lanes, pack_arrays, run_lanes, sum_losses  # noqa: E402
+from distil.training import Lanes, count_lanes, pack_arrays  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from distil.lanes import Lane
 
 PAD, TURN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 # How Qwen2's tokenizer cuts text into words (each digit one of them). The transformers library
@@ -268,6 +270,7 @@ def pretrain(
     settings: dict[str, Any],
     state: Path,
     save_every: int = 200,
+    second: Lane | None = None,
 ) -> list[dict[str, float]]:
     """Train all weights on the rows once, resuming from a state file if it fits.
 
@@ -277,6 +280,7 @@ def pretrain(
         settings: see `SETTINGS`.
         state: file of weights, optimizer and progress; written every `save_every` steps.
         save_every: steps between two states.
+        second: process for the second lane, see `distil.training.Lanes`.
 
     Returns:
         The log: {"step", "loss", "learning_rate", "tokens"}, a row per 50 steps.
@@ -300,22 +304,19 @@ def pretrain(
         optimizer.state = tree_unflatten(
             [(k[10:], v) for k, v in arrays.items() if k.startswith("optimizer.")]
         )
-    gradient_of = nn.value_and_grad(model, sum_losses)
-    streams = [mx.new_stream(mx.default_device()) for _ in range(count_lanes())]
+    lanes = Lanes(model, second)
     seen = sum(lengths[i] for batch in batches[:done] for i in batch)
     started, fresh = time.monotonic(), 0
     for number in range(done, len(batches)):
         chosen = batches[number]
         optimizer.learning_rate = learning_rate(number, len(batches), settings)
-        (loss, gradient), _ = run_lanes(
-            lambda tokens, mask, count: gradient_of(model, tokens, mask, count),
-            [rows[i][0] for i in chosen],
-            [rows[i][1] for i in chosen],
-            streams,
+        (loss, gradient), _ = lanes.run(
+            "gradients", [rows[i][0] for i in chosen], [rows[i][1] for i in chosen]
         )
         gradient, _ = optim.clip_grad_norm(gradient, settings["clip"])
         optimizer.update(model, gradient)
         mx.eval(model.parameters(), optimizer.state, loss)
+        lanes.share_weights()
         losses.append(loss.item())
         count = sum(lengths[i] for i in chosen)
         seen += count
@@ -356,6 +357,7 @@ def build_student(
     settings: dict[str, Any] | None = None,
     shape: dict[str, int] | None = None,
     vocabulary: int = 512,
+    second: Lane | None = None,
 ) -> dict[str, Any]:
     """Make, pre-train, write and lock a student.
 
@@ -368,6 +370,7 @@ def build_student(
         settings: overrides of `SETTINGS`.
         shape: overrides of `SHAPE`.
         vocabulary: number of tokens.
+        second: as in `pretrain`.
 
     Returns:
         The record of the run: settings, shape, rows, tokens, parameters, log.
@@ -392,7 +395,7 @@ def build_student(
             f" {shape['positions']} positions; remedy: raise positions"
         )
     model = create_model(config, settings["seed"])
-    log = pretrain(model, rows, settings, state)
+    log = pretrain(model, rows, settings, state, second=second)
     weights = dict(tree_flatten(model.parameters()))
     write_atomically(folder / "model.safetensors", pack_arrays(weights, {"format": "mlx"}))
     record = {

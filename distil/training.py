@@ -8,6 +8,8 @@ silence, padding is never learnt, and a killed run resumes to the same bytes.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import sys
 import time
@@ -27,14 +29,18 @@ import mlx.nn as nn  # noqa: E402
 import mlx.optimizers as optim  # noqa: E402
 import safetensors.numpy  # noqa: E402
 from mlx.utils import tree_flatten, tree_map, tree_unflatten  # noqa: E402
+from mlx_lm.tuner.lora import LoRALinear  # noqa: E402
 from mlx_lm.tuner.trainer import grad_checkpoint  # noqa: E402
 from mlx_lm.tuner.utils import linear_to_lora_layers  # noqa: E402
 
 from distil.batches import order_epoch, pad_rows  # noqa: E402
+from distil.lanes import shareable  # noqa: E402
 from distil.student import render_row  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from distil.lanes import Lane
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,7 @@ def encode_rows(
 
 
 def count_lanes() -> int:
-    """How many streams share a batch: 2 on CPU, where mlx computes a stream on one core.
+    """How many parts a batch is computed in: 2 on CPU, where mlx uses one core.
 
     The number does not depend on the machine's cores, since it decides the order of additions.
     """
@@ -158,66 +164,140 @@ def sum_losses(model: nn.Module, tokens: mx.array, mask: mx.array, count: mx.arr
     return (losses * mask).sum() / count
 
 
-def run_lanes(
-    function: Callable[[mx.array, mx.array, mx.array], Any],
-    rows: Sequence[Sequence[int]],
-    prompts: Sequence[int],
-    streams: Sequence[mx.Stream],
-    multiple: int = 1,
-) -> tuple[Any, int]:
-    """Apply a function to a batch in lanes, and add the lanes' results in order.
+class Lanes:
+    """Computes each batch in lanes and adds the lanes' results in order.
 
     Args:
-        function: takes tokens, mask and count as `sum_losses` does; returns a tree of arrays.
-        rows: token ids of each row.
-        prompts: leading tokens of each row that are not learnt.
-        streams: one per lane; the rows, sorted by length, are dealt out to them.
+        model: the student; its trainable weights are what `share_weights` keeps up to date.
+        second: process that computes the second lane (`distil.lanes`, target
+            "distil.training:serve_lane"); without one this process computes all lanes in turn,
+            to the same bytes.
         multiple: widths are rounded up to a multiple of this.
-
-    Returns:
-        The sum (lazy) and the number of learnt tokens.
+        gradient_checkpointing: recompute layers in the backward pass to save memory.
     """
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    lanes = [order[lane :: len(streams)] for lane in range(len(streams))]
-    parts = [
-        pad_rows([rows[i] for i in lane], [prompts[i] for i in lane], multiple)
-        for lane in lanes
-        if lane
-    ]
-    learnt = int(sum(mask.sum() for _, mask in parts))
-    count = mx.array(float(max(learnt, 1)))
-    total = None
-    for stream, (tokens, mask) in zip(streams, parts, strict=False):
-        with mx.stream(stream):
-            part = function(mx.array(tokens), mx.array(mask), count)
-        total = part if total is None else tree_map(mx.add, total, part)
-    return total, learnt
+
+    def __init__(
+        self,
+        model: nn.Module,
+        second: Lane | None = None,
+        multiple: int = 1,
+        gradient_checkpointing: bool = False,
+    ) -> None:
+        """Send the model to the second process."""
+        self.model = model
+        self.multiple = multiple
+        self.compute = lane_functions(model)
+        self.second = second if second and count_lanes() == 2 and shareable(model) else None
+        if self.second:
+            self.second.send((model, gradient_checkpointing))
+            self.second.receive()
+        if gradient_checkpointing:
+            grad_checkpoint(model.layers[0])
+
+    def share_weights(self) -> None:
+        """Bring the second process up to date; to be called whenever the weights have changed."""
+        if self.second:
+            self.second.send(as_numpy(self.model.trainable_parameters()))
+            self.second.receive()
+
+    def run(
+        self,
+        name: str,
+        rows: Sequence[Sequence[int]],
+        prompts: Sequence[int],
+        seed: int | None = None,
+    ) -> tuple[Any, int]:
+        """Compute one batch.
+
+        Args:
+            name: "losses" or "gradients", the latter with the losses.
+            rows: token ids of each row.
+            prompts: leading tokens of each row that are not learnt.
+            seed: of dropout's numbers; a lane draws its own.
+
+        Returns:
+            The sum of the lanes (lazy) and the number of learnt tokens.
+        """
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        count = count_lanes()
+        lanes = [order[lane::count] for lane in range(count)]
+        parts = [
+            pad_rows([rows[i] for i in lane], [prompts[i] for i in lane], self.multiple)
+            for lane in lanes
+            if lane
+        ]
+        learnt = int(sum(mask.sum() for _, mask in parts))
+        tasks = [
+            (name, tokens, mask, max(learnt, 1), None if seed is None else seed + 500_009 * lane)
+            for lane, (tokens, mask) in enumerate(parts)
+        ]
+        if self.second and len(tasks) == 2:
+            self.second.send(tasks[1])
+            first = self.compute(*tasks[0])
+            mx.eval(first)
+            results = [first, tree_map(mx.array, self.second.receive())]
+        else:
+            results = [self.compute(*task) for task in tasks]
+        return functools.reduce(lambda a, b: tree_map(mx.add, a, b), results), learnt
 
 
-def evaluate(model: nn.Module, rows: Rows, batch_size: int, streams: Sequence[mx.Stream]) -> float:
+def lane_functions(model: nn.Module) -> Callable[..., Any]:
+    """What a lane computes: a function of (name, tokens, mask, learnt tokens, seed)."""
+    gradient_of = nn.value_and_grad(model, sum_losses)
+    functions = {"losses": sum_losses, "gradients": gradient_of}
+
+    def compute(name: str, tokens: np.ndarray, mask: np.ndarray, learnt: int, seed: int | None):
+        model.train(name == "gradients")
+        if seed is not None:
+            mx.random.seed(seed)
+        return functions[name](model, mx.array(tokens), mx.array(mask), mx.array(float(learnt)))
+
+    return compute
+
+
+def as_numpy(tree: Any) -> Any:
+    """Evaluate a tree of arrays and return it with numpy's."""
+    mx.eval(tree)
+    return tree_map(np.array, tree)
+
+
+def serve_lane() -> Callable[[Any], Any]:
+    """Answer the messages that `Lanes` sends: a model, weights, or a lane to compute."""
+    model, compute = None, None
+
+    def answer(message: Any) -> Any:
+        nonlocal model, compute
+        if isinstance(message, dict):
+            model.update(tree_map(mx.array, message))
+            return None
+        if isinstance(message[0], str):
+            return as_numpy(compute(*message))
+        model, checkpointing = message
+        compute = lane_functions(model)
+        if checkpointing:
+            grad_checkpoint(model.layers[0])
+        return None
+
+    return answer
+
+
+def evaluate(lanes: Lanes, rows: Rows, batch_size: int) -> float:
     """Mean loss over all learnt tokens of all rows; draws no random number.
 
     Args:
-        model: the student with its adapter.
+        lanes: of the student with its adapter.
         rows: validation rows; none is left out.
         batch_size: rows computed together.
-        streams: lanes of a batch.
     """
-    model.eval()
     order = sorted(range(len(rows.tokens)), key=lambda i: len(rows.tokens[i]))
     total, learnt = 0.0, 0
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        loss, count = run_lanes(
-            lambda tokens, mask, count: sum_losses(model, tokens, mask, count),
-            [rows.tokens[i] for i in chosen],
-            [rows.prompts[i] for i in chosen],
-            streams,
-            pad_multiple(),
+        loss, count = lanes.run(
+            "losses", [rows.tokens[i] for i in chosen], [rows.prompts[i] for i in chosen]
         )
         total += loss.item() * count
         learnt += count
-    model.train()
     return total / max(learnt, 1)
 
 
@@ -286,6 +366,30 @@ def swap_adapter(model: nn.Module, checkpoint: str | Path) -> None:
     model.load_weights(list(given.items()), strict=False)
 
 
+@contextlib.contextmanager
+def merged(model: nn.Module) -> Iterator[None]:
+    """Add the LoRA terms to the float32 weights they belong to, for the length of a `with` block.
+
+    A product for each linear map instead of three. The sum in the weights rounds otherwise than
+    the sum of the products (by parts in ten million), so weights of fewer bits are left as they
+    are. A test holds the texts against those of mlx-lm with the adapter apart.
+
+    Args:
+        model: student, with or without LoRA terms.
+    """
+    apart = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, LoRALinear) and module.linear.weight.dtype == mx.float32
+    ]
+    model.update_modules(tree_unflatten([(name, module.fuse()) for name, module in apart]))
+    mx.eval(model.parameters())
+    try:
+        yield
+    finally:
+        model.update_modules(tree_unflatten(apart))
+
+
 def make_adapter_folder(checkpoint: Path, config: Path, folder: Path) -> Path:
     """Lay a checkpoint out as `mlx_lm.load(adapter_path=...)` wants it.
 
@@ -337,6 +441,7 @@ def train_lora(
     settings: LoraSettings,
     state: Path,
     names: Sequence[str] = (),
+    second: Lane | None = None,
 ) -> Progress:
     """Train one adapter to the horizon, resuming from the state folder if it fits.
 
@@ -347,6 +452,7 @@ def train_lora(
         settings: of the run.
         state: folder of `state.safetensors` and of checkpoints not yet exported.
         names: hashes of model, code and backend; a state of others is not resumed from.
+        second: process for the second lane, see `Lanes`.
 
     Returns:
         The progress at the horizon; the declared checkpoints lie in the state folder as
@@ -367,33 +473,28 @@ def train_lora(
     optimizer.init(model.trainable_parameters())
     declared = {*settings.checkpoints, settings.horizon}
     progress = _resume(state, key, declared, model, optimizer) or Progress(0, [], [])
-    if settings.gradient_checkpointing:
-        grad_checkpoint(model.layers[0])
-    streams = [mx.new_stream(mx.default_device()) for _ in range(count_lanes())]
-    gradient_of = nn.value_and_grad(model, sum_losses)
+    lanes = Lanes(model, second, pad_multiple(), settings.gradient_checkpointing)
     lengths = [len(row) for row in train.tokens]
     per_epoch = -(-len(lengths) // settings.batch_size)
     epoch, batches = -1, []
-    model.train()
     started, fresh = time.monotonic(), 0
     for iteration in range(progress.iteration, settings.horizon):
         if iteration % settings.evaluate_every == 0:
-            _measure(progress, iteration, model, validation, settings, streams)
+            _measure(progress, iteration, lanes, validation, settings)
         if iteration // per_epoch != epoch:
             epoch = iteration // per_epoch
             batches = order_epoch(lengths, settings.batch_size, settings.seed, epoch)
         chosen = batches[iteration % per_epoch]
-        # Dropout's numbers depend on seed and iteration alone, so a resumed run draws the same.
-        mx.random.seed(settings.seed * 1_000_003 + iteration)
-        (loss, gradient), learnt = run_lanes(
-            lambda tokens, mask, count: gradient_of(model, tokens, mask, count),
+        (loss, gradient), learnt = lanes.run(
+            "gradients",
             [train.tokens[i] for i in chosen],
             [train.prompts[i] for i in chosen],
-            streams,
-            pad_multiple(),
+            # Dropout's numbers depend on seed and iteration alone, so a resumed run draws the same.
+            settings.seed * 1_000_003 + iteration,
         )
         optimizer.update(model, gradient)
         mx.eval(model.trainable_parameters(), optimizer.state, loss)
+        lanes.share_weights()
         progress.iteration = iteration + 1
         progress.training.append(
             {
@@ -405,7 +506,7 @@ def train_lora(
         )
         fresh += sum(lengths[i] for i in chosen)
         if progress.iteration == settings.horizon:
-            _measure(progress, progress.iteration, model, validation, settings, streams)
+            _measure(progress, progress.iteration, lanes, validation, settings)
         if progress.iteration in declared:
             write_atomically(
                 state / f"{progress.iteration:05d}.safetensors",
@@ -431,10 +532,9 @@ def train_lora(
 def _measure(
     progress: Progress,
     iteration: int,
-    model: nn.Module,
+    lanes: Lanes,
     validation: Rows,
     settings: LoraSettings,
-    streams: Sequence[mx.Stream],
 ) -> None:
     """Append the validation loss after `iteration` iterations, unless a resumed run has it."""
     if progress.curve and progress.curve[-1]["iteration"] == iteration:
@@ -445,7 +545,7 @@ def _measure(
     progress.curve.append(
         {
             "iteration": iteration,
-            "loss": evaluate(model, validation, evaluation_rows(settings), streams),
+            "loss": evaluate(lanes, validation, evaluation_rows(settings)),
             "tokens": learnt,
             "rows": len(validation.tokens),
         }

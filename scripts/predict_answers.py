@@ -31,10 +31,11 @@ from distil.generation import (
     answering_name,
 )
 from distil.hashing import canonical_json, read_jsonl, sha256_file, sha256_text
+from distil.lanes import second_lane
 from distil.lineage import run
 from distil.questions import load_prompts, question_text
 from distil.student import backend, load_student, render_prompt
-from distil.training import make_adapter_folder, swap_adapter
+from distil.training import make_adapter_folder, merged, swap_adapter
 
 SCHEMA = pa.schema(
     [
@@ -126,39 +127,42 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     geometry = Geometry(width=params.batch_size)
     totals, rows = Counts(), []
     iterations = sorted({item["iteration"] for item in plan}, key=lambda i: i or 0)
-    model, tokenizer = open_student(input.student, checkpoints.get(iterations[0]), configs)
-    for iteration in iterations:
-        adapter_sha256 = None
-        if iteration is not None:
-            adapter_sha256 = sha256_file(checkpoints[iteration])
-            swap_adapter(model, checkpoints[iteration])
-        asked = [
-            (item, problem["id"], question_text(problem, item["level"], prompts))
-            for item in plan
-            if item["iteration"] == iteration
-            for problem in select_problems(item, benchmarks)
-        ]
-        answers, counts = answer_prompts(
-            model,
-            tokenizer,
-            [render_prompt(tokenizer, message) for _, _, message in asked],
-            params.max_tokens,
-            geometry,
-            store,
-            answering_name(
-                model=sha256_file(input.student),
-                adapter=adapter_sha256,
-                code=code,
-                backend=backend(),
-                blas=load_blas(),
-            ),
-        )
-        for (item, problem, message), answer in zip(asked, answers, strict=True):
-            text = answer_text(tokenizer, answer.tokens)
-            rows.append(make_row(item, problem, message, answer, text, adapter_sha256))
-        for name, count in asdict(counts).items():
-            setattr(totals, name, getattr(totals, name) + count)
-        print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
+    with second_lane("distil.generation:serve_batches") as second:
+        model, tokenizer = open_student(input.student, checkpoints.get(iterations[0]), configs)
+        for iteration in iterations:
+            adapter_sha256 = None
+            if iteration is not None:
+                adapter_sha256 = sha256_file(checkpoints[iteration])
+                swap_adapter(model, checkpoints[iteration])
+            asked = [
+                (item, problem["id"], question_text(problem, item["level"], prompts))
+                for item in plan
+                if item["iteration"] == iteration
+                for problem in select_problems(item, benchmarks)
+            ]
+            with merged(model):
+                answers, counts = answer_prompts(
+                    model,
+                    tokenizer,
+                    [render_prompt(tokenizer, message) for _, _, message in asked],
+                    params.max_tokens,
+                    geometry,
+                    store,
+                    answering_name(
+                        model=sha256_file(input.student),
+                        adapter=adapter_sha256,
+                        code=code,
+                        backend=backend(),
+                        blas=load_blas(),
+                    ),
+                    second,
+                )
+            for (item, problem, message), answer in zip(asked, answers, strict=True):
+                text = answer_text(tokenizer, answer.tokens)
+                rows.append(make_row(item, problem, message, answer, text, adapter_sha256))
+            for name, count in asdict(counts).items():
+                setattr(totals, name, getattr(totals, name) + count)
+            print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
     rows.sort(key=lambda row: row["id"])
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")
     return {

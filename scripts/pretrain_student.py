@@ -15,6 +15,7 @@ from typing import Any
 from distil.corpus import pretraining_rows, tokenizer_sample
 from distil.duplicates import normal_form
 from distil.hashing import read_jsonl
+from distil.lanes import second_lane
 from distil.lineage import run
 from distil.pretraining import build_student
 from distil.questions import load_prompts
@@ -28,16 +29,18 @@ def excluded_forms(paths: Iterable[str]) -> frozenset[tuple[str, ...]]:
 def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     prompts = load_prompts(input.student_prompt, input.levels)
     excluded = excluded_forms([*input.problems, *input.benchmarks])
-    record = build_student(
-        pretraining_rows(prompts, excluded, params.seed),
-        tokenizer_sample(prompts, params.seed, params.sample_rows),
-        Path(output.lock).parent,
-        Path("state", params.study, "student", "pretraining.safetensors"),
-        params.tokens,
-        {**params.training, "seed": params.seed},
-        params.shape,
-        params.vocabulary,
-    )
+    with second_lane("distil.training:serve_lane") as second:
+        record = build_student(
+            pretraining_rows(prompts, excluded, params.seed),
+            tokenizer_sample(prompts, params.seed, params.sample_rows),
+            Path(output.lock).parent,
+            Path("state", params.study, "student", "pretraining.safetensors"),
+            params.tokens,
+            {**params.training, "seed": params.seed},
+            params.shape,
+            params.vocabulary,
+            second,
+        )
     return {"facts": {name: record[name] for name in ("rows", "tokens", "parameters")}}
 
 

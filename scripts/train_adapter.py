@@ -13,6 +13,7 @@ from typing import Any
 
 from distil.blas import load_blas
 from distil.hashing import read_jsonl, sha256_file, write_atomically
+from distil.lanes import second_lane
 from distil.lineage import run
 from distil.student import backend, load_student
 from distil.training import LoraSettings, Rows, adapter_config, encode_rows, train_lora
@@ -49,20 +50,22 @@ def count_rows(rows: Rows) -> dict[str, int]:
 
 def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     settings = read_settings(params)
-    model, tokenizer = load_student(input.student)
-    train, validation = (
-        encode_rows(tokenizer, read_jsonl(path), settings.max_tokens, str(path))
-        for path in (input.train, input.validation)
-    )
     state = Path("state", params.study, "adapters", params.fold, params.variant)
-    progress = train_lora(
-        model,
-        train,
-        validation,
-        settings,
-        state / f"seed-{settings.seed}",
-        names=[sha256_file(input.student), str(getattr(params, "code", "")), backend()],
-    )
+    with second_lane("distil.training:serve_lane") as second:
+        model, tokenizer = load_student(input.student)
+        train, validation = (
+            encode_rows(tokenizer, read_jsonl(path), settings.max_tokens, str(path))
+            for path in (input.train, input.validation)
+        )
+        progress = train_lora(
+            model,
+            train,
+            validation,
+            settings,
+            state / f"seed-{settings.seed}",
+            names=[sha256_file(input.student), str(getattr(params, "code", "")), backend()],
+            second=second,
+        )
     for iteration, path in zip(settings.checkpoints, output.checkpoints, strict=True):
         saved = state / f"seed-{settings.seed}" / f"{iteration:05d}.safetensors"
         write_atomically(path, saved.read_bytes())

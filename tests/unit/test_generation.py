@@ -10,6 +10,7 @@ from distil import generation
 from distil.generation import Answer, Geometry, RowStore, answer_prompts, answer_text
 from distil.generation import decode_batches as decode
 from distil.hashing import sha256_file
+from distil.lanes import Lane
 from distil.student import load_student, render_prompt
 from distil.training import LoraSettings, adapter_config, encode_rows, train_lora
 from scripts import predict_answers
@@ -62,6 +63,18 @@ def test_an_answer_does_not_depend_on_its_neighbours(opened, prompts):
             model, [prompts[i] for i in chosen], tokenizer.eos_token_ids, LIMIT, Geometry()
         )
         assert apart == [together[i] for i in chosen]
+
+
+@pytest.mark.skipif(mx.default_device() != mx.cpu, reason="lanes are for the CPU")
+def test_a_second_process_answers_the_same(opened, prompts):
+    model, tokenizer = opened
+    second = Lane("distil.generation:serve_batches")
+    try:
+        for geometry in (Geometry(width=8), Geometry(length_class=4), Geometry()):
+            asked = (model, prompts, tokenizer.eos_token_ids, LIMIT, geometry)
+            assert decode(*asked, second) == decode(*asked)
+    finally:
+        second.close()
 
 
 @pytest.mark.skipif(mx.default_device() != mx.cpu, reason="promised for the CPU only")

@@ -57,7 +57,7 @@ def test_a_killed_pretraining_resumes_to_the_same_bytes(folder, tmp_path, monkey
         raise KilledError
 
     monkeypatch.setattr(pretraining, "_save_state", save_then_die)
-    monkeypatch.setattr(pretraining.pretrain, "__defaults__", (5,))
+    monkeypatch.setattr(pretraining.pretrain, "__defaults__", (5, None))
     for _ in range(2):
         with pytest.raises(KilledError):
             make_student(tmp_path, TOKENS)

@@ -9,6 +9,7 @@ from tiny_student import chat_rows, draw_pairs, make_student
 
 from distil import training
 from distil.batches import order_epoch, pad_rows
+from distil.lanes import Lane
 from distil.student import load_student
 from distil.training import LoraSettings, encode_rows, train_lora
 
@@ -43,11 +44,11 @@ def rows(folder):
     )
 
 
-def train(folder, rows, state, **changes):
+def train(folder, rows, state, second=None, **changes):
     """Train from nothing; returns the progress and the checkpoints' bytes."""
     settings = dataclasses.replace(SETTINGS, **changes)
     model, _ = load_student(folder)
-    progress = train_lora(model, *rows, settings, state)
+    progress = train_lora(model, *rows, settings, state, second=second)
     return progress, {
         i: (state / f"{i:05d}.safetensors").read_bytes() for i in settings.checkpoints
     }
@@ -66,6 +67,19 @@ def test_the_same_seed_gives_the_same_bytes(folder, rows, trained, tmp_path):
 
 def test_another_seed_gives_other_bytes(folder, rows, trained, tmp_path):
     assert train(folder, rows, tmp_path, seed=2)[1] != trained[1]
+
+
+@pytest.mark.skipif(mx.default_device() != mx.cpu, reason="lanes are for the CPU")
+@pytest.mark.parametrize(
+    "changes", [{}, {"dropout": 0.3, "seed": 4}, {"gradient_checkpointing": True, "batch_size": 1}]
+)
+def test_a_second_process_changes_no_byte(folder, rows, tmp_path, changes):
+    alone = train(folder, rows, tmp_path / "alone", **changes)
+    second = Lane("distil.training:serve_lane")
+    try:
+        assert train(folder, rows, tmp_path / "shared", second, **changes) == alone
+    finally:
+        second.close()
 
 
 def weights(checkpoint, tmp_path):
@@ -106,7 +120,7 @@ def test_a_finished_run_trains_nothing_again(folder, rows, tmp_path, monkeypatch
     def fail(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(training, "run_lanes", fail)
+    monkeypatch.setattr(training.Lanes, "run", fail)
     assert train(folder, rows, tmp_path) == first
 
 
@@ -147,9 +161,8 @@ def test_validation_is_the_mean_over_every_token_of_every_row(folder, rows):
         logits -= np.log(np.exp(logits).sum(-1, keepdims=True))
         chosen = logits[np.arange(len(ids) - 1), ids[1:]][prompt - 1 :]
         total, learnt = total - chosen.sum(), learnt + len(chosen)
-    streams = [mx.default_stream(mx.default_device())]
     for size in (2, 3, 32):
-        loss = training.evaluate(model, rows[1], size, streams)
+        loss = training.evaluate(training.Lanes(model), rows[1], size)
         assert loss == pytest.approx(total / learnt, rel=1e-5)
 
 

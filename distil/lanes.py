@@ -1,0 +1,133 @@
+"""A second process that shares a job's arithmetic, where mlx computes on the CPU.
+
+mlx computes a CPU stream on one core, and it hands work out in portions so small that two streams
+of one process hardly overlap: a second stream makes training faster by the smaller matrices alone
+(`make bench` prints what the process adds). What is shared out never depends on whether there is a
+second process, so neither do the bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import socket
+import subprocess
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+# A model that both processes hold; beyond this the memory costs more than the core brings.
+LARGEST_BYTES = 512 * 1024**2
+
+
+class Lane:
+    """A process that answers messages, one at a time and in order.
+
+    Args:
+        target: "module:function"; the function is called with no argument in the new process and
+            returns what is called with each message and returns its answer.
+    """
+
+    def __init__(self, target: str) -> None:
+        """Start the process; it gets ready while the caller goes on."""
+        here, there = socket.socketpair()
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        # Not multiprocessing's own start: that would import a Snakemake job's script again.
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "distil.lanes", target, str(there.fileno())],
+            pass_fds=[there.fileno()],
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+        there.close()
+        self.connection = Connection(here.detach())
+
+    def send(self, message: Any) -> None:
+        """Send a message, which is pickled.
+
+        Raises:
+            RuntimeError: the process has died.
+        """
+        try:
+            self.connection.send(message)
+        except OSError as error:
+            raise self._death() from error
+
+    def receive(self) -> Any:
+        """Wait for the next answer.
+
+        Raises:
+            RuntimeError: the process has died.
+        """
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._death() from error
+
+    def ready(self) -> bool:
+        """Whether `receive` would return at once."""
+        return self.connection.poll()
+
+    def _death(self) -> RuntimeError:
+        code = self.process.wait()
+        return RuntimeError(
+            f"the second process of this job ended with code {code} (its error stands above; "
+            "-9 often means too little memory); remedy: run the job again"
+        )
+
+    def close(self) -> None:
+        """End the process."""
+        self.connection.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def useful() -> bool:
+    """Whether a second process would have a core to itself and mlx computes on the CPU."""
+    from distil.blas import load_blas
+
+    load_blas()  # before mlx, or it has no effect
+    import mlx.core as mx
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return mx.default_device() == mx.cpu and (cores or 1) > 1
+
+
+@contextlib.contextmanager
+def second_lane(target: str) -> Iterator[Lane | None]:
+    """Run a second process for the length of a `with` block; None where it would not help."""
+    if not useful():
+        yield None
+        return
+    lane = Lane(target)
+    try:
+        yield lane
+    finally:
+        lane.close()
+
+
+def shareable(model: Any) -> bool:
+    """Whether a model is small enough to be held twice."""
+    from mlx.utils import tree_flatten
+
+    return sum(value.nbytes for _, value in tree_flatten(model.parameters())) <= LARGEST_BYTES
+
+
+def serve(target: str, descriptor: int) -> None:
+    """Answer messages until the other side is gone; the entry point of the process."""
+    module, _, name = target.partition(":")
+    answer = getattr(importlib.import_module(module), name)()
+    connection = Connection(descriptor)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            connection.send(answer(connection.recv()))
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], int(sys.argv[2]))
