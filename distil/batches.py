@@ -36,7 +36,7 @@ def order_epoch(lengths: Sequence[int], batch_size: int, seed: int, epoch: int) 
 def pad_rows(
     rows: Sequence[Sequence[int]], prompt_lengths: Sequence[int], multiple: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows padded on the right, with the mask of the tokens to learn.
+    """Rows padded on the right, with the places of the tokens to learn.
 
     Args:
         rows: token ids of each row.
@@ -44,14 +44,15 @@ def pad_rows(
         multiple: the targets' width is rounded up to a multiple of this.
 
     Returns:
-        Token ids, int32 (rows, 1 + width), and the mask over the `width` targets, float32
-        (rows, width): 1 for a token of the answer, 0 for prompt and padding.
+        Token ids, int32 (rows, 1 + width), and the learnt among the (rows, width) targets as
+        ascending places in their flat order, int32: those of the answers, neither prompt nor
+        padding.
     """
     width = -(-(max(map(len, rows)) - 1) // multiple) * multiple
     tokens = np.zeros((len(rows), width + 1), np.int32)
-    mask = np.zeros((len(rows), width), np.float32)
+    places = []
     for i, (row, given) in enumerate(zip(rows, prompt_lengths, strict=True)):
         tokens[i, : len(row)] = row
         # target j is token j + 1: the first learnt token is number `given`
-        mask[i, max(given - 1, 0) : len(row) - 1] = 1.0
-    return tokens, mask
+        places.append(np.arange(max(given - 1, 0), len(row) - 1, dtype=np.int32) + i * width)
+    return tokens, np.concatenate(places)

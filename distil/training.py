@@ -29,6 +29,7 @@ import mlx.nn as nn  # noqa: E402
 import mlx.optimizers as optim  # noqa: E402
 import safetensors.numpy  # noqa: E402
 from mlx.utils import tree_flatten, tree_map, tree_unflatten  # noqa: E402
+from mlx_lm.models import qwen2  # noqa: E402
 from mlx_lm.tuner.lora import LoRALinear  # noqa: E402
 from mlx_lm.tuner.trainer import grad_checkpoint  # noqa: E402
 from mlx_lm.tuner.utils import linear_to_lora_layers  # noqa: E402
@@ -151,17 +152,40 @@ def pad_multiple() -> int:
     return 1 if mx.default_device() == mx.cpu else 32
 
 
-def sum_losses(model: nn.Module, tokens: mx.array, mask: mx.array, count: mx.array) -> mx.array:
-    """Sum of the cross-entropies of the learnt tokens, over `count`.
+def predict_tokens(model: nn.Module, tokens: mx.array, places: mx.array) -> mx.array:
+    """Logits at some places only: a prompt's are never looked at, and a vocabulary is wide.
 
     Args:
         model: maps token ids (rows, width) to logits (rows, width, vocabulary).
+        tokens: (rows, width).
+        places: (count,), flat places in (rows, width).
+
+    Returns:
+        (count, vocabulary), float32.
+    """
+    if isinstance(model, qwen2.Model):
+        hidden = model.model(tokens)
+        hidden = hidden.reshape(-1, hidden.shape[-1])[places]
+        tied = model.args.tie_word_embeddings
+        logits = (model.model.embed_tokens.as_linear if tied else model.lm_head)(hidden)
+    else:  # the last layers of another architecture are its own
+        logits = model(tokens)
+        logits = logits.reshape(-1, logits.shape[-1])[places]
+    return logits.astype(mx.float32)
+
+
+def sum_losses(model: nn.Module, tokens: mx.array, places: mx.array, count: mx.array) -> mx.array:
+    """Sum of the cross-entropies of the learnt tokens, over `count`.
+
+    Args:
+        model: as in `predict_tokens`.
         tokens: (rows, 1 + width).
-        mask: (rows, width): 1 where target j, which is token j + 1, is learnt.
+        places: the learnt among the (rows, width) targets; target j is token j + 1.
         count: learnt tokens of the whole batch, all lanes together.
     """
-    losses = nn.losses.cross_entropy(model(tokens[:, :-1]).astype(mx.float32), tokens[:, 1:])
-    return (losses * mask).sum() / count
+    targets = tokens[:, 1:].reshape(-1)[places]
+    losses = nn.losses.cross_entropy(predict_tokens(model, tokens[:, :-1], places), targets)
+    return losses.sum() / count
 
 
 class Lanes:
@@ -226,10 +250,10 @@ class Lanes:
             for lane in lanes
             if lane
         ]
-        learnt = int(sum(mask.sum() for _, mask in parts))
+        learnt = sum(len(places) for _, places in parts)
         tasks = [
-            (name, tokens, mask, max(learnt, 1), None if seed is None else seed + 500_009 * lane)
-            for lane, (tokens, mask) in enumerate(parts)
+            (name, tokens, places, max(learnt, 1), None if seed is None else seed + 500_009 * lane)
+            for lane, (tokens, places) in enumerate(parts)
         ]
         if self.second and len(tasks) == 2:
             self.second.send(tasks[1])
@@ -242,15 +266,15 @@ class Lanes:
 
 
 def lane_functions(model: nn.Module) -> Callable[..., Any]:
-    """What a lane computes: a function of (name, tokens, mask, learnt tokens, seed)."""
+    """What a lane computes: a function of (name, tokens, places, learnt tokens, seed)."""
     gradient_of = nn.value_and_grad(model, sum_losses)
     functions = {"losses": sum_losses, "gradients": gradient_of}
 
-    def compute(name: str, tokens: np.ndarray, mask: np.ndarray, learnt: int, seed: int | None):
+    def compute(name: str, tokens: np.ndarray, places: np.ndarray, learnt: int, seed: int | None):
         model.train(name == "gradients")
         if seed is not None:
             mx.random.seed(seed)
-        return functions[name](model, mx.array(tokens), mx.array(mask), mx.array(float(learnt)))
+        return functions[name](model, mx.array(tokens), mx.array(places), mx.array(float(learnt)))
 
     return compute
 

@@ -245,8 +245,26 @@ def test_epochs_and_seeds_order_rows_differently():
 )
 def test_what_is_learnt_is_the_answer_and_never_padding(rows, multiple):
     ids = [list(range(1, length + 1)) for length, _ in rows]
-    tokens, mask = pad_rows(ids, [given for _, given in rows], multiple)
-    assert mask.shape[1] % multiple == 0
+    tokens, places = pad_rows(ids, [given for _, given in rows], multiple)
+    targets = tokens[:, 1:]
+    assert targets.shape[1] % multiple == 0
+    assert sorted(set(places.tolist())) == places.tolist()
     for i, (length, prompt) in enumerate(rows):
-        learnt = tokens[i, 1:][mask[i] == 1].tolist()
-        assert learnt == list(range(prompt + 1, length + 1))
+        mine = places[places // targets.shape[1] == i] % targets.shape[1]
+        assert targets[i, mine].tolist() == list(range(prompt + 1, length + 1))
+
+
+def test_logits_at_the_learnt_places_are_those_of_the_whole_model(folder, rows):
+    model, _ = load_student(folder)
+    tokens, places = map(mx.array, pad_rows(rows[0].tokens, rows[0].prompts))
+
+    class Other:
+        """Hides what the model is, so that all its logits are computed."""
+
+        def __call__(self, tokens):
+            return model(tokens)
+
+    ours = np.array(training.predict_tokens(model, tokens[:, :-1], places))
+    whole = np.array(training.predict_tokens(Other(), tokens[:, :-1], places))
+    assert len(ours) == sum(map(len, rows[0].tokens)) - sum(rows[0].prompts)
+    np.testing.assert_allclose(ours, whole, rtol=1e-5, atol=1e-5)
