@@ -53,6 +53,7 @@ docs: setup ## make docs/config.md from the schema
 	$(BIN)/python -m distil.config > docs/config.md
 
 bench: setup ## print every ratio that the README states
+	$(SNAKEMAKE) --quiet all results/sample/datasets/temporal/prompt/train.jsonl
 	@for name in extraction grading estimators student lineage; do \
 	    echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 
