@@ -81,7 +81,7 @@ def read_corrections(path: str | Path, years: Sequence[int]) -> dict[int, list[d
         raise CorrectionError(
             [f"{where}: not YAML ({cause}); put the texts into single quotes"]
         ) from error
-    if root is None:
+    if root is None or (isinstance(root, yaml.ScalarNode) and not root.value):
         return {}
     if not isinstance(root, yaml.SequenceNode):
         raise CorrectionError([f"{path}: not a list; start each entry with `- id: ...`"])

@@ -168,8 +168,8 @@ def entries_to_fill(
     if kept := [entry for entry in standing if entry not in refused]:
         lines += ["", "# What stands already", *map(entry_text, kept)]
     for entry, _ in unfit:
-        lines += ["", "# No longer applies:"]
-        lines += ["# " + line for line in entry_text(entry).splitlines()]
+        lines += ["", "# No longer applies; for reference only:"]
+        lines += ["#     " + line for line in entry_text(entry).splitlines()]
     for item in items:
         if item.entries:
             continue

@@ -12,7 +12,7 @@ from typing import Any
 
 from distil.corrections import apply_corrections, count_corrections
 from distil.hashing import read_jsonl, write_jsonl
-from distil.readings import apply_readings
+from distil.second_readings import apply_readings
 
 
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002

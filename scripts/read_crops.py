@@ -15,7 +15,7 @@ from typing import Any
 
 from distil.crops import read_crops
 from distil.hashing import read_jsonl, write_jsonl
-from distil.readings import agree, doubts, extracted_text, read_text
+from distil.second_readings import agree, doubts, extracted_text, read_text
 from distil.teacher import Prompt, Reply, Request, open_teacher
 
 SHOWN = {"statement": "text", "key": "answer, as the key of the paper gives it,"}

@@ -16,8 +16,8 @@ from typing import Any
 from distil.corrections import unfit
 from distil.crops import WHAT, read_crops
 from distil.hashing import read_jsonl, write_atomically
-from distil.readings import apply_readings
 from distil.review import Item, entries_to_fill, page
+from distil.second_readings import apply_readings
 
 
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
