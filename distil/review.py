@@ -51,7 +51,7 @@ header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline
   justify-content: space-between; }
 .place { color: #555; font-size: .9rem; }
 ul.flags { margin: .4rem 0 .8rem; padding-left: 1.2rem; color: #7a3a00; }
-.pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: .75rem 1.5rem;
+.pair { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: .75rem 1.5rem;
   border-top: 1px solid #ddd; padding: .75rem 0; align-items: start; }
 @media (max-width: 55rem) { .pair { grid-template-columns: 1fr; } }
 .pair > div > .label { display: block; }

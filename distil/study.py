@@ -126,6 +126,10 @@ class AnyStudy:
         """One year's human corrections: a change to one reruns its own year and no other."""
         return self._corrections.get(int(year), [])
 
+    def corrections_file(self, year: int | str) -> str | None:
+        """The file that one year's corrections stand in; None where it has none."""
+        return self.config["problems"]["corrections"] if self.corrections(year) else None
+
     def all_corrections(self) -> list[dict[str, Any]]:
         """Every year's human corrections."""
         return [entry for year in self.years for entry in self.corrections(year)]

@@ -95,7 +95,7 @@ if config["exams"]["source"] != "release":
             settings=lambda wildcards: sorted_keys(
                 {
                     "corrections": study.corrections(wildcards.year),
-                    "file": config["problems"]["corrections"],
+                    "file": study.corrections_file(wildcards.year),
                     "prefer": study.prefer,
                 }
             ),
@@ -111,7 +111,12 @@ rule review_problems:
         readings=study.readings(study.extracted_years),
         crops=study.crops(),
     output:
-        page="results/{study}/review/problems.html",
+        page=report(
+            "results/{study}/review/problems.html",
+            caption="../report/review.rst",
+            category="Problems",
+            labels={"page": "flagged problems beside their pictures"},
+        ),
         corrections="results/{study}/review/corrections.yaml",
     log:
         "results/{study}/logs/review_problems.log",
@@ -123,7 +128,6 @@ rule review_problems:
         settings=sorted_keys(
             {
                 "corrections": study.all_corrections(),
-                "file": config["problems"]["corrections"],
                 "sections": config["exams"]["sections"],
                 "title": config["title"],
                 "prefer": study.prefer,

@@ -4,8 +4,8 @@ Input: `extracted`, the problems of each year as they were read; `readings`, sec
 where no vision model is configured); `crops`, their pictures.
 Output: `page` (HTML that stands alone); `corrections` (YAML: the entries that stand, and one for
 each doubt, as a comment, with `was` filled in).
-Params: `title`; `sections`, {short name: name}; `corrections`, every year's entries; `file`, where
-they stand; `prefer`, as of correct_problems.
+Params: `title`; `sections`, {short name: name}; `corrections`, every year's entries; `prefer`, as
+of correct_problems.
 
 The page is made from what was read, so it also shows which corrections no longer apply, when
 correct_problems refuses them.

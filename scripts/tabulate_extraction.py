@@ -25,8 +25,10 @@ from distil.release import evaluated
 
 WORDS = {"right": "yes", "wrong": "no", "unknown": "unknown"}
 NOTES = [
-    "found: of the transcribed problems, those that were read with the same section and number. "
-    "Percentages beside it are of all that are transcribed, so what was not found counts as wrong.",
+    "found: read with the section and the number of the transcription. numbers equal: the same "
+    "numbers in the statement, in the same order. answers read: the key is in the PDF and was "
+    "found. These are of all that are transcribed, so what was not found counts as wrong.",
+    "answer equal, by the study's grader, and both equal: of the answers that were read.",
     "The transcription has slips of its own, and adds to some questions what a figure shows: 100 % "
     "is out of reach for any extraction.",
     "unflagged: what the extraction is sure of; flagged: what `make review` asks a person about.",
@@ -110,16 +112,20 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, chosen in groups(frame).items():
         mine = frame[chosen & frame["transcribed"]]
+        if mine.empty:
+            continue
         numbers, answers = mine["numbers_equal"].eq(True), mine["answer_equal"].eq("yes")
+        read = mine["answer_extracted"].notna() & mine["extracted"]
         row: dict[str, Any] = {"group": name, "transcribed": len(mine)}
-        for column, right in (
-            ("found", mine["extracted"]),
-            ("numbers equal", numbers),
-            ("answer equal", answers),
-            ("both equal", numbers & answers),
+        for column, right, of in (
+            ("found", mine["extracted"], mine["transcribed"]),
+            ("numbers equal", numbers, mine["transcribed"]),
+            ("answers read", read, mine["transcribed"]),
+            ("answer equal", answers, read),
+            ("both equal", numbers & answers, read),
         ):
             row[column] = int(right.sum())
-            row[f"{column}, %"] = 100 * float(right.mean()) if len(mine) else None
+            row[f"{column}, %"] = 100 * int(right.sum()) / int(of.sum()) if of.any() else None
         row["similarity"] = mine["similarity"].astype(float).mean()
         row["not transcribed"] = int((chosen & ~frame["transcribed"]).sum())
         rows.append(row)

@@ -332,18 +332,21 @@ class Explainer:
                     solutions.append(self.entry(file, key, **_without(row, "id")))
                     wanted.setdefault((file.parent, "solver"), set()).add(row.get("request_sha256"))
         for (folder, agent), requests in sorted(wanted.items()):
-            file = folder / f"{agent}_responses.jsonl"
-            for row in self._cached(file, read_jsonl):
-                if row["request_sha256"] in requests:
-                    responses.append(
-                        self.entry(file, row["request_sha256"], **_without(row, "request_sha256"))
-                    )
+            responses += self._responses(folder / f"{agent}_responses.jsonl", requests)
         chain.add("traces", traces)
         chain.add("solutions", solutions)
         chain.add("stored responses", responses)
         if problems:
             self._from_problems(chain, asked)
         return asked
+
+    def _responses(self, file: Path, requests: set[str]) -> list[dict[str, Any]]:
+        """Return the entries of the raw responses to some requests."""
+        return [
+            self.entry(file, row["request_sha256"], **_without(row, "request_sha256"))
+            for row in self._cached(file, read_jsonl)
+            if row["request_sha256"] in requests
+        ]
 
     def _from_problems(self, chain: Chain, keys: set[str]) -> None:
         """Follow problems down to page, box and PDF, through what was done to them after reading.
@@ -355,7 +358,7 @@ class Explainer:
             "problems",
             [self.entry(file, key, **_without(row, "id")) for key, (file, row) in found.items()],
         )
-        corrections, readings, extracted = [], [], []
+        corrections, readings, responses, extracted = [], [], [], []
         for key, (file, row) in found.items():
             year = file.stem
             writer = self.books.writers.get(file.as_posix())
@@ -369,11 +372,14 @@ class Explainer:
                 name = f"{key}.{reading['what']}"
                 content = {**_without(self.rows(path)[name], "id"), "used": reading["used"]}
                 readings.append(self.entry(path, name, **content))
+                path = path.with_name("reader_responses.jsonl")
+                responses += self._responses(path, {content["request_sha256"]})
             if row.get("corrections") or row.get("readings"):
                 path = self.top / "extractions" / f"{year}.jsonl"
                 extracted.append(self.entry(path, key, **_without(self.rows(path)[key], "id")))
         chain.add("corrections", corrections)
         chain.add("second readings", readings)
+        chain.add("stored responses", responses)
         chain.add("problems as extracted", extracted)
         self._from_pages(chain, found.values())
 

@@ -108,7 +108,6 @@ def review(year, tmp_path, rows, corrections=(), readings=()):
             title="A <study> & more",
             sections={"fs": "Fresh & <Soph>"},
             corrections=list(corrections),
-            file="c.yaml",
             prefer="extraction" if readings else None,
         ),
     )["facts"]
