@@ -164,7 +164,7 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
     parts = cut_years(years)
     folds = "".join(f"    {part}: {chosen}\n" for part, chosen in parts.items())
     named = "".join(
-        f"    {section}: {NAMES.get(section, section.upper())}\n" for section in sections
+        f"    {section}: {NAMES.get(section, section.capitalize())}\n" for section in sections
     )
     text = like[re.search(r"^study:", like, re.M).start() :] if "\nstudy:" in like else like
     blocks = {
