@@ -29,6 +29,7 @@ _SYMBOLS = {
     "±": r"\pm ", "∓": r"\mp ", "°": r"^{\circ}", "º": r"^{\circ}", "ℝ": r"\mathbb{R}",
     "ℤ": r"\mathbb{Z}", "…": r"\ldots ", "∖": r"\setminus ", "“": '"', "”": '"', "‘": "'",
     "’": "'", "′": "'", "⟨": "(", "⟩": ")", "∣": "|", "ℓ": "l", "⌊": r"\lfloor ",
+    "∎": "", "■": "", "□": "", "✓": "", "✔": "", "✅": "",
     "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "\u00a0": " ", "\u2009": " ",
     "\u202f": " ", "\u2062": "", "\u200b": "", "\ufeff": "", "√": r"\sqrt ", "∛": r"\sqrt[3] ",
     "∜": r"\sqrt[4] ", "¢": r"\text{ cents}", "€": r"\euro ", "£": r"\pounds ",
@@ -42,6 +43,11 @@ _DROPPED = re.compile(
     r"|biggl|biggr|Biggl|Biggr|big|Big|bigg|Bigg|normalsize|large|Large|boldmath|hfill|hspace\*?"
     r"\{[^{}]*\}|vspace\*?\{[^{}]*\}|phantom\{[^{}]*\}|label\{[^{}]*\}|"
     r"tag\*?\{[^{}]*\})(?![a-zA-Z])"
+)
+# A triangle, an angle or a segment goes by the letters of its corners.
+_FIGURES = re.compile(
+    r"\\(?:triangle|angle|measuredangle|square|odot)\s*([A-Z]{1,6})(?![a-zA-Z])"
+    r"|\\(?:overline|overrightarrow|overleftrightarrow|widehat|vec)\s*\{\s*([A-Z]{2,6})\s*\}"
 )
 # "miles over hours" set as a fraction is a rate.
 _RATE = re.compile(r"\\frac\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}")
@@ -87,6 +93,7 @@ _EXPLICIT_THOUSANDS = re.compile(
 _SEPARATORS = re.compile(r"\{,\}|,|\\[!,; ]|\s")
 _DECIMAL_COMMA = re.compile(r"(\d)\{,\}(\d)")
 _PLAIN_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]\d|\d)")
+_SWISS_THOUSANDS = re.compile(r"(?<![\d.'])\d{1,3}(?:'\d{3})+(?![\d'])")
 _SPACED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _DOTTED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
 
@@ -176,6 +183,7 @@ def clean(text: str) -> str:
     text = _STYLES.sub("", text)
     text = _TEXTS.sub(r"\\text", text)
     text = _FRACTIONS.sub(r"\\frac", text)
+    text = _FIGURES.sub(lambda figure: figure[1] or figure[2], text)
     text = _RATE.sub(r"\\text{\1 per \2}", text)
     text = _SELECTIONS.sub(_selections, text)
     text = text.replace("{:}", ":")
@@ -192,6 +200,7 @@ def clean(text: str) -> str:
         text,
     )
     text = _EXPLICIT_THOUSANDS.sub(lambda run: _SEPARATORS.sub("", run[1]), text)
+    text = _SWISS_THOUSANDS.sub(lambda run: run.group().replace("'", ""), text)
     text = _DECIMAL_COMMA.sub(r"\1.\2", text)
     text = _SPACES.sub(" ", text)
     text = re.sub(r"\\[!,]", " ", text)

@@ -51,10 +51,10 @@ _KINDS = word_set(
     "triangle triangles number numbers function angle direction quadrant day line point shape "
     "color colour option case type degrees graph curve"
 )
-_PERSONS = word_set("he she it they we you i his her their its will the a an by of angled")
+_PERSONS = word_set("he she it they we you i his her their its will the a an by of on at angled")
 _COUNTED = {
     "first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5", "ii": "2", "iii": "3",
-    "iv": "4",
+    "iv": "4", "r": "remainder",
 }  # fmt: skip
 _CLASSES = {
     Quantity: "number", Collection: "collection", Regions: "interval", Relation: "relation",
@@ -145,6 +145,10 @@ def _chain(other, members: tuple[str, ...], notes: Notes, rough: bool) -> bool |
     results = [_same(other, form, notes) for form in forms]
     if True not in results:
         return None if None in results else False
+    constant = [isinstance(form, Quantity) and not symbols(form.node) for form in forms]
+    if isinstance(other, Quantity) and symbols(other.node) and any(constant):
+        notes.doubt("an equation for an expression")
+        return None
     ranges = [
         (size - slack, size + slack)
         for form, member in zip(forms, members, strict=True)
@@ -302,6 +306,8 @@ def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
     if "tuple" in kinds or "named" in kinds:
         if len(a.items) != len(b.items):
             return False
+        if any(_several_values(form) for form in (a, b)):
+            return False
         if kinds & {"set", "or", "and"}:
             return _relaxed_and(a, b, notes) if "named" in kinds and "tuple" not in kinds else False
         same = _all(_same(x, y, notes) for x, y in zip(a.items, b.items, strict=True))
@@ -317,6 +323,12 @@ def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
 def _relaxed_and(a: Collection, b: Collection, notes: Notes) -> bool | None:
     """Named values against a plain list joined by a word: any order."""
     return _unordered(list(a.items), list(b.items), False, notes)
+
+
+def _several_values(form: Collection) -> bool:
+    """Whether a list is one variable's values: "x = 1, 2"."""
+    named = [_assignment(item) is not None for item in form.items]
+    return form.kind == "list" and named[:1] == [True] and not any(named[1:])
 
 
 def _flat(form: Collection) -> Collection:

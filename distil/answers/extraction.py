@@ -48,6 +48,7 @@ _THINK_OPEN = re.compile(
 _SPECIAL = re.compile(r"<\|[a-z_]{2,30}\|>|</s>|<(?:eos|pad|end_of_turn)>|</?answer>", re.I)
 # What follows the end of the model's turn is another text.
 _END = re.compile(r"<\|(?:endoftext|im_end|eot_id|end|end_of_text)\|>|</s>|<(?:eos|end_of_turn)>")
+_TAGGED = re.compile(r"<answer>([^<>]{1,400})</answer>", re.IGNORECASE)
 _BOX = re.compile(
     r"\\(?:boxed|fbox|framebox|colorbox\{\w+\}|boxedanswer)(?![a-zA-Z])\s*|(?<![\\a-zA-Z])boxed(?=\{)"
 )
@@ -63,15 +64,14 @@ _AFTER_BOX = re.compile(
 )
 _ANSWER_WORD = r"(?:answers?|ans|option|choice|solution\s+set)"
 _STATEMENT = re.compile(
-    r"(?:\b"
-    + _ANSWER_WORD
-    + r"\b(?:\s+(?:to|for)\s+(?:this|the|our)\s+(?:\w+\s+)?(?:problem|question|part))?"
-    r"[*_\"'\s]{0,12}(?:\((?:in|as|to)\b[^()\n]{0,40}\)\s*)?"
+    r"(?:(?<![A-Za-z])(?:" + _ANSWER_WORD + r")(?![A-Za-z])"
+    r"(?:\s+(?:to|for)\s+(?:this|the|our)\s+(?:\w+\s+)?(?:problem|question|part))?"
+    r"[*_\"'\s]{0,12}(?:\((?:in|as|to|final)\b[^()\n]{0,40}\)\s*)?"
     r"(?:(?:is|are|was|equals|would be|will be|should be|must be|has to be|can be|"
     r"comes out to be|turns out to be|becomes|comes to|works out to)\b"
     r"(?:\s+(?:then|thus|therefore|simply|just|given by|exactly|equal to|option|"
-    r"choice))*\s*[:：]?|[:：=])"
-    r"|\\text\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
+    r"choice))*\s*[:：]?|[:：=]|\s[–—-](?=\s))"
+    r"|\\(?:text|textbf|mathbf|mathrm|textit)\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s.:]{0,6}$"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?result[*_\s]{0,4}:"
     r"|答案(?:是|为|：|:)|^#{3,4}(?=\s*[-\d$\\(]))[*_\s]{0,12}",
@@ -90,6 +90,7 @@ _GOT_AS = re.compile(
 )
 _NEGATED = re.compile(
     r"\s*(?:not\b|n't\b|unclear\b|unknown\b|wrong\b|incorrect\b|correct\b|given\b|"
+    r"(?:be\s+)?(?:found|obtained|computed|determined|calculated|derived)\b|"
     r"in\s+the\s+form\b)",
     re.IGNORECASE,
 )
@@ -110,7 +111,7 @@ _PLAIN_LINE = re.compile(r"(?:[^=\n]{1,40}=)?[^=\n]{1,80}")
 _OPTION_LINE = re.compile(r"[*\s]*\(?[A-H][.)]\s+[^\s.;:!?]{1,30}[*\s.]*")
 _MATH_SPAN = re.compile(
     r"\$\$(.{1,2000}?)\$\$|\$(?!\$)((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|"
-    r"\\\[(.{1,2000}?)\\\]",
+    r"\\\[(.{1,2000}?)\\\]|\s*(\\begin\{(?:align|equation|gather)\*?\}.{1,2000}?\\end\{\w{1,9}\*?\})",
     re.DOTALL,
 )
 _JOINS_MATH = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*(?=\$|\\\()")
@@ -121,7 +122,7 @@ _UNIT_AFTER = re.compile(
 _CLAUSE = re.compile(
     r"[,;]?\s+(?:because|since|which|where|when|as\s+(?:shown|required|desired|expected|we)|"
     r"so\s+that|but|rather|instead|likely|"
-    r"according|obtained|not)\b|,\s*(?:not|so|since|and\s+(?:so|this|that|the|we|it)|after|"
+    r"according|obtained|not)\b|,\s*(?:not|so|as|since|attained|achieved|reached|occurring|obtained|with|and\s+(?:so|this|that|the|we|it)|after|"
     r"given|I|we|this|it|let|which|implying|likely|accept)\b|\s+—\s+",
     re.IGNORECASE,
 )
@@ -265,12 +266,16 @@ def extract_answer(output: str) -> Extraction:
             return Extraction(None, "none", "reasoning reopened and never closed")
         return Extraction(None, "none", "reasoning never closed")
     # Long runs of blanks would make the searches below quadratic.
+    tags = text[-SEARCHED:]
     text = re.sub(r"[ \t]{2,}", " ", _SPECIAL.sub(" ", text[-SEARCHED:]))
     if not text.strip():
         return Extraction(None, "none", "empty output")
     boxes = _boxes(text)
     if boxes:
         return _from_boxes(text, boxes)
+    tagged = _TAGGED.findall(tags)
+    if tagged and tagged[-1].strip():
+        return Extraction(tagged[-1].strip(), "statement")
     answer, at_end = _statement(text)
     if answer is not None:
         return Extraction(answer, "statement", at_end=at_end)

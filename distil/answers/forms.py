@@ -24,7 +24,7 @@ from distil.answers.kinds import (
     Words,
 )
 from distil.answers.structure import MOST_ITEMS, enclosed, split_list, top_level
-from distil.answers.syntax import NUMBER_BASES, NotUnderstoodError, parse_expression, walk
+from distil.answers.syntax import NUMBER_BASES, ZERO, NotUnderstoodError, parse_expression, walk
 from distil.answers.units import Unit, things, unit_named
 from distil.answers.vocabulary import (
     ALL_REALS,
@@ -51,11 +51,17 @@ _SENTENCE = re.compile(
     r"(?:the|an?|our|its|their|there|it|we|she|he|they)\s+(?:[^=<>$\\{};]{0,80}?\s)?"
     r"(?:is|are|was|were|equals|have|has|get|need|be)"
     r"(?:\s+(?:equal\s+to|exactly|only|just|therefore|thus|then))*\s*:?\s*(?(1)\}\s*|)"
-    r"(?=[-\d(\[|.]|\\(?:frac|sqrt|pi|\{|\$|approx|log|ln|binom|pm)|\$\d|[a-zA-Z]\s*=)",
+    r"(?=[-\d(\[|.]|\\(?:[dt]?frac|sqrt|pi|[({\[$]|approx|log|ln|binom|pm)|\$[-\\\d(]|[a-zA-Z]\s*=)",
     re.IGNORECASE,
 )
 _FOR_ALL = re.compile(
     r"(?<=\S)\s*,?\s*\\text\s*\{\s*,?\s*(?:for\s+(?:all|any|every)|where)\b.*$", re.DOTALL
+)
+_REMARK = re.compile(r"(?<=\S)\s*\\text\s*\{\s*\(\s*[a-z]{3,}[^()]*\)\s*\}?$", re.IGNORECASE)
+_HALVES_OF_DAY = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm"}
+_HALF_OF_DAY = re.compile(
+    r"\s*(?:o'?clock)?\s*(?:in\s+the\s+(morning|afternoon|evening)|at\s+(night))\s*(?=\}?$)",
+    re.IGNORECASE,
 )
 _NEARLY = re.compile(
     r"^(?:\\approx|\\sim|~|(?:\\text\s*\{\s*)?(?:approximately|approx\.?|about|roughly|around|"
@@ -135,6 +141,10 @@ _MODULO = re.compile(
     r"^(.+?)\s*(?:\\[pb]?mod(?![a-z])|\(?\s*(?:\\text\s*\{)?\s*mod(?![a-z])\s*\}?)\s*\{?\s*(\d+)\s*\}?\s*\)?$"
 )
 _PLUS_MINUS = re.compile(r"\\[pm][mp](?![a-zA-Z])")
+_HALF_LINE = re.compile(
+    r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*\{?\s*R\s*\}?\s*"
+    r"(?:\^\s*\{?\s*([+-])\s*\}?|_\s*\{?\s*([<>])\s*0\s*\}?)"
+)
 _CALLED = re.compile(r"^([PC])\s*\(\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\)$")
 # Primes after a number are feet and inches.
 _FEET = re.compile(r"^(\d+(?:\.\d+)?)\s*'(?!')\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\")?)?$")
@@ -165,7 +175,7 @@ def _words_form(text: str):
 
 def _unwrapped(text: str) -> str:
     """Without braces or a text command around it, a label before it, or a sentence's stop."""
-    text = _FOR_ALL.sub("", text)
+    text = _REMARK.sub("", _FOR_ALL.sub("", text))
     for _ in range(6):
         before = text
         text = text.strip().strip('"')
@@ -182,15 +192,19 @@ def _unwrapped(text: str) -> str:
                 if lead[1] or "{" not in lead.group()
                 else "\\text{" + text[lead.end() :]
             )
-        sentence = _SENTENCE.match(text)
-        if sentence:
-            text = text[sentence.end() :]
+        text = without_lead(text)
         text = _NEARLY.sub("", text)
         while text and text[-1] in ".,;:" and not text.endswith("..."):
             text = text[:-1].rstrip()
         if text == before:
             break
     return text
+
+
+def without_lead(text: str) -> str:
+    """The number that a sentence such as "the coefficient is 12" leads to; else the text."""
+    sentence = _SENTENCE.match(text)
+    return text[sentence.end() :] if sentence else text
 
 
 def _is_prose(text: str) -> bool:
@@ -310,6 +324,8 @@ def _relation(text: str) -> Relation | None:
     if not all(members[1:]) or len(members) > 12:
         return None
     if not members[0]:
+        if operators[0] not in {"=", "~", "in"}:
+            return None
         members, operators = members[1:], operators[1:]
     return Relation(tuple(members), tuple(operators))
 
@@ -426,6 +442,12 @@ def _simple_form(text: str):
         r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*\{\s*R\s*\}|(?:[a-zA-Z]\s*\\in\s*)?\\mathbb R", text
     ):
         return REALS
+    half = _HALF_LINE.fullmatch(text)
+    if half:
+        above = (half[1] or half[2]) in "+>"
+        ends = (ZERO, ("const", "inf")) if above else (("neg", ("const", "inf")), ZERO)
+        return Regions("interval", (ends[0], False, ends[1], False))
+    text = _HALF_OF_DAY.sub(lambda half: " " + _HALVES_OF_DAY[(half[1] or half[2]).lower()], text)
     clock = _CLOCK.match(text)
     if clock and bool(clock[3]) == bool(clock[4]):
         hour = int(clock[1])
@@ -434,6 +456,9 @@ def _simple_form(text: str):
     clock = _CLOCK_HOUR.match(text)
     if clock and 1 <= int(clock[1]) <= 12:
         return Clock(int(clock[1]) * 60, f"{clock[2].lower()}m")
+    clock = re.fullmatch(r"(\d{1,2})\s*(?:\\text\s*\{)?\s*o'?clock\s*\}?", text, re.IGNORECASE)
+    if clock and 1 <= int(clock[1]) <= 12:
+        return Clock(int(clock[1]) * 60)
     letter = _LETTER.match(text)
     if letter and (letter[1].isupper() or len(text) > 1):
         return Choice(letter[1].upper())

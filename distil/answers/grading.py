@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from distil.answers import instructions
 from distil.answers.equivalence import Comparison, compare_answers
 from distil.answers.extraction import Extraction, extract_answer
-from distil.answers.forms import readings
+from distil.answers.forms import readings, without_lead
 from distil.answers.formulas import too_costly
 from distil.answers.kinds import Choice, Opaque, Words
 from distil.answers.units import unit_named
@@ -112,7 +112,7 @@ _OTHER_SENSE = re.compile(
     re.IGNORECASE,
 )
 _HEAD_AND_CHECK = re.compile(
-    r"^(.+?\S)\s+\(\s*(?:i\.e\.,?|or|that is,?|=|\\approx|≈)?\s*([^()]+)\)$"
+    r"^(.+?\S)\s+\(\s*(?:(?:i\.e\.,?|or|that is,?|about|approximately|=|\\approx|≈)\s*)*([^()]+)\)$"
 )
 
 
@@ -120,7 +120,7 @@ def _plainer(found: Extraction) -> str | None:
     """What a wordy answer comes to: "366 (60 + 306)", "she needs 20 cups"; None if unclear."""
     text = found.answer.strip().rstrip(".").replace("**", "")
     checked = _HEAD_AND_CHECK.match(text)
-    if checked and compare_answers(checked[1], checked[2]).same:
+    if checked and compare_answers(checked[1], rf"{checked[1]} \approx {checked[2]}").same:
         return checked[1]
     if found.rule == "whole" or not isinstance(readings(text)[0], Words | Opaque):
         return None
@@ -144,7 +144,7 @@ def _first_pass(gold: str, output: str, problem: str, cut: bool) -> Verdict | _P
         same = gold.strip() == found.answer.strip() and bool(gold.strip())
         verdict = "right" if same else "unknown"
         return Verdict(verdict, verdict, "too long to compare", found.answer[:_LONGEST], "length")
-    found = replace(found, answer=_joined(found))
+    found = replace(found, answer=without_lead(_joined(found)))
     result = _compare(gold, found.answer, problem)
     if not result.same and (plainer := _plainer(found)):
         retried = _compare(gold, plainer, problem)
