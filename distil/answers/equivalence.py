@@ -56,6 +56,10 @@ _COUNTED = {
     "first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5", "ii": "2", "iii": "3",
     "iv": "4", "r": "remainder",
 }  # fmt: skip
+_OTHER_SENSE = re.compile(
+    r"\b(?:not|no|never|neither|nor|or|and|if|unless|but|before|after|than|except|instead|false|"
+    r"wrong|maybe|could|might|cannot)\b"
+)
 _CLASSES = {
     Quantity: "number", Collection: "collection", Regions: "interval", Relation: "relation",
     Matrix: "matrix", Words: "text", Choice: "choice", Clock: "time", Ratio: "ratio", Based: "base",
@@ -93,6 +97,8 @@ def _all(results) -> bool | None:
 
 def _label(member: str) -> tuple[str, bool]:
     """The name that an equation's first member gives, and whether it is a single variable."""
+    if re.search(r"\b(?:not|no|never)\b|\\to(?![a-z])|\u2192", member):
+        return "", False
     if is_function_head(member):
         return member.replace(" ", ""), False
     try:
@@ -132,7 +138,7 @@ def _precision(member: str, rough: bool) -> float:
     found = re.fullmatch(r"-?\d*(?:\.(\d*))?", re.sub(r"\s|\\text\s*\{.*$", "", member))
     if not found or not (found[1] or rough):
         return 0.0
-    return 0.5000001 * 10.0 ** -len(found[1] or "")
+    return 0.5 * 10.0 ** -len(found[1] or "")
 
 
 def _chain(other, members: tuple[str, ...], notes: Notes, rough: bool) -> bool | None:
@@ -149,17 +155,16 @@ def _chain(other, members: tuple[str, ...], notes: Notes, rough: bool) -> bool |
     if isinstance(other, Quantity) and symbols(other.node) and any(constant):
         notes.doubt("an equation for an expression")
         return None
-    ranges = [
-        (size - slack, size + slack)
-        for form, member in zip(forms, members, strict=True)
-        if isinstance(form, Quantity) and form.unit is None
-        for size in [arithmetic.approximately(form.node)]
-        if size is not None
-        for slack in [_precision(member, rough) + 1e-9 * abs(size)]
-    ]
-    if ranges and max(low for low, _ in ranges) > min(high for _, high in ranges):
-        notes.doubt("a chain of unequal values")
-        return None
+    place = results.index(True)
+    matched, slack = forms[place], _precision(members[place], rough)
+    for form, member, plain in zip(forms, members, constant, strict=True):
+        if not plain or not isinstance(matched, Quantity) or _same(matched, form, notes.aside()):
+            continue
+        sizes = [arithmetic.approximately(quantity.node) for quantity in (matched, form)]
+        allowed = slack + _precision(member, rough)
+        if None in sizes or abs(sizes[0] - sizes[1]) > allowed * (1 + 1e-9):
+            notes.doubt("a chain of unequal values")
+            return None
     return True
 
 
@@ -432,6 +437,17 @@ def _bare_words(text: str) -> str:
     return " ".join(words)
 
 
+def _says_just(sentence: str, said: str) -> bool:
+    """Whether a sentence says one thing only: "it falls on a friday", "tom wins"."""
+    if _OTHER_SENSE.search(sentence.replace(said, "", 1)) or len(sentence.split()) > 8:
+        return False
+    name = re.escape(said)
+    return bool(
+        re.search(rf"\b(?:is|are|was|were|be|on) (?:an? |the )?{name}$", sentence)
+        or re.match(rf"{name} (?:is|are|was|were|will|must|wins?|won|has|true|only)\b", sentence)
+    )
+
+
 def _texts(a: Words, b: Words, notes: Notes) -> bool | None:
     if a.text == b.text:
         return True
@@ -440,8 +456,7 @@ def _texts(a: Words, b: Words, notes: Notes) -> bool | None:
         notes.loose.add("the kind is left out")
         return True
     for one, other in ((a.text, b.text), (b.text, a.text)):
-        said = re.fullmatch(r"(.*)\b(?:is|are|was|were|be) (?:an? |the )?(.+)", other)
-        if said and said[2] == one and not re.search(r"\b(?:not|no|never|or|if)\b", said[1]):
+        if _says_just(other, one):
             return True
         inside = re.search(rf"(?<!\w){re.escape(one)}(?!\w)", other)
         if (

@@ -94,6 +94,8 @@ _NEGATED = re.compile(
     r"in\s+the\s+form\b)",
     re.IGNORECASE,
 )
+# "The answer is 7?" asks.
+_ASKED = re.compile(r"\s*(?:[^.!?\n(]|\.(?=\d)){1,38}\?")
 _CONDITIONAL = re.compile(
     r"(?:\b(?:if|since|because|given(?: that)?|whether|when|assuming|suppose|unless|as|"
     r"for which|why|confirm(?:ing)?"
@@ -223,7 +225,7 @@ def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
     best: tuple[int, str, bool] | None = None
     for found in _STATEMENT.finditer(text):
         following = text[found.end() : found.end() + 40]
-        if _NEGATED.match(following) or not following.strip():
+        if _NEGATED.match(following) or _ASKED.match(following) or not following.strip():
             continue
         if _CONDITIONAL.search(text[max(0, found.start() - 60) : found.start()]):
             continue

@@ -542,7 +542,7 @@ def parse_form(text: str, depth: int = 0):
         )
         value = parse_form(clean(rest), depth + 1)
         if not (isinstance(value, Opaque) and not value.text) and not re.match(
-            r"[\s}]*(?:[,;]|and\b|or\b)", rest
+            r"[\s}]*(?:\\text\s*\{\s*)?(?:[,;=<>]|and\b|or\b|\\(?:ne|to|le|ge)\b)", rest
         ):
             return Choice(letter.upper(), value)
     matrix = _MATRIX.match(text)

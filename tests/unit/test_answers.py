@@ -173,6 +173,38 @@ def test_lists_and_sets_have_no_order_but_tuples_have(order):
     assert (same("(1, -2, 5, 7)", f"({text})") is True) == (list(order) == [1, -2, 5, 7])
 
 
+OUTPUTS = st.sampled_from(
+    [
+        r"We get $\boxed{{{}}}$.", r"\[\boxed{{{}}}\]", "**Final Answer:** ${}$", "### Answer\n\n${}$\n",
+        "<think>\nSay 3.\n</think>\n\nThe answer is ${}$.", "First \\boxed{{0.77}}, no: so $\\boxed{{{}}}$.",
+        r"The final answer is \({}\). I hope it is correct.", "\\boxed{{{}}}<|im_end|>",
+    ]
+)  # fmt: skip
+
+
+@properties
+@given(answers, OUTPUTS)
+def test_the_frame_of_an_output_does_not_change_the_verdict(answer, frame):
+    assert judge(answer, frame.format(answer)).verdict == "right"
+
+
+@properties
+@given(
+    numbers,
+    st.sampled_from(
+        [
+            r"\ge {}", "> {}", r"\le {}", r"{} \text{{ or }} 0.77", r"\text{{not }} {}", r"{} \ne 0.77",
+            r"x \to {}", "{}, 0.77", "({}, 0.77)", "{} = 0.77", "{} + 1", r"\text{{at least }} {}", "{}?",
+            r"{} \text{{ or more}}", "[{}, 0.77]",
+        ]
+    ),
+)  # fmt: skip
+def test_a_number_inside_another_claim_is_not_the_number(number, claim):
+    verdict = judge(number, rf"\boxed{{{claim.format(number)}}}")
+    assert verdict.verdict != "right"
+    assert judge(number, f"Answer: {claim.format(number)}").verdict != "right"
+
+
 def test_an_unfinished_output_gives_no_answer():
     for output in (
         "<think>Answer: 5",
