@@ -83,6 +83,10 @@ class Study:
     stops: Mapping[str, Any]
     settings: Mapping[str, Any]
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    # Selections already made: each claim asks for some that another has asked for.
+    made: dict[Selection, Answers] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def levels(self) -> list[str]:
@@ -409,6 +413,12 @@ def answers(study: Study, selection: Selection) -> Answers:
         MissingAnswersError: If the study holds no such answer, or none of a whole seed or year.
         ValueError: If a question has two answers under this filter.
     """
+    if selection not in study.made:
+        study.made[selection] = _answers(study, selection)
+    return study.made[selection]
+
+
+def _answers(study: Study, selection: Selection) -> Answers:
     rows = select(study, selection)
     asked = questions(study, selection.estimand, selection.section)
     if selection.role == "teacher" and selection.level is None and rows["level"].notna().any():
@@ -435,16 +445,12 @@ def answers(study: Study, selection: Selection) -> Answers:
     columns = rows["seed"].fillna(0).astype(int).to_numpy()
     if pd.MultiIndex.from_arrays([rows["problem"], columns]).duplicated().any():
         raise ValueError(f"a question has two answers for {selection.text}; see fold and variant")
-    right = pd.DataFrame(
-        {
-            "problem": rows["problem"].to_numpy(),
-            "seed": columns,
-            "right": (rows["verdict"] == "right").astype(float).to_numpy(),
-        }
-    ).pivot_table(index="problem", columns="seed", values="right")
-    right = right.reindex(index=asked.index, columns=seeds).fillna(0.0)
+    # An answer that is missing stays 0: wrong.
+    right = np.zeros((len(asked), len(seeds)))
+    places = asked.index.get_indexer(rows["problem"]), np.searchsorted(seeds, columns)
+    right[places] = (rows["verdict"] == "right").to_numpy(dtype=float, na_value=0.0)
     return Answers(
-        right=right,
+        right=pd.DataFrame(right, index=asked.index, columns=pd.Index(seeds, name="seed")),
         clusters=asked["cluster"].astype(str).to_numpy(),
         sections=asked["section"].astype(object).to_numpy(),
         rows=sorted(rows["row"].astype(str)),
