@@ -283,7 +283,15 @@ def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
 
 def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     folder = Path(config["prompts"])
-    for name in ("solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"):
+    judge = ["judge.txt"] if config["grading"]["judge"] else []
+    for name in (
+        "solver.txt",
+        "distiller.txt",
+        "verifier.txt",
+        "student.txt",
+        "levels.yaml",
+        *judge,
+    ):
         if not (folder / name).is_file():
             yield ("prompts",), f"{folder / name} is missing; name a folder that holds it"
             return

@@ -387,6 +387,7 @@ def plot_graders(gradings: pd.DataFrame) -> Drawing:
         "primary": "primary",
         "strict": "strict rule",
         "second": "second grader",
+        "judge": "chat model",
         "best": "unknown for the student",
         "worst": "unknown against the student",
     }

@@ -17,6 +17,7 @@ The table of graded answers (`answers`) has one row per answer:
     verdict         right | wrong | unknown; null or missing counts as wrong
     strict_verdict  the same by the strict rule
     second_verdict  the same by the second grader
+    judge_verdict   the same by a chat model, where the study has a judge
     words           words of the answer
     finish          stop | length
 
@@ -59,7 +60,8 @@ COLUMNS = (
 ESTIMANDS = ("held_out", "in_sample", "transfer")
 STOPS = ("pilot", "seed", "nested", "horizon")
 MAIN_FOLD = "temporal"
-GRADINGS = ("primary", "strict", "second", "best", "worst")
+OTHER_GRADINGS = ("strict", "second", "judge")
+GRADINGS = ("primary", *OTHER_GRADINGS, "best", "worst")
 
 
 class MissingAnswersError(ValueError):
@@ -516,7 +518,7 @@ def differences(first: Answers, second: Answers) -> np.ndarray:
 
 def has_grading(study: Study, grading: str) -> bool:
     """Tell whether the answers hold what a reading of the verdicts needs."""
-    if grading not in ("strict", "second"):
+    if grading not in OTHER_GRADINGS:
         return True
     column = f"{grading}_verdict"
     return column in study.answers.columns and bool(study.answers[column].notna().any())
@@ -527,8 +529,8 @@ def regraded(study: Study, grading: str) -> Study:
 
     Args:
         study: The study.
-        grading: `primary`; `strict` or `second` for the other verdict columns; `best` counts every
-            unknown answer in the student's favour (right for the student, wrong for others),
+        grading: `primary`; `strict`, `second` or `judge` for other verdict columns; `best` counts
+            every unknown answer in the student's favour (right for the student, wrong for others),
             `worst` against.
 
     Returns:
@@ -540,13 +542,13 @@ def regraded(study: Study, grading: str) -> Study:
     table = study.answers
     if grading == "primary":
         return study
-    if grading in ("strict", "second"):
+    if grading in OTHER_GRADINGS:
         column = f"{grading}_verdict"
         if column not in table.columns:
             raise ValueError(f"grading {grading!r}: the answers have no column {column}")
         return replace(study, answers=table.assign(verdict=table[column]))
     if grading not in ("best", "worst"):
-        raise ValueError(f"grading {grading!r}: use primary, strict, second, best or worst")
+        raise ValueError(f"grading {grading!r}: use one of {', '.join(GRADINGS)}")
     favoured = (table["role"] == "student") == (grading == "best")
     doubtful = table["verdict"] == "unknown"
     verdict = table["verdict"].mask(doubtful & favoured, "right")

@@ -1,7 +1,8 @@
-"""The teacher's three agents: what each is asked, and what its answer is taken for.
+"""The teacher's agents: what each is asked, and what its answer is taken for.
 
 The solver sees a problem and never its key. The distiller rewrites the solver's reasoning at one
-level and sees no key either. The verifier alone sees the key, and its word decides what trains.
+level and sees no key either. The verifier sees the key, and its word decides what trains. So does
+the judge, where a study has one, when all is answered; its word is that of one more grader.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ PLACEHOLDERS = {
     "solver": {"statement", "options"},
     "distiller": {"statement", "options", "reasoning", "instruction"},
     "verifier": {"statement", "options", "reasoning", "answer", "key"},
+    "judge": {"statement", "options", "answer", "key"},
 }
 
 
@@ -44,7 +46,7 @@ class Prompt:
     """A prompt template of one agent.
 
     Args:
-        agent: solver, distiller or verifier.
+        agent: solver, distiller, verifier or judge.
         path: the template's file, with `string.Template` placeholders.
 
     Raises:
@@ -63,10 +65,11 @@ class Prompt:
                 f"{path}: the {agent} is not given ${', $'.join(sorted(found - allowed))}; "
                 f"use ${', $'.join(sorted(allowed))} only"
             )
-        if agent != "verifier" and "statement" not in found:
+        compares = "key" in allowed
+        if not compares and "statement" not in found:
             raise TeacherError(f"{path}: $statement is missing; put it where the problem belongs")
-        if agent == "verifier" and not {"key", "answer"} <= found:
-            raise TeacherError(f"{path}: $key or $answer is missing; the verifier compares them")
+        if compares and not {"key", "answer"} <= found:
+            raise TeacherError(f"{path}: $key or $answer is missing; the {agent} compares them")
 
     def fill(self, problem: Mapping[str, Any], **values: str) -> str:
         """Return the prompt for a problem."""
@@ -124,7 +127,7 @@ def open_teacher(agent: str, section: Mapping[str, Any], study: str) -> Iterator
     """Yield a client of one agent, with the study's journal; start the simulated teacher if asked.
 
     Args:
-        agent: solver, distiller or verifier.
+        agent: solver, distiller, verifier or judge.
         section: the teacher's settings, the agent's own under `agent`.
         study: the study's name; its journal lies in state/STUDY/teacher.
 
