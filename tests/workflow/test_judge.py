@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 import yaml
 
-from distil.audit import explain, verify
+from distil.audit import explain
 from tests.workflow.checkout import ROOT
 
 JUDGE = {"model": "sample-judge", "max_tokens": 20, "temperature": 0.0}
@@ -25,28 +24,26 @@ def write(path, **teacher) -> str:
     return str(path)
 
 
-@pytest.fixture
-def judged(study, tmp_path):
-    assert study.ran(config=write(tmp_path / "judged.yaml")) == RULES_BELOW
-    return study
+def test_a_judge_runs_exactly_what_rests_on_verdicts(finished, tmp_path):
+    assert finished.planned(config=write(tmp_path / "judged.yaml")) == RULES_BELOW
 
 
-def test_a_judge_runs_what_rests_on_verdicts_and_its_answers_are_replayed(
-    judged, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(judged.path)
-    assert verify.verify("micro") == []
+def test_the_judges_verdicts_are_tabulated_explained_and_replayed(study, tmp_path, monkeypatch):
+    tables = [f"results/micro/tables/{name}.csv" for name in ("review", "graders")]
+    ran = study.ran("--nocolor", *tables, config=write(tmp_path / "judged.yaml"))
+    assert ran == {"judge_answers", "collect_answers", "compare_graders", "tabulate_graders"}
+    monkeypatch.chdir(study.path)
     agreement = pd.read_csv("results/micro/tables/agreement.csv")
     assert set(agreement["grader"]) == {"strict", "second", "judge"}
-    assert "judge" in set(pd.read_csv("results/micro/tables/graders.csv")["grading"])
-    review = pd.read_csv("results/micro/tables/review.csv")
-    stages = {
-        stage.name
-        for stage in explain.Explainer("micro").explain(f"review:{review['answer'][0]}").stages
-    }
-    assert stages >= {"graded answers", "judgements", "the judge's stored responses", "pages"}
-    before = (judged.path / "results/micro/grades/judge.parquet").read_bytes()
-    (judged.path / "results/micro/grades/judge.parquet").unlink()
+    assert "judge" in set(pd.read_csv(tables[1])["grading"])
+    review = pd.read_csv(tables[0])
+    chain = explain.Explainer("micro").explain(f"review:{review['answer'][0]}")
+    assert {stage.name for stage in chain.stages} >= {
+        "graded answers", "judgements", "the judge's stored responses", "pages",
+    }  # fmt: skip
+    path = study.path / "results/micro/grades/judge.parquet"
+    before = path.read_bytes()
+    path.unlink()
     replay = write(tmp_path / "replayed.yaml", mode="replay")
-    judged.ran("--nocolor", "results/micro/grades/judge.parquet", config=replay)
-    assert (judged.path / "results/micro/grades/judge.parquet").read_bytes() == before
+    study.ran("--nocolor", "results/micro/grades/judge.parquet", config=replay)
+    assert path.read_bytes() == before
