@@ -193,7 +193,9 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
 
     Returns:
         A frame with row (seed or pooled estimate), test, iteration, n, accuracy, gain, low, high,
-        p, gained, lost (questions won and lost against the base) and note; points.
+        p, gained, lost (questions won and lost against the base), clustered_low and clustered_high
+        (a seed's interval by the primary test, which takes clusters of questions as independent
+        where the exact one takes each question) and note; points.
     """
     tuned, plain = student(study, estimand), base(study, estimand)
     gains = differences(tuned, plain)
@@ -203,6 +205,7 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
         found = statistics.mcnemar_exact(
             tuned.right[seed].to_numpy(), plain.right.to_numpy(), study.alpha
         )
+        clustered = statistics.paired_gain(gains[:, column], tuned.clusters, study.alpha)
         rows.append(
             _gain_row(f"seed {seed}", found)
             | {
@@ -212,6 +215,8 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
                 "accuracy": 100 * float(tuned.right.iloc[:, column].mean()),
                 "gained": found.extra["first_only"],
                 "lost": found.extra["second_only"],
+                "clustered_low": 100 * clustered.low,
+                "clustered_high": 100 * clustered.high,
             }
         )
     by_seed = gains.mean(axis=0)
@@ -228,7 +233,8 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
         for name, found in pooled
     ]
     names = ["row", "test", "iteration", "n", "accuracy", "gain", "low", "high", "p"]
-    return _plain(pd.DataFrame(rows, columns=[*names, "gained", "lost", "note"], dtype=object))
+    names += ["gained", "lost", "clustered_low", "clustered_high", "note"]
+    return _plain(pd.DataFrame(rows, columns=names, dtype=object))
 
 
 def _gain_row(name: str, found: statistics.Estimate) -> dict[str, object]:
