@@ -299,6 +299,8 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     names = ["solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"]
     if config["problems"]["vision"]:
         names.append("reader.txt")
+    if config["grading"]["judge"]:
+        names.append("judge.txt")
     for name in names:
         if not (folder / name).is_file():
             yield ("prompts",), f"{folder / name} is missing; name a folder that holds it"

@@ -29,6 +29,7 @@ _SYMBOLS = {
     "±": r"\pm ", "∓": r"\mp ", "°": r"^{\circ}", "º": r"^{\circ}", "ℝ": r"\mathbb{R}",
     "ℤ": r"\mathbb{Z}", "…": r"\ldots ", "∖": r"\setminus ", "“": '"', "”": '"', "‘": "'",
     "’": "'", "′": "'", "⟨": "(", "⟩": ")", "∣": "|", "ℓ": "l", "⌊": r"\lfloor ",
+    "∎": "", "■": "", "□": "", "✓": "", "✔": "", "✅": "",
     "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "\u00a0": " ", "\u2009": " ",
     "\u202f": " ", "\u2062": "", "\u200b": "", "\ufeff": "", "√": r"\sqrt ", "∛": r"\sqrt[3] ",
     "∜": r"\sqrt[4] ", "¢": r"\text{ cents}", "€": r"\euro ", "£": r"\pounds ",
@@ -43,6 +44,25 @@ _DROPPED = re.compile(
     r"\{[^{}]*\}|vspace\*?\{[^{}]*\}|phantom\{[^{}]*\}|label\{[^{}]*\}|"
     r"tag\*?\{[^{}]*\})(?![a-zA-Z])"
 )
+# A triangle, an angle or a segment goes by the letters of its corners.
+_FIGURES = re.compile(
+    r"\\(?:triangle|angle|measuredangle|square|odot)\s*([A-Z]{1,6})(?![a-zA-Z])"
+    r"|\\(?:overline|overrightarrow|overleftrightarrow|widehat|vec)\s*\{\s*([A-Z]{2,6})\s*\}"
+)
+# "miles over hours" set as a fraction is a rate.
+_RATE = re.compile(r"\\frac\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}")
+# Numbers of selections and arrangements: {}_{10}C_3, ^{10}P_{3}, nCr with numerals.
+_SELECTIONS = re.compile(
+    r"(?<![\w}])(?:\{\s*\})?\s*[_^]\s*\{?\s*(\d{1,4})\s*\}?\s*(?:\\text\s*\{\s*)?([CP])(?:\s*\})?"
+    r"\s*_\s*\{?\s*(\d{1,4})\s*\}?"
+)
+_ALIGNED = re.compile(
+    r"\\begin\s*\{(?:aligned|align\*?|gathered|split|equation\*?)\}(.*?)"
+    r"\\end\s*\{(?:aligned|align\*?|gathered|split|equation\*?)\}",
+    re.DOTALL,
+)
+# Open ends in the French notation: ]0, 1[.
+_TURNED = re.compile(r"([\[\]])([^\[\]()]*?[,;][^\[\]()]*?)([\[\]])")
 _NO_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
 _STYLES = re.compile(
     r"\\(?:mathbf|mathit|boldsymbol|bm|mathsf|mathtt|mathnormal|mathcal|pmb|bf|ensuremath|underline"
@@ -52,6 +72,7 @@ _TEXTS = re.compile(
     r"\\(?:mathrm|mbox|hbox|textrm|textbf|textit|textsf|texttt|textnormal|operatorname\*?|emph|rm"
     r"|textup|textsc|textmd)\s*(?=\{)"
 )
+_COLOURS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}(?=\s*[^\s}])")
 _FRACTIONS = re.compile(r"\\(?:dfrac|tfrac|cfrac|nicefrac|sfrac|xfrac)(?![a-zA-Z])")
 _RELATIONS = {
     "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge", "neq": "ne", "lt": "<",
@@ -72,6 +93,7 @@ _EXPLICIT_THOUSANDS = re.compile(
 _SEPARATORS = re.compile(r"\{,\}|,|\\[!,; ]|\s")
 _DECIMAL_COMMA = re.compile(r"(\d)\{,\}(\d)")
 _PLAIN_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]\d|\d)")
+_SWISS_THOUSANDS = re.compile(r"(?<![\d.'])\d{1,3}(?:'\d{3})+(?![\d'])")
 _SPACED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _DOTTED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
 
@@ -127,6 +149,22 @@ def without_math_delimiters(text: str) -> str:
     return text
 
 
+def _aligned(found: re.Match) -> str:
+    return found[1].replace("\\\\", ", ").replace("&", " ")
+
+
+def _turned(found: re.Match) -> str:
+    low, inside, high = found.groups()
+    return ("(" if low == "]" else "[") + inside + (")" if high == "[" else "]")
+
+
+def _selections(found: re.Match) -> str:
+    n, kind, k = int(found[1]), found[2], int(found[3])
+    if kind == "C":
+        return rf"\binom{{{n}}}{{{k}}}"
+    return rf"\frac{{{n}!}}{{({n}-{k})!}}" if k <= n else "0"
+
+
 def clean(text: str) -> str:
     r"""One spelling for an answer: delimiters, fonts and spacing gone, synonyms merged.
 
@@ -141,9 +179,18 @@ def clean(text: str) -> str:
     text = without_math_delimiters(text)
     text = _NO_DELIMITER.sub("", text)
     text = _DROPPED.sub("", text)
+    text = _COLOURS.sub("", text)
     text = _STYLES.sub("", text)
     text = _TEXTS.sub(r"\\text", text)
     text = _FRACTIONS.sub(r"\\frac", text)
+    text = _FIGURES.sub(lambda figure: figure[1] or figure[2], text)
+    text = _RATE.sub(r"\\text{\1 per \2}", text)
+    text = _SELECTIONS.sub(_selections, text)
+    text = text.replace("{:}", ":")
+    if "\\begin" in text:
+        text = _ALIGNED.sub(_aligned, text)
+    if text.startswith("]") or text.endswith("["):
+        text = _TURNED.sub(_turned, text)
     text = _RENAMED.sub(
         lambda found: (
             _RELATIONS[found[1]]
@@ -153,6 +200,7 @@ def clean(text: str) -> str:
         text,
     )
     text = _EXPLICIT_THOUSANDS.sub(lambda run: _SEPARATORS.sub("", run[1]), text)
+    text = _SWISS_THOUSANDS.sub(lambda run: run.group().replace("'", ""), text)
     text = _DECIMAL_COMMA.sub(r"\1.\2", text)
     text = _SPACES.sub(" ", text)
     text = re.sub(r"\\[!,]", " ", text)

@@ -192,13 +192,14 @@ def plot_curves(
     return Drawing(figure, "Validation loss along training, with the stops", " ".join(sentences))
 
 
-def plot_words(levels: pd.DataFrame, line: pd.DataFrame) -> Drawing:
+def plot_words(levels: pd.DataFrame, line: pd.DataFrame, alpha: float = 0.05) -> Drawing:
     """Accuracy against mean words of the six levels, base and student, with bands.
 
     Args:
         levels: level, base_words, base_accuracy, student_words, student_accuracy, student_low and
             student_high (simultaneous), all sections together; percentages.
         line: words, accuracy, low, high: the student's fitted line with its band; percentages.
+        alpha: One minus the confidence level of both.
 
     Returns:
         The drawing.
@@ -207,7 +208,7 @@ def plot_words(levels: pd.DataFrame, line: pd.DataFrame) -> Drawing:
         figure, axes = _figure(6.4, 4.0)
         axes.fill_between(
             line["words"], line["low"], line["high"], color=BLUE, alpha=0.13, linewidth=0,
-            label="line on log words, 95 % band",
+            label=f"line on log words, {_confidence(alpha)} band",
         )  # fmt: skip
         axes.plot(line["words"], line["accuracy"], color=BLUE, linewidth=1.0, alpha=0.8)
         below = levels["student_accuracy"] - levels["student_low"]
@@ -215,7 +216,7 @@ def plot_words(levels: pd.DataFrame, line: pd.DataFrame) -> Drawing:
         axes.errorbar(
             levels["student_words"], levels["student_accuracy"], yerr=[below, above], fmt="o",
             color=BLUE, capsize=3, markersize=5.5, linewidth=1.2,
-            label="student, 95 % at all levels at once",
+            label=f"student, {_confidence(alpha)} at all levels at once",
         )  # fmt: skip
         axes.plot(
             levels["base_words"], levels["base_accuracy"], "s", color=GREY, markerfacecolor="white",
@@ -291,16 +292,25 @@ def _forest(
     return figure
 
 
+def _confidence(alpha: float) -> str:
+    return f"{100 * (1 - alpha):g} %"
+
+
+def _gain_axis(alpha: float) -> str:
+    return f"gain (points), {_confidence(alpha)} interval"
+
+
 def _between(row: pd.Series) -> str:
     return f"{row['gain']:+.1f} ({row['low']:.1f} to {row['high']:.1f})"
 
 
-def plot_sections(sections: pd.DataFrame) -> Drawing:
+def plot_sections(sections: pd.DataFrame, alpha: float = 0.05) -> Drawing:
     """Gain over the base by section at the longest level.
 
     Args:
         sections: name, n, base_accuracy, student_accuracy, gain, low, high, pooled (true for all
             sections together); percentages and points.
+        alpha: One minus the confidence level.
 
     Returns:
         The drawing.
@@ -313,39 +323,50 @@ def plot_sections(sections: pd.DataFrame) -> Drawing:
     with mpl.rc_context(STYLE):
         figure = _forest(
             rows, label="label", right=right, pooled=rows["pooled"].tolist(),
-            title="Gain over the base by section", x_label="gain (points), 95 % interval",
+            title="Gain over the base by section", x_label=_gain_axis(alpha),
             right_title="base → student, %",
         )  # fmt: skip
     cells = "; ".join(f"{row['label']} {_between(row)}" for _, row in rows.iterrows())
     return Drawing(figure, "Gain over the base by section", f"Gain in points: {cells}.")
 
 
-def plot_seeds(seeds: pd.DataFrame) -> Drawing:
+def plot_seeds(seeds: pd.DataFrame, alpha: float = 0.05) -> Drawing:
     """Forest of each seed's gain and of the pooled gains.
 
     Args:
-        seeds: row, gain, low, high, p, gained (blank for pooled rows), as of tabulate_seeds.
+        seeds: row, n, gain, low, high, clustered_low, clustered_high, gained (the last three blank
+            for pooled rows), as of tabulate_seeds.
+        alpha: One minus the confidence level.
 
     Returns:
         The drawing.
     """
+    # A seed's exact interval takes questions as independent: beside the pooled ones, which do not,
+    # it would look more certain than five seeds together.
+    exact = seeds["clustered_low"].isna()
+    seeds = seeds.assign(
+        low=seeds["low"].where(exact, seeds["clustered_low"]),
+        high=seeds["high"].where(exact, seeds["clustered_high"]),
+    )
+    n = seeds["n"].dropna().max()
     right = [_between(row) for _, row in seeds.iterrows()]
     with mpl.rc_context(STYLE):
         figure = _forest(
             seeds, label="row", right=right, pooled=[one is None for one in seeds["gained"]],
-            title="Gain over the base, seed by seed", x_label="gain (points), 95 % interval",
+            title=f"Gain over the base, seed by seed (n = {n})", x_label=_gain_axis(alpha),
             right_title="gain (interval)",
         )  # fmt: skip
     cells = "; ".join(f"{row['row']} {_between(row)}" for _, row in seeds.iterrows())
     return Drawing(figure, "Gain over the base by seed and pooled", f"Gain in points: {cells}.")
 
 
-def plot_stops(stops: pd.DataFrame) -> Drawing:
+def plot_stops(stops: pd.DataFrame, alpha: float = 0.05) -> Drawing:
     """Gain over the base under each way to stop.
 
     Args:
         stops: stop, primary, iterations, gain, low, high, as of tabulate_stops; a row without
             answers is left out.
+        alpha: One minus the confidence level.
 
     Returns:
         The drawing.
@@ -366,7 +387,7 @@ def plot_stops(stops: pd.DataFrame) -> Drawing:
         figure = _forest(
             rows, label="label", right=[f"at {row}" for row in rows["iterations"]],
             pooled=[bool(one) for one in rows["primary"]], title="Gain under each way to stop",
-            x_label="gain (points), 95 % interval", right_title="iteration",
+            x_label=_gain_axis(alpha), right_title="iteration",
         )  # fmt: skip
     cells = "; ".join(
         f"{row['label']} at {row['iterations']} {_between(row)}" for _, row in rows.iterrows()
@@ -374,11 +395,12 @@ def plot_stops(stops: pd.DataFrame) -> Drawing:
     return Drawing(figure, "Gain over the base by stop", f"Gain in points: {cells}.")
 
 
-def plot_graders(gradings: pd.DataFrame) -> Drawing:
+def plot_graders(gradings: pd.DataFrame, alpha: float = 0.05) -> Drawing:
     """Gain over the base under each reading of the verdicts.
 
     Args:
         gradings: grading, gain, low, high (points), differing (per cent), as of gains_by_grading.
+        alpha: One minus the confidence level.
 
     Returns:
         The drawing.
@@ -387,6 +409,7 @@ def plot_graders(gradings: pd.DataFrame) -> Drawing:
         "primary": "primary",
         "strict": "strict rule",
         "second": "second grader",
+        "judge": "chat model",
         "best": "unknown for the student",
         "worst": "unknown against the student",
     }
@@ -395,7 +418,7 @@ def plot_graders(gradings: pd.DataFrame) -> Drawing:
         figure = _forest(
             rows, label="label", right=[f"{one:.1f}" for one in rows["differing"]],
             pooled=[one == "primary" for one in rows["grading"]],
-            title="Gain under each grading", x_label="gain (points), 95 % interval",
+            title="Gain under each grading", x_label=_gain_axis(alpha),
             right_title="% regraded",
         )  # fmt: skip
     cells = "; ".join(
@@ -405,12 +428,15 @@ def plot_graders(gradings: pd.DataFrame) -> Drawing:
     return Drawing(figure, "Gain over the base by grading", f"Gain in points: {cells}.")
 
 
-def plot_checkpoints(band: pd.DataFrame, stops: Mapping[str, Sequence[int]]) -> Drawing:
+def plot_checkpoints(
+    band: pd.DataFrame, stops: Mapping[str, Sequence[int]], alpha: float = 0.05
+) -> Drawing:
     """Gain along the checkpoints with a band that holds at all of them at once.
 
     Args:
         band: iteration, gain, low, high (simultaneous), point_low, point_high; points.
         stops: Iterations by stop, to be marked.
+        alpha: One minus the confidence level.
 
     Returns:
         The drawing.
@@ -419,13 +445,13 @@ def plot_checkpoints(band: pd.DataFrame, stops: Mapping[str, Sequence[int]]) -> 
         figure, axes = _figure(6.4, 3.8)
         axes.fill_between(
             band["iteration"], band["low"], band["high"], color=BLUE, alpha=0.15, linewidth=0,
-            label="95 % band, all checkpoints at once",
+            label=f"{_confidence(alpha)} band, all checkpoints at once",
         )  # fmt: skip
         axes.errorbar(
             band["iteration"], band["gain"],
             yerr=[band["gain"] - band["point_low"], band["point_high"] - band["gain"]],
             fmt="o-", color=BLUE, capsize=3, markersize=5, linewidth=1.4,
-            label="mean gain, 95 % each",
+            label=f"mean gain, {_confidence(alpha)} each",
         )  # fmt: skip
         axes.axhline(0, color=GREY, linewidth=1.0, linestyle="--")
         low, high = min(band["low"].min(), 0), max(band["high"].max(), 0)
@@ -465,6 +491,7 @@ def plot_discordance(table: Mapping[str, float], seeds: int) -> Drawing:
     """
     total = sum(table.values())
     base_right = table["both"] + table["second_only"]
+    discordant = table["first_only"] + table["second_only"]
     columns = [
         ("base right", base_right, table["both"], table["second_only"]),
         ("base wrong", total - base_right, table["first_only"], table["neither"]),
@@ -499,15 +526,18 @@ def plot_discordance(table: Mapping[str, float], seeds: int) -> Drawing:
                         {"facecolor": "white", "edgecolor": "none", "pad": 1.5, "alpha": 0.85},
                     )  # fmt: skip
                 bottom += height
-            axes.text(start + share / 2, 1.01, f"{name}\n{width:.0f}", ha="center", va="bottom")
+            axes.text(
+                start + share / 2, 1.01, f"{name}\n{width:.0f} questions", ha="center", va="bottom"
+            )
             start += share
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.set_xticks([])
         # Cells too thin for their label still show their count here.
         axes.set_xlabel(
-            f"kept {table['both']:.1f}, lost {table['second_only']:.1f}, gained "
-            f"{table['first_only']:.1f}, still wrong {table['neither']:.1f}"
+            f"{total:.0f} questions; discordant {discordant:.1f} "
+            f"({100 * discordant / total:.1f} %): gained {table['first_only']:.1f}, lost "
+            f"{table['second_only']:.1f}"
         )
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
         axes.set_ylabel("share of the column (%); student right at the bottom")

@@ -17,6 +17,7 @@ The table of graded answers (`answers`) has one row per answer:
     verdict         right | wrong | unknown; null or missing counts as wrong
     strict_verdict  the same by the strict rule
     second_verdict  the same by the second grader
+    judge_verdict   the same by a chat model, where the study has a judge
     words           words of the answer
     finish          stop | length
 
@@ -59,7 +60,8 @@ COLUMNS = (
 ESTIMANDS = ("held_out", "in_sample", "transfer")
 STOPS = ("pilot", "seed", "nested", "horizon")
 MAIN_FOLD = "temporal"
-GRADINGS = ("primary", "strict", "second", "best", "worst")
+OTHER_GRADINGS = ("strict", "second", "judge")
+GRADINGS = ("primary", *OTHER_GRADINGS, "best", "worst")
 
 
 class MissingAnswersError(ValueError):
@@ -83,6 +85,10 @@ class Study:
     stops: Mapping[str, Any]
     settings: Mapping[str, Any]
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    # Selections already made: each claim asks for some that another has asked for.
+    made: dict[Selection, Answers] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def levels(self) -> list[str]:
@@ -409,6 +415,12 @@ def answers(study: Study, selection: Selection) -> Answers:
         MissingAnswersError: If the study holds no such answer, or none of a whole seed or year.
         ValueError: If a question has two answers under this filter.
     """
+    if selection not in study.made:
+        study.made[selection] = _answers(study, selection)
+    return study.made[selection]
+
+
+def _answers(study: Study, selection: Selection) -> Answers:
     rows = select(study, selection)
     asked = questions(study, selection.estimand, selection.section)
     if selection.role == "teacher" and selection.level is None and rows["level"].notna().any():
@@ -435,16 +447,12 @@ def answers(study: Study, selection: Selection) -> Answers:
     columns = rows["seed"].fillna(0).astype(int).to_numpy()
     if pd.MultiIndex.from_arrays([rows["problem"], columns]).duplicated().any():
         raise ValueError(f"a question has two answers for {selection.text}; see fold and variant")
-    right = pd.DataFrame(
-        {
-            "problem": rows["problem"].to_numpy(),
-            "seed": columns,
-            "right": (rows["verdict"] == "right").astype(float).to_numpy(),
-        }
-    ).pivot_table(index="problem", columns="seed", values="right")
-    right = right.reindex(index=asked.index, columns=seeds).fillna(0.0)
+    # An answer that is missing stays 0: wrong.
+    right = np.zeros((len(asked), len(seeds)))
+    places = asked.index.get_indexer(rows["problem"]), np.searchsorted(seeds, columns)
+    right[places] = (rows["verdict"] == "right").to_numpy(dtype=float, na_value=0.0)
     return Answers(
-        right=right,
+        right=pd.DataFrame(right, index=asked.index, columns=pd.Index(seeds, name="seed")),
         clusters=asked["cluster"].astype(str).to_numpy(),
         sections=asked["section"].astype(object).to_numpy(),
         rows=sorted(rows["row"].astype(str)),
@@ -510,7 +518,7 @@ def differences(first: Answers, second: Answers) -> np.ndarray:
 
 def has_grading(study: Study, grading: str) -> bool:
     """Tell whether the answers hold what a reading of the verdicts needs."""
-    if grading not in ("strict", "second"):
+    if grading not in OTHER_GRADINGS:
         return True
     column = f"{grading}_verdict"
     return column in study.answers.columns and bool(study.answers[column].notna().any())
@@ -521,8 +529,8 @@ def regraded(study: Study, grading: str) -> Study:
 
     Args:
         study: The study.
-        grading: `primary`; `strict` or `second` for the other verdict columns; `best` counts every
-            unknown answer in the student's favour (right for the student, wrong for others),
+        grading: `primary`; `strict`, `second` or `judge` for other verdict columns; `best` counts
+            every unknown answer in the student's favour (right for the student, wrong for others),
             `worst` against.
 
     Returns:
@@ -534,13 +542,13 @@ def regraded(study: Study, grading: str) -> Study:
     table = study.answers
     if grading == "primary":
         return study
-    if grading in ("strict", "second"):
+    if grading in OTHER_GRADINGS:
         column = f"{grading}_verdict"
         if column not in table.columns:
             raise ValueError(f"grading {grading!r}: the answers have no column {column}")
         return replace(study, answers=table.assign(verdict=table[column]))
     if grading not in ("best", "worst"):
-        raise ValueError(f"grading {grading!r}: use primary, strict, second, best or worst")
+        raise ValueError(f"grading {grading!r}: use one of {', '.join(GRADINGS)}")
     favoured = (table["role"] == "student") == (grading == "best")
     doubtful = table["verdict"] == "unknown"
     verdict = table["verdict"].mask(doubtful & favoured, "right")

@@ -1,10 +1,10 @@
 r"""The sample study's teacher: an OpenAI-compatible chat server on loopback that solves by rule.
 
-Three models, one for each agent. `sample-solver` reads the statement by its wording and works it
+Four models, one for each agent. `sample-solver` reads the statement by its wording and works it
 out; it is beyond divisor counts and dice, and says so or errs. `sample-distiller` rewrites a
-solver's reasoning at a level. `sample-verifier` compares an answer with the key. Each sees what its
-prompt says and nothing else; the key is in the verifier's prompt alone. Equal requests get equal
-bytes.
+solver's reasoning at a level. `sample-verifier` and `sample-judge` compare an answer with the key.
+Each sees what its prompt says and nothing else; the key is in the last two agents' prompts alone.
+Equal requests get equal bytes.
 
     with serve() as base_url:
         requests.post(f"{base_url}/chat/completions", json={...})
@@ -44,7 +44,7 @@ _STEP = re.compile(
     r"^Step \d+, (?P<label>[^:]+): (?P<equation>\S+?)(?:, in parts (?P<split>\S+?))?\.$", re.M
 )
 _CONCLUSION = re.compile(r"^The answer is (.+)\.$", re.M)
-_KEY = re.compile(r"^Key: (?P<key>.*)\nAnswer: (?P<answer>.*)\Z", re.S | re.M)
+_KEY = re.compile(r"^Key: (?P<key>.*?)\nAnswer: (?P<answer>.*)\Z", re.S | re.M)
 
 
 # ------------------------------------------------------------------------------------- the agents
@@ -163,7 +163,7 @@ def complete(request: dict[str, Any]) -> dict[str, Any]:
         The body of the response, as the OpenAI chat completions format has it.
 
     Raises:
-        LookupError: the model is not one of the three.
+        LookupError: the model is not one of the four.
         ValueError: there is no message with a text.
     """
     model, messages = request.get("model"), request.get("messages")
@@ -177,7 +177,7 @@ def complete(request: dict[str, Any]) -> dict[str, Any]:
         reasoning, content = answer_problem(prompt)
     elif model == "sample-distiller":
         content = distill_reasoning(prompt)
-    elif model == "sample-verifier":
+    elif model in ("sample-verifier", "sample-judge"):
         content = verify_answer(prompt)
     else:
         raise LookupError(f"model {model!r} does not exist here")

@@ -196,7 +196,9 @@ class ReleaseStudy(AnyStudy):
 class Study(AnyStudy):
     """A study that trains: a checked configuration, seen as lists of files."""
 
-    tables_made = ("splits", "levels", "seeds", "stops", "leakage", "graders")
+    tables_made = (
+        "splits", "levels", "seeds", "stops", "leakage", "graders", "agreement", "review",
+    )  # fmt: skip
     figures_made = (
         "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
     )  # fmt: skip
@@ -324,6 +326,19 @@ class Study(AnyStudy):
         """The settings of the vision model: the teacher's, but for its own host, key and model."""
         settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
         return {**settings, "agent": {k: v for k, v in self.vision.items() if k != "prefer"}}
+
+    def grading(self) -> dict[str, Any]:
+        """What can change a verdict of the first two graders."""
+        return {key: self.config["grading"][key] for key in ("limits", "workers")}
+
+    def judge(self) -> dict[str, Any]:
+        """The teacher's settings for the judge: same host, journal and money cap."""
+        settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
+        return {**settings, "agent": self.config["grading"]["judge"]}
+
+    def judgements(self) -> list[str]:
+        """The judge's verdicts, where the study has a judge."""
+        return [f"{self.results}/grades/judge.parquet"] if self.config["grading"]["judge"] else []
 
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""

@@ -13,8 +13,6 @@ from distil.selections import (
     GRADINGS,
     STOPS,
     MissingAnswersError,
-    Selection,
-    answers,
     base,
     differences,
     has_grading,
@@ -23,7 +21,7 @@ from distil.selections import (
 )
 
 if TYPE_CHECKING:
-    from distil.selections import Study
+    from distil.selections import Answers, Study
 
 STOP_LABELS = {
     "pilot": "pilot's minimum (post hoc, as published)",
@@ -114,6 +112,7 @@ def level_tests(study: Study, estimand: str = "held_out") -> list[str]:
         f"{100 * step.high:.1f}), Holm-adjusted p {p:.3g}."
         for (one, two), step, p in zip(itertools.pairwise(names), steps, adjusted, strict=True)
     ]
+    sentences += _section_tests(study, found, shares)
     frame = pd.concat(
         [
             pd.DataFrame(
@@ -141,6 +140,50 @@ def level_tests(study: Study, estimand: str = "held_out") -> list[str]:
     return sentences
 
 
+def _section_tests(study: Study, found: dict[str, Answers], shares: np.ndarray) -> list[str]:
+    """Say whether response length costs the sections differently (the interaction behind C8).
+
+    Args:
+        study: The study.
+        found: The student's answers by level, longest first.
+        shares: Their means over seeds, shape (questions, levels).
+
+    Returns:
+        The joint test of the slopes, then each pair of sections with Holm's correction.
+    """
+    first, last = (list(found.values())[end] for end in (0, -1))
+    words = np.log2([max(one.words, 1e-9) for one in found.values()])
+    scores = words - words.mean()
+    names = sorted(set(first.sections.astype(str)))
+    if len(names) < 2 or not scores.any():
+        return []
+    slopes = shares @ scores / (scores @ scores)
+    joint = statistics.section_interaction(slopes, first.sections, first.clusters)
+    means = ", ".join(f"{name} {100 * slopes[first.sections == name].mean():.1f}" for name in names)
+    sentences = [
+        f"Section x level, points per doubling of words: {means}; any difference: "
+        f"F {joint.estimate:.2f} on {joint.extra['numerator_df']:.0f} and {joint.df:.0f} df, "
+        f"p {joint.p:.3g}{'; ' + joint.note if joint.note else ''}."
+    ]
+    drops = differences(first, last).mean(axis=1)
+    pairs = []
+    for one, two in itertools.combinations(names, 2):
+        chosen = np.isin(first.sections, [one, two])
+        codes = np.unique(first.clusters[chosen], return_inverse=True)[1]
+        inside = first.sections[chosen] == one
+        contrast = statistics.difference_of_means(drops[chosen], inside, codes, study.alpha)
+        pairs.append((one, two, contrast))
+    adjusted = statistics.holm([contrast.p for *_, contrast in pairs])
+    levels = list(found)
+    sentences += [
+        f"Points lost from {levels[0]} to {levels[-1]}, {one} minus {two}: "
+        f"{100 * contrast.estimate:+.1f} ({100 * contrast.low:.1f} to {100 * contrast.high:.1f}), "
+        f"Holm-adjusted p {p:.3g}."
+        for (one, two, contrast), p in zip(pairs, adjusted, strict=True)
+    ]
+    return sentences
+
+
 def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
     """Each seed against the base, then the pooled estimates and what they assume.
 
@@ -150,7 +193,9 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
 
     Returns:
         A frame with row (seed or pooled estimate), test, iteration, n, accuracy, gain, low, high,
-        p, gained, lost (questions won and lost against the base) and note; points.
+        p, gained, lost (questions won and lost against the base), clustered_low and clustered_high
+        (a seed's interval by the primary test, which takes clusters of questions as independent
+        where the exact one takes each question) and note; points.
     """
     tuned, plain = student(study, estimand), base(study, estimand)
     gains = differences(tuned, plain)
@@ -160,6 +205,7 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
         found = statistics.mcnemar_exact(
             tuned.right[seed].to_numpy(), plain.right.to_numpy(), study.alpha
         )
+        clustered = statistics.paired_gain(gains[:, column], tuned.clusters, study.alpha)
         rows.append(
             _gain_row(f"seed {seed}", found)
             | {
@@ -169,6 +215,8 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
                 "accuracy": 100 * float(tuned.right.iloc[:, column].mean()),
                 "gained": found.extra["first_only"],
                 "lost": found.extra["second_only"],
+                "clustered_low": 100 * clustered.low,
+                "clustered_high": 100 * clustered.high,
             }
         )
     by_seed = gains.mean(axis=0)
@@ -185,7 +233,8 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
         for name, found in pooled
     ]
     names = ["row", "test", "iteration", "n", "accuracy", "gain", "low", "high", "p"]
-    return _plain(pd.DataFrame(rows, columns=[*names, "gained", "lost", "note"], dtype=object))
+    names += ["gained", "lost", "clustered_low", "clustered_high", "note"]
+    return _plain(pd.DataFrame(rows, columns=names, dtype=object))
 
 
 def _gain_row(name: str, found: statistics.Estimate) -> dict[str, object]:
@@ -467,21 +516,6 @@ def gains_by_grading(study: Study, estimand: str = "held_out") -> pd.DataFrame:
         used = one.right.size + two.right.size
         rows.append({"grading": grading, "differing": 100 * changed / used, **_points(gain)})
     return pd.DataFrame(rows)[["grading", "gain", "low", "high", "differing"]]
-
-
-def compare(study: Study, first: str, second: str) -> statistics.Estimate:
-    """Paired comparison of any two variants by name.
-
-    Args:
-        study: The study.
-        first: A variant, for example `role=student estimand=held_out level=R1 stop=nested`.
-        second: Another on the same questions.
-
-    Returns:
-        First minus second, clustered by question.
-    """
-    one, two = (answers(study, Selection.parse(text)) for text in (first, second))
-    return statistics.paired_gain(differences(one, two), one.clusters, study.alpha)
 
 
 def tabulate_leakage(study: Study) -> pd.DataFrame:

@@ -179,6 +179,45 @@ rule tabulate_graders:
         "../scripts/tabulate_graders.py"
 
 
+rule compare_graders:
+    """Hold the graders against each other: how far they agree, and which answers to look at."""
+    input:
+        answers="results/{study}/grades/answers.parquet",
+        grades=expand("results/{{study}}/grades/{run}.parquet", run=study.runs),
+        problems=study.problems(),
+        benchmarks=study.benchmark_files(),
+        settled=predictions_settled,
+    output:
+        agreement="results/{study}/tables/agreement.csv",
+        agreement_markdown="results/{study}/tables/agreement.md",
+        agreement_html=report(
+            "results/{study}/tables/agreement.html",
+            caption="../report/agreement.rst",
+            category="Claims",
+            labels={"table": "agreement of the graders"},
+        ),
+        disagreements="results/{study}/tables/disagreements.csv",
+        disagreements_markdown="results/{study}/tables/disagreements.md",
+        disagreements_html=report(
+            "results/{study}/tables/disagreements.html",
+            caption="../report/disagreements.rst",
+            category="Claims",
+            labels={"table": "answers to look at"},
+        ),
+        rows="results/{study}/tables/disagreements.rows.parquet",
+    log:
+        "results/{study}/logs/compare_graders.log",
+    benchmark:
+        "results/{study}/timings/compare_graders.tsv"
+    conda:
+        "../envs/study.yaml"
+    params:
+        settings=sorted_keys({"runs": study.runs, "title": config["title"]}),
+        code=fingerprint("scripts/compare_graders.py"),
+    script:
+        "../scripts/compare_graders.py"
+
+
 rule plot_curves:
     """Draw the validation loss of every seed and of the pilot, with the stops."""
     input:

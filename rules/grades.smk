@@ -1,7 +1,8 @@
 """Verdicts: right, wrong or unknown, with the reason and the rule that decided.
 
 In: results/STUDY/predictions/RUN.parquet, problems, benchmarks
-Out: results/STUDY/grades/RUN.parquet, and all of them in one table, answers.parquet
+Out: results/STUDY/grades/RUN.parquet, and all of them in one table, answers.parquet; with
+grading.judge, judge.parquet, and beside it the raw responses it was made from
 """
 
 
@@ -22,10 +23,38 @@ rule grade_predictions:
     conda:
         "../envs/study.yaml"
     params:
-        settings=sorted_keys(config["grading"]),
+        settings=sorted_keys(study.grading()),
         code=fingerprint("scripts/grade_predictions.py"),
     script:
         "../scripts/grade_predictions.py"
+
+
+if config["grading"]["judge"]:
+
+    rule judge_answers:
+        """Let a chat model judge every distinct answer, as one more grader."""
+        input:
+            problems=[*study.problems(), *study.benchmark_files()],
+            predictions=expand(
+                "results/{{study}}/predictions/{run}.parquet", run=study.runs
+            ),
+            grades=expand("results/{{study}}/grades/{run}.parquet", run=study.runs),
+            settled=predictions_settled,
+            judge=study.prompt("judge.txt"),
+        output:
+            judgements="results/{study}/grades/judge.parquet",
+            responses="results/{study}/grades/judge_responses.jsonl",
+        log:
+            "results/{study}/logs/judge_answers.log",
+        benchmark:
+            "results/{study}/timings/judge_answers.tsv"
+        conda:
+            "../envs/study.yaml"
+        params:
+            settings=sorted_keys({"teacher": study.judge(), "runs": study.runs}),
+            code=fingerprint("scripts/judge_answers.py"),
+        script:
+            "../scripts/judge_answers.py"
 
 
 rule collect_answers:
@@ -38,6 +67,7 @@ rule collect_answers:
             "results/{{study}}/predictions/{run}.parquet", run=study.runs
         ),
         grades=expand("results/{{study}}/grades/{run}.parquet", run=study.runs),
+        judgements=study.judgements(),
         settled=predictions_settled,
     output:
         answers="results/{study}/grades/answers.parquet",

@@ -1,11 +1,12 @@
 """Join predictions, grades and problems: one row for every graded answer of the study.
 
 Input: `problems`, `benchmarks` (JSONL), `clusters` (Parquet: problem, cluster), `predictions` and
-`grades` (Parquet, in the order of `runs`). Output: `answers`, Parquet. Params: `runs`, `folds`.
+`grades` (Parquet, in the order of `runs`), `judgements` (Parquet, or nothing without a judge).
+Output: `answers`, Parquet. Params: `runs`, `folds`.
 
 Columns: row, role (base, teacher, student), run, fold, variant, seed, iteration, level, benchmark,
 part (of the problem's year in the fold), problem, cluster, year, section, verdict,
-strict_verdict, second_verdict, words, finish.
+strict_verdict, second_verdict, judge_verdict (null without a judge), words, finish.
 
 Base and teacher belong to no fold, so they stand once for each: `fold` is set and `part` with it.
 """
@@ -17,7 +18,7 @@ from distil.hashing import read_jsonl
 COLUMNS = [
     "row", "role", "run", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
     "problem", "cluster", "year", "section", "verdict", "strict_verdict", "second_verdict",
-    "words", "finish",
+    "judge_verdict", "words", "finish",
 ]  # fmt: skip
 
 
@@ -51,6 +52,20 @@ def collect_run(name: str, predictions: pd.DataFrame, grades: pd.DataFrame) -> p
     return table
 
 
+def judged(rows: pd.Series, judgements: list[str]) -> pd.Series:
+    """Return the judge's verdict of each row; null where the study has no judge.
+
+    Raises:
+        ValueError: a row was not judged.
+    """
+    if not judgements:
+        return pd.Series(None, index=rows.index, dtype=object)
+    verdicts = pd.concat([pd.read_parquet(path) for path in judgements]).set_index("row")
+    if missing := sorted(set(rows) - set(verdicts.index)):
+        raise ValueError(f"{judgements[0]}: {missing[0]} is not judged; judge the answers again")
+    return rows.map(verdicts["judge_verdict"])
+
+
 def main(*, input, output, params) -> None:  # noqa: A002
     problems = [row for path in [*input.problems, *input.benchmarks] for row in read_jsonl(path)]
     facts = pd.DataFrame(
@@ -66,6 +81,7 @@ def main(*, input, output, params) -> None:  # noqa: A002
         tables += [table.assign(fold=fold) for fold in folds]
     answers = pd.concat(tables, ignore_index=True).merge(facts, on="problem", how="left")
     answers["row"] = answers["run"] + "#" + answers["id"]
+    answers["judge_verdict"] = judged(answers["row"], input.judgements)
     parts = parts_of(params.folds)
     answers["part"] = [
         parts.get((fold, int(year))) if benchmark == "competition" else None

@@ -10,7 +10,7 @@ from distil.selections import read_study
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
     study = read_study(input.answers, input.stops, vars(params))
     band = summaries.gains_by_checkpoint(study)
-    drawing = plots.plot_checkpoints(band, summaries.stop_iterations(study))
+    drawing = plots.plot_checkpoints(band, summaries.stop_iterations(study), study.alpha)
     plots.save(drawing, output.svg, output.png)
 
 

@@ -9,7 +9,7 @@ from distil.selections import read_study
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
     study = read_study(input.answers, input.stops, vars(params))
-    drawing = plots.plot_words(*summaries.words_and_line(study))
+    drawing = plots.plot_words(*summaries.words_and_line(study), study.alpha)
     plots.save(drawing, output.svg, output.png)
 
 

@@ -51,6 +51,15 @@ _KINDS = word_set(
     "triangle triangles number numbers function angle direction quadrant day line point shape "
     "color colour option case type degrees graph curve"
 )
+_PERSONS = word_set("he she it they we you i his her their its will the a an by of on at angled")
+_COUNTED = {
+    "first": "1", "second": "2", "third": "3", "fourth": "4", "fifth": "5", "ii": "2", "iii": "3",
+    "iv": "4", "r": "remainder",
+}  # fmt: skip
+_OTHER_SENSE = re.compile(
+    r"\b(?:not|no|never|neither|nor|or|and|if|unless|but|before|after|than|except|instead|false|"
+    r"wrong|maybe|could|might|cannot)\b"
+)
 _CLASSES = {
     Quantity: "number", Collection: "collection", Regions: "interval", Relation: "relation",
     Matrix: "matrix", Words: "text", Choice: "choice", Clock: "time", Ratio: "ratio", Based: "base",
@@ -88,6 +97,8 @@ def _all(results) -> bool | None:
 
 def _label(member: str) -> tuple[str, bool]:
     """The name that an equation's first member gives, and whether it is a single variable."""
+    if re.search(r"\b(?:not|no|never)\b|\\to(?![a-z])|\u2192", member):
+        return "", False
     if is_function_head(member):
         return member.replace(" ", ""), False
     try:
@@ -122,22 +133,38 @@ def _node(text: str) -> Node | None:
         return None
 
 
-def _chain(other, members: tuple[str, ...], notes: Notes) -> bool | None:
-    """Whether an answer is a member of a chain of equal values that does not contradict itself."""
+def _precision(member: str, rough: bool) -> float:
+    """Half a unit of the last digit of a decimal, which may be rounded; 0 for what is exact."""
+    found = re.fullmatch(r"-?\d*(?:\.(\d*))?", re.sub(r"\s|\\text\s*\{.*$", "", member))
+    if not found or not (found[1] or rough):
+        return 0.0
+    return 0.5 * 10.0 ** -len(found[1] or "")
+
+
+def _chain(other, members: tuple[str, ...], notes: Notes, rough: bool) -> bool | None:
+    """Whether an answer is a member of a chain of equal values that does not contradict itself.
+
+    Decimals in the chain may be rounded values of the others; whole numbers only if the chain has
+    a sign for that (`rough`).
+    """
     forms = [parse_form(join_thousands(member)) for member in members]
     results = [_same(other, form, notes) for form in forms]
     if True not in results:
         return None if None in results else False
-    sizes = [
-        size
-        for form in forms
-        if isinstance(form, Quantity) and form.unit is None
-        for size in [arithmetic.approximately(form.node)]
-        if size is not None
-    ]
-    if sizes and max(sizes) - min(sizes) > 0.02 * max(map(abs, sizes)):
-        notes.doubt("a chain of unequal values")
+    constant = [isinstance(form, Quantity) and not symbols(form.node) for form in forms]
+    if isinstance(other, Quantity) and symbols(other.node) and any(constant):
+        notes.doubt("an equation for an expression")
         return None
+    place = results.index(True)
+    matched, slack = forms[place], _precision(members[place], rough)
+    for form, member, plain in zip(forms, members, constant, strict=True):
+        if not plain or not isinstance(matched, Quantity) or _same(matched, form, notes.aside()):
+            continue
+        sizes = [arithmetic.approximately(quantity.node) for quantity in (matched, form)]
+        allowed = slack + _precision(member, rough)
+        if None in sizes or abs(sizes[0] - sizes[1]) > allowed * (1 + 1e-9):
+            notes.doubt("a chain of unequal values")
+            return None
     return True
 
 
@@ -146,7 +173,7 @@ def _equations(a: Relation, b: Relation, notes: Notes) -> bool | None:
     if first and second:
         if first[0] == second[0] or not (first[1] and second[1]):
             target = parse_form(first[2][-1])
-            return _chain(target, second[2], notes)
+            return _chain(target, second[2], notes, "~" in b.operators)
         constant = [not symbols(_node(side[2][-1]) or ("sym", "?")) for side in (first, second)]
         if all(constant):
             return False
@@ -284,6 +311,8 @@ def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
     if "tuple" in kinds or "named" in kinds:
         if len(a.items) != len(b.items):
             return False
+        if any(_several_values(form) for form in (a, b)):
+            return False
         if kinds & {"set", "or", "and"}:
             return _relaxed_and(a, b, notes) if "named" in kinds and "tuple" not in kinds else False
         same = _all(_same(x, y, notes) for x, y in zip(a.items, b.items, strict=True))
@@ -299,6 +328,12 @@ def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
 def _relaxed_and(a: Collection, b: Collection, notes: Notes) -> bool | None:
     """Named values against a plain list joined by a word: any order."""
     return _unordered(list(a.items), list(b.items), False, notes)
+
+
+def _several_values(form: Collection) -> bool:
+    """Whether a list is one variable's values: "x = 1, 2"."""
+    named = [_assignment(item) is not None for item in form.items]
+    return form.kind == "list" and named[:1] == [True] and not any(named[1:])
 
 
 def _flat(form: Collection) -> Collection:
@@ -369,6 +404,21 @@ def _matrices(a: Matrix, b: Matrix, notes: Notes) -> bool | None:
     )
 
 
+def _identity(matrix: Matrix, other: Quantity, notes: Notes) -> bool | None:
+    """A square matrix against a multiple of the identity, such as -I."""
+    size = len(matrix.rows)
+    if symbols(other.node) != {"I"} or len(matrix.rows[0]) != size:
+        return False
+    scale = arithmetic.substitute(other.node, "I", Fraction(1))
+    if not arithmetic.same_value(other.node, ("mul", scale, ("sym", "I"))):
+        return False
+    return _all(
+        same_number(cell, scale if place == column else ("num", Fraction(0)), notes)
+        for place, row in enumerate(matrix.rows)
+        for column, cell in enumerate(row)
+    )
+
+
 def _vector(form: Matrix) -> Collection | None:
     if form.bars or (len(form.rows) > 1 and len(form.rows[0]) > 1):
         return None
@@ -376,14 +426,38 @@ def _vector(form: Matrix) -> Collection | None:
     return Collection("tuple", tuple(Quantity(cell) for cell in cells), "()")
 
 
+def _bare_words(text: str) -> str:
+    """The words of a text answer that tell it from another: no kinds, persons or endings."""
+    words = []
+    for word in text.split():
+        word = _COUNTED.get(word, re.sub(r"^(\d+)(?:st|nd|rd|th)$", r"\1", word))
+        if word in _KINDS or word in _PERSONS:
+            continue
+        words.append(word[:-1] if len(word) > 3 and word.endswith("s") else word)
+    return " ".join(words)
+
+
+def _says_just(sentence: str, said: str) -> bool:
+    """Whether a sentence says one thing only: "it falls on a friday", "tom wins"."""
+    if _OTHER_SENSE.search(sentence.replace(said, "", 1)) or len(sentence.split()) > 8:
+        return False
+    name = re.escape(said)
+    return bool(
+        re.search(rf"\b(?:is|are|was|were|be|on) (?:an? |the )?{name}$", sentence)
+        or re.match(rf"{name} (?:is|are|was|were|will|must|wins?|won|has|true|only)\b", sentence)
+    )
+
+
 def _texts(a: Words, b: Words, notes: Notes) -> bool | None:
     if a.text == b.text:
         return True
-    bare = [" ".join(word for word in form.text.split() if word not in _KINDS) for form in (a, b)]
+    bare = [_bare_words(form.text) for form in (a, b)]
     if bare[0] == bare[1] and bare[0]:
         notes.loose.add("the kind is left out")
         return True
     for one, other in ((a.text, b.text), (b.text, a.text)):
+        if _says_just(other, one):
+            return True
         inside = re.search(rf"(?<!\w){re.escape(one)}(?!\w)", other)
         if (
             inside
@@ -496,6 +570,8 @@ def _mixed(a, b, notes: Notes) -> bool | None:
         if isinstance(one, Based):
             if isinstance(other, Quantity) and other.unit is None:
                 digits = re.fullmatch(r"\d+", str(_key(other)))
+                if digits and len(one.digits) == 1 and digits.group() == one.digits:
+                    return True
                 if digits and digits.group() == one.digits:
                     notes.doubt("the base is not written")
                     return None
@@ -520,6 +596,8 @@ def _mixed(a, b, notes: Notes) -> bool | None:
             if same:
                 notes.loose.add("a tuple for a matrix")
             return same
+        if isinstance(one, Matrix) and isinstance(other, Quantity) and not one.bars:
+            return _identity(one, other, notes)
         if isinstance(one, Matrix) and one.bars:
             notes.doubt("formula")
             return None
@@ -532,9 +610,10 @@ def _relation_against(relation: Relation, other, notes: Notes) -> bool | None:
     if not _is_equation(relation):
         return same_region(relation, other) or False
     assigned = _assignment(relation)
+    rough = "~" in relation.operators
     if assigned:
-        return _chain(other, assigned[2], notes)
-    return _chain(other, relation.members, notes) if isinstance(other, Quantity) else False
+        return _chain(other, assigned[2], notes, rough)
+    return _chain(other, relation.members, notes, rough) if isinstance(other, Quantity) else False
 
 
 def compare_answers(gold: str, answer: str) -> Comparison:

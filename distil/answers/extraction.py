@@ -3,7 +3,8 @@ r"""Which part of a model's output is its answer.
 Rules, in order: reasoning between think tags is dropped, and reasoning that never ends is no
 answer; the last box counts, adjacent boxes together; without a box an explicit statement counts
 ("Answer: 12", "the answer is 12", "12 is the answer", "#### 12"); an output that is one short line
-is itself the answer. The last number of a text is never taken for its answer.
+is itself the answer; else a whole last sentence that concludes counts ("Therefore the sum is 12.").
+The last number of a text is never taken for its answer.
 """
 
 import re
@@ -23,7 +24,7 @@ class Extraction:
 
     Attributes:
         answer: the answer as written, or None when the output gives none.
-        rule: how it was found: "box", "boxes", "statement", "whole", or "none".
+        rule: how it was found: "box", "boxes", "statement", "whole", "conclusion" or "none".
         reason: why there is none; empty otherwise.
         later: an explicit statement after the last box, or None.
         at_end: the answer runs to the very last character, so a cut output may have lost its tail.
@@ -45,7 +46,12 @@ _THINK_OPEN = re.compile(
     r"<\s*(?:think|thinking|thought|reasoning)\s*>|<\|begin_of_thought\|>|◁think▷", re.I
 )
 _SPECIAL = re.compile(r"<\|[a-z_]{2,30}\|>|</s>|<(?:eos|pad|end_of_turn)>|</?answer>", re.I)
-_BOX = re.compile(r"\\(?:boxed|fbox|framebox|colorbox\{\w+\}|boxedanswer)(?![a-zA-Z])\s*")
+# What follows the end of the model's turn is another text.
+_END = re.compile(r"<\|(?:endoftext|im_end|eot_id|end|end_of_text)\|>|</s>|<(?:eos|end_of_turn)>")
+_TAGGED = re.compile(r"<answer>([^<>]{1,400})</answer>", re.IGNORECASE)
+_BOX = re.compile(
+    r"\\(?:boxed|fbox|framebox|colorbox\{\w+\}|boxedanswer)(?![a-zA-Z])\s*|(?<![\\a-zA-Z])boxed(?=\{)"
+)
 _BETWEEN_BOXES = re.compile(
     r"(?:[\s$,;&]|\\[()\[\]]|\\\\|\\(?:quad|qquad|,|;|!|:)|\\(?:text|mbox|mathrm)\{\s*(?:and|or|"
     r",|;)?\s*\}"
@@ -58,16 +64,16 @@ _AFTER_BOX = re.compile(
 )
 _ANSWER_WORD = r"(?:answers?|ans|option|choice|solution\s+set)"
 _STATEMENT = re.compile(
-    r"(?:\b"
-    + _ANSWER_WORD
-    + r"\b(?:\s+(?:to|for)\s+(?:this|the|our)\s+(?:\w+\s+)?(?:problem|question|part))?"
-    r"[*_\"'\s]{0,12}(?:\((?:in|as|to)\b[^()\n]{0,40}\)\s*)?"
+    r"(?:(?<![A-Za-z])(?:" + _ANSWER_WORD + r")(?![A-Za-z])"
+    r"(?:\s+(?:to|for)\s+(?:this|the|our)\s+(?:\w+\s+)?(?:problem|question|part))?"
+    r"[*_\"'\s]{0,12}(?:\((?:in|as|to|final)\b[^()\n]{0,40}\)\s*)?"
     r"(?:(?:is|are|was|equals|would be|will be|should be|must be|has to be|can be|"
-    r"comes out to be|turns out to be)\b"
+    r"comes out to be|turns out to be|becomes|comes to|works out to)\b"
     r"(?:\s+(?:then|thus|therefore|simply|just|given by|exactly|equal to|option|"
-    r"choice))*\s*[:：]?|[:：=])"
-    r"|\\text\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
+    r"choice))*\s*[:：]?|[:：=]|\s[–—-](?=\s))"
+    r"|\\(?:text|textbf|mathbf|mathrm|textit)\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s.:]{0,6}$"
+    r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?result[*_\s]{0,4}:"
     r"|答案(?:是|为|：|:)|^#{3,4}(?=\s*[-\d$\\(]))[*_\s]{0,12}",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -77,21 +83,37 @@ _NAMED_LAST = re.compile(
     r"required\s+|desired\s+)*answers?\b",
     re.IGNORECASE,
 )
+_GOT_AS = re.compile(
+    r"\b(?:get|got|have|obtain|find|found)\s+([^\n;!?]{1,120}?)\s+as\s+(?:the|our|my)\s+"
+    r"(?:final\s+|correct\s+)*answers?\b",
+    re.IGNORECASE,
+)
 _NEGATED = re.compile(
     r"\s*(?:not\b|n't\b|unclear\b|unknown\b|wrong\b|incorrect\b|correct\b|given\b|"
+    r"(?:be\s+)?(?:found|obtained|computed|determined|calculated|derived)\b|"
     r"in\s+the\s+form\b)",
     re.IGNORECASE,
 )
+# "The answer is 7?" asks.
+_ASKED = re.compile(r"\s*(?:[^.!?\n(]|\.(?=\d)){1,38}\?")
 _CONDITIONAL = re.compile(
     r"(?:\b(?:if|since|because|given(?: that)?|whether|when|assuming|suppose|unless|as|"
     r"for which|why|confirm(?:ing)?"
     r"|means|check|verify|verifying|checking)\s+(?:that\s+)?(?:the\s+|our\s+)?(?:\w+\s+){0,2})$",
     re.IGNORECASE,
 )
+# A last sentence that concludes, whole to its stop; "So x = 12." is working like any other.
+_CONCLUSION = re.compile(
+    r"(?:^|[.!?]\s)[\s*]*(?:so|thus|hence|therefore|consequently|finally|we conclude that|"
+    r"it follows that|in conclusion)\b,?\s+((?:[^.;,=]|[.,](?=\d)){1,120}\s(?:is|are|equals)\s+"
+    r"[-$\\\d(\[](?:[^\s.;,=]|[.,](?=\d))*(?:\s+[a-z]+){0,2})[.!][\s*]*$",
+    re.IGNORECASE,
+)
 _PLAIN_LINE = re.compile(r"(?:[^=\n]{1,40}=)?[^=\n]{1,80}")
+_OPTION_LINE = re.compile(r"[*\s]*\(?[A-H][.)]\s+[^\s.;:!?]{1,30}[*\s.]*")
 _MATH_SPAN = re.compile(
     r"\$\$(.{1,2000}?)\$\$|\$(?!\$)((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|"
-    r"\\\[(.{1,2000}?)\\\]",
+    r"\\\[(.{1,2000}?)\\\]|\s*(\\begin\{(?:align|equation|gather)\*?\}.{1,2000}?\\end\{\w{1,9}\*?\})",
     re.DOTALL,
 )
 _JOINS_MATH = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*(?=\$|\\\()")
@@ -102,7 +124,7 @@ _UNIT_AFTER = re.compile(
 _CLAUSE = re.compile(
     r"[,;]?\s+(?:because|since|which|where|when|as\s+(?:shown|required|desired|expected|we)|"
     r"so\s+that|but|rather|instead|likely|"
-    r"according|obtained|not)\b|,\s*(?:not|so|since|and\s+(?:so|this|that|the|we|it)|after|"
+    r"according|obtained|not)\b|,\s*(?:not|so|as|since|attained|achieved|reached|occurring|obtained|with|and\s+(?:so|this|that|the|we|it)|after|"
     r"given|I|we|this|it|let|which|implying|likely|accept)\b|\s+—\s+",
     re.IGNORECASE,
 )
@@ -203,7 +225,7 @@ def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
     best: tuple[int, str, bool] | None = None
     for found in _STATEMENT.finditer(text):
         following = text[found.end() : found.end() + 40]
-        if _NEGATED.match(following) or not following.strip():
+        if _NEGATED.match(following) or _ASKED.match(following) or not following.strip():
             continue
         if _CONDITIONAL.search(text[max(0, found.start() - 60) : found.start()]):
             continue
@@ -217,7 +239,7 @@ def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
         if best[0] + LONGEST_ANSWER + 50 < len(text):
             at_end = False
         best = (best[0], answer, at_end) if answer else None
-    for found in _NAMED_LAST.finditer(text) if named else ():
+    for found in (*_NAMED_LAST.finditer(text), *_GOT_AS.finditer(text)) if named else ():
         if best is None or found.start(1) > best[0]:
             named = re.split(r"\b(?:so|thus|hence|therefore|that|then|,)\s+", found[1])[-1]
             if named.strip().lower() not in {"this", "that", "it", "which", "what", ""}:
@@ -234,6 +256,9 @@ def extract_answer(output: str) -> Extraction:
     Returns:
         The extraction. It takes time linear in the length of the output and never raises.
     """
+    ended = _END.search(output)
+    if ended and output[: ended.start()].strip():
+        output = output[: ended.start()]
     closes = list(_THINK_CLOSE.finditer(output))
     text = output[closes[-1].end() :] if closes else output
     opened = _THINK_OPEN.search(text)
@@ -243,29 +268,44 @@ def extract_answer(output: str) -> Extraction:
             return Extraction(None, "none", "reasoning reopened and never closed")
         return Extraction(None, "none", "reasoning never closed")
     # Long runs of blanks would make the searches below quadratic.
+    tags = text[-SEARCHED:]
     text = re.sub(r"[ \t]{2,}", " ", _SPECIAL.sub(" ", text[-SEARCHED:]))
     if not text.strip():
         return Extraction(None, "none", "empty output")
     boxes = _boxes(text)
     if boxes:
         return _from_boxes(text, boxes)
+    tagged = _TAGGED.findall(tags)
+    if tagged and tagged[-1].strip():
+        return Extraction(tagged[-1].strip(), "statement")
     answer, at_end = _statement(text)
     if answer is not None:
         return Extraction(answer, "statement", at_end=at_end)
     line = text.strip()
     if _is_bare(line):
         return Extraction(line, "whole", at_end=not text.endswith("\n"))
+    concluded = _concluded(line)
+    if concluded:
+        return Extraction(concluded, "conclusion", at_end=True)
     return Extraction(None, "none", "no box and no explicit answer")
 
 
 def _is_bare(line: str) -> bool:
     """Whether an output is an answer and nothing else, not working such as "3 + 4 = 7"."""
+    if _OPTION_LINE.fullmatch(line):
+        return True
     if not _PLAIN_LINE.fullmatch(line) or re.search(
         r"[.;:!?]\s|→|⇒|\\(?:Right|right|implies|to)\w*|[<>]{2}", line
     ):
         return False
     left, equals, _ = line.partition("=")
     return not equals or not re.search(r"[\d+*/^\\-]|\w\s+\w", left)
+
+
+def _concluded(text: str) -> str | None:
+    """The last sentence if it concludes with a value, as in "Therefore the sum is 25."."""
+    found = _CONCLUSION.search(text.rsplit("\n", 1)[-1])
+    return found[1].strip(_TRAILING) if found else None
 
 
 def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extraction:

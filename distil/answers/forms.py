@@ -24,7 +24,7 @@ from distil.answers.kinds import (
     Words,
 )
 from distil.answers.structure import MOST_ITEMS, enclosed, split_list, top_level
-from distil.answers.syntax import NUMBER_BASES, NotUnderstoodError, parse_expression, walk
+from distil.answers.syntax import NUMBER_BASES, ZERO, NotUnderstoodError, parse_expression, walk
 from distil.answers.units import Unit, things, unit_named
 from distil.answers.vocabulary import (
     ALL_REALS,
@@ -43,6 +43,24 @@ _LEAD = re.compile(
     r"^(?:\\text\s*\{)?\s*(?:(?:so|thus|hence|therefore|then),?\s+)?(?:the\s+)?(?:final\s+|"
     r"correct\s+)*"
     r"(?:answer|result|solution|value)s?\s*(?:is|are|:|=)\s*:?\s*(\})?\s*",
+    re.IGNORECASE,
+)
+# "the point is (0, 7)", "there are 12": a sentence that ends in its number.
+_SENTENCE = re.compile(
+    r"^(\\text\s*\{)?\s*(?:(?:so|thus|hence|therefore|then|finally),?\s+)?"
+    r"(?:the|an?|our|its|their|there|it|we|she|he|they)\s+(?:[^=<>$\\{};]{0,80}?\s)?"
+    r"(?:is|are|was|were|equals|have|has|get|need|be)"
+    r"(?:\s+(?:equal\s+to|exactly|only|just|therefore|thus|then))*\s*:?\s*(?(1)\}\s*|)"
+    r"(?=[-\d(\[|.]|\\(?:[dt]?frac|sqrt|pi|[({\[$]|approx|log|ln|binom|pm)|\$[-\\\d(]|[a-zA-Z]\s*=)",
+    re.IGNORECASE,
+)
+_FOR_ALL = re.compile(
+    r"(?<=\S)\s*,?\s*\\text\s*\{\s*,?\s*(?:for\s+(?:all|any|every)|where)\b.*$", re.DOTALL
+)
+_REMARK = re.compile(r"(?<=\S)\s*\\text\s*\{\s*\(\s*[a-z]{3,}[^()]*\)\s*\}?$", re.IGNORECASE)
+_HALVES_OF_DAY = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm"}
+_HALF_OF_DAY = re.compile(
+    r"\s*(?:o'?clock)?\s*(?:in\s+the\s+(morning|afternoon|evening)|at\s+(night))\s*(?=\}?$)",
     re.IGNORECASE,
 )
 _NEARLY = re.compile(
@@ -92,7 +110,8 @@ _DEGREES = re.compile(
 _PERCENT = re.compile(r"^(.*?)\s*\\?%$", re.DOTALL)
 _MONEY = re.compile(r"^(-?)\s*(\\\$|\\euro|\\pounds)\s*(-?)(.*)$", re.DOTALL)
 _BASED = re.compile(
-    r"^(?:\(\s*)?([0-9A-Fa-f]+)(?:\s*\))?_\s*\{?\s*(?:\\text\s*\{)?\s*(\d{1,2}|[a-z]+)\s*\}?\s*\}?$"
+    r"^(?:\(\s*)?(?:\\text\s*\{\s*)?([0-9A-Fa-f]+)(?:\s*[)}])?_\s*\{?\s*(?:\\text\s*\{)?\s*\(?"
+    r"(\d{1,2}|[a-z]+)\)?\s*\}?\s*\}?$"
 )
 _BASED_WORDS = re.compile(
     r"^([0-9A-Fa-f]+)\s*(?:\\text\s*\{)?\s*(?:\(?(?:in\s+)?base[- ]?(?P<a>\d{1,2}|[a-z]+)\)?|"
@@ -115,6 +134,21 @@ _MULTIPLE = re.compile(
 )
 _POINT = re.compile(r"^[A-Z](?:_\{?\d\}?|')?\s*(\(.*,.*\))$", re.DOTALL)
 _TO = re.compile(r"^(.+?)\s*(?:\\text\s*\{\s*to\s*\}|(?<=\d) to (?=\d))\s*(.+)$", re.DOTALL)
+_YES_NO = re.compile(
+    r"^(?:\\text\s*\{)?\s*(yes|no|true|false)\s*[,;.]\s+([^\d]*[A-Za-z]{2,}.*)$", re.I | re.DOTALL
+)
+_MODULO = re.compile(
+    r"^(.+?)\s*(?:\\[pb]?mod(?![a-z])|\(?\s*(?:\\text\s*\{)?\s*mod(?![a-z])\s*\}?)\s*\{?\s*(\d+)\s*\}?\s*\)?$"
+)
+_PLUS_MINUS = re.compile(r"\\[pm][mp](?![a-zA-Z])")
+_HALF_LINE = re.compile(
+    r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*\{?\s*R\s*\}?\s*"
+    r"(?:\^\s*\{?\s*([+-])\s*\}?|_\s*\{?\s*([<>])\s*0\s*\}?)"
+)
+_CALLED = re.compile(r"^([PC])\s*\(\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\)$")
+# Primes after a number are feet and inches.
+_FEET = re.compile(r"^(\d+(?:\.\d+)?)\s*'(?!')\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\")?)?$")
+_INCHES = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:''|\")$")
 _SINGLE_UNIT = re.compile(r"^(-?\d[\d.,]*(?:/\d+)?|\\frac\{\d+\}\{\d+\}) ([msghL])$")
 _FUNCTION_HEAD = re.compile(
     r"^[a-zA-Z](?:'|_\{?\w+\}?|\^\s*\{\s*-1\s*\})*\s*\(\s*[a-zA-Z](?:\s*,\s*[a-zA-Z])*\s*\)$"
@@ -141,6 +175,7 @@ def _words_form(text: str):
 
 def _unwrapped(text: str) -> str:
     """Without braces or a text command around it, a label before it, or a sentence's stop."""
+    text = _REMARK.sub("", _FOR_ALL.sub("", text))
     for _ in range(6):
         before = text
         text = text.strip().strip('"')
@@ -157,12 +192,19 @@ def _unwrapped(text: str) -> str:
                 if lead[1] or "{" not in lead.group()
                 else "\\text{" + text[lead.end() :]
             )
+        text = without_lead(text)
         text = _NEARLY.sub("", text)
         while text and text[-1] in ".,;:" and not text.endswith("..."):
             text = text[:-1].rstrip()
         if text == before:
             break
     return text
+
+
+def without_lead(text: str) -> str:
+    """The number that a sentence such as "the coefficient is 12" leads to; else the text."""
+    sentence = _SENTENCE.match(text)
+    return text[sentence.end() :] if sentence else text
 
 
 def _is_prose(text: str) -> bool:
@@ -196,7 +238,7 @@ def _with_unit(text: str) -> Quantity | None:
         inner = _with_unit(money[4]) if re.search(r"[A-Za-z]", money[4]) else None
         value = (
             Quantity(inner.node)
-            if inner and inner.unit and inner.unit.dimension == "money"
+            if inner and inner.unit and inner.unit.dimension in {"money", "count"}
             else _expression(money[4])
         )
         if isinstance(value, Quantity):
@@ -282,13 +324,15 @@ def _relation(text: str) -> Relation | None:
     if not all(members[1:]) or len(members) > 12:
         return None
     if not members[0]:
+        if operators[0] not in {"=", "~", "in"}:
+            return None
         members, operators = members[1:], operators[1:]
     return Relation(tuple(members), tuple(operators))
 
 
 def _plus_minus(text: str, depth: int):
     """Both values of a formula with a plus-minus sign; with a minus-plus, signs go together."""
-    count = len(re.findall(r"\\pm(?![a-zA-Z])|\\mp(?![a-zA-Z])", text))
+    count = len(_PLUS_MINUS.findall(text))
     if count > 3:
         return Opaque(text)
     coupled = "\\mp" in text
@@ -302,9 +346,7 @@ def _plus_minus(text: str, depth: int):
             seen += 1
             return "+" if plus == (found.group() == "\\pm") else "-"
 
-        variants.append(
-            parse_form(re.sub(r"\\pm(?![a-zA-Z])|\\mp(?![a-zA-Z])", sign, text), depth + 1)
-        )
+        variants.append(parse_form(_PLUS_MINUS.sub(sign, text), depth + 1))
     return Collection("list", tuple(variants))
 
 
@@ -358,6 +400,8 @@ def _bracketed_form(brackets: str, inside: str, depth: int):
             interval = _interval(brackets, parts)
             if interval:
                 return interval
+        if _PLUS_MINUS.search(inside):
+            return _plus_minus(f"{brackets[0]}{inside}{brackets[1]}", depth)
         return Collection("tuple", tuple(parse_form(part, depth + 1) for part in parts), brackets)
     return None
 
@@ -398,6 +442,12 @@ def _simple_form(text: str):
         r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*\{\s*R\s*\}|(?:[a-zA-Z]\s*\\in\s*)?\\mathbb R", text
     ):
         return REALS
+    half = _HALF_LINE.fullmatch(text)
+    if half:
+        above = (half[1] or half[2]) in "+>"
+        ends = (ZERO, ("const", "inf")) if above else (("neg", ("const", "inf")), ZERO)
+        return Regions("interval", (ends[0], False, ends[1], False))
+    text = _HALF_OF_DAY.sub(lambda half: " " + _HALVES_OF_DAY[(half[1] or half[2]).lower()], text)
     clock = _CLOCK.match(text)
     if clock and bool(clock[3]) == bool(clock[4]):
         hour = int(clock[1])
@@ -406,6 +456,9 @@ def _simple_form(text: str):
     clock = _CLOCK_HOUR.match(text)
     if clock and 1 <= int(clock[1]) <= 12:
         return Clock(int(clock[1]) * 60, f"{clock[2].lower()}m")
+    clock = re.fullmatch(r"(\d{1,2})\s*(?:\\text\s*\{)?\s*o'?clock\s*\}?", text, re.IGNORECASE)
+    if clock and 1 <= int(clock[1]) <= 12:
+        return Clock(int(clock[1]) * 60)
     letter = _LETTER.match(text)
     if letter and (letter[1].isupper() or len(text) > 1):
         return Choice(letter[1].upper())
@@ -436,6 +489,13 @@ def _special_form(text: str, depth: int):
         ):
             part = Fraction(found[3]) * second.factor / first.factor
             return Quantity(("num", Fraction(found[1]) + part), first)
+    found = _FEET.match(text)
+    if found:
+        feet = Fraction(found[1]) + Fraction(found[2] or 0) / 12
+        return Quantity(("num", feet), unit_named("feet"))
+    found = _INCHES.match(text)
+    if found:
+        return Quantity(("num", Fraction(found[1])), unit_named("inches"))
     found = _POINT.match(text)
     if found:
         return parse_form(found[1], depth + 1)
@@ -482,12 +542,15 @@ def parse_form(text: str, depth: int = 0):
         )
         value = parse_form(clean(rest), depth + 1)
         if not (isinstance(value, Opaque) and not value.text) and not re.match(
-            r"[\s}]*(?:[,;]|and\b|or\b)", rest
+            r"[\s}]*(?:\\text\s*\{\s*)?(?:[,;=<>]|and\b|or\b|\\(?:ne|to|le|ge)\b)", rest
         ):
             return Choice(letter.upper(), value)
     matrix = _MATRIX.match(text)
     if matrix:
         return _matrix(matrix) or Opaque(text)
+    said = _YES_NO.match(text)
+    if said and not re.search(r"\b(?:yes|no|true|false)\b", said[2], re.IGNORECASE):
+        return Words(said[1].lower())
     special = _special_form(text, depth)
     if special is not None:
         return special
@@ -517,7 +580,7 @@ def parse_form(text: str, depth: int = 0):
 
 
 def _leaf(text: str, depth: int):
-    if "\\pm" in text or "\\mp" in text:
+    if _PLUS_MINUS.search(text):
         return _plus_minus(text, depth)
     if ":" in text and _RATIO.match(text):
         try:
@@ -526,6 +589,11 @@ def _leaf(text: str, depth: int):
             return Opaque(text)
     if not re.search(r"[a-zA-Z%$]", text):
         return _expression(text)
+    modulo = _MODULO.match(text)
+    if modulo:
+        value = _expression(modulo[1])
+        unit = Unit(f"modulo {modulo[2]}", Fraction(1), "mod")
+        return Quantity(value.node, unit) if isinstance(value, Quantity) else value
     quantity = _with_unit(text)
     if quantity:
         return quantity
@@ -555,12 +623,20 @@ def readings(raw: str) -> tuple:
     joined = join_thousands(text)
     if joined != text:
         # In brackets "1,234" is a pair unless commas followed by spaces separate the items.
+        if re.fullmatch(r"\(\d{1,3}(?:,\d{3})+\)", text):
+            return (parse_form(text),)
         if text[:1] in "([" or text.startswith("\\{"):
             if not re.search(r",\s", text):
                 return (parse_form(text), parse_form(joined))
             return (parse_form(joined), parse_form(text))
         return (parse_form(joined), parse_form(text))
     form = parse_form(text)
+    called = _CALLED.match(text)
+    if called:
+        # A point with its name, or a number of selections or arrangements.
+        n, k = int(called[2]), int(called[3])
+        power = f"{n}!/({n}-{k})!" if called[1] == "P" else rf"\binom{{{n}}}{{{k}}}"
+        return (form, parse_form(power) if k <= n else form)
     single = _SINGLE_UNIT.match(text)
     if single:
         value = _expression(single[1])

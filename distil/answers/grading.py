@@ -1,14 +1,17 @@
 """Verdicts: extraction, comparison, instructions and the bigger parser put together."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from distil.answers import instructions
 from distil.answers.equivalence import Comparison, compare_answers
 from distil.answers.extraction import Extraction, extract_answer
-from distil.answers.forms import readings
+from distil.answers.forms import readings, without_lead
 from distil.answers.formulas import too_costly
 from distil.answers.kinds import Choice, Opaque, Words
+from distil.answers.units import unit_named
+from distil.answers.vocabulary import TEXT
 from distil.answers.workers import Limits, check_all
 from distil.notation import clean
 
@@ -51,7 +54,16 @@ _NAMES = {True: "right", False: "wrong", None: "unknown"}
 
 def _compare(gold: str, answer: str, problem: str) -> Comparison:
     result = compare_answers(gold, answer)
-    if result.same or not problem:
+    if not problem:
+        return result
+    converted = instructions.converted(problem, gold, answer)
+    if converted:
+        return Comparison(True, "number", "equal in the unit asked for", loose="unit")
+    if result.same and converted is False:
+        return Comparison(False, "number", "the key's number in another unit than asked for")
+    if result.same and instructions.misordered(problem, gold, answer):
+        return Comparison(False, "collection", "not in the order asked for")
+    if result.same:
         return result
     if instructions.base_left_out(problem, gold, answer):
         return Comparison(True, "base", "the base asked for is not written", loose="base left out")
@@ -88,6 +100,39 @@ def _joined(found: Extraction) -> str:
     return found.answer
 
 
+_ONE_NUMBER = re.compile(
+    r"(?<![\w.,/^{}\\-])(?:\\?\$\s*)?-?\d[\d,]*(?:\.\d+)?(?:\s+\d+/\d+|/\d+)?(?:\s*\\?%)?"
+    r"(?![\w^{/\\.]|,\d)"
+)
+# With these words a sentence may give another value than the number in it.
+_OTHER_SENSE = re.compile(
+    r"\b(?:not|no|never|neither|cannot|unable|unknown|less|more|fewer|least|most|between|than|or|"
+    r"except|wrong|incorrect|instead|if|unless|half|times|out|minus|negative|hundred|thousand|"
+    r"million|billion|dozen)\b|n't\b|[\d=<>+*^\\?]",
+    re.IGNORECASE,
+)
+_HEAD_AND_CHECK = re.compile(
+    r"^(.+?\S)\s+\(\s*(?:(?:i\.e\.,?|or|that is,?|about|approximately|=|\\approx|≈)\s*)*([^()]+)\)$"
+)
+
+
+def _plainer(found: Extraction) -> str | None:
+    """What a wordy answer comes to: "366 (60 + 306)", "she needs 20 cups"; None if unclear."""
+    text = found.answer.strip().rstrip(".").replace("**", "")
+    checked = _HEAD_AND_CHECK.match(text)
+    if checked and compare_answers(checked[1], rf"{checked[1]} \approx {checked[2]}").same:
+        return checked[1]
+    if found.rule == "whole" or not isinstance(readings(text)[0], Words | Opaque):
+        return None
+    text = TEXT.sub(r" \1 ", text)
+    numbers = list(_ONE_NUMBER.finditer(text))
+    words = _ONE_NUMBER.sub(" ", text)
+    if len(numbers) != 1 or not re.search(r"[A-Za-z]{2,}", words) or _OTHER_SENSE.search(words):
+        return None
+    unit = re.match(r"\s*([A-Za-z]+)", text[numbers[0].end() :])
+    return numbers[0].group() + (f" {unit[1]}" if unit and unit_named(unit[1]) else "")
+
+
 def _first_pass(gold: str, output: str, problem: str, cut: bool) -> Verdict | _Pending:
     found = extract_answer(output)
     if found.answer is None:
@@ -99,8 +144,11 @@ def _first_pass(gold: str, output: str, problem: str, cut: bool) -> Verdict | _P
         same = gold.strip() == found.answer.strip() and bool(gold.strip())
         verdict = "right" if same else "unknown"
         return Verdict(verdict, verdict, "too long to compare", found.answer[:_LONGEST], "length")
-    found = replace(found, answer=_joined(found))
+    found = replace(found, answer=without_lead(_joined(found)))
     result = _compare(gold, found.answer, problem)
+    if not result.same and (plainer := _plainer(found)):
+        retried = _compare(gold, plainer, problem)
+        result = retried if retried.same else result
     if found.later is not None and _is_statement(found.later):
         later = _compare(gold, found.later, problem)
         if later.same != result.same and True in {later.same, result.same}:

@@ -10,7 +10,7 @@ from distil.answers.forms import parse_form, readings
 from distil.answers.kinds import Based, Collection, Quantity, Regions
 from distil.answers.rationals import exact
 from distil.answers.syntax import Node, NotUnderstoodError, parse_expression, walk
-from distil.answers.units import Unit, unit_named
+from distil.answers.units import unit_named
 from distil.notation import clean, join_thousands
 
 _DEMANDS = {
@@ -35,6 +35,8 @@ _DEMANDS = {
     "interval notation": r"interval\s+notation",
     "factored": r"\bfactor(?:ed|ise|ize)?\s+(?:form|completely|the|over)|factored\s+form|^factor\b",
     "expanded": r"\bexpand(?:ed)?\b",
+    "order": r"\b(?:increasing|decreasing|ascending|descending|alphabetical|numerical)\s+order|"
+    r"\bfrom\s+(?:the\s+)?(?:least|smallest|largest|greatest|shortest|longest|lowest|highest)\s+to\b",
     "slope-intercept": r"slope-intercept|y\s*=\s*mx\s*\+\s*b",
 }  # fmt: skip
 _COMPILED = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _DEMANDS.items()}
@@ -46,6 +48,11 @@ _ROUNDING = re.compile(
 )
 _UNIT = re.compile(
     r"(?:\bin\s+|how\s+many\s+|number\s+of\s+)((?:square|cubic)\s+\w+|\w+\s+per\s+\w+|\w+)",
+    re.IGNORECASE,
+)
+# Here the order is the answer, not its form.
+_PUT_IN_ORDER = re.compile(
+    r"(?:^|[.!?,]\s|\b(?:to|please|and)\s)(?:order|arrange|rank|sort)\s+(?:the|these|those|all|them|\$)",
     re.IGNORECASE,
 )
 _BASE = re.compile(
@@ -183,6 +190,12 @@ def _without_unit(answer: str) -> str:
     return text.replace("\\$", "").strip()
 
 
+def _asked_unit(problem: str, dimension: str) -> set[Fraction]:
+    """Sizes of the units of a dimension that a question names."""
+    named = [unit_named(found[1].lower()) for found in _UNIT.finditer(problem) if len(found[1]) > 2]
+    return {unit.factor for unit in named if unit is not None and unit.dimension == dimension}
+
+
 def _keeps_unit(problem: str, answer: str) -> bool:
     form = readings(answer)[0]
     if (
@@ -191,12 +204,59 @@ def _keeps_unit(problem: str, answer: str) -> bool:
         or form.unit.dimension in {"count", "percent"}
     ):
         return True
-    asked: list[Unit] = []
-    for found in _UNIT.finditer(problem):
-        unit = unit_named(found[1].lower())
-        if unit is not None and len(found[1]) > 2 and unit.dimension == form.unit.dimension:
-            asked.append(unit)
-    return not asked or any(unit.factor == form.unit.factor for unit in asked)
+    asked = _asked_unit(problem, form.unit.dimension)
+    return not asked or form.unit.factor in asked
+
+
+def converted(problem: str, gold: str, answer: str) -> bool | None:
+    """Whether an answer in another unit than the one asked for comes to the key's bare number.
+
+    Args:
+        problem: the question, such as "How many miles ...".
+        gold: the key's answer; None unless it is a number without a unit.
+        answer: the answer, such as "45 km".
+
+    Returns:
+        True or False; None if the question does not name one unit of that kind, or names the
+        answer's own.
+    """
+    wanted, given = readings(gold)[0], readings(answer)[0]
+    if not (isinstance(wanted, Quantity) and isinstance(given, Quantity)):
+        return None
+    if wanted.unit is not None or given.unit is None:
+        return None
+    asked = _asked_unit(problem, given.unit.dimension)
+    if given.unit.dimension == "number" and not asked:
+        asked = {Fraction(1)}
+    if len(asked) != 1 or given.unit.factor in asked:
+        return None
+    scale = ("num", given.unit.factor / asked.pop())
+    return arithmetic.same_value(wanted.node, ("mul", given.node, scale))
+
+
+def _items(answer: str) -> tuple | None:
+    form = readings(answer)[0]
+    return form.items if isinstance(form, Collection) and form.kind != "tuple" else None
+
+
+def _keeps_order(gold: str, answer: str) -> bool:
+    wanted, given = _items(gold), _items(answer)
+    if wanted is None or given is None or len(wanted) != len(given):
+        return True
+    return all(
+        one == other
+        or (
+            isinstance(one, Quantity)
+            and isinstance(other, Quantity)
+            and arithmetic.same_value(one.node, other.node) is not False
+        )
+        for one, other in zip(wanted, given, strict=True)
+    )
+
+
+def misordered(problem: str, gold: str, answer: str) -> bool:
+    """Whether a question asks to put things in order and an answer has the key's in another."""
+    return bool(_PUT_IN_ORDER.search(problem)) and not _keeps_order(gold, answer)
 
 
 def _keeps_percent(gold: str, answer: str) -> bool:
@@ -233,6 +293,8 @@ def _keeps(demand: str, gold: str, answer: str) -> bool:
         return _keeps_brackets(demand, gold, text)
     if demand in {"factored", "expanded"}:
         return _keeps_shape(demand, gold, node)
+    if demand == "order":
+        return _keeps_order(gold, answer)
     if demand == "slope-intercept":
         return not re.match(r"y\s*=", clean(gold)) or bool(re.match(r"y\s*=", clean(answer)))
     return True

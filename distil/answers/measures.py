@@ -68,8 +68,15 @@ def same_quantity(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
         if one.unit and one.unit.dimension == "percent":
             return _percent(one, other, notes)
     if a.unit is None or b.unit is None:
-        return same_number(a.node, b.node, notes)
+        same = same_number(a.node, b.node, notes)
+        if not same and (a.unit or b.unit).dimension == "number":
+            return same_number(_plain_number(a), _plain_number(b), notes)
+        return same
     return _measured(a, b, notes)
+
+
+def _plain_number(quantity: Quantity) -> Node:
+    return ("mul", quantity.node, ("num", quantity.unit.factor if quantity.unit else Fraction(1)))
 
 
 def _angles(angle: Quantity, other: Quantity, notes: Notes) -> bool | None:

@@ -36,6 +36,7 @@ _DEFINITIONS = {
         "1": "dollar dollars usd \\$",
         "1/100": "cent cents penny pennies",
     },
+    "number": {"12": "dozen dozens"},
     "euro": {"1": "euro euros eur \\euro"},
     "sterling": {"1": "\\pounds gbp"},
     "volume": {

@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     six = commands.add_parser("diff", help="which numbers moved between two results, and why")
     six.add_argument("first", type=Path, help="a folder results/STUDY, or a copy of one")
     six.add_argument("second", type=Path)
+    commands.add_parser("plan", help="was the plan of the tests fixed before the answers came")
     return top
 
 
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         "pack": run_pack,
         "unpack": run_pack,
         "diff": run_diff,
+        "plan": run_plan,
     }
     return commands[options.command](options)
 
@@ -136,6 +138,20 @@ def run_diff(options: argparse.Namespace) -> int:
         return MISSING
     print(differences.as_text(moved))
     return MISMATCH if moved else OK
+
+
+def run_plan(options: argparse.Namespace) -> int:
+    """Print under which plans the study's jobs ran."""
+    from distil.audit import plans
+    from distil.audit.records import read_books
+
+    try:
+        lines, code = plans.tell(read_books(options.study))
+    except FileNotFoundError as error:
+        print(f"plan: {error}", file=sys.stderr)
+        return MISSING
+    print("\n".join(lines))
+    return code
 
 
 if __name__ == "__main__":

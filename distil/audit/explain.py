@@ -235,7 +235,8 @@ class Explainer:
         inside = path.relative_to(self.top).parts if path.is_relative_to(self.top) else ()
         if inside[:1] == ("grades",) or inside[:1] == ("predictions",):
             run = "/".join(inside[1:]).removesuffix(path.suffix)
-            self._from_answers(chain, {key if run == "answers" else f"{run}#{key}"})
+            whole = run in ("answers", "judge")
+            self._from_answers(chain, {key if whole else f"{run}#{key}"})
         elif inside[:1] == ("datasets",) or inside[:1] == ("traces",):
             self._from_traces(chain, {key})
         elif inside[:1] in (("problems",), ("benchmarks",)):
@@ -288,6 +289,7 @@ class Explainer:
                     "answers_sha256": prediction["adapter_sha256"],
                 }
         chain.add("grades", grades)
+        self._from_judge(chain, {row["row"] for row in records})
         chain.add("predictions", predictions)
         chain.add(
             "adapters",
@@ -310,6 +312,24 @@ class Explainer:
             chain, traces, problems=False, solved=taught
         )
         self._from_problems(chain, problems)
+
+    def _from_judge(self, chain: Chain, names: set[str]) -> None:
+        """Follow graded answers to what the judge said of them, where the study has a judge."""
+        path = self.top / "grades" / "judge.parquet"
+        if not path.is_file():
+            return
+        judged = [self.rows(path)[name] for name in names & self.rows(path).keys()]
+        chain.add("judgements", [self.entry(path, row["row"], **row) for row in judged])
+        file = self.top / "grades" / "judge_responses.jsonl"
+        requests = {row["judge_request_sha256"] for row in judged}
+        chain.add(
+            "the judge's stored responses",
+            [
+                self.entry(file, row["request_sha256"], **_without(row, "request_sha256"))
+                for row in self._cached(file, read_jsonl)
+                if row["request_sha256"] in requests
+            ],
+        )
 
     def _from_traces(
         self, chain: Chain, keys: set[str], *, problems: bool = True, solved: set[str] = frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ COLUMNS = (
 )
 PLAN = ("alpha", "margin", "primary_stop", "levels", "sections", "bootstrap", "published")
 # Claims whose figures depend on the verdicts, in the order of the sensitivity table.
-GRADED = ("C1", "C2", "C3", "C4", "C5", "C5b", "C7", "C8")
+GRADED = ("C1", "C2", "C3", "C4", "C5", "C5b", "C7", "C8", "Q1")
+# Of these, differences of the student and the student.
+STUDENT_ONLY = ("C7", "C8", "Q1")
 
 
 def read_published(path: str | Path) -> dict[str, Any]:
@@ -190,26 +193,27 @@ def judge_study(study: Study, published: Mapping[str, Any]) -> tuple[pd.DataFram
     Returns:
         The claims table and the table of row ids.
     """
-    settings = {**study.settings, "competition": published["competition"]}
-    study = Study(study.answers, study.stops, settings, study.curves)
-    shown_figures = bool(settings["published"])
-    rows = []
-    for entry in entries(published, sample=not shown_figures):
-        try:
-            finding = find(entry, study)
-        except MissingAnswersError as error:
-            rows.append(Tested(entry, None, missing=str(error)))
-            continue
-        rows.append(
-            examine(
-                entry,
-                finding,
-                alpha=study.alpha,
-                margin=float(settings["margin"]) / 100,
-                published=shown_figures,
-            )
-        )
-    return assemble(rows, settings)
+    study = _named(study, published)
+    listed = entries(published, sample=not study.settings["published"])
+    return assemble([_tested(study, entry) for entry in listed], study.settings)
+
+
+def _named(study: Study, published: Mapping[str, Any]) -> Study:
+    return replace(study, settings={**study.settings, "competition": published["competition"]})
+
+
+def _tested(study: Study, entry: Entry) -> Tested:
+    try:
+        finding = find(entry, study)
+    except MissingAnswersError as error:
+        return Tested(entry, None, missing=str(error))
+    return examine(
+        entry,
+        finding,
+        alpha=study.alpha,
+        margin=float(study.settings["margin"]) / 100,
+        published=bool(study.settings["published"]),
+    )
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -279,16 +283,28 @@ def judge_gradings(study: Study, published: Mapping[str, Any]) -> pd.DataFrame:
     Returns:
         A frame with id, estimand, grading, here, low, high, p_holm, verdict and changed (whether
         the verdict differs from the primary one). A reading whose column is absent or empty is
-        left out; so are best and worst for C7 and C8, whose two sides are both the student's, so
-        that favouring the student bounds nothing.
+        left out; so are best and worst for C7, C8 and Q1, whose two sides are both the student's,
+        so that favouring the student bounds nothing.
     """
+    study = _named(study, published)
+    listed = entries(published, sample=not study.settings["published"])
+    primary = [_tested(study, entry) for entry in listed]
+    right = study.answers["verdict"] == "right"
     frames = []
     for grading in GRADINGS:
         if not has_grading(study, grading):
             continue
-        table, _ = judge_study(regraded(study, grading), published)
-        graded = GRADED[:-2] if grading in ("best", "worst") else GRADED
-        frames.append(table[table["id"].isin(graded)].assign(grading=grading))
+        read, rows = regraded(study, grading), primary
+        if not right.equals(read.answers["verdict"] == "right"):
+            rows = [
+                _tested(read, entry) if entry.claim["id"] in GRADED else before
+                for entry, before in zip(listed, primary, strict=True)
+            ]
+        table, _ = assemble(rows, study.settings)
+        table = table[table["id"].isin(GRADED)].assign(grading=grading)
+        if grading in ("best", "worst"):
+            table = table[~table["id"].isin(STUDENT_ONLY)]
+        frames.append(table)
     table = pd.concat(frames, ignore_index=True)
     primary = table[table["grading"] == "primary"].set_index(["id", "estimand"])["verdict"]
     table["changed"] = [row.verdict != primary[row.id, row.estimand] for row in table.itertuples()]

@@ -23,6 +23,7 @@ from distil.statistics.levels import (
     holm,
     odds_ratios,
     section_contrast,
+    section_interaction,
     trend,
     words_curve,
 )
@@ -59,6 +60,7 @@ __all__ = [
     "odds_ratios",
     "paired_gain",
     "section_contrast",
+    "section_interaction",
     "seeds_t",
     "simultaneous_band",
     "trend",

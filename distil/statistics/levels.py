@@ -306,7 +306,7 @@ def difference_of_means(
     first, second = values[inside], values[~inside]
     difference = float(first.mean() - second.mean())
     groups = int(codes.max()) + 1
-    df = max(groups - 2, 0)
+    df = groups - 1
     if groups < 4 or (first.std() < 1e-12 and second.std() < 1e-12):
         note = "too few questions, or no variation: no interval can be given"
         return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
@@ -325,6 +325,58 @@ def difference_of_means(
         clusters=groups,
         df=df,
         test=test,
+    )
+
+
+def section_interaction(
+    values: ArrayLike, sections: Sequence[str], clusters: ArrayLike | None = None
+) -> Estimate:
+    """Do the sections differ at all in a figure of each question: section x level interaction.
+
+    With each question's slope of accuracy on log words the null is that response length costs
+    every section the same; with its drop from the longest to the shortest level, that all lose
+    the same number of points. A joint Wald F test of the sections' least-squares contrasts with
+    the cluster-robust covariance (Liang and Zeger, Biometrika 73, 1986), on sections - 1 and
+    clusters - 1 degrees of freedom. On the scale of points, as C7 and C8; `odds_ratios` gives the
+    interaction on that of odds.
+
+    Args:
+        values: Shape (questions,) or (questions, seeds).
+        sections: Section of each question, length questions.
+        clusters: Labels of shape (questions,), or None.
+
+    Returns:
+        The estimate is F, `df` that of the denominator; `extra` holds `numerator_df`. p is 1 with
+        a note where there is one section, too few clusters or a section without variation.
+    """
+    matrix = as_matrix(values).mean(axis=1)
+    codes = cluster_codes(clusters, len(matrix))
+    frame = pd.DataFrame({"value": matrix, "section": np.asarray(sections), "cluster": codes})
+    groups, count = int(codes.max()) + 1, frame["section"].nunique()
+    test, note = "OLS, clustered, joint F", ""
+    extra = {"numerator_df": float(count - 1)}
+    if count < 2:
+        note = "one section"
+    elif groups < 2 * count or (frame.groupby("section")["value"].std().fillna(0) < 1e-12).any():
+        note = "too few questions, or a section without variation"
+    if note:
+        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
+    fit = ols("value ~ C(section)", frame).fit(
+        cov_type="cluster", cov_kwds={"groups": frame["cluster"]}, use_t=True
+    )
+    found = fit.f_test(np.eye(count)[1:])
+    statistic = float(np.squeeze(found.fvalue))
+    return Estimate(
+        estimate=statistic,
+        low=statistic,
+        high=statistic,
+        p=float(found.pvalue),
+        se=0.0,
+        n=len(matrix),
+        clusters=groups,
+        df=groups - 1,
+        test=test,
+        extra=extra,
     )
 
 

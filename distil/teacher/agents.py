@@ -1,8 +1,9 @@
 """The teacher's agents: what each is asked, and what its answer is taken for.
 
 The solver sees a problem and never its key. The distiller rewrites the solver's reasoning at one
-level and sees no key either. The verifier alone sees the key, and its word decides what trains.
-The reader, where there is one, sees the picture of a problem or of an answer, and no text of it.
+level and sees no key either. The verifier sees the key, and its word decides what trains. So does
+the judge, where a study has one, when all is answered; its word is that of one more grader. The
+reader, where there is one, sees the picture of a problem or of an answer, and no text of it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ PLACEHOLDERS = {
     "distiller": {"statement", "options", "reasoning", "instruction"},
     "verifier": {"statement", "options", "reasoning", "answer", "key"},
     "reader": {"what", "number"},
+    "judge": {"statement", "options", "answer", "key"},
 }
 # What a prompt is no use without.
 REQUIRED = {
@@ -46,6 +48,7 @@ REQUIRED = {
     "distiller": {"statement"},
     "verifier": {"key", "answer"},
     "reader": {"what"},
+    "judge": {"key", "answer"},
 }
 
 
@@ -53,7 +56,7 @@ class Prompt:
     """A prompt template of one agent.
 
     Args:
-        agent: solver, distiller, verifier or reader.
+        agent: solver, distiller, verifier, reader or judge.
         path: the template's file, with `string.Template` placeholders.
 
     Raises:
@@ -133,7 +136,7 @@ def open_teacher(agent: str, section: Mapping[str, Any], study: str) -> Iterator
     """Yield a client of one agent, with the study's journal; start the simulated teacher if asked.
 
     Args:
-        agent: solver, distiller, verifier or reader.
+        agent: solver, distiller, verifier, reader or judge.
         section: the teacher's settings, the agent's own under `agent`.
         study: the study's name; its journal lies in state/STUDY/teacher.
 

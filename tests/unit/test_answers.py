@@ -173,6 +173,38 @@ def test_lists_and_sets_have_no_order_but_tuples_have(order):
     assert (same("(1, -2, 5, 7)", f"({text})") is True) == (list(order) == [1, -2, 5, 7])
 
 
+OUTPUTS = st.sampled_from(
+    [
+        r"We get $\boxed{{{}}}$.", r"\[\boxed{{{}}}\]", "**Final Answer:** ${}$", "### Answer\n\n${}$\n",
+        "<think>\nSay 3.\n</think>\n\nThe answer is ${}$.", "First \\boxed{{0.77}}, no: so $\\boxed{{{}}}$.",
+        r"The final answer is \({}\). I hope it is correct.", "\\boxed{{{}}}<|im_end|>",
+    ]
+)  # fmt: skip
+
+
+@properties
+@given(answers, OUTPUTS)
+def test_the_frame_of_an_output_does_not_change_the_verdict(answer, frame):
+    assert judge(answer, frame.format(answer)).verdict == "right"
+
+
+@properties
+@given(
+    numbers,
+    st.sampled_from(
+        [
+            r"\ge {}", "> {}", r"\le {}", r"{} \text{{ or }} 0.77", r"\text{{not }} {}", r"{} \ne 0.77",
+            r"x \to {}", "{}, 0.77", "({}, 0.77)", "{} = 0.77", "{} + 1", r"\text{{at least }} {}", "{}?",
+            r"{} \text{{ or more}}", "[{}, 0.77]",
+        ]
+    ),
+)  # fmt: skip
+def test_a_number_inside_another_claim_is_not_the_number(number, claim):
+    verdict = judge(number, rf"\boxed{{{claim.format(number)}}}")
+    assert verdict.verdict != "right"
+    assert judge(number, f"Answer: {claim.format(number)}").verdict != "right"
+
+
 def test_an_unfinished_output_gives_no_answer():
     for output in (
         "<think>Answer: 5",
@@ -312,13 +344,14 @@ def test_a_printed_key_becomes_canonical(printed, canonical):
     assert canonical_answer(printed) == canonical
 
 
-def run_command(path):
+def run_command(*arguments, stdin=""):
     return subprocess.run(
-        [sys.executable, "-m", "distil.answers", str(path)],
+        [sys.executable, "-m", "distil.answers", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
+        input=stdin,
     )
 
 
@@ -339,10 +372,51 @@ def test_the_command_prints_a_verdict_for_each_line(tmp_path):
     assert set(printed[0]) == {"id", "verdict", "reason", "extracted", "rule"}
 
 
+def test_the_command_keeps_the_order_over_groups_and_reads_standard_input():
+    rows = [{"id": n, "gold": str(n), "output": f"Answer: {n - n % 3}"} for n in range(250)]
+    rows[7]["output"] = "\ud800 \x00 \\boxed{7}"
+    done = run_command("-", stdin="\n\n".join(map(json.dumps, rows)))
+    assert done.returncode == 0, done.stderr
+    printed = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["id"] for row in printed] == list(range(250))
+    right = {row["id"] for row in printed if row["verdict"] == "right"}
+    assert right == {n for n in range(250) if n % 3 == 0} | {7}
+
+
+def test_the_command_without_pairs_or_file_says_so(tmp_path):
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("\n", encoding="utf-8")
+    done = run_command(empty)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no pairs" in done.stderr
+    for arguments in ((), (empty, empty), ("--fast",), (tmp_path / "absent.jsonl",), (tmp_path,)):
+        done = run_command(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr
+    assert run_command("--help").returncode == 0
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    line = json.dumps({"id": "a" * 2000, "gold": "1", "output": "Answer: 1"}) + "\n"
+    path.write_text(line * 400, encoding="utf-8")
+    done = subprocess.run(
+        f"{sys.executable} -m distil.answers {path} | head -n 1",
+        cwd=ROOT,
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["verdict"] == "right"
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("{", "line 2"), ("[1]", "line 2"), ('{"id": "b", "gold": 3, "output": "x"}', "gold"),
+        ("{", "line 2"), ("\ufeff", "line 2"), ('{"id": null, "gold": "3", "output": "3"}', "id"),
+        ("{",  "not JSON"), ("[1]", "line 2"), ('{"id": "b", "gold": 3, "output": "x"}', "gold"),
         ('{"id": "b", "gold": "3"}', "output"), ('{"id":"b","gold":"3","output":"3","problem":1}', "problem"),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 import simulated_study as simulated
 
-from distil import claims, counts, selections, statistics, summaries, tables
+from distil import claims, compare, counts, lineage, selections, statistics, summaries, tables
 from scripts import tabulate_levels, tabulate_seeds, tabulate_stops
 
 PUBLISHED = claims.read_published("resources/published.yaml")
@@ -428,14 +429,36 @@ def test_levels_table_has_words_accuracy_and_n_for_each_section(study):
 
 
 def test_any_two_variants_compare_by_name(study):
-    found = summaries.compare(
+    found = compare.compare(
         study,
         "role=student estimand=held_out level=R1 stop=nested",
         "role=student estimand=held_out level=R6 stop=nested",
     )
     assert found.estimate == pytest.approx(claims.level_drop(study, "held_out").here.estimate)
     with pytest.raises(ValueError, match="key=value"):
-        summaries.compare(study, "student", "base")
+        compare.compare(study, "student", "base")
+
+
+def test_a_finished_study_is_compared_from_the_command_line(paths, tmp_path, monkeypatch, capsys):
+    study = tmp_path / "results" / "unit"
+    (study / "grades").mkdir(parents=True)
+    (study / "grades" / "answers.parquet").write_bytes(Path(paths["answers"]).read_bytes())
+    record = tmp_path / lineage.record_path("unit", "test_claims", {"study": "unit"})
+    record.parent.mkdir(parents=True)
+    stops = [{"name": "stops", "path": str(path)} for path in paths["stops"]]
+    record.write_text(json.dumps({"input": stops, "params": simulated.SETTINGS}))
+    monkeypatch.chdir(tmp_path)
+    first, second = (f"role={one} estimand=held_out level=R1" for one in ("student", "base"))
+    assert compare.main(["unit", f"{first} stop=nested", second]) == 0
+    whole = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
+    gain = claims.gain_over_base(whole, "held_out").here
+    assert f"{100 * gain.estimate:+.2f} points" in capsys.readouterr().out
+    for name, other, said in (
+        ("absent", second, "run study absent"),
+        ("unit", "role=base estimand=transfer level=R1", "different questions"),
+    ):
+        assert compare.main([name, f"{first} stop=nested", other]) == 2
+        assert said in capsys.readouterr().err
 
 
 def test_adapters_of_one_level_each_are_read_by_that_protocol(study):

@@ -287,6 +287,40 @@ def test_section_contrast_binds_at_the_closest_section_and_takes_its_p():
     assert set(found.extra) == {"fs", "js"}
 
 
+def test_section_interaction_is_the_clustered_wald_test_by_hand():
+    rng = np.random.default_rng(1)
+    sections = np.repeat(["fs", "js", "tp"], [80, 90, 60])
+    clusters = np.arange(230) // 2 + 1000 * (np.arange(230) % 7 == 0)
+    values = rng.normal(0, 0.4, 230) + rng.normal(0, 0.3, 1200)[clusters] + (sections == "tp") * 0.2
+    found = statistics.section_interaction(values, sections, clusters)
+    # Liang and Zeger's sandwich on cell means, with its small-sample factor.
+    design = np.stack([sections == name for name in ("fs", "js", "tp")], axis=1).astype(float)
+    bread = np.linalg.inv(design.T @ design)
+    beta = bread @ design.T @ values
+    scores = design * (values - design @ beta)[:, None]
+    groups = np.unique(clusters)
+    sums = np.stack([scores[clusters == group].sum(axis=0) for group in groups])
+    factor = len(groups) / (len(groups) - 1) * 229 / 227
+    covariance = factor * bread @ (sums.T @ sums) @ bread
+    contrast = np.array([[-1, 1, 0], [-1, 0, 1]])
+    gap = contrast @ beta
+    statistic = gap @ np.linalg.solve(contrast @ covariance @ contrast.T, gap) / 2
+    assert found.estimate == pytest.approx(statistic)
+    assert found.p == pytest.approx(stats.f.sf(statistic, 2, len(groups) - 1))
+    assert found.df == len(groups) - 1
+
+
+def test_section_interaction_of_two_sections_is_the_square_of_their_contrast():
+    rng = np.random.default_rng(2)
+    values, sections = rng.normal(size=120), np.repeat(["fs", "tp"], 60)
+    joint = statistics.section_interaction(values, sections)
+    single = statistics.difference_of_means(values, sections == "tp", np.arange(120))
+    assert joint.estimate == pytest.approx((single.estimate / single.se) ** 2)
+    assert joint.p == pytest.approx(single.p)
+    flat = statistics.section_interaction(np.zeros(120), sections)
+    assert (flat.p, flat.note != "") == (1.0, True)
+
+
 # --------------------------------------------------------------------------- variance and power
 
 

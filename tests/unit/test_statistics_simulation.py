@@ -216,6 +216,26 @@ def test_section_contrast_keeps_its_size_where_one_section_loses_as_much():
     assert claimed / count <= 0.025 + (0.0 if FULL else 2 * np.sqrt(0.025 * 0.975 / count))
 
 
+@pytest.mark.parametrize("clustered", [False, True])
+def test_section_interaction_keeps_its_size(clustered):
+    count = studies(300, 4_000)
+    sections = np.repeat(["fs", "js", "tp"], [205, 205, 90])
+    scores = np.log2(WORDS) - np.mean(np.log2(WORDS))
+    rejected = 0
+    for number in range(count):
+        rng = np.random.default_rng([41, number])
+        clusters = np.arange(QUESTIONS)
+        if clustered:
+            clusters[: QUESTIONS // 4] //= 2
+        chance = rng.uniform(0.3, 0.7, QUESTIONS)[clusters]
+        fall = rng.uniform(0.0, 0.4, QUESTIONS)[clusters]
+        right = chance[:, None] - fall[:, None] * np.linspace(-0.5, 0.5, 6)
+        shares = rng.binomial(SEEDS, right) / SEEDS
+        slopes = shares @ scores / (scores @ scores)
+        rejected += statistics.section_interaction(slopes, sections, clusters).p < 0.05
+    assert within(rejected / count, 0.03, 0.07, count)
+
+
 def test_odds_ratio_of_a_level_keeps_its_size():
     count = studies(40, 1_000)
     rejected = 0
