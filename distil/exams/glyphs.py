@@ -398,6 +398,7 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
     edges = tuple(ctypes.byref(value) for value in (left, right, bottom, top))
     loose_ref, matrix_ref = ctypes.byref(loose), ctypes.byref(matrix)
     objects: dict[int, tuple[Typeface, float, bool, bool] | None] = {}
+    names: dict[int | None, str] = {}  # by font handle, which means nothing on another page
     spaced = False
     last = -1
     pending = 0  # the first half of a surrogate pair
@@ -423,13 +424,15 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
             objects[address] = None
             if address:
                 font = raw.FPDFTextObj_GetFont(handle)
-                name = font_name(raw, font) if font else ""
-                if name not in typefaces:
-                    typefaces[name] = Typeface(
-                        name,
-                        raw.FPDFFont_GetFlags(font) if font else 0,
-                        raw.FPDFFont_GetWeight(font) if font else 400,
-                    )
+                where = ctypes.cast(font, ctypes.c_void_p).value
+                if where not in names:
+                    names[where] = name = font_name(raw, font) if font else ""
+                    if name not in typefaces:
+                        typefaces[name] = Typeface(
+                            name,
+                            raw.FPDFFont_GetFlags(font) if font else 0,
+                            raw.FPDFFont_GetWeight(font) if font else 400,
+                        )
                 raw.FPDFText_GetMatrix(text, index, matrix_ref)
                 size = raw.FPDFText_GetFontSize(text, index)
                 scale = (matrix.c**2 + matrix.d**2) ** 0.5 or 1.0
@@ -437,7 +440,7 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
                 zero_x, zero_y = place(0.0, 0.0)
                 upright = abs(up_x - zero_x) <= 0.5 * abs(up_y - zero_y) and up_y < zero_y
                 hidden = raw.FPDFTextObj_GetTextRenderMode(handle) == 3
-                objects[address] = (typefaces[name], abs(size) * scale, upright, hidden)
+                objects[address] = (typefaces[names[where]], abs(size) * scale, upright, hidden)
         known = objects[address]
         if known is None:
             continue

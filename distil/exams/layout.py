@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from distil.exams.glyphs import Box, Page
-from distil.exams.mathematics import Item, Line, assemble, build, items_of, render, usual_size
+from distil.exams.mathematics import (
+    Item,
+    Line,
+    assemble,
+    build,
+    items_of,
+    render,
+    right_end,
+    usual_size,
+)
 
 COLUMN_GAP = 1.2
 GUTTER = 0.55
@@ -109,24 +119,25 @@ def read_layout(page: Page, usual: float) -> Sheet:
 def text_line(page: Page, line: Line, column: int, left: float, body: float) -> TextLine:
     """Return a line of items as text with its place."""
     cells = [[line.items[0]]]
+    edge = right_end(line.items[0])
     for item in line.items[1:]:
-        last = cells[-1]
-        edge = max(max(other.x1, other.reach) for other in last)
         ruled = item.x0 - edge > 0.3 * line.size and any(
             edge - 1 < rule.x0 < item.x0 + 1 and rule.top < line.base < rule.bottom + 2
             for rule in page.verticals
         )
         if ruled or item.x0 - edge > COLUMN_GAP * line.size:
             cells.append([item])
+            edge = right_end(item)
         else:
-            last.append(item)
+            cells[-1].append(item)
+            edge = max(edge, right_end(item))
     segments = [
-        (min(i.x0 for i in cell), max(max(i.x1, i.reach) for i in cell), tidy(render(cell)))
-        for cell in cells
+        (min(i.x0 for i in cell), max(map(right_end, cell)), tidy(render(cell))) for cell in cells
     ]
     letters = [item for item in line.items if item.text.isalpha()]
-    flags = {"unmapped"} if any("u" in item.style for item in every(line.items)) else set()
-    if any("d" in item.style for item in every(line.items)):
+    styles = {item.style for item in every(line.items)}
+    flags = {"unmapped"} if any("u" in style for style in styles) else set()
+    if any("d" in style for style in styles):
         flags.add("doubtful")
     if line.size < 0.8 * body and len(line.items) < 12:
         flags.add("small")
@@ -245,12 +256,14 @@ def find_gutter(
     spans = [spans_of(line) for line in lines]
     best, best_count = None, 0
     step = max(2.0, body / 5)
-    x = 0.25 * width
-    while x < 0.75 * width:
+    for turn in range(math.ceil(0.5 * width / step)):
+        x = 0.25 * width + turn * step
+        crossing = [any(a < x < b for a, b in span) for span in spans]
+        if best_count >= len(lines) - sum(crossing):
+            continue
         bands = []
         start = None
-        for index in range(len(lines) + 1):
-            crosses = index == len(lines) or any(a < x < b for a, b in spans[index])
+        for index, crosses in enumerate([*crossing, True]):
             if crosses:
                 if start is not None and divided(lines[start:index], spans[start:index], x, body):
                     bands.append((start, index))
@@ -260,7 +273,6 @@ def find_gutter(
         count = sum(stop - start for start, stop in bands)
         if count > best_count:
             best, best_count = (x, bands), count
-        x += step
     return best
 
 
@@ -268,7 +280,7 @@ def spans_of(line: Line) -> list[tuple[float, float]]:
     """Return the stretches of a line between its wide gaps."""
     spans: list[tuple[float, float]] = []
     for item in line.items:
-        x1 = max(item.x1, item.reach)
+        x1 = right_end(item)
         if spans and item.x0 - spans[-1][1] < GUTTER * line.size:
             spans[-1] = (spans[-1][0], max(spans[-1][1], x1))
         else:

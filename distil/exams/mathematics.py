@@ -104,7 +104,7 @@ class Line:
     @property
     def x1(self) -> float:
         """Right end, scripts included."""
-        return max(max(item.x1, item.reach) for item in self.items)
+        return max(map(right_end, self.items))
 
     @property
     def top(self) -> float:
@@ -122,9 +122,16 @@ class Line:
         return render(self.items)
 
 
+def right_end(item: Item) -> float:
+    """Return the right end of an item with its scripts."""
+    return item.x1 if item.x1 > item.reach else item.reach
+
+
 def extent(item: Item) -> tuple[float, float]:
     """Return top and bottom of an item with its scripts."""
     top, bottom = item.top, item.bottom
+    if not item.sup and not item.sub:
+        return top, bottom
     for script in (*item.sup, *item.sub):
         high, low = extent(script)
         top, bottom = min(top, high), max(bottom, low)
@@ -301,17 +308,28 @@ class Shelf:
 
     def add(self, item: Item) -> None:
         """Put an item on the shelf."""
+        rows = self.rows
         for row in range(int(item.top // self.STEP), int(item.bottom // self.STEP) + 1):
-            self.rows.setdefault(row, []).append(item)
+            if row in rows:
+                rows[row].append(item)
+            else:
+                rows[row] = [item]
 
     def between(self, top: float, bottom: float) -> list[Item]:
         """Return the items whose ink touches the band from top to bottom, once each."""
-        seen: dict[int, Item] = {}
-        for row in range(int(top // self.STEP), int(bottom // self.STEP) + 1):
-            for item in self.rows.get(row, ()):
-                if item.bottom >= top and item.top <= bottom:
-                    seen[id(item)] = item
-        return list(seen.values())
+        first, last = int(top // self.STEP), int(bottom // self.STEP)
+        if first == last:
+            row = self.rows.get(first, ())
+            return [item for item in row if item.bottom >= top and item.top <= bottom]
+        # An item on several rows is taken from the highest of them that is asked for.
+        return [
+            item
+            for row in range(first, last + 1)
+            for item in self.rows.get(row, ())
+            if item.bottom >= top
+            and item.top <= bottom
+            and (row == first or int(item.top // self.STEP) == row)
+        ]
 
 
 def build(
@@ -1105,6 +1123,12 @@ def split_runs(flat: list[Item], everything: list[Item]) -> list[list[Item]]:
     runs = []
     for row in rows:
         row.sort(key=lambda item: (item.x0, item.order))
+        smallest = min(item.size for item in row) / SCRIPT_RATIO
+        dividers = [
+            other
+            for other in shelf.between(min(i.top for i in row), max(i.bottom for i in row))
+            if other.axis is not None or other.size > smallest
+        ]
         run = [row[0]]
         for item in row[1:]:
             gap = item.x0 - run[-1].x1
@@ -1114,7 +1138,9 @@ def split_runs(flat: list[Item], everything: list[Item]) -> list[list[Item]]:
                 split = any(
                     left - 0.1 * other.size < other.middle < right + 0.1 * other.size
                     and (other.size > item.size / SCRIPT_RATIO or other.axis is not None)
-                    for other in shelf.between(item.top, item.bottom)
+                    and other.bottom >= item.top
+                    and other.top <= item.bottom
+                    for other in dividers
                 )
             if split:
                 runs.append(run)
