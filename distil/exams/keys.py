@@ -19,7 +19,8 @@ from distil.exams.segmentation import (
 )
 
 CELL = re.compile(
-    r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*", re.I
+    r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|(?-i:[A-H])\d{1,2}|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*",
+    re.I,
 )
 STATED = re.compile(r"\b(?:final\s+)?answer\s*(?:is|[:=])\s*(?P<value>.+?)\s*\.?$", re.I)
 
@@ -222,11 +223,16 @@ def read_segment(
         label = match["number"].upper().replace("-", "")
         cells.append(
             Cell(
-                label, int(label.lstrip("T")), x0 + (x1 - x0) * match.start() / max(1, len(text)),
+                label, number_of(label), x0 + (x1 - x0) * match.start() / max(1, len(text)),
                 index, [text[match.end() : stop].strip()], box, line.page, line.confidence,
                 line.flags - {"small"},
             )
         )  # fmt: skip
+
+
+def number_of(label: str) -> int:
+    """Return a label's number: 1 of T1."""
+    return int(re.sub(r"\D", "", label))
 
 
 def plausible(text: str) -> list[re.Match]:
@@ -241,7 +247,7 @@ def plausible(text: str) -> list[re.Match]:
             same = match.group().strip().lstrip("0123456789Tt-") == keep[0].group().strip().lstrip(
                 "0123456789Tt-"
             )
-            rising = int(match["number"].lstrip("Tt-")) > int(keep[-1]["number"].lstrip("Tt-"))
+            rising = number_of(match["number"]) > number_of(keep[-1]["number"])
             if not same or not rising:
                 continue
         elif match.start() > 0 and not re.match(r"\s*$", before):

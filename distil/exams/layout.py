@@ -74,6 +74,7 @@ class Sheet:
         lines: in reading order.
         figures: boxes of drawings and pictures.
         method: "text" or "ocr".
+        second: left edge of the second column, points; None: there is none.
     """
 
     number: int
@@ -82,14 +83,16 @@ class Sheet:
     lines: list[TextLine]
     figures: list[Box] = field(default_factory=list)
     method: str = "text"
+    second: float | None = None
 
 
-def read_layout(page: Page, usual: float) -> Sheet:
+def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
     """Return the lines of a page that has a text layer.
 
     Args:
         page: from `glyphs.read_page`.
         usual: the usual font size of the whole paper; taken where the page has little text.
+        known: left edge of the second column on an earlier page, points.
 
     Returns:
         The sheet, running heads still in it.
@@ -100,7 +103,8 @@ def read_layout(page: Page, usual: float) -> Sheet:
     body = usual_size(items) if len(items) > SPARSE else usual
     lines = assemble(items, body)
     out: list[TextLine] = []
-    for column, left, part in in_columns(lines, page.width, body):
+    columns, second = in_columns(lines, page.width, body, known)
+    for column, left, part in columns:
         out.extend(text_line(page, line, column, left, body) for line in part)
     for x, y in page.unread:  # noqa: B007
         near = [line for line in out if line.box[1] - 0.6 * body < y < line.box[3] + 0.6 * body]
@@ -113,7 +117,7 @@ def read_layout(page: Page, usual: float) -> Sheet:
                 inside = line.box[1] - 1 < rule.y < line.box[3] + 0.2 * body
                 if inside and line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 1:
                     line.flags.add("rule")
-    return Sheet(page.number, page.width, page.height, out, figures)
+    return Sheet(page.number, page.width, page.height, out, figures, second=second)
 
 
 def text_line(page: Page, line: Line, column: int, left: float, body: float) -> TextLine:
@@ -207,24 +211,37 @@ def tidy(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def in_columns(lines: list[Line], width: float, body: float) -> list[tuple[int, float, list[Line]]]:
+def in_columns(
+    lines: list[Line], width: float, body: float, known: float | None = None
+) -> tuple[list[tuple[int, float, list[Line]]], float | None]:
     """Sort a page's lines into columns.
 
     Args:
         lines: of the whole page, from top to bottom.
         width: of the page, points.
         body: usual font size.
+        known: left edge of the second column on an earlier page, points.
 
     Returns:
-        (column, left edge, lines) in reading order.
+        (column, left edge, lines) in reading order, and the left edge of the second column, if
+        there is one.
     """
     if not lines:
-        return []
+        return [], None
     left = min(line.x0 for line in lines)
-    found = find_gutter(lines, width, body)
-    if found is None:
-        return [(0, left, lines)]
+    found = find_gutter(lines, width, body) or (known and short_columns(lines, known, body))
+    if not found:
+        return [(0, left, lines)], None
     gutter, bands = found
+    second = min(
+        (
+            item.x0
+            for start, stop in bands
+            for line in lines[start:stop]
+            for item in line.items
+            if item.middle >= gutter
+        ),
+    )
     out: list[tuple[int, float, list[Line]]] = []
     position = 0
     for start, stop in bands:
@@ -246,7 +263,38 @@ def in_columns(lines: list[Line], width: float, body: float) -> list[tuple[int, 
         position = stop
     if position < len(lines):
         out.append((0, left, lines[position:]))
-    return out
+    return out, second
+
+
+def short_columns(
+    lines: list[Line], edge: float, body: float
+) -> tuple[float, list[tuple[int, int]]] | None:
+    """Return the bands of lines that two columns known from an earlier page divide, if any.
+
+    The last page of a paper may hold too few lines to tell by themselves.
+    """
+    gutter = edge - 0.2 * body
+    bands: list[tuple[int, int]] = []
+    start = None
+    sides: set[bool] = set()
+    for place, line in enumerate([*lines, None]):
+        spans = spans_of(line) if line is not None else []
+        starts = [a for a, _ in spans if a >= gutter]
+        fits = (
+            line is not None
+            and not any(a < gutter < b for a, b in spans)
+            and (
+                not starts or min(abs(starts[0] - edge), abs(starts[0] - edge - 1.7 * body)) < body
+            )
+        )
+        if fits:
+            start = place if start is None else start
+            sides |= {a >= gutter for a, _ in spans}
+        elif start is not None:
+            if len(sides) == 2:
+                bands.append((start, place))
+            start, sides = None, set()
+    return (gutter, bands) if bands else None
 
 
 def find_gutter(
@@ -266,7 +314,7 @@ def find_gutter(
         for index, crosses in enumerate([*crossing, True]):
             if crosses:
                 if start is not None and divided(lines[start:index], spans[start:index], x, body):
-                    bands.append((start, index))
+                    bands.append(trimmed(start, index, spans, x, body))
                 start = None
             elif start is None:
                 start = index
@@ -296,10 +344,19 @@ def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
         return False
     # A column has a straight left edge.
     edge, count = Counter(round(value / 2) for value in rights).most_common(1)[0]
-    count += sum(1 for value in rights if abs(value / 2 - edge) <= 1.5 and round(value / 2) != edge)
-    if count < 0.35 * len(rights):
+    count = sum(1 for value in rights if abs(value / 2 - edge) <= 1.5)
+    rest = Counter(round(value / 2) for value in rights if abs(value / 2 - edge) > 1.5)
+    # Numbers hang to the left of the text, which makes two edges.
+    second = rest.most_common(1)[0][1] if rest else 0
+    if count < 0.35 * len(rights) or (count < 0.5 * len(rights) > count + second):
         return False
     if min(rights) - max(lefts) < GUTTER * body:
+        return False
+    # Choices set in a table: what stands at the right of (A) is never an (A).
+    labels = [
+        match[1] for line in lines if (match := re.match(r"\(?([A-Ha-h])[).\]]", starting(line, x)))
+    ]
+    if len(labels) > 0.5 * len(rights) and not {"A", "a"} & set(labels):
         return False
     # Columns stand beside each other; displayed formulas stand between the lines at their left.
     level = [
@@ -315,6 +372,24 @@ def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
         return False
     # Options set in a table are few; columns of prose or of answers are not.
     return lines[-1].base - lines[0].base > 4 * body
+
+
+def trimmed(start: int, stop: int, spans: list, x: float, body: float) -> tuple[int, int]:
+    """Return a band without a centred heading at its start, which stands in no column."""
+    rights = [min(a for a, _ in span if a >= x) for span in spans[start:stop] if span[-1][0] >= x]
+    edge = 2 * Counter(round(value / 2) for value in rights).most_common(1)[0][0]
+    while start < stop:
+        span = spans[start]
+        if len(span) > 1 or span[0][0] < x or span[0][0] > edge - 3 * body:
+            break
+        start += 1
+    return start, stop
+
+
+def starting(line: Line, x: float) -> str:
+    """Return the first characters of a line's part at the right of x."""
+    after = [item for item in line.items if item.x0 >= x]
+    return "".join(item.text for item in after[:3])
 
 
 def within_any(glyph, boxes: list[Box]) -> bool:
@@ -393,7 +468,10 @@ PAGE_NUMBER = re.compile(
 )
 
 
-NUMBERED = re.compile(r"^\W*(?:problem|question)?\s*\d{1,3}\s*[.):]\s*\S", re.I)
+NUMBERED = re.compile(
+    r"^\W*(?:problem|question)?\s*\d{1,3}\s*[.):]\s*\S|^\W*(?:problem|question|exercise)\s*\W?\d{1,3}\b",
+    re.I,
+)
 
 
 def drop_running_lines(sheets: list[Sheet]) -> None:

@@ -66,8 +66,10 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
                 pages[index], backs[index] = read_scan(document, index, page, path)
     body = usual_size([glyph for page in pages for glyph in page.glyphs])
     sheets = []
+    second = None
     for index, page in enumerate(pages):
-        sheet = read_layout(page, body)
+        sheet = read_layout(page, body, second)
+        second = sheet.second or second
         if index in backs:
             put_back(sheet, backs[index])
         sheets.append(sheet)
@@ -218,7 +220,7 @@ def row_of(
         raw = boxed if boxed is not None else answer.text
         flags |= {f"key_{flag}" for flag in answer.flags}
     section = sections[passage.section] if passage.section < len(sections) else None
-    suffix = passage.label.lower() if passage.label.startswith("T") else passage.label.zfill(2)
+    suffix = passage.label.lower() if passage.label[0].isalpha() else passage.label.zfill(2)
     place = section or (f"s{passage.section + 1}" if several else None)
     identity = "-".join(str(part) for part in (year, place, suffix) if part is not None)
     confidence = min(line.confidence for line in lines)
