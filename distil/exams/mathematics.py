@@ -156,6 +156,8 @@ def items_of(glyphs: Iterable[Glyph]) -> list[Item]:
             # Office programs stretch the font itself to the height of what is enclosed.
             item.size = max(beside)
             item.kind = "delimiter"
+        if item.text == "∣":
+            item.text = "|"
         symbol = item.text
         if symbol in BIG_OPERATORS or symbol in INTEGRALS:
             item.kind = "operator"
@@ -163,24 +165,47 @@ def items_of(glyphs: Iterable[Glyph]) -> list[Item]:
             item.size = min(item.size, 1.1 * body)
         elif symbol in PIECES:
             item.kind = "delimiter"
-        elif symbol in DELIMITERS and ("x" in item.style or height > 1.25 * item.size):
+        elif symbol in DELIMITERS and (
+            "x" in item.style
+            or height > 1.25 * item.size
+            # Glyphs of TeX's extension fonts hang from their baseline.
+            or (height > 0.9 * item.size and item.base < item.top + 0.2 * height)
+        ):
             item.kind = "delimiter"
             item.axis = (item.top + item.bottom) / 2
-    stack_bars(items)
-    items = join_pieces(items)
+    items = join_pieces(join_stacks(items))
     return join_overlays(items)
 
 
-def stack_bars(items: list[Item]) -> None:
-    """Make delimiters of bars that stand on each other: some fonts build tall ones so."""
-    bars = [item for item in items if item.text == "|" and item.kind == "glyph"]
-    for place, item in enumerate(bars):
-        for other in bars[place + 1 :]:
-            if abs(other.x0 - item.x0) < 0.03 * item.size and (
-                abs(other.top - item.bottom) < 0.15 * item.size
-                or abs(item.top - other.bottom) < 0.15 * item.size
-            ):
-                item.kind = other.kind = "delimiter"
+def join_stacks(items: list[Item]) -> list[Item]:
+    """Join bars and root signs that fonts for Unicode build from pieces with one code."""
+    found: dict[tuple[str, int], list[Item]] = {}
+    for item in items:
+        if item.text in ("|", "∥", "√", "⎷"):
+            found.setdefault((item.text.replace("⎷", "√"), round(item.x0)), []).append(item)
+    gone: set[int] = set()
+    for (text, x0), here in found.items():
+        column = sorted(here + found.get((text, x0 + 1), []), key=lambda item: item.top)
+        for place, item in enumerate(column):
+            if id(item) in gone:
+                continue
+            for other in column[place + 1 :]:
+                higher = 0.1 * item.size < other.top - item.top
+                if (
+                    id(other) not in gone
+                    and abs(other.x0 - item.x0) < 0.05 * item.size
+                    and higher
+                    and other.top < item.bottom + 0.15 * item.size
+                ):
+                    item.text = text
+                    item.bottom = max(item.bottom, other.bottom)
+                    item.x1 = item.reach = max(item.x1, other.x1)
+                    item.order = min(item.order, other.order)
+                    gone.add(id(other))
+                    if text != "√":
+                        item.kind = "delimiter"
+                        item.axis = (item.top + item.bottom) / 2
+    return [item for item in items if id(item) not in gone]
 
 
 def join_pieces(items: list[Item]) -> list[Item]:
@@ -195,6 +220,7 @@ def join_pieces(items: list[Item]) -> list[Item]:
     )
     gone: set[int] = set()
     made: list[Item] = []
+    made_of: dict[int, str] = {}
     for item in pieces:
         host = next(
             (
@@ -217,6 +243,7 @@ def join_pieces(items: list[Item]) -> list[Item]:
             if joined.text == "√":
                 joined.kind, joined.axis = "glyph", None
             made.append(joined)
+            made_of[id(joined)] = item.text
         else:
             host.x0, host.x1 = min(host.x0, item.x0), max(host.x1, item.x1)
             host.top, host.bottom = min(host.top, item.top), max(host.bottom, item.bottom)
@@ -225,6 +252,13 @@ def join_pieces(items: list[Item]) -> list[Item]:
                 host.axis = (host.top + host.bottom) / 2
             if item.text in "⎧⎨⎩⎫⎬⎭":
                 host.text = PIECES[item.text]
+            made_of[id(host)] += item.text
+    for whole in made:
+        # Floors and ceilings are brackets without one of their corners.
+        corners = "⎡⎣" if whole.text == "[" else "⎤⎦" if whole.text == "]" else ""
+        found = [corner in made_of[id(whole)] for corner in corners]
+        if found in ([True, False], [False, True]):
+            whole.text = ("⌈⌊" if whole.text == "[" else "⌉⌋")[found[1]]
     return [item for item in items if id(item) not in gone] + made
 
 
@@ -790,7 +824,12 @@ def radical(rule: Rule, living, *, loose: bool = False) -> tuple[list[Item], Ite
         item
         for item in living(rule.y - 0.6 * sign.size, sign.bottom)
         if item is not sign
-        and item.size < SCRIPT_RATIO * max(sign.size, *(part.size for part in inside))
+        and item.text not in DELIMITERS
+        and (
+            item.size < SCRIPT_RATIO * max(sign.size, *(part.size for part in inside))
+            # The smallest size has no smaller one for its index.
+            or (abs(sign.order - item.order) <= 2 and item.size < 1.02 * sign.size)
+        )
         and item.x1 < sign.x1 - 0.1 * sign.size
         and item.x0 > sign.x0 - 0.9 * sign.size
         and item.middle < sign.x0 + 0.62 * (sign.x1 - sign.x0)
@@ -1419,17 +1458,17 @@ def block_latex(left: Item, right: Item | None, rows: list[Line]) -> str | None:
 def is_vector(left: Item, rows: list[Line]) -> bool:
     """Return whether two rows in parentheses are a column of a matrix rather than a binomial.
 
-    A binomial is set as a fraction without its bar: TeX's two numbers for that are 1.36 of the size
-    apart in display style and 1.04 to 1.18 in text style. Rows of a matrix are a line apart (1.2),
-    those of a small one .9; typst's are 1.2 and 1.28. No binomial starts with a minus sign.
+    A binomial is set as a fraction without its bar: TeX's numbers for that are 1.36 of the size
+    apart in display style (1.28 in STIX). Rows of a matrix are a line apart (1.2). In text style
+    only typst's vectors can be told (1.28; binomials .9 to 1.2). No binomial starts with a minus.
     """
     size = max(row.size for row in rows)
     pitch = (rows[1].base - rows[0].base) / size
     if any(row.items[0].text in "−-" or row.items[0].kind == "fraction" for row in rows):
         return True
     if size > SCRIPT_RATIO * left.size:
-        return pitch < 1.29
-    return pitch < 0.98 or pitch > 1.24
+        return pitch < 1.26
+    return pitch > 1.24
 
 
 def split_cells(row: Line) -> list[list[Item]]:

@@ -29,7 +29,7 @@ FEW_GLYPHS = 25
 RECOGNISED = 0.97
 DOUBTS = {
     "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,  # noqa: E501
-    "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3,
+    "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3, "unbalanced": 0.15,
 }  # fmt: skip
 
 
@@ -208,6 +208,8 @@ def row_of(
         )  # fmt: skip
     if not statement:
         flags.add("empty")
+    if not is_balanced(statement):
+        flags.add("unbalanced")
     if passage.missing:
         flags.add("gap")
     raw = None
@@ -246,6 +248,24 @@ def row_of(
         "flags": sorted(flags),
         "confidence": round(confidence, 3),
     }
+
+
+BRACKET = re.compile(r"(?P<opened>\\\{|\\l(?:floor|ceil)|[(\[])|\\\}|\\r(?:floor|ceil)|[)\]]")
+
+
+def is_balanced(text: str) -> bool:
+    """Return whether as many brackets open as close; half-open intervals count as closed."""
+    depth = 0
+    for match in BRACKET.finditer(text):
+        if match["opened"]:
+            depth += 1
+        elif depth:
+            depth -= 1
+        elif not re.search(
+            r"(?<!\S)\w{1,2}$", text[: match.start()]
+        ):  # not the label of a list, 1)
+            return False
+    return depth == 0 or r"\begin{cases}" in text
 
 
 NOTE = re.compile(r"^(?P<answer>.+?)\s*[(\[](?P<note>[^()\[\]]*)[)\]]\s*\.?$")

@@ -141,6 +141,7 @@ def named(name: str) -> tuple[str, str]:
     return "", ""
 
 
+LATIN_SIGNS = "¬°±·×÷²³¹¼½¾µ§¶"
 ENCODINGS = (
     (re.compile(r"^(CMEX|YHCMEX|M?LMMathExtension|MNEXT)", re.I), OMX),
     (re.compile(r"^(L?CM(B)?SY|M?LMMathSymbols|EUSM|MathSymbols)", re.I), OMS),
@@ -241,6 +242,11 @@ class Typeface:
         if self.symbol and unmapped and code in SYMBOL:
             return SYMBOL[code], ""
         if unmapped or code < 0x20 or text == "\ufffd":
+            return self.ask(code, text)
+        if "m" in self.style and (
+            (0xA1 <= code <= 0xFF and text not in LATIN_SIGNS) or 0x1D00 <= code < 0x1DC0
+        ):
+            # Codes and names cut short that PDFium takes for letters no formula has.
             return self.ask(code, text)
         return text, ""
 
