@@ -22,6 +22,8 @@ CELL = re.compile(
     r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|(?-i:[A-H])\d{1,2}|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*",
     re.I,
 )
+# What is usual in a key is no doubt.
+LOOKS = {"small", "table", "rule"}
 STATED = re.compile(r"\b(?:final\s+)?answer\s*(?:is|[:=])\s*(?P<value>.+?)\s*\.?$", re.I)
 
 
@@ -158,7 +160,7 @@ def read_table(lines: list[TextLine]) -> list[Answer]:
                 x0, x1, text = line.segments[place + 1]
                 box = (line.segments[place][0], line.box[1], x1, line.box[3])
                 answers.append(
-                    Answer(label, text, line.page, box, 0, line.flags - {"small"}, line.confidence)
+                    Answer(label, text, line.page, box, 0, line.flags - LOOKS, line.confidence)
                 )
         return answers
     for section in range(widths.pop() - 1):
@@ -166,9 +168,7 @@ def read_table(lines: list[TextLine]) -> list[Answer]:
             x0, x1, text = line.segments[section + 1]
             box = (x0, line.box[1], x1, line.box[3])
             answers.append(
-                Answer(
-                    label, text, line.page, box, section, line.flags - {"small"}, line.confidence
-                )
+                Answer(label, text, line.page, box, section, line.flags - LOOKS, line.confidence)
             )
     return answers
 
@@ -225,7 +225,7 @@ def read_segment(
             Cell(
                 label, number_of(label), x0 + (x1 - x0) * match.start() / max(1, len(text)),
                 index, [text[match.end() : stop].strip()], box, line.page, line.confidence,
-                line.flags - {"small"},
+                line.flags - LOOKS,
             )
         )  # fmt: skip
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from distil.exams.glyphs import Box, Page
+from distil.exams.glyphs import Box, Glyph, Page
 from distil.exams.mathematics import (
     Item,
     Line,
@@ -24,6 +25,8 @@ COLUMN_GAP = 1.2
 GUTTER = 0.55
 MARGIN = 0.1
 SPARSE = 400
+# Labels stand so many points around a figure.
+LABELS = 9.0
 
 
 @dataclass(slots=True)
@@ -97,8 +100,8 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
     Returns:
         The sheet, running heads still in it.
     """
-    figures = find_figures(page)
-    glyphs = [glyph for glyph in page.glyphs if not within_any(glyph, figures)]
+    figures, tables = find_figures(page)
+    glyphs = without_labels(page.glyphs, figures)
     items, spare = build(items_of(glyphs), page.rules, page.verticals, page.frames)
     body = usual_size(items) if len(items) > SPARSE else usual
     lines = assemble(items, body)
@@ -117,6 +120,11 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
                 inside = line.box[1] - 1 < rule.y < line.box[3] + 0.2 * body
                 if inside and line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 1:
                     line.flags.add("rule")
+    for line in out:
+        if any(
+            t[0] < line.box[2] and line.box[0] < t[2] and t[1] < line.base < t[3] for t in tables
+        ):
+            line.flags.add("table")
     return Sheet(page.number, page.width, page.height, out, figures, second=second)
 
 
@@ -392,21 +400,57 @@ def starting(line: Line, x: float) -> str:
     return "".join(item.text for item in after[:3])
 
 
-def within_any(glyph, boxes: list[Box]) -> bool:
-    """Return whether a glyph's centre lies in one of the boxes."""
-    x, y = (glyph.x0 + glyph.x1) / 2, (glyph.top + glyph.bottom) / 2
-    return any(x0 <= x <= x1 and top <= y <= bottom for x0, top, x1, bottom in boxes)
+def without_labels(glyphs: list[Glyph], figures: list[Box]) -> list[Glyph]:
+    """Return glyphs without those in figures and the labels around them.
+
+    In the margin of a figure what stands in a row of text is text.
+    """
+    if not figures:
+        return glyphs
+    rows: dict[int, list[Glyph]] = {}
+    for glyph in glyphs:
+        rows.setdefault(round(glyph.base), []).append(glyph)
+    kept = []
+    for glyph in glyphs:
+        x, y = (glyph.x0 + glyph.x1) / 2, (glyph.top + glyph.bottom) / 2
+        box = next((f for f in figures if f[0] <= x <= f[2] and f[1] <= y <= f[3]), None)
+        if box is None:
+            kept.append(glyph)
+            continue
+        core = box[0] + LABELS <= x <= box[2] - LABELS and box[1] + LABELS <= y <= box[3] - LABELS
+        row = [other for n in (-1, 0, 1) for other in rows.get(round(glyph.base) + n, ())]
+        level = [other for other in row if abs(other.base - glyph.base) < 0.6]
+        if not core and in_text(glyph, level):
+            kept.append(glyph)
+    return kept
 
 
-def find_figures(page: Page) -> list[Box]:
-    """Return boxes of drawings and pictures on a page, near ones joined.
+def in_text(glyph: Glyph, level: list[Glyph]) -> bool:
+    """Return whether a glyph stands in a stretch of more than a label's length."""
+    count, right, found = 0, None, False
+    for other in sorted(level, key=lambda other: other.x0):
+        if right is not None and other.x0 - right > 1.5 * glyph.size:
+            if found:
+                break
+            count = 0
+        count += 1
+        right = max(right or other.x1, other.x1)
+        found = found or other is glyph
+    return count > 10
 
-    Small drawings (bullets, ornaments of radicals and braces) and backgrounds are no figures.
+
+def find_figures(page: Page) -> tuple[list[Box], list[Box]]:
+    """Return boxes of drawings and pictures on a page, near ones joined, and those of tables.
+
+    Small drawings (bullets, ornaments of radicals and braces), backgrounds and frames around text
+    are no figures.
     """
     boxes = [
         box
         for box in page.drawings
-        if box[2] - box[0] < 0.9 * page.width and box[3] - box[1] < 0.9 * page.height
+        if box[2] - box[0] < 0.9 * page.width
+        and box[3] - box[1] < 0.9 * page.height
+        and not holds_text(page.glyphs, box)
     ]
     area = page.width * page.height
     pictures = [
@@ -415,20 +459,77 @@ def find_figures(page: Page) -> list[Box]:
     lines = [(r.x0, r.top, r.x1, r.bottom) for r in (*page.rules, *page.verticals)]
     groups = [list(box) for box in boxes]
     groups = join_boxes(groups, 12.0)
-    # Straight lines belong to a figure only where a curve or slanted line is.
+    rest = []
     for line in lines:
         for group in groups:
             if group[2] - group[0] > 20 and touches(line, group, 4.0):
                 group[0], group[1] = min(group[0], line[0]), min(group[1], line[1])
                 group[2], group[3] = max(group[2], line[2]), max(group[3], line[3])
                 break
+        else:
+            rest.append(line)
     groups = join_boxes(groups, 12.0)
+    grids, tables = straight_figures(page, [*rest, *page.frames])
+    groups += grids
     big = [group for group in groups if group[2] - group[0] > 24 and group[3] - group[1] > 24]
-    padded = [[g[0] - 9, g[1] - 9, g[2] + 9, g[3] + 9] for g in big]
-    return [
+    padded = [[g[0] - LABELS, g[1] - LABELS, g[2] + LABELS, g[3] + LABELS] for g in big]
+    figures = [
         tuple(round(v, 2) for v in group)
         for group in join_boxes([*padded, *map(list, pictures)], 1.0)
     ]
+    return figures, tables
+
+
+def holds_text(glyphs: list[Glyph], box: Box) -> bool:
+    """Return whether a box is a frame around running text rather than a drawing with labels."""
+    if box[2] - box[0] < 120:
+        return False
+    rows = Counter(
+        round(glyph.base)
+        for glyph in glyphs
+        if box[0] < glyph.x0 and glyph.x1 < box[2] and box[1] < glyph.base < box[3]
+    )
+    return any(count > (box[2] - box[0]) / 9 for count in rows.values())
+
+
+def straight_figures(page: Page, lines: list[Box]) -> tuple[list[list[float]], list[Box]]:
+    """Return the boxes of figures made of upright lines only, and the boxes of tables.
+
+    A figure has at most a label in every other cell; a table's cells are filled.
+    """
+    figures, tables = [], []
+    for box in join_boxes([list(line) for line in lines], 1.0):
+        width, height = box[2] - box[0], box[3] - box[1]
+        if width < 24 or height < 30 or width > 0.9 * page.width or height > 0.9 * page.height:
+            continue
+        inside = [line for line in lines if touches(line, box, 0.0)]
+        across = edges([y for x0, top, x1, bottom in inside if x1 - x0 > 3 for y in (top, bottom)])
+        down = edges([x for x0, top, x1, bottom in inside if bottom - top > 3 for x in (x0, x1)])
+        if len(across) < 2 or len(down) < 2:
+            continue
+        glyphs = [
+            glyph
+            for glyph in page.glyphs
+            if box[0] < glyph.x0 and glyph.x1 < box[2] and box[1] < glyph.base < box[3]
+        ]
+        filled = {
+            (bisect(across, (g.top + g.bottom) / 2), bisect(down, (g.x0 + g.x1) / 2))
+            for g in glyphs
+        }
+        if len(filled) > 0.5 * (len(across) - 1) * (len(down) - 1) or holds_text(glyphs, box):
+            tables.append(tuple(box))
+        else:
+            figures.append(box)
+    return figures, tables
+
+
+def edges(values: list[float]) -> list[float]:
+    """Return the distinct places among some, those within 4 points taken for one."""
+    out: list[float] = []
+    for value in sorted(values):
+        if not out or value - out[-1] > 4:
+            out.append(value)
+    return out
 
 
 def touches(a, b, slack: float) -> bool:

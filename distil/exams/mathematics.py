@@ -894,7 +894,12 @@ def fraction(rule: Rule, living) -> tuple[list[Item], Item] | None:
         for item in living(base.top, base.bottom):
             beside = min(abs(item.x0 - x1), abs(x0 - item.x1)) < 0.09 * base.size
             level = item.kind == "glyph" and abs(item.base - base.base) < 0.05 * size
-            if id(item) not in members and beside and level and item.text.isalnum():
+            if (
+                id(item) not in members
+                and beside
+                and level
+                and (item.text.isalnum() or item.text == ".")
+            ):
                 return None
     upper = " ".join(line.latex for line in assemble(above))
     lower = " ".join(line.latex for line in assemble(below))

@@ -29,7 +29,7 @@ FEW_GLYPHS = 25
 RECOGNISED = 0.97
 DOUBTS = {
     "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,  # noqa: E501
-    "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3, "unbalanced": 0.15,
+    "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3, "unbalanced": 0.15, "table": 0.2,
 }  # fmt: skip
 
 
@@ -152,6 +152,8 @@ def read_problems(
             for figure in figures.get(head.page, ())
             if stands_with(figure, head, reach, statement_lines)
         ]
+        if drawn or turned_over(figures, head, after):
+            flags.add("figure")
         rows.append(
             row_of(
                 passage, statement_lines, answer, vocabulary, drawn, methods,
@@ -201,7 +203,6 @@ def row_of(
     if len(here) < len(lines):
         flags.add("spans_pages")
     for figure in figures:
-        flags.add("figure")
         box = (
             min(box[0], figure[0]), min(box[1], figure[1]),
             max(box[2], figure[2]), max(box[3], figure[3]),
@@ -292,6 +293,15 @@ def stands_with(figure: tuple, head: TextLine, reach: float, lines: list[TextLin
     right = max(line.box[2] for line in lines)
     level = head.box[1] - 6 < middle < reach
     return level and figure[2] > head.left - 6 and (figure[0] < right or head.column > 0)
+
+
+def turned_over(figures: dict[int, list], head: TextLine, after: TextLine | None) -> bool:
+    """Return whether a problem's figure stands at the head of the next page."""
+    page = head.page + 1
+    if after is not None and after.page <= head.page:
+        return False
+    limit = after.box[1] if after is not None and after.page == page else None
+    return any(limit is None or figure[3] < limit + 6 for figure in figures.get(page, ()))
 
 
 def label_key(label: str) -> tuple[bool, int]:
