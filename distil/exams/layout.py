@@ -576,7 +576,17 @@ NUMBERED = re.compile(
 
 
 def drop_running_lines(sheets: list[Sheet]) -> None:
-    """Remove running heads, running feet and page numbers from the sheets, in place."""
+    """Remove running heads, running feet and page numbers from the sheets, in place.
+
+    A logo or an ornament that stands in the margin of several pages goes as well.
+    """
+    places = Counter(running_place(sheet, figure) for sheet in sheets for figure in sheet.figures)
+    for sheet in sheets:
+        sheet.figures = [
+            figure
+            for figure in sheet.figures
+            if running_place(sheet, figure) is None or places[running_place(sheet, figure)] < 2
+        ]
     seen: Counter[tuple[str, int]] = Counter()
     for sheet in sheets:
         seen.update({key for line in sheet.lines if (key := running_key(sheet, line))})
@@ -596,6 +606,14 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
                 continue
             keep.append(line)
         sheet.lines = keep
+
+
+def running_place(sheet: Sheet, figure: Box) -> tuple | None:
+    """Return where a figure in a page's margins stands, roughly; None: not in the margins."""
+    middle = (figure[1] + figure[3]) / 2 / sheet.height
+    if 1.2 * MARGIN < middle < 1 - 1.2 * MARGIN:
+        return None
+    return tuple(round(value / 8) for value in figure)
 
 
 def stands_apart(sheet: Sheet, line: TextLine) -> bool:
