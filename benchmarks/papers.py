@@ -565,3 +565,184 @@ def typeset_latex(
     if made is None:
         return None
     return made, run_latex(key, folder / f"{name}-key", engine) if key else None
+
+
+# ------------------------------------------------------------------------------ office and typst
+
+# Keys: maker ("docx", "odt", "typst"), font, size, number ("list", "typed:FORMAT"), options
+# ("lines", "row"), key ("page", "inline", "none"), runs (simple formulas as raised and lowered
+# text instead of formula objects), held.
+OFFICE: dict[str, dict] = {
+    "docx-list": {"maker": "docx", "number": "list", "key": "page"},
+    "docx-typed": {"maker": "docx", "font": "Liberation Serif", "number": "typed:%d.",
+                   "options": "row", "key": "page"},
+    "docx-runs": {"maker": "docx", "font": "Carlito", "number": "typed:%d)", "runs": True,
+                  "key": "inline"},
+    "odt-list": {"maker": "odt", "font": "Liberation Serif", "number": "list", "options": "lines",
+                 "key": "none"},
+    "odt-problem": {"maker": "odt", "font": "DejaVu Sans", "number":
+                    "typed:Problem %d.", "key": "page"},
+    "odt-runs": {"maker": "odt", "font": "Liberation Serif", "number": "typed:(%d)", "runs": True,
+                 "options": "lines", "key": "page"},
+    "typst-list": {"maker": "typst", "number": "list", "key": "page"},
+    "typst-typed": {"maker": "typst", "font": "New Computer Modern", "number": "typed:%d.",
+                    "options": "row", "key": "page"},
+    "typst-columns": {"maker": "typst", "font": "New Computer Modern", "size": 10, "columns": 2,
+                      "number": "list", "key": "none"},
+    "held-docx": {"maker": "docx", "font": "Caladea", "number": "list", "options": "lines",
+                  "key": "inline", "held": True},
+    "held-odt": {"maker": "odt", "font": "Carlito", "number": "typed:%d)", "options":
+                 "row", "key": "page", "held": True},
+    "held-runs": {"maker": "docx", "font": "Liberation Sans", "number": "list", "runs": True,
+                  "key": "page", "held": True},
+    "held-typst": {"maker": "typst", "font": "Libertinus Serif", "size": 12, "number":
+                   "typed:Problem %d:", "options": "lines", "key": "inline", "held": True},
+}  # fmt: skip
+SIMPLE = re.compile(
+    r"\\(?!left|right|,|ldots|cdot|times|le\b|ge\b|leq|geq|pi|alpha|theta)[A-Za-z]+"
+)
+
+
+# What the converters break themselves: the printed page then says something else than the source.
+BROKEN = {
+    "docx": re.compile(r"\||&|\\left|\)\^|\]\^|\\\\|\$\s*[=<>+]"),
+    "odt": re.compile(r"\\frac.*\\frac|&|\\\\|\||\\left|\\binom", re.S),
+    "typst": re.compile(r"(?!)"),
+}
+
+
+def pool(style: dict, problems: list[Problem]) -> list[Problem]:
+    """Return the problems that a style's converters bring over whole."""
+    broken = BROKEN[style["maker"]]
+    return [
+        problem
+        for problem in problems
+        if not broken.search(problem.statement + " " + problem.answer)
+        and not (style.get("runs") and SIMPLE.search(problem.statement + problem.answer))
+    ]
+
+
+def pandoc_source(style: dict, problems: list[Problem]) -> str:
+    """Return the LaTeX that pandoc turns into a paper."""
+    number = style["number"]
+    parts = [r"\begin{center}\textbf{Mathematics Contest}\end{center}" + "\n"]
+    if number == "list":
+        parts.append(r"\begin{enumerate}")
+    for problem in problems:
+        start = r"\item " if number == "list" else number[6:] % problem.number + " "
+        text = start + problem.statement
+        labelled = [
+            f"({label}) {inside_text(option)}"
+            for label, option in zip("ABCDE", problem.options, strict=False)
+        ]
+        if labelled:
+            gap = r" \quad " if style["options"] == "row" else "\n\n"
+            text += "\n\n" + gap.join(labelled)
+        if style["key"] == "inline":
+            text += f"\n\nAnswer: {inside_text(problem.answer)}"
+        parts.append(text + "\n")
+    if number == "list":
+        parts.append(r"\end{enumerate}")
+    if style["key"] == "page":
+        parts.append("NEWPAGE\n\n" + r"\textbf{Answer Key}" + "\n\n")
+        parts += [f"{p.number}. {inside_text(p.answer)}\n\n" for p in problems]
+    return "\n".join(parts)
+
+
+# Pandoc's filters: a page break where the source says so, and formulas as raised and lowered text.
+BREAKS = """
+function Para(p)
+  if #p.content == 1 and p.content[1].text == "NEWPAGE" then
+    if FORMAT == "docx" then
+      return pandoc.RawBlock("openxml", '<w:p><w:r><w:br w:type="page"/></w:r></w:p>')
+    elseif FORMAT == "typst" then return pandoc.RawBlock("typst", "#pagebreak()")
+    else return pandoc.RawBlock("opendocument",
+      '<text:p><text:soft-page-break/></text:p>') end
+  end
+end
+"""
+
+
+def find_pandoc() -> str | None:
+    """Return the path of pandoc 3; None: absent. PANDOC names another than the one on PATH."""
+    import os
+
+    path = os.environ.get("PANDOC") or shutil.which("pandoc")
+    if not path:
+        return None
+    told = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
+    return path if int(re.search(r"pandoc (\d+)", told)[1]) >= 3 else None
+
+
+def typeset_office(
+    name: str, style: dict, problems: list[Problem], folder: Path
+) -> tuple[Path, None] | None:
+    """Return the PDF of a paper made by LibreOffice or typst; None where a tool is absent."""
+    pandoc = find_pandoc()
+    if pandoc is None or (style["maker"] != "typst" and not shutil.which("soffice")):
+        return None
+    source, breaks = folder / f"{name}.src.tex", folder / "breaks.lua"
+    source.write_text(pandoc_source(style, problems), "utf-8")
+    breaks.write_text(BREAKS, "utf-8")
+    maker = style["maker"]
+    made = folder / f"{name}.{'typ' if maker == 'typst' else maker}"
+    base = [pandoc, "-f", "latex", str(source), f"--lua-filter={breaks}"]
+    if style.get("runs"):
+        # HTML has no formulas: what is simple becomes raised and lowered text.
+        page = folder / f"{name}.html"
+        subprocess.run([*base, "-t", "html", "-o", str(page)], check=True, capture_output=True)
+        base = [pandoc, "-f", "html", str(page)]
+    if maker == "typst":
+        subprocess.run([*base, "-t", "typst", "-o", str(made)], check=True, capture_output=True)
+        return compile_typst(made, style), None
+    subprocess.run([*base, "-o", str(made)], check=True, capture_output=True)
+    restyle(made, style)
+    subprocess.run(
+        ["soffice", "--headless", "--convert-to", "pdf", "--outdir", str(folder), str(made)],
+        check=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+    return folder / f"{name}.pdf", None
+
+
+def compile_typst(source: Path, style: dict) -> Path:
+    """Typeset pandoc's typst."""
+    import typst
+
+    font, size = style.get("font", "Libertinus Serif"), style.get("size", 11)
+    head = f'#set text(font: "{font}", size: {size}pt)\n'
+    head += f"#set page(columns: {style.get('columns', 1)})\n"
+    source.write_text(head + source.read_text("utf-8"), "utf-8")
+    made = source.with_suffix(".pdf")
+    made.write_bytes(typst.compile(source))
+    return made
+
+
+def restyle(path: Path, style: dict) -> None:
+    """Set the font and its size in an office document's styles."""
+    import zipfile
+
+    font, size = style.get("font"), style.get("size")
+    if not font and not size:
+        return
+    with zipfile.ZipFile(path) as archive:
+        files = {item.filename: archive.read(item) for item in archive.infolist()}
+    if path.suffix == ".docx":
+        name = "word/styles.xml"
+        text = files[name].decode()
+        if font:
+            fonts = (
+                f'<w:rFonts w:ascii="{font}" w:hAnsi="{font}" w:cs="{font}" w:eastAsia="{font}"/>'
+            )
+            text = re.sub(r"<w:rFonts [^>]*/>", fonts, text)
+    else:
+        name = "styles.xml"
+        text = files[name].decode()
+        if font:
+            text = re.sub(r'(svg:font-family|fo:font-family|style:font-name)="[^"]*"',
+                          rf'\1="{font}"', text)  # fmt: skip
+        if size:
+            text = re.sub(r'fo:font-size="12pt"', f'fo:font-size="{size}pt"', text)
+    files[name] = text.encode()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for item, data in files.items():
+            archive.writestr(item, data)

@@ -159,7 +159,7 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
         left,
         (round(line.x0, 2), round(line.top, 2), round(line.x1, 2), round(line.bottom, 2)),
         line.base,
-        line.size,
+        usual_size(line.items),
         segments,
         bool(letters) and all("b" in item.style for item in letters),
         flags,

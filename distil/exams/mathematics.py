@@ -34,6 +34,8 @@ AXIS = 0.25
 SAME_BASE = 0.14
 SCRIPT_RATIO = 0.87
 WORD_GAP = 0.13
+# Columns of a matrix stand at least so far apart; signs of operation have .22 beside them.
+COLUMN_GAP = 0.42
 # A sign and its limits stand at most so many characters apart in the file.
 FAR_IN_FILE = 45
 
@@ -331,6 +333,14 @@ def join_overlays(items: list[Item]) -> list[Item]:
                 gone.add(id(arrow[0]))
             continue
         # An accent's ink stays above the letter's x-height.
+        if mark.text == "¯" and (digits := digits_under(mark, shelf, gone)):
+            gone.update(id(digit) for digit in digits[1:])
+            gone.add(id(mark))
+            number = "".join(digit.text for digit in digits)
+            digits[0].latex = f"\\overline{{{number}}}"
+            digits[0].kind = "accent"
+            digits[0].x1 = digits[0].reach = digits[-1].x1
+            continue
         near = [
             other
             for other in near
@@ -364,6 +374,37 @@ def join_overlays(items: list[Item]) -> list[Item]:
             host.top = min(host.top, mark.top)
             host.spaced = host.spaced or (mark.spaced and mark.order < host.order)
     return [item for item in items if id(item) not in gone]
+
+
+def digits_under(mark: Item, shelf: Shelf, gone: set[int]) -> list[Item]:
+    """Return the digits that a bar stands over: office programs set a short one over the middle."""
+    below = sorted(
+        (
+            item
+            for item in shelf.between(mark.bottom, mark.bottom + 1.2 * mark.size)
+            if item.text.isdigit() and id(item) not in gone and item.top > mark.bottom - 0.1
+        ),
+        key=lambda item: item.x0,
+    )
+    runs: list[list[Item]] = []
+    for item in below:
+        last = runs[-1][-1] if runs else None
+        if (
+            last is not None
+            and abs(last.base - item.base) < 0.05 * item.size
+            and item.x0 - last.x1 < 0.1 * item.size
+        ):
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    return next(
+        (
+            run
+            for run in runs
+            if abs((run[0].x0 + run[-1].x1) / 2 - mark.middle) < 0.12 * run[0].size
+        ),
+        [],
+    )
 
 
 def join_dots(items: list[Item], gone: set[int]) -> None:
@@ -1096,7 +1137,7 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
             near = abs(line.base - base) < slack or (
                 # Office programs set formulas a little off the line.
                 abs(line.base - base) < 2 * slack
-                and size >= SCRIPT_RATIO * line.size
+                and size >= (SCRIPT_RATIO if size < 0.95 * body else 0.78) * line.size
                 and not any(
                     item.x0 < other.x1 - 0.2 * size and other.x0 < item.x1 - 0.2 * size
                     for item in run
@@ -1325,9 +1366,9 @@ def pack_blocks(items: list[Item]) -> list[Item]:
             if item is not left
             and item is not right
             and left.x1 - 0.2 * left.size < item.middle < edge + 0.2 * left.size
-            and left.top - 0.3 * left.size
+            and left.top - 0.1 * left.size
             < (item.top + item.bottom) / 2
-            < left.bottom + 0.3 * left.size
+            < left.bottom + 0.1 * left.size
         ]
         if right is None:
             inside = before_baseline(left, inside)
@@ -1440,7 +1481,7 @@ def join_rows(rows: list[Line]) -> list[Line]:
 
 def block_latex(left: Item, right: Item | None, rows: list[Line]) -> str | None:
     """Return the LaTeX of rows between delimiters, or None if they are no such thing."""
-    cells = [split_cells(row) for row in rows]
+    cells = split_columns(rows)
     if (
         right is not None
         and left.text == "("
@@ -1476,12 +1517,29 @@ def is_vector(left: Item, rows: list[Line]) -> bool:
     return pitch > 1.24
 
 
+def split_columns(rows: list[Line]) -> list[list[list[Item]]]:
+    """Return the cells of rows: columns are divided where no row has ink."""
+    size = max(row.size for row in rows)
+    spans: list[list[float]] = []
+    for item in sorted((item for row in rows for item in row.items), key=lambda item: item.x0):
+        if spans and item.x0 - spans[-1][1] < COLUMN_GAP * size:
+            spans[-1][1] = max(spans[-1][1], right_end(item))
+        else:
+            spans.append([item.x0, right_end(item)])
+    if len(spans) == 1:
+        return [split_cells(row) for row in rows]
+    return [
+        [cell for x0, x1 in spans if (cell := [item for item in row.items if x0 <= item.x0 <= x1])]
+        for row in rows
+    ]
+
+
 def split_cells(row: Line) -> list[list[Item]]:
     """Split a row at its wide gaps."""
     cells = [[row.items[0]]]
     for item in row.items[1:]:
         last = cells[-1][-1]
-        if item.x0 - max(last.x1, last.reach) > 0.7 * row.size:
+        if item.x0 - right_end(last) > 0.7 * row.size:
             cells.append([item])
         else:
             cells[-1].append(item)
@@ -1623,10 +1681,14 @@ def takes_argument(items: list[Item], start: int, end: int) -> bool:
     after = items[end]
     if after.x0 - items[end - 1].x1 > 0.6 * after.size:
         return False
-    return is_math(after) or after.text in "({|√[⌊" or (
-        len(after.text) == 1 and after.text.isalpha() and "i" in after.style
-        and "i" not in items[start].style
-    )  # fmt: skip
+    if is_math(after) or after.text in "({|√[⌊":
+        return True
+    if not (len(after.text) == 1 and after.text.isalpha() and "i" in after.style):
+        return False
+    # Office programs print names that they do not know in italics.
+    beyond = items[end + 1] if end + 1 < len(items) else None
+    single = beyond is None or not beyond.text.isalpha() or beyond.x0 - after.x1 > 0.6 * after.size
+    return "i" not in items[start].style or (end - start >= 3 and single)
 
 
 def close(script: str) -> str:
