@@ -376,6 +376,16 @@ STYLES: dict[str, dict] = {
     "kpfonts": {"class": r"\documentclass[11pt]{article}", "fonts":
                 r"\usepackage[T1]{fontenc}\usepackage{kpfonts}", "number": r"\arabic*.",
                 "key": "inline"},
+    "multicols-row": {"class": r"\documentclass[10pt]{article}", "fonts": NEWTX, "after":
+                      NEWTX_MATH, "number": r"\arabic*.", "multicols": True, "options": "onerow",
+                      "key": "table", "figures": True},
+    "report-sections": {"class": r"\documentclass[11pt]{report}", "fonts": CMSUPER, "number":
+                        r"\textbf{(\arabic*)}", "sections": 2, "key": "multicol"},
+    "book-tight": {"class": r"\documentclass[10pt,twoside]{book}", "fonts": LM, "number":
+                   r"\arabic*.", "options": "onerow", "key": "inline", "tight": True},
+    "beamerish-sans": {"class": r"\documentclass[12pt]{article}", "fonts": LM, "after":
+                       r"\renewcommand{\familydefault}{\sfdefault}", "number": r"Problem \arabic*",
+                       "key": "boxed", "wide": True, "figures": True},
     "euler": {"class": r"\documentclass[11pt]{article}", "fonts": LM, "after":
               r"\usepackage{eulervm}", "number": r"\arabic*.", "key": "none"},
     # Never looked at line by line: these are only scored.
@@ -397,9 +407,9 @@ STYLES: dict[str, dict] = {
     "held-exam": {"class": r"\documentclass[10pt]{exam}", "fonts": NEWTX, "after": NEWTX_MATH,
                   "number": "exam", "options": "choices", "key": "file", "held": True,
                   "figures": True, "cover": True},
-    "held-termes": {"class": r"\documentclass[11pt]{article}", "engine": "xelatex", "after":
-                    r"\usepackage{unicode-math}\setmainfont{texgyretermes-regular.otf}"
-                    r"\setmathfont{texgyretermes-math.otf}", "number": r"\arabic*.",
+    "held-xits": {"class": r"\documentclass[11pt]{article}", "engine": "xelatex", "after":
+                    r"\usepackage{unicode-math}\setmainfont{XITS-Regular.otf}"
+                    r"\setmathfont{XITSMath-Regular.otf}", "number": r"\arabic*.",
                     "key": "boxed", "held": True},
     "held-amsart": {"class": r"\documentclass[10pt]{amsart}", "number":
                     r"manual:\textsc{Problem} %d.", "key": "none", "held": True, "figures": True},
@@ -433,10 +443,10 @@ def options_latex(options: list[str], kind: str) -> str:
     if kind == "tasks":
         return "\\begin{tasks}(3)" + "".join(f"\\task {c}\n" for c in cells) + "\\end{tasks}"
     if kind == "onerow":
-        return "\\\\ " + "\\quad ".join(
+        return "\\par " + "\\quad ".join(
             f"{label}) {cell}" for label, cell in zip("ABCDE", cells, strict=True)
         )
-    return "\\\\[3pt] " + " \\qquad ".join(
+    return "\\par\\smallskip " + " \\qquad ".join(
         f"\\textbf{{({label})}} {cell}" for label, cell in zip("ABCDE", cells, strict=True)
     )
 
@@ -474,6 +484,7 @@ def latex_source(style: dict, problems: list[Problem]) -> tuple[str, str | None]
             body.append(r"\begin{questions}")
         elif number != "heading" and not number.startswith("manual:"):
             margin = ",leftmargin=0pt,itemindent=*" if style.get("wide") else ""
+            margin += ",nosep" if style.get("tight") else ""
             body.append(rf"\begin{{enumerate}}[label={{{number}}}{margin}]")
         for problem in inside:
             if number == "exam":

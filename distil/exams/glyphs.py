@@ -375,9 +375,11 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
             bitmaps.setdefault(where, []).append(glyphs[-1])
         last = index
         spaced = False
+    mathematics = any(name and "m" in face.style for name, face in typefaces.items())
     for printed in bitmaps.values():
-        # Fonts of prose have the codes of ASCII; those of signs have codes of their own.
-        if len({glyph.text for glyph in printed if "a" <= glyph.text <= "z"}) >= 8:
+        # Fonts of prose have the codes of ASCII; those of signs have codes of their own, but where
+        # these have names, what has none is prose.
+        if mathematics or len({g.text for g in printed if "a" <= g.text <= "z"}) >= 8:
             for glyph in printed:
                 if glyph.text.isascii():
                     glyph.style = glyph.style.replace("u", "")

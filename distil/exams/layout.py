@@ -240,7 +240,12 @@ def in_columns(
     found = find_gutter(lines, width, body) or (known and short_columns(lines, known, body))
     if not found:
         return [(0, left, lines)], None
-    gutter, bands = found
+    gutter = found[0]
+    bands = [
+        part
+        for start, stop in found[1]
+        for part in between_headings(lines, start, stop, gutter, body)
+    ]
     second = min(
         (
             item.x0
@@ -272,6 +277,28 @@ def in_columns(
     if position < len(lines):
         out.append((0, left, lines[position:]))
     return out, second
+
+
+def between_headings(
+    lines: list[Line], start: int, stop: int, gutter: float, body: float
+) -> list[tuple[int, int]]:
+    """Split a band of two columns where a heading stands with nothing beside it."""
+    cuts = [start]
+    for place in range(start + 1, stop):
+        line = lines[place]
+        if line.x1 > gutter:
+            continue
+        letters = [item for item in line.items if item.text.isalpha()]
+        bold = bool(letters) and all("b" in item.style for item in letters)
+        if not (bold or usual_size(line.items) > 1.1 * body):
+            continue
+        beside = any(
+            abs(other.base - line.base) < 1.2 * line.size and other.x1 > gutter
+            for other in lines[max(start, place - 4) : place + 5]
+        )
+        if not beside and len(letters) > 2:
+            cuts.append(place)
+    return [(a, b) for a, b in zip(cuts, [*cuts[1:], stop], strict=True) if a < b]
 
 
 def short_columns(

@@ -24,7 +24,6 @@ from distil.hashing import sha256_file
 from distil.notation import canonical_answer
 
 MAX_PAGES = 400
-FOOT = 0.93
 FEW_GLYPHS = 25
 RECOGNISED = 0.97
 DOUBTS = {
@@ -124,8 +123,7 @@ def read_problems(
         if not answers:
             raise ExamError(key, "no numbered answer was found", "check that the file is the key")
     vocabulary = vocabulary_of(lines)
-    figures = {sheet.number: sheet.figures for sheet in sheets}
-    heights = {sheet.number: sheet.height for sheet in sheets}
+    figures = owned_figures(sheets, passages, lines[stop] if stop < len(lines) else None)
     methods = {sheet.number: sheet.method for sheet in sheets}
     several = len({passage.section for passage in passages}) > 1
     keyed = {}
@@ -134,7 +132,6 @@ def read_problems(
     rows = []
     seen: set[tuple[int, str]] = set()
     for place, passage in enumerate(passages):
-        after = passages[place + 1].lines[0] if place + 1 < len(passages) else None
         flags: set[str] = set(passage.flags)
         if (passage.section, passage.label) in seen:
             flags.add("repeated")
@@ -145,15 +142,11 @@ def read_problems(
             answer = inline_answer(passage, solution)
         answered = digest if solution and answer and answer.section < 0 else key_digest
         head = statement_lines[0]
-        beside = after is not None and (after.page, after.left) == (head.page, head.left)
-        reach = after.box[1] if beside else FOOT * heights[head.page]
-        drawn = [
-            figure
-            for figure in figures.get(head.page, ())
-            if stands_with(figure, head, reach, statement_lines)
-        ]
-        if drawn or turned_over(figures, head, after):
+        drawn = []
+        for page, column, figure in figures.get(place, ()):
             flags.add("figure")
+            if (page, column) == (head.page, head.column):
+                drawn.append(figure)
         rows.append(
             row_of(
                 passage, statement_lines, answer, vocabulary, drawn, methods,
@@ -280,28 +273,33 @@ def without_note(raw: str) -> str:
     return raw
 
 
-def stands_with(figure: tuple, head: TextLine, reach: float, lines: list[TextLine]) -> bool:
-    """Return whether a figure stands in a problem's stretch of its page.
+def owned_figures(
+    sheets: list[Sheet], passages: list[Passage], end: TextLine | None
+) -> dict[int, list[tuple[int, int, tuple]]]:
+    """Return which figures stand in which problem.
 
     Args:
-        figure: its box.
-        head: the problem's first line.
-        reach: where the next problem, or the foot of the page, starts.
-        lines: the problem's lines, which tell its column's width.
+        sheets: the paper.
+        passages: its problems, in reading order.
+        end: the first line of the key, if the paper holds one.
+
+    Returns:
+        (page, column, box) of figures by the index of the last problem that starts before them.
     """
-    middle = (figure[1] + figure[3]) / 2
-    right = max(line.box[2] for line in lines)
-    level = head.box[1] - 6 < middle < reach
-    return level and figure[2] > head.left - 6 and (figure[0] < right or head.column > 0)
-
-
-def turned_over(figures: dict[int, list], head: TextLine, after: TextLine | None) -> bool:
-    """Return whether a problem's figure stands at the head of the next page."""
-    page = head.page + 1
-    if after is not None and after.page <= head.page:
-        return False
-    limit = after.box[1] if after is not None and after.page == page else None
-    return any(limit is None or figure[3] < limit + 6 for figure in figures.get(page, ()))
+    starts = [(p.lines[0].page, p.lines[0].column, p.lines[0].box[1] - 6) for p in passages]
+    owned: dict[int, list[tuple[int, int, tuple]]] = {}
+    for sheet in sheets:
+        for figure in sheet.figures:
+            split = sheet.second
+            column = int(split is not None and figure[0] > split - 12)
+            place = (sheet.number, column, (figure[1] + figure[3]) / 2)
+            if end is not None and place > (end.page, end.column, end.box[1]):
+                continue
+            before = [index for index, start in enumerate(starts) if start < place]
+            # On a page after the next no text would lead to it.
+            if before and sheet.number - passages[before[-1]].lines[-1].page <= 1:
+                owned.setdefault(before[-1], []).append((sheet.number, column, figure))
+    return owned
 
 
 def label_key(label: str) -> tuple[bool, int]:

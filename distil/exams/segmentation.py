@@ -594,7 +594,7 @@ def cut_at_labels(text: str) -> list[str]:
     cuts = [
         match.start()
         for match in re.finditer(
-            r"(?<![\w\\}])(?:\((?:[A-H]|[a-h])\)|(?<=\s)[A-H][.)])(?=\s)", text
+            r"(?<![\w\\}])(?:\((?:[A-H]|[a-h])\)|(?<=\s)[A-H][.)])(?=\s|$)", text
         )
     ]
     if not cuts:

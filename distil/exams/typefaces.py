@@ -113,7 +113,7 @@ NAMED_SMALL = {
     "sigma1": "ς", "partialdiff": "∂", "f_f": "ff", "f_i": "fi", "f_l": "fl", "f_f_i": "ffi",
     "f_f_l": "ffl", "ff": "ff", "ffi": "ffi", "ffl": "ffl", "dotlessi": "ı", "dotlessj": "ȷ",
 }  # fmt: skip
-SIZED = re.compile(r"^(?P<base>[A-Za-z]+?)(?:text|display|bigg?|Bigg?|BIG)?\d*(?:\.\w+)?$")
+SIZED = re.compile(r"^(?P<base>[A-Za-z]+?)(?:text|display|bigg?|Bigg?|BIG)?[A-Z]?\d*(?:\.\w+)?$")
 
 
 def named(name: str) -> tuple[str, str]:
