@@ -24,6 +24,7 @@ CELL = re.compile(
 )
 # What is usual in a key is no doubt.
 LOOKS = {"small", "table", "rule"}
+HEADED = re.compile(r"^\W*(?:Solution|Answer|SOLUTION|ANSWER)\s*[.:]")
 STATED = re.compile(r"\b(?:final\s+)?answer\s*(?:is|[:=])\s*(?P<value>.+?)\s*\.?$", re.I)
 
 
@@ -280,9 +281,9 @@ def around(one: Box, other: Box) -> Box:
 def cut_solution(body: list[TextLine]) -> tuple[list[TextLine], list[TextLine]]:
     """Split a passage that carries its own solution into statement lines and solution lines."""
     for place in range(1, len(body)):
-        if SOLUTION.match(body[place].text) and QUESTION.search(
-            " ".join(b.text for b in body[:place])
-        ):
+        text = body[place].text
+        asked = QUESTION.search(" ".join(b.text for b in body[:place]))
+        if SOLUTION.match(text) and (asked or HEADED.match(text)):
             return body[:place], body[place:]
     return body, []
 

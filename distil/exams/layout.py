@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from distil.exams.glyphs import Box, Glyph, Page
+from distil.exams.columns import Region, find_columns, share_out
+from distil.exams.glyphs import Box, Glyph, Page, Rule
 from distil.exams.mathematics import (
     Item,
     Line,
@@ -22,7 +22,6 @@ from distil.exams.mathematics import (
 )
 
 COLUMN_GAP = 1.2
-GUTTER = 0.55
 MARGIN = 0.1
 SPARSE = 400
 # Labels stand so many points around a figure.
@@ -102,13 +101,27 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
     """
     figures, tables = find_figures(page)
     glyphs = without_labels(page.glyphs, figures)
-    items, spare = build(items_of(glyphs), page.rules, page.verticals, page.frames)
+    items = items_of(glyphs)
     body = usual_size(items) if len(items) > SPARSE else usual
-    lines = assemble(items, body)
+    whole = Region(0, items, page.rules, page.verticals, page.frames)
+    lines, spare = lines_in(whole, body)
+    columns = find_columns(lines, page.width, body, known)
+    if columns is None:
+        parts = [(whole, lines)]
+    else:
+        spare = []
+        parts = []
+        gutter, bands, _ = columns
+        # The first reading has changed the items.
+        fresh = Region(0, items_of(glyphs), page.rules, page.verticals, page.frames)
+        for region in share_out(fresh, gutter, bands, body):
+            lines, left_over = lines_in(region, body)
+            spare += left_over
+            parts.append((region, lines))
     out: list[TextLine] = []
-    columns, second = in_columns(lines, page.width, body, known)
-    for column, left, part in columns:
-        out.extend(text_line(page, line, column, left, body) for line in part)
+    for region, lines in parts:
+        left = min((line.x0 for line in lines), default=0.0)
+        out.extend(text_line(page, line, region.column, left, body) for line in lines)
     for x, y in page.unread:  # noqa: B007
         near = [line for line in out if line.box[1] - 0.6 * body < y < line.box[3] + 0.6 * body]
         if near:
@@ -125,7 +138,13 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
             t[0] < line.box[2] and line.box[0] < t[2] and t[1] < line.base < t[3] for t in tables
         ):
             line.flags.add("table")
-    return Sheet(page.number, page.width, page.height, out, figures, second=second)
+    return Sheet(page.number, page.width, page.height, out, figures, second=columns and columns[2])
+
+
+def lines_in(region: Region, body: float) -> tuple[list[Line], list[Rule]]:
+    """Return a region's lines, and the rules that are not mathematics."""
+    items, spare = build(region.items, region.rules, region.verticals, region.frames)
+    return assemble(items, body), spare
 
 
 def text_line(page: Page, line: Line, column: int, left: float, body: float) -> TextLine:
@@ -217,214 +236,6 @@ def tidy(text: str) -> str:
     text = re.sub(r"\((?:\\mod|mod)\s+([^()]+)\)", r"\\pmod{\1}", text)
     text = re.sub(r"\s+([,;.?!])(?=\s|$)", r"\1", text)
     return re.sub(r"\s+", " ", text).strip()
-
-
-def in_columns(
-    lines: list[Line], width: float, body: float, known: float | None = None
-) -> tuple[list[tuple[int, float, list[Line]]], float | None]:
-    """Sort a page's lines into columns.
-
-    Args:
-        lines: of the whole page, from top to bottom.
-        width: of the page, points.
-        body: usual font size.
-        known: left edge of the second column on an earlier page, points.
-
-    Returns:
-        (column, left edge, lines) in reading order, and the left edge of the second column, if
-        there is one.
-    """
-    if not lines:
-        return [], None
-    left = min(line.x0 for line in lines)
-    found = find_gutter(lines, width, body) or (known and short_columns(lines, known, body))
-    if not found:
-        return [(0, left, lines)], None
-    gutter = found[0]
-    bands = [
-        part
-        for start, stop in found[1]
-        for part in between_headings(lines, start, stop, gutter, body)
-    ]
-    second = min(
-        (
-            item.x0
-            for start, stop in bands
-            for line in lines[start:stop]
-            for item in line.items
-            if item.middle >= gutter
-        ),
-    )
-    out: list[tuple[int, float, list[Line]]] = []
-    position = 0
-    for start, stop in bands:
-        if start > position:
-            out.append((0, left, lines[position:start]))
-        sides: tuple[list[Line], list[Line]] = ([], [])
-        for line in lines[start:stop]:
-            for side, chosen in enumerate(
-                (
-                    [item for item in line.items if item.middle < gutter],
-                    [item for item in line.items if item.middle >= gutter],
-                )
-            ):
-                if chosen:
-                    sides[side].append(Line(chosen, line.base, line.size))
-        for side, part in enumerate(sides):
-            if part:
-                out.append((side, min(line.x0 for line in part), part))
-        position = stop
-    if position < len(lines):
-        out.append((0, left, lines[position:]))
-    return out, second
-
-
-def between_headings(
-    lines: list[Line], start: int, stop: int, gutter: float, body: float
-) -> list[tuple[int, int]]:
-    """Split a band of two columns where a heading stands with nothing beside it."""
-    cuts = [start]
-    for place in range(start + 1, stop):
-        line = lines[place]
-        if line.x1 > gutter:
-            continue
-        letters = [item for item in line.items if item.text.isalpha()]
-        bold = bool(letters) and all("b" in item.style for item in letters)
-        if not (bold or usual_size(line.items) > 1.1 * body):
-            continue
-        beside = any(
-            abs(other.base - line.base) < 1.2 * line.size and other.x1 > gutter
-            for other in lines[max(start, place - 4) : place + 5]
-        )
-        if not beside and len(letters) > 2:
-            cuts.append(place)
-    return [(a, b) for a, b in zip(cuts, [*cuts[1:], stop], strict=True) if a < b]
-
-
-def short_columns(
-    lines: list[Line], edge: float, body: float
-) -> tuple[float, list[tuple[int, int]]] | None:
-    """Return the bands of lines that two columns known from an earlier page divide, if any.
-
-    The last page of a paper may hold too few lines to tell by themselves.
-    """
-    gutter = edge - 0.2 * body
-    bands: list[tuple[int, int]] = []
-    start = None
-    sides: set[bool] = set()
-    for place, line in enumerate([*lines, None]):
-        spans = spans_of(line) if line is not None else []
-        starts = [a for a, _ in spans if a >= gutter]
-        fits = (
-            line is not None
-            and not any(a < gutter < b for a, b in spans)
-            and (
-                not starts or min(abs(starts[0] - edge), abs(starts[0] - edge - 1.7 * body)) < body
-            )
-        )
-        if fits:
-            start = place if start is None else start
-            sides |= {a >= gutter for a, _ in spans}
-        elif start is not None:
-            if len(sides) == 2:
-                bands.append((start, place))
-            start, sides = None, set()
-    return (gutter, bands) if bands else None
-
-
-def find_gutter(
-    lines: list[Line], width: float, body: float
-) -> tuple[float, list[tuple[int, int]]] | None:
-    """Return the gutter between two columns and the bands of lines that it divides, if any."""
-    spans = [spans_of(line) for line in lines]
-    best, best_count = None, 0
-    step = max(2.0, body / 5)
-    for turn in range(math.ceil(0.5 * width / step)):
-        x = 0.25 * width + turn * step
-        crossing = [any(a < x < b for a, b in span) for span in spans]
-        if best_count >= len(lines) - sum(crossing):
-            continue
-        bands = []
-        start = None
-        for index, crosses in enumerate([*crossing, True]):
-            if crosses:
-                if start is not None and divided(lines[start:index], spans[start:index], x, body):
-                    bands.append(trimmed(start, index, spans, x, body))
-                start = None
-            elif start is None:
-                start = index
-        count = sum(stop - start for start, stop in bands)
-        if count > best_count:
-            best, best_count = (x, bands), count
-    return best
-
-
-def spans_of(line: Line) -> list[tuple[float, float]]:
-    """Return the stretches of a line between its wide gaps."""
-    spans: list[tuple[float, float]] = []
-    for item in line.items:
-        x1 = right_end(item)
-        if spans and item.x0 - spans[-1][1] < GUTTER * line.size:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], x1))
-        else:
-            spans.append((item.x0, x1))
-    return spans
-
-
-def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
-    """Return whether a band of lines is two columns of text with a gutter at x."""
-    lefts = [max(b for a, b in span if b <= x) for span in spans if any(b <= x for a, b in span)]
-    rights = [min(a for a, b in span if a >= x) for span in spans if any(a >= x for a, b in span)]
-    if len(lefts) < 4 or len(rights) < 4:
-        return False
-    # A column has a straight left edge.
-    edge, count = Counter(round(value / 2) for value in rights).most_common(1)[0]
-    count = sum(1 for value in rights if abs(value / 2 - edge) <= 1.5)
-    rest = Counter(round(value / 2) for value in rights if abs(value / 2 - edge) > 1.5)
-    # Numbers hang to the left of the text, which makes two edges.
-    second = rest.most_common(1)[0][1] if rest else 0
-    if count < 0.35 * len(rights) or (count < 0.5 * len(rights) > count + second):
-        return False
-    if min(rights) - max(lefts) < GUTTER * body:
-        return False
-    # Choices set in a table: what stands at the right of (A) is never an (A).
-    labels = [
-        match[1] for line in lines if (match := re.match(r"\(?([A-Ha-h])[).\]]", starting(line, x)))
-    ]
-    if len(labels) > 0.5 * len(rights) and not {"A", "a"} & set(labels):
-        return False
-    # Columns stand beside each other; displayed formulas stand between the lines at their left.
-    level = [
-        line
-        for line, span in zip(lines, spans, strict=True)
-        if any(a >= x for a, _ in span)
-        and any(
-            abs(other.base - line.base) < 0.9 * line.size and any(b <= x for _, b in its)
-            for other, its in zip(lines, spans, strict=True)
-        )
-    ]
-    if len(level) < 0.5 * len(rights):
-        return False
-    # Options set in a table are few; columns of prose or of answers are not.
-    return lines[-1].base - lines[0].base > 4 * body
-
-
-def trimmed(start: int, stop: int, spans: list, x: float, body: float) -> tuple[int, int]:
-    """Return a band without a centred heading at its start, which stands in no column."""
-    rights = [min(a for a, _ in span if a >= x) for span in spans[start:stop] if span[-1][0] >= x]
-    edge = 2 * Counter(round(value / 2) for value in rights).most_common(1)[0][0]
-    while start < stop:
-        span = spans[start]
-        if len(span) > 1 or span[0][0] < x or span[0][0] > edge - 3 * body:
-            break
-        start += 1
-    return start, stop
-
-
-def starting(line: Line, x: float) -> str:
-    """Return the first characters of a line's part at the right of x."""
-    after = [item for item in line.items if item.x0 >= x]
-    return "".join(item.text for item in after[:3])
 
 
 def without_labels(glyphs: list[Glyph], figures: list[Box]) -> list[Glyph]:

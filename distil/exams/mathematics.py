@@ -183,7 +183,7 @@ def join_stacks(items: list[Item]) -> list[Item]:
     """Join bars and root signs that fonts for Unicode build from pieces with one code."""
     found: dict[tuple[str, int], list[Item]] = {}
     for item in items:
-        if item.text in ("|", "∥", "√", "⎷"):
+        if item.text in ("|", "∥", "‖", "√", "⎷"):
             found.setdefault((item.text.replace("⎷", "√"), round(item.x0)), []).append(item)
     gone: set[int] = set()
     for (text, x0), here in found.items():
@@ -1006,6 +1006,7 @@ def row_of(rule: Rule, living, up: bool) -> list[Item]:
     axis = anchor.axis if anchor.axis is not None else base - AXIS * size
     row = []
     tall = []
+    level = [item for _, item in near if item.axis is None and abs(item.base - base) < 0.2 * size]
     for _, item in near:
         if item.axis is not None:
             if abs(item.axis - axis) < 0.3 * size:
@@ -1016,7 +1017,8 @@ def row_of(rule: Rule, living, up: bool) -> list[Item]:
             row.append(item)
         elif item.size < SCRIPT_RATIO * size and base - 1.1 * size < item.base < base + 0.6 * size:
             # Scripts of the row, unless they belong to the text line beyond it.
-            if item.top < base + 0.5 * size and item.bottom > base - 1.1 * size:
+            inside = item.top < base + 0.5 * size and item.bottom > base - 1.1 * size
+            if inside and not crowded(item, level):
                 row.append(item)
         elif any(big.top - 1 < item.base < big.bottom + 1 for big in tall):
             row.append(item)
@@ -1030,6 +1032,16 @@ def row_of(rule: Rule, living, up: bool) -> list[Item]:
             if id(item) not in chosen and (inside and x0 <= item.middle <= x1 + size):
                 row.append(item)
     return row
+
+
+def crowded(item: Item, level: list[Item]) -> bool:
+    """Return whether a small item stands over or under glyphs of a row, as no script of it does."""
+    width = max(item.x1 - item.x0, 0.1)
+    return any(
+        min(other.x1, item.x1) - max(other.x0, item.x0) > 0.4 * width
+        and other.size > item.size / SCRIPT_RATIO
+        for other in level
+    )
 
 
 def last_scripts(row: list[Item], pool: list[Item], base: float, size: float) -> list[Item]:
@@ -1215,6 +1227,8 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
             if done:
                 continue
             item.size = probe_size
+        if item.kind == "block" and hang_block(item, shelf):
+            continue
         still.append(item)
     for item in still:
         if seat(item, far=12.0):
@@ -1238,6 +1252,25 @@ def seat_all(items: list[Item], seat) -> list[Item]:
         if len(still) == len(left):
             return still
         left = still
+
+
+def hang_block(item: Item, shelf: Shelf) -> bool:
+    """Try a matrix as a subscript: a tall one starts at the height of small letters."""
+    hosts = [
+        host
+        for host in shelf.between(item.top - item.size, item.bottom)
+        if host.axis is None
+        and host is not item
+        and -0.1 * host.size < item.x0 - host.reach < 0.3 * host.size
+        and host.base - 0.7 * host.size < item.top < host.base
+        and item.bottom > host.base + 0.5 * host.size
+    ]
+    if not hosts:
+        return False
+    host = max(hosts, key=lambda host: host.x1)
+    host.sub.append(item)
+    host.reach = max(host.reach, item.x1)
+    return True
 
 
 def hang_loose(item: Item, size: float, hang) -> bool:

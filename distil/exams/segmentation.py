@@ -503,6 +503,11 @@ def end_of_problem(body: list[TextLine], last: bool) -> list[TextLine]:
     return body
 
 
+COUNTED = {
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "half", "non", "self",
+}  # fmt: skip
+
+
 def join_lines(texts: list[str], vocabulary: set[str] = frozenset()) -> str:
     """Return lines as one text; words broken at the line's end are joined.
 
@@ -519,7 +524,11 @@ def join_lines(texts: list[str], vocabulary: set[str] = frozenset()) -> str:
             hyphened = "-" in broken.group(1) or "-" in start.group()
             kept = f"{broken.group(1)}-{start.group()}".lower() in vocabulary
             joined = whole.lower() in vocabulary
-            if kept or (hyphened and not joined):
+            parts = (broken.group(1).lower(), start.group().lower())
+            compound = parts[0] in COUNTED or all(
+                len(part) >= 5 and part in vocabulary for part in parts
+            )
+            if kept or ((hyphened or compound) and not joined):
                 out += text
             else:
                 out = out[:-1] + text

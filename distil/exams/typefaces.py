@@ -89,7 +89,8 @@ NAMED = {
     "braceleft": "{", "braceright": "}", "floorleft": "⌊", "floorright": "⌋",
     "ceilingleft": "⌈", "ceilingright": "⌉", "angbracketleft": "⟨", "angbracketright": "⟩",
     "angleleft": "⟨", "angleright": "⟩", "slash": "/", "backslash": "\\", "bar": "|",
-    "vextendsingle": "|", "vextenddouble": "∥", "bardbl": "∥", "radical": "√", "hatwide": "ˆ",
+    "vextendsingle": "|", "vextenddouble": "∥", "bardbl": "∥", "bardblex": "∥",
+    "radical": "√", "hatwide": "ˆ",
     "tildewide": "˜", "summation": "∑", "product": "∏", "coproduct": "∐", "integral": "∫",
     "contintegral": "∮", "iinteg": "∬", "iiinteg": "∭", "union": "⋃", "intersection": "⋂",
     "unionmulti": "⨄", "unionsq": "⨆", "logicaland": "⋀", "logicalor": "⋁", "circleplus": "⨁",
@@ -251,8 +252,9 @@ class Typeface:
         return text, ""
 
     def is_named(self, code: int) -> bool:
-        """Return whether the font program has a name for a code that means something else."""
-        return self.ask(code, "")[0] != ""
+        """Return whether the font program prints something for a code that is a space elsewhere."""
+        value, _ = self.ask(code, "")
+        return value != "" or (self.known or {}).get(code, "space") not in ("space", ".notdef")
 
     def ask(self, code: int, text: str) -> tuple[str, str]:
         """Return what the font program calls a code that has no other meaning.
@@ -267,7 +269,7 @@ class Typeface:
             return value, tall
         if not self.known and self.encoding is None and code in OMX and code != 0x20:
             return OMX[code], "xu"
-        return text, "u"
+        return "\ufffd" if text and text <= " " else text, "u"
 
     def is_bare_code(self, text: str, width: float) -> bool:
         """Return whether an ASCII character stands for its code in a mathematics font.
