@@ -89,6 +89,7 @@ class Page:
         images: boxes of bitmaps.
         hidden: number of glyphs in invisible text (an OCR layer under a scan).
         unread: places of ink that recognition could not account for; of scans only.
+        silent: boxes of text that has no character.
     """
 
     number: int
@@ -102,10 +103,13 @@ class Page:
     images: list[Box] = field(default_factory=list)
     hidden: int = 0
     unread: list[tuple[float, float]] = field(default_factory=list)
+    silent: list[Box] = field(default_factory=list)
 
 
 MAX_SEGMENTS = 20_000
 MAX_FORM_DEPTH = 8
+MAX_SILENT = 2_000
+GROWING = set("()[]{}|∥‖√⌊⌋⌈⌉⟨⟩")
 
 
 def open_document(path: Path):
@@ -220,8 +224,9 @@ def read_page(document, index: int, path: Path, typefaces: dict | None = None) -
                 path, f"page {index + 1}: no text layer ({error})", "repair the file"
             ) from error
         with contextlib.closing(text):
-            read_text(raw, text.raw, result, place, {} if typefaces is None else typefaces)
-        read_drawings(raw, page.raw, result, place)
+            spoken = read_text(raw, text.raw, result, place, {} if typefaces is None else typefaces)
+        read_drawings(raw, page.raw, result, place, spoken)
+        grow_delimiters(result)
     return result
 
 
@@ -243,8 +248,8 @@ SPACES = {0x20, 0xA0, 0x09, 0x0A, 0x0D, 0x3000, *range(0x2000, 0x200C)}
 SILENT = {*range(0xFE00, 0xFE10), 0x200C, 0x200D, *range(0x2060, 0x2065), 0xFEFF}
 
 
-def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
-    """Append the page's characters to `page.glyphs`."""
+def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
+    """Append the page's characters to `page.glyphs`; return the addresses of their objects."""
     count = raw.FPDFText_CountChars(text)
     x, y = ctypes.c_double(), ctypes.c_double()
     left, right = ctypes.c_double(), ctypes.c_double()
@@ -383,14 +388,51 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
             for glyph in printed:
                 if glyph.text.isascii():
                     glyph.style = glyph.style.replace("u", "")
+    return set(objects)
 
 
-def read_drawings(raw, page, result: Page, place) -> None:
-    """Sort the page's paths and images into rules, frames, drawings and images."""
+def grow_delimiters(page: Page) -> None:
+    """Add pieces that have no character to the brackets, bars and root signs that they prolong.
+
+    Typst builds tall ones of pieces, of which only one says what it is.
+    """
+    if not page.silent:
+        return
+    for glyph in page.glyphs:
+        if glyph.text not in GROWING:
+            continue
+        grown = True
+        while grown:
+            grown = False
+            for piece in page.silent:
+                beside = glyph.x0 - 0.5 < piece[0] and piece[2] < glyph.x1 + 0.5
+                longer = piece[1] < glyph.top - 0.5 or piece[3] > glyph.bottom + 0.5
+                if beside and longer and piece[1] < glyph.bottom + 1 and piece[3] > glyph.top - 1:
+                    glyph.top, glyph.bottom = min(glyph.top, piece[1]), max(glyph.bottom, piece[3])
+                    grown = True
+
+
+def read_drawings(raw, page, result: Page, place, spoken: set[int]) -> None:
+    """Sort the page's paths and images into rules, frames, drawings and images.
+
+    Text objects that are not among those with characters go to `result.silent`.
+    """
     identity = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
     budget = [MAX_SEGMENTS]
+    edges = [ctypes.c_float() for _ in range(4)]
     for index in range(raw.FPDFPage_CountObjects(page)):
-        read_object(raw, raw.FPDFPage_GetObject(page, index), identity, result, place, 0, budget)
+        item = raw.FPDFPage_GetObject(page, index)
+        if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_TEXT:
+            if (
+                ctypes.cast(item, ctypes.c_void_p).value not in spoken
+                and len(result.silent) < MAX_SILENT
+                and raw.FPDFPageObj_GetBounds(item, *map(ctypes.byref, edges))
+            ):
+                left, bottom, right, top = (edge.value for edge in edges)
+                if right - left > 0.3 and top - bottom > 1.0:
+                    result.silent.append(hull([place(left, bottom), place(right, top)]))
+            continue
+        read_object(raw, item, identity, result, place, 0, budget)
 
 
 def compose(inner: tuple, outer: tuple) -> tuple:

@@ -1300,7 +1300,10 @@ def split_runs(flat: list[Item], everything: list[Item]) -> list[list[Item]]:
         smallest = min(item.size for item in row) / SCRIPT_RATIO
         dividers = [
             other
-            for other in shelf.between(min(i.top for i in row), max(i.bottom for i in row))
+            for other in shelf.between(
+                min(i.top for i in row) - 0.35 * row[0].size,
+                max(i.bottom for i in row) + 0.35 * row[0].size,
+            )
             if other.axis is not None or other.size > smallest
         ]
         run = [row[0]]
@@ -1312,8 +1315,8 @@ def split_runs(flat: list[Item], everything: list[Item]) -> list[list[Item]]:
                 split = any(
                     left - 0.1 * other.size < other.middle < right + 0.1 * other.size
                     and (other.size > item.size / SCRIPT_RATIO or other.axis is not None)
-                    and other.bottom >= item.top
-                    and other.top <= item.bottom
+                    and other.bottom >= item.top - 0.35 * item.size
+                    and other.top <= item.bottom + 0.35 * item.size
                     for other in dividers
                 )
             if split:
@@ -1523,15 +1526,28 @@ def block_latex(left: Item, right: Item | None, rows: list[Line]) -> str | None:
         and not is_vector(left, rows)
     ):
         return f"\\binom{{{render(cells[0][0])}}}{{{render(cells[1][0])}}}"
-    text = r" \\ ".join(" & ".join(render(cell) for cell in row) for row in cells)
     if right is None:
+        text = r" \\ ".join(case_of([render(cell) for cell in row]) for row in cells)
         return f"\\begin{{cases}} {text} \\end{{cases}}"
+    text = r" \\ ".join(" & ".join(render(cell) for cell in row) for row in cells)
     name = {"(": "pmatrix", "[": "bmatrix", "|": "vmatrix", "∥": "Vmatrix", "{": "Bmatrix"}[
         left.text
     ]
     if len({len(row) for row in cells}) > 1:
         return None
     return f"\\begin{{{name}}} {text} \\end{{{name}}}"
+
+
+CONDITION = re.compile(r"(?<![\\\w])(?:if|when|for|otherwise|else)(?!\w)")
+
+
+def case_of(cells: list[str]) -> str:
+    """Return a row of cases as value and condition, which starts with its word."""
+    whole = " ".join(cell for cell in cells if cell)
+    match = CONDITION.search(whole)
+    if match and match.start():
+        return f"{whole[: match.start()].rstrip()} & {whole[match.start() :]}"
+    return " & ".join([cells[0], " ".join(cells[1:])]) if len(cells) > 1 else whole
 
 
 def is_vector(left: Item, rows: list[Line]) -> bool:

@@ -138,6 +138,8 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
             and not text[match.start("close") : match.end()].endswith(" ")
         ):
             continue
+        if not (match["word"] or line.bold) and runs_on(lines, place):
+            continue
         end = line.segments[1][0] if alone else line.segments[0][0] + 0.5 * line.size * match.end()
         if line.confidence < 1:
             # Recognition takes one mark for another: 3: for 3. and the like.
@@ -163,6 +165,26 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
             )
         )
     return markers
+
+
+def runs_on(lines: list[TextLine], place: int) -> bool:
+    """Return whether a line goes on with the sentence of the line above, which fills its column."""
+    if place == 0:
+        return False
+    line, above = lines[place], lines[place - 1]
+    if (line.page, line.column) != (above.page, above.column):
+        return False
+    right = max(
+        other.box[2]
+        for other in lines[max(0, place - 12) : place + 12]
+        if (other.page, other.column) == (line.page, line.column)
+    )
+    return (
+        abs(line.box[0] - above.box[0]) < 3
+        and line.base - above.base < 1.6 * line.body
+        and above.box[2] > right - 0.12 * (right - line.left)
+        and not re.search(r"[.?!:;)\]}\u201d\"]\W*$", above.text)
+    )
 
 
 def find_chains(markers: list[Marker]) -> list[list[Marker]]:
