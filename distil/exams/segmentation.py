@@ -181,6 +181,7 @@ def runs_on(lines: list[TextLine], place: int) -> bool:
     )
     return (
         abs(line.box[0] - above.box[0]) < 3
+        and above.box[2] - above.box[0] > 18 * line.body
         and line.base - above.base < 1.6 * line.body
         and above.box[2] > right - 0.12 * (right - line.left)
         and not re.search(r"[.?!:;)\]}\u201d\"]\W*$", above.text)
