@@ -376,6 +376,12 @@ STYLES: dict[str, dict] = {
     "kpfonts": {"class": r"\documentclass[11pt]{article}", "fonts":
                 r"\usepackage[T1]{fontenc}\usepackage{kpfonts}", "number": r"\arabic*.",
                 "key": "inline"},
+    "fourier-list": {"class": r"\documentclass[11pt]{article}", "fonts":
+                     r"\usepackage[T1]{fontenc}\usepackage{fourier}", "number": r"\arabic*.",
+                     "key": "page"},
+    "multicols-times": {"class": r"\documentclass[11pt,a4paper]{article}", "fonts": TIMES,
+                        "number": r"(\arabic*)", "multicols": True, "options": "list",
+                        "key": "page"},
     "multicols-row": {"class": r"\documentclass[10pt]{article}", "fonts": NEWTX, "after":
                       NEWTX_MATH, "number": r"\arabic*.", "multicols": True, "options": "onerow",
                       "key": "table", "figures": True},

@@ -63,13 +63,18 @@ def find_columns(
     bands = [
         part for start, stop in bands for part in between_headings(lines, start, stop, gutter, body)
     ]
-    second = min(
-        item.x0
+    starts = Counter(
+        round(a)
         for start, stop in bands
         for line in lines[start:stop]
-        for item in line.items
-        if item.middle >= gutter
+        for a in [min((a for a, _ in spans_of(line) if a >= gutter), default=0.0)]
+        if a
     )
+    # A formula may stick out: an edge is where several lines start, or a number hangs beside it.
+    edge = min(
+        [start for start, count in starts.items() if count + starts[start + 1] >= 2] or starts
+    )
+    second = float(min(start for start in starts if start > edge - 2.5 * body))
     # What stands at the left of the second column's edge is of the first.
     return second - 1.0, [(lines[a].base, lines[b - 1].base) for a, b in bands], second
 
@@ -265,8 +270,17 @@ def overhang(row: Row, x: float, body: float) -> tuple[str, float]:
                 return "left", b
             if x - a < OVERHANG * body and b - x > 2 * OVERHANG * body:
                 return "right", a
+            if a < x - OVERHANG * body and is_formula(row, a, b):
+                return "left", b
             return "over", b
     return "", x
+
+
+def is_formula(row: Row, x0: float, x1: float) -> bool:
+    """Return whether a stretch of a row is mathematics rather than words."""
+    here = [item for item in row.items if x0 <= item.x0 <= x1]
+    letters = sum(1 for item in here if item.text.isalpha() and "m" not in item.style)
+    return letters < 0.6 * len(here)
 
 
 def share_out(
@@ -295,6 +309,19 @@ def share_out(
             joined[-1] = (joined[-1][0], bottom)
         else:
             joined.append((top, bottom))
+
+    # A band goes on as far as text stands at the second column's edge.
+    for place, (top, bottom) in enumerate(joined):
+        limit = joined[place + 1][0] if place + 1 < len(joined) else math.inf
+        for row in main:
+            if not bottom < row.base < limit - slack:
+                continue
+            if overhang(row, gutter, body)[0] == "over":
+                break
+            starts = [a for a, _ in row.spans if a > gutter]
+            if starts and starts[0] < gutter + 3 * body:
+                bottom = row.base
+        joined[place] = (top, bottom)
 
     def region_of(y: float, x0: float, x1: float) -> int:
         # Small rows (scripts, limits) go with the row nearest to them.

@@ -1377,7 +1377,8 @@ def pack_blocks(items: list[Item]) -> list[Item]:
         return items
     items = list(items)
     used: set[int] = set()
-    for position, left in enumerate(tall):
+    # Those in the middle first: what they enclose is then one piece.
+    for position, left in reversed(list(enumerate(tall))):
         if id(left) in used or left.text not in "([{|∥":
             continue
         height = left.bottom - left.top

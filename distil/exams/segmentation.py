@@ -91,6 +91,7 @@ class Marker:
     length: int
     x0: float
     page: int
+    column: int
 
 
 @dataclass(slots=True)
@@ -162,6 +163,7 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
                 match.end(),
                 line.segments[0][0],
                 line.page,
+                line.column,
             )
         )
     return markers
@@ -239,7 +241,9 @@ def continued(chains: list[list[Marker]]) -> list[list[Marker]]:
             and other[-1].place < chain[0].place
         ]
         host = max(before, key=lambda other: other[-1].place, default=None)
-        new = host is not None and (len(chain) > 1 or host[-1].page != chain[0].page)
+        new = host is not None and (
+            len(chain) > 1 or (host[-1].page, host[-1].column) != (chain[0].page, chain[0].column)
+        )
         # A list inside a problem starts anew; text that happens to start with a number does not
         # come between two chains that both go on.
         if (
@@ -461,7 +465,7 @@ def guessed(
         found.append(
             Marker(
                 place, number, str(number), like.style, edge, like.end, length,
-                line.segments[0][0], line.page,
+                line.segments[0][0], line.page, line.column,
             )
         )  # fmt: skip
         start = place + 1
@@ -531,6 +535,13 @@ COUNTED = {
 }  # fmt: skip
 
 
+# Words that TeX parts from the rest of what is one word.
+PREFIXED = {
+    "some", "every", "under", "over", "more", "what", "when", "where", "there", "mean", "back",
+    "after", "other", "down", "never", "counter", "inter", "with",
+}  # fmt: skip
+
+
 def join_lines(texts: list[str], vocabulary: set[str] = frozenset()) -> str:
     """Return lines as one text; words broken at the line's end are joined.
 
@@ -548,8 +559,9 @@ def join_lines(texts: list[str], vocabulary: set[str] = frozenset()) -> str:
             kept = f"{broken.group(1)}-{start.group()}".lower() in vocabulary
             joined = whole.lower() in vocabulary
             parts = (broken.group(1).lower(), start.group().lower())
-            compound = parts[0] in COUNTED or all(
-                len(part) >= 5 and part in vocabulary for part in parts
+            compound = parts[0] in COUNTED or (
+                parts[0] not in PREFIXED
+                and all(len(part) >= 4 and part in vocabulary for part in parts)
             )
             if kept or ((hyphened or compound) and not joined):
                 out += text
@@ -565,9 +577,13 @@ def join_lines(texts: list[str], vocabulary: set[str] = frozenset()) -> str:
 def vocabulary_of(lines: list[TextLine]) -> set[str]:
     """Return the words, hyphened ones too, that stand whole inside lines."""
     words: set[str] = set()
+    broken = False
     for line in lines:
         found = re.findall(r"[A-Za-z]+(?:-[A-Za-z]+)*", line.text)
-        if found and line.text.endswith("-"):
+        if broken:
+            found = found[1:]
+        broken = line.text.endswith("-")
+        if found and broken:
             found.pop()
         words.update(word.lower() for word in found)
     return words
