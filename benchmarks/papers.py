@@ -382,6 +382,9 @@ STYLES: dict[str, dict] = {
     "multicols-times": {"class": r"\documentclass[11pt,a4paper]{article}", "fonts": TIMES,
                         "number": r"(\arabic*)", "multicols": True, "options": "list",
                         "key": "page"},
+    "multicols-a4": {"class": r"\documentclass[11pt,a4paper]{article}", "fonts": TIMES,
+                     "number": r"\arabic*.", "multicols": True, "options": "onerow",
+                     "key": "page"},
     "multicols-row": {"class": r"\documentclass[10pt]{article}", "fonts": NEWTX, "after":
                       NEWTX_MATH, "number": r"\arabic*.", "multicols": True, "options": "onerow",
                       "key": "table", "figures": True},

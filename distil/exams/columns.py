@@ -321,7 +321,14 @@ def share_out(
             starts = [a for a, _ in row.spans if a > gutter]
             if starts and starts[0] < gutter + 3 * body:
                 bottom = row.base
-        joined[place] = (top, bottom)
+        # Parts of fractions in its first and last line belong to the band.
+        reach = [
+            row.base
+            for row in main
+            if top - 0.95 * body < row.base < bottom + 0.95 * body
+            and overhang(row, gutter, body)[0] != "over"
+        ]
+        joined[place] = (min([top, *reach]), max([bottom, *reach]))
 
     def region_of(y: float, x0: float, x1: float) -> int:
         # Small rows (scripts, limits) go with the row nearest to them.
