@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections import Counter
 from dataclasses import dataclass
 
@@ -86,9 +86,14 @@ def find_gutter(
     spans = [spans_of(line) for line in lines]
     best, best_count = None, 0
     step = max(2.0, body / 5)
-    for turn in range(math.ceil(0.5 * width / step)):
-        x = 0.25 * width + turn * step
-        crossing = [any(a < x < b for a, b in span) for span in spans]
+    places = [0.25 * width + turn * step for turn in range(math.ceil(0.5 * width / step))]
+    crossed = [bytearray(len(places)) for _ in lines]
+    for row, span in zip(crossed, spans, strict=True):
+        for a, b in span:
+            first, last = bisect(places, a), bisect_left(places, b)
+            if first < last:
+                row[first:last] = b"\1" * (last - first)
+    for x, crossing in zip(places, zip(*crossed, strict=True), strict=False):
         if best_count >= len(lines) - sum(crossing):
             continue
         bands = []

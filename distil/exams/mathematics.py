@@ -153,11 +153,13 @@ def items_of(glyphs: Iterable[Glyph]) -> list[Item]:
     body = usual_size(items)
     for place, item in enumerate(items):
         height = item.bottom - item.top
-        beside = [other.size for other in items[max(0, place - 1) : place + 2] if other is not item]
-        if item.text in DELIMITERS and beside and item.size > 1.25 * max(body, *beside):
-            # Office programs stretch the font itself to the height of what is enclosed.
-            item.size = max(beside)
-            item.kind = "delimiter"
+        if item.text in DELIMITERS and item.size > 1.25 * body:
+            near = items[max(0, place - 1) : place + 2]
+            beside = [other.size for other in near if other is not item]
+            if beside and item.size > 1.25 * max(beside):
+                # Office programs stretch the font itself to the height of what is enclosed.
+                item.size = max(beside)
+                item.kind = "delimiter"
         if item.text == "∣":
             item.text = "|"
         symbol = item.text
@@ -443,7 +445,8 @@ class Shelf:
     def add(self, item: Item) -> None:
         """Put an item on the shelf."""
         rows = self.rows
-        for row in range(int(item.top // self.STEP), int(item.bottom // self.STEP) + 1):
+        first, last = int(item.top // self.STEP), int(item.bottom // self.STEP)
+        for row in (first,) if first == last else range(first, last + 1):
             if row in rows:
                 rows[row].append(item)
             else:
@@ -1482,8 +1485,8 @@ def raise_small_brackets(items: list[Item]) -> None:
         inside = [
             item
             for item in items
-            if left.x1 - 0.1 * left.size < item.middle < right.x0 + 0.1 * left.size
-            and left.top - 0.5 * left.size < item.base < left.bottom + 0.5 * left.size
+            if left.top - 0.5 * left.size < item.base < left.bottom + 0.5 * left.size
+            and left.x1 - 0.1 * left.size < item.middle < right.x0 + 0.1 * left.size
         ]
         if not inside or any(item.size > SCRIPT_RATIO * left.size for item in inside):
             continue
