@@ -48,7 +48,9 @@ def open_streams(data: bytes) -> bytes:
 
     def inflate(match: re.Match) -> bytes:
         head, body = match.groups()
-        if b"/FlateDecode" not in head or b"/Length1" in head or b"DecodeParms" in head:
+        if b"/FlateDecode" not in head or re.search(
+            rb"/Length1|/DecodeParms|/Image|/Type1C|/CIDFontType0C|/OpenType", head
+        ):
             return match[0]
         try:
             body = zlib.decompress(body)
@@ -146,7 +148,7 @@ def fuzz(folder: Path, seconds: int, seed: int) -> None:
     try:
         import atheris
     except ImportError:
-        dice = random.Random(seed)
+        dice = random.Random(seed)  # noqa: S311
         pages = [path.read_bytes() for path in sorted((folder / "seeds").iterdir())]
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -168,7 +170,7 @@ def fuzz(folder: Path, seconds: int, seed: int) -> None:
         )
 
     def mutate(data: bytes, size: int, start: int) -> bytes:
-        dice = random.Random(start)
+        dice = random.Random(start)  # noqa: S311
         data = change(data, dice) if dice.random() < 0.7 else atheris.Mutate(data, len(data))
         return data[:size]
 
@@ -205,6 +207,7 @@ def run(seconds: int, folder: Path) -> dict:
         engine, seconds, seeds (pages), readings, deaths (of the process, all turned into an
         ExamError by `extract_safely`) and crashes (names; the inputs lie in `folder/crashes`).
     """
+    folder.mkdir(parents=True, exist_ok=True)
     engine = install_atheris(folder / "engine")
     seeds = make_seeds(folder / "seeds")
     for name in ("corpus", "crashes"):
@@ -257,9 +260,7 @@ def main() -> int:
         fuzz(options.inside, options.seconds, options.seed)
         return 0
     with tempfile.TemporaryDirectory() as scratch:
-        folder = options.keep or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
-        summary = run(options.seconds, folder)
+        summary = run(options.seconds, options.keep or Path(scratch))
     print(json.dumps(summary, indent=1))
     return bool(summary["crashes"])
 

@@ -342,6 +342,8 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
         ink_b, high = place(right.value, top.value)
         if high > low:
             low, high = high, low
+        if not (high > -page.height and low < 2 * page.height):
+            continue  # nobody sees it, and shelves by height would grow with it
         unmapped = raw.FPDFText_HasUnicodeMapError(text, index) == 1
         if code == 0x02 and not unmapped and typeface.encoding in (None, OT1, BITMAP):
             code = 0x2D  # PDFium's mark for a hyphen at the end of a line

@@ -42,7 +42,12 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
         raise ExamError(
             path, "no such file", "check the path in the manifest or on the command line"
         )
-    digest = sha256_file(path)
+    try:
+        digest = sha256_file(path)
+    except OSError as error:
+        raise ExamError(
+            path, f"it cannot be read ({error.strerror})", "check who may read the file"
+        ) from None
     if sha256 is not None and digest != sha256:
         raise ExamError(
             path,
