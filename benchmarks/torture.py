@@ -15,7 +15,12 @@ import xml.etree.ElementTree as ElementTree  # our own pytest's report, not fore
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import fuzzing  # noqa: E402
+
 EVIDENCE = ROOT / "docs" / "torture.md"
+FUZZ_SECONDS = 600
 SUITES = ("tests/workflow", "tests/faults", "tests/unit")
 
 
@@ -27,7 +32,7 @@ def git(*arguments: str) -> str:
 
 
 def main() -> int:
-    """Run, write, and return pytest's exit code."""
+    """Run, write, and return pytest's exit code, or 1 if fuzzing found a crash."""
     commit, dirty = git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
@@ -38,6 +43,7 @@ def main() -> int:
             check=False,
         ).returncode
         cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314
+        fuzzed = fuzzing.run(FUZZ_SECONDS, Path(folder, "fuzzing"))
     failed = [case for case in cases if case.find("failure") is not None]
     skipped = [case for case in cases if case.find("skipped") is not None]
     lines = [
@@ -50,6 +56,11 @@ def main() -> int:
         f"{len(cases) - len(failed) - len(skipped)} passed, {len(failed)} failed, "
         f"{len(skipped)} skipped.",
         "",
+        f"Fuzzing of exams by {fuzzed['engine']}: {fuzzed['readings']} readings of changed pages "
+        f"({fuzzed['seeds']} to start from) in {fuzzed['seconds']} s; {fuzzed['deaths']} ended "
+        f"the process and became an error of the exam; crashes: "
+        f"{', '.join(fuzzed['crashes']) or 'none'}.",
+        "",
         "| test | seconds | outcome |",
         "|---|---|---|",
     ]
@@ -59,7 +70,7 @@ def main() -> int:
             name = f"{case.get('classname')}::{case.get('name')}"
             lines.append(f"| {name} | {float(case.get('time', 0)):.1f} | {outcome} |")
     EVIDENCE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return code
+    return code or int(bool(fuzzed["crashes"]))
 
 
 if __name__ == "__main__":

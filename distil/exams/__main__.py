@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 
 from distil.exams import ExamError, extract_safely
@@ -40,8 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ExamError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for row in rows:
-        print(json.dumps({name: row[name] for name in SHOWN}, ensure_ascii=False))
+    try:
+        for row in rows:
+            print(json.dumps({name: row[name] for name in SHOWN}, ensure_ascii=False))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

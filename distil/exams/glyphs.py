@@ -1,15 +1,14 @@
 """Glyphs, rules and drawings of a PDF page, in points from its top-left corner.
 
 PDFium gives each character's origin (its true baseline), size and advance box, and each path's
-segments. Fonts of the Computer Modern family often carry no Unicode map for mathematics; their
-characters are then named by their code in Knuth's encodings (OT1, OML, OMS, OMX) or, for the AMS
-symbols, in MSAM.
+segments.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import itertools
 import re
 import unicodedata
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from distil.exams.errors import ExamError
+from distil.exams.typefaces import BITMAP, OMS, OMX, OT1, Typeface
 
 
 @dataclass(slots=True)
@@ -89,6 +89,7 @@ class Page:
         images: boxes of bitmaps.
         hidden: number of glyphs in invisible text (an OCR layer under a scan).
         unread: places of ink that recognition could not account for; of scans only.
+        silent: boxes of text that has no character.
     """
 
     number: int
@@ -102,173 +103,13 @@ class Page:
     images: list[Box] = field(default_factory=list)
     hidden: int = 0
     unread: list[tuple[float, float]] = field(default_factory=list)
+    silent: list[Box] = field(default_factory=list)
 
 
-GREEK = "ΓΔΘΛΞΠΣΥΦΨΩ"
-OT1 = {
-    **dict(enumerate(GREEK)),
-    **dict(zip(range(0x0B, 0x10), ["ff", "fi", "fl", "ffi", "ffl"], strict=True)),
-    0x10: "ı", 0x11: "ȷ", 0x13: "´", 0x14: "ˇ", 0x15: "˘", 0x16: "¯", 0x17: "˚", 0x19: "ß",
-    0x1A: "æ", 0x1B: "œ", 0x1C: "ø", 0x1D: "Æ", 0x1E: "Œ", 0x1F: "Ø",
-    0x22: "”", 0x27: "’", 0x5C: "“", 0x60: "‘", 0x7B: "–", 0x7C: "—", 0x7E: "˜", 0x7F: "¨",
-}  # fmt: skip
-OML = {
-    **dict(enumerate(GREEK)),
-    **dict(enumerate("αβγδϵζηθικλμνξπρστυϕχψωεϑϖϱςφ", 0x0B)),
-    0x2E: "▷", 0x2F: "◁",
-    **{0x30 + digit: str(digit) for digit in range(10)},
-    0x3A: ".", 0x3B: ",", 0x3C: "<", 0x3D: "/", 0x3E: ">", 0x3F: "⋆", 0x40: "∂",
-    0x5B: "♭", 0x5C: "♮", 0x5D: "♯", 0x60: "ℓ", 0x7B: "ı", 0x7C: "ȷ", 0x7D: "℘", 0x7E: "⃗",
-}  # fmt: skip
-OMS = dict(
-    enumerate(
-        "−·×∗÷⋄±∓⊕⊖⊗⊘⊙◯∘∙≍≡⊆⊇≤≥⪯⪰∼≈⊂⊃≪≫≺≻←→↑↓↔↗↘≃⇐⇒⇑⇓⇔↖↙∝′∞∈∋△▽̸↦∀∃¬∅ℜℑ⊤⊥ℵ"
-    )
-) | {
-    **{0x41 + letter: chr(0x1D49C + letter) for letter in range(26)},
-    **dict(enumerate("∪∩⊎∧∨⊢⊣⌊⌋⌈⌉{}⟨⟩|∥↕⇕\\≀√⨿∇∫⊔⊓⊑⊒§†‡¶♣♢♡♠", 0x5B)),
-}  # fmt: skip
-OMX = {
-    **dict(enumerate("()[]⌊⌋⌈⌉{}⟨⟩|∥/\\")),
-    **dict(enumerate("()()[]⌊⌋⌈⌉{}⟨⟩/\\", 0x10)),
-    **dict(enumerate("()[]⌊⌋⌈⌉{}⟨⟩/\\/\\", 0x20)),
-    **dict(enumerate("⎛⎞⎡⎤⎣⎦⎢⎥⎧⎫⎩⎭⎨⎬⎪⏐⎝⎠⎜⎟⟨⟩⨆⨆∮∮⨀⨀⨁⨁⨂⨂", 0x30)),
-    **dict(enumerate("∑∏∫⋃⋂⨄⋀⋁∑∏∫⋃⋂⨄⋀⋁∐∐ˆˆˆ˜˜˜[]⌊⌋⌈⌉{}√√√√⎷⎸⎸", 0x50)),
-}
-MSAM = {
-    0x03: "□", 0x04: "■", 0x36: "⩽", 0x3E: "⩾", 0x46: "★", 0x29: "∴", 0x2A: "∵", 0x58: "✓",
-    0x5C: "∠", 0x5D: "∡",
-}  # fmt: skip
-SYMBOL = {
-    0x22: "∀", 0x24: "∃", 0x27: "∋", 0x2D: "−", 0x40: "≅", 0x5C: "∴", 0x5E: "⊥", 0x7E: "∼",
-    **{
-        0x41 + i: letter
-        for i, letter in enumerate("ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ")
-    },
-    **{
-        0x61 + i: letter
-        for i, letter in enumerate("αβχδεφγηιϕκλμνοπθρστυϖωξψζ")
-    },
-    0xA2: "′", 0xA3: "≤", 0xA4: "/", 0xA5: "∞", 0xAB: "↔", 0xAC: "←", 0xAD: "↑", 0xAE: "→",
-    0xAF: "↓", 0xB0: "°", 0xB1: "±", 0xB2: "″", 0xB3: "≥", 0xB4: "×", 0xB5: "∝", 0xB6: "∂",
-    0xB7: "•", 0xB8: "÷", 0xB9: "≠", 0xBA: "≡", 0xBB: "≈", 0xBC: "…", 0xC5: "⊕", 0xC6: "∅",
-    0xC7: "∩", 0xC8: "∪", 0xC9: "⊃", 0xCA: "⊇", 0xCB: "⊄", 0xCC: "⊂", 0xCD: "⊆", 0xCE: "∈",
-    0xCF: "∉", 0xD0: "∠", 0xD1: "∇", 0xD5: "∏", 0xD6: "√", 0xD7: "·", 0xD8: "¬", 0xD9: "∧",
-    0xDA: "∨", 0xDB: "⇔", 0xDC: "⇐", 0xDE: "⇒", 0xE5: "∑", 0xE6: "⎛", 0xE7: "⎜", 0xE8: "⎝",
-    0xE9: "⎡", 0xEA: "⎢", 0xEB: "⎣", 0xEC: "⎧", 0xED: "⎨", 0xEE: "⎩", 0xEF: "⎪", 0xF2: "∫",
-    0xF6: "⎞", 0xF7: "⎟", 0xF8: "⎠", 0xF9: "⎤", 0xFA: "⎥", 0xFB: "⎦", 0xFC: "⎫", 0xFD: "⎬",
-    0xFE: "⎭",
-}  # fmt: skip
-# macOS's print system describes control codes of such fonts by the key caps of the same codes.
-KEYCAPS = {
-    "⇥": 0x02, "⇤": 0x03, "⌤": 0x04, "⇧": 0x05, "⌃": 0x06, "⌥": 0x07, "⌦": 0x0A, "↩": 0x0B,
-    "↪": 0x0C, "✎": 0x0F, "⇣": 0x10, "⌘": 0x11, "✓": 0x12, "◆": 0x13, "\uf8ff": 0x14,
-    "⌫": 0x17, "⇠": 0x18, "⇡": 0x19, "⇢": 0x1A, "⎋": 0x1B, "⌧": 0x1C,
-}  # fmt: skip
-
-# Pieces of tall brackets as Adobe's glyph list names them in the private use area.
-BRACKET_PIECES = dict(enumerate("⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪⌠⎞⎟⎠⎤⎥⎦⎫⎬⎭", 0xF8EB))
-
-ENCODINGS = (
-    (re.compile(r"^(CMEX|EUEX|YHCMEX|LMMathExtension|MNEXT)", re.I), OMX),
-    (re.compile(r"^(CM(B)?SY|LMMathSymbols|EUSM|MathSymbols)", re.I), OMS),
-    (re.compile(r"^(CMMI|CMMIB|LMMathItalic|EURM)", re.I), OML),
-    (re.compile(r"^MSAM", re.I), MSAM),
-    (re.compile(r"^(CM(R|B|T|S|C|D|U|F|V)|LMRoman|SFR|PazoMath)", re.I), OT1),
-)
-MATH_FONT = re.compile(
-    r"^(CMMI|CMMIB|CM(B)?SY|CMEX|MS[AB]M|LMMath|EUSM|EUFM|RSFS|PazoMath|NewCMMath|LatinModernMath"
-    r"|CambriaMath|STIX.*Math|XITSMath|Asana|MTExtra|MTMI|MTSY|rtxmi|txsy|txex|txmi|pxmi|OpenSymbol"
-    r"|Symbol|.*Math(-Regular|Italic|$))",
-    re.I,
-)
-SCRIPT_FONT = re.compile(r"^(CM(B)?SY|EUSM|RSFS|LMMathSymbols)", re.I)
-DOUBLE_FONT = re.compile(r"^(MSBM|BBM|DSROM|bbold|BBOLD)", re.I)
-FRAKTUR_FONT = re.compile(r"^(EUFM|EUFB)", re.I)
-DOUBLE_LETTERS = {"C": "ℂ", "H": "ℍ", "N": "ℕ", "P": "ℙ", "Q": "ℚ", "R": "ℝ", "Z": "ℤ"}
 MAX_SEGMENTS = 20_000
 MAX_FORM_DEPTH = 8
-
-
-class Typeface:
-    """What a font's name says about how to read its characters."""
-
-    __slots__ = ("double", "encoding", "fraktur", "script", "style", "symbol")
-
-    def __init__(self, name: str, flags: int, weight: int) -> None:
-        name = name.split("+", 1)[-1].replace(" ", "")
-        bold = weight >= 600 or re.search(r"bold|black|demi|^CMB(X|SY)|^SFBX|heavy", name, re.I)
-        italic = bool(flags & 64) or re.search(
-            r"italic|oblique|slant|^CM(TI|SL|MI)|^SFTI", name, re.I
-        )
-        style = "b" if bold else ""
-        style += "i" if italic else ""
-        style += "m" if MATH_FONT.match(name) else ""
-        style += "t" if flags & 1 or re.search(r"^CMTT|mono|courier|^SFTT", name, re.I) else ""
-        self.encoding = next((table for rule, table in ENCODINGS if rule.match(name)), None)
-        if self.encoding is OMX:
-            style += "x"
-        self.style = style
-        self.script = bool(SCRIPT_FONT.match(name))
-        self.double = bool(DOUBLE_FONT.match(name))
-        self.fraktur = bool(FRAKTUR_FONT.match(name))
-        self.symbol = bool(re.match(r"^(Symbol|Standard ?Symbols|SymbolMT|MT ?Extra)", name, re.I))
-
-    def read(self, code: int, unmapped: bool, width: float) -> tuple[str, bool]:
-        """Return the character as text and whether its meaning stayed unknown.
-
-        Args:
-            code: Unicode from PDFium, or the character's code where the file has no map.
-            unmapped: whether PDFium says so; it does not always.
-            width: advance in units of the font size.
-        """
-        text = chr(code) if 0 <= code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
-        table = self.encoding
-        if table is not None:
-            if text in KEYCAPS and table is not MSAM:
-                code, unmapped = KEYCAPS[text], True
-            if unmapped or code <= 0x20 or self.is_bare_code(text, width):
-                # OT1 has plain ASCII where its table is silent.
-                plain = table is OT1 or (table is OML and chr(code).isalpha())
-                known = table.get(code) or (chr(code) if 0x20 < code < 0x7F and plain else None)
-                return (known, False) if known else (text, True)
-        if self.script and "A" <= text <= "Z":
-            return chr(0x1D49C + code - 0x41), False
-        if self.double and "A" <= text <= "Z":
-            return DOUBLE_LETTERS.get(text) or chr(0x1D538 + code - 0x41), False
-        if self.fraktur and text.isascii() and text.isalpha():
-            start = 0x1D504 - 0x41 if text.isupper() else 0x1D51E - 0x61
-            return chr(start + code), False
-        if code in BRACKET_PIECES:
-            return BRACKET_PIECES[code], False
-        if 0xF000 <= code <= 0xF0FF:
-            known = SYMBOL.get(code - 0xF000)
-            if known or 0x20 < code - 0xF000 < 0x7F:
-                return known or chr(code - 0xF000), False
-            return text, True
-        if self.symbol and unmapped:
-            known = SYMBOL.get(code)
-            return (known or text, known is None)
-        return text, unmapped or code < 0x20 or text == "\ufffd"
-
-    def is_bare_code(self, text: str, width: float) -> bool:
-        """Return whether an ASCII character stands for its code in a mathematics font.
-
-        Files without glyph names that PDFium knows come out so, with no error told. What such a
-        font can hold as ASCII with a true map is excepted; brackets are told apart by their width
-        (a brace as tall as three lines is .806 wide, the parenthesis .792).
-        """
-        if not "!" <= text <= "~":
-            return False
-        if self.encoding is OMS:
-            return text not in "{}|\\*/-" and not text.isupper()
-        if self.encoding is OML:
-            return text in ":;=@`?[]^_!\"#$%&'*+-()"
-        if self.encoding is OMX:
-            if text in "()":
-                return 0.799 < width < 0.813
-            return text not in "[]{}|/\\" or (text in "[]" and width > 0.7)
-        return False
+MAX_SILENT = 2_000
+GROWING = set("()[]{}|∥‖√⌊⌋⌈⌉⟨⟩")
 
 
 def open_document(path: Path):
@@ -323,6 +164,25 @@ def font_name(raw, font) -> str:
     return buffer.value.decode("utf-8", "replace")
 
 
+PUT = re.compile(rb"\bdup\s+(\d{1,3})\s*/([A-Za-z0-9_.]{1,40})\s+put\b")
+MAX_PROGRAM = 4 * 1024**2
+
+
+def glyph_names(raw, font) -> dict[int, str]:
+    """Return the names of glyphs by code in the clear part of a Type 1 font program."""
+    length = ctypes.c_size_t()
+    raw.FPDFFont_GetFontData(font, None, 0, ctypes.byref(length))
+    if not 0 < length.value <= MAX_PROGRAM:
+        return {}
+    data = (ctypes.c_uint8 * length.value)()
+    raw.FPDFFont_GetFontData(font, data, length.value, ctypes.byref(length))
+    program = bytes(data)
+    if not program.startswith((b"%!", b"\x80\x01")):
+        return {}
+    clear = program.partition(b"eexec")[0]
+    return {int(code): name.decode("ascii") for code, name in PUT.findall(clear)}
+
+
 def read_page(document, index: int, path: Path, typefaces: dict | None = None) -> Page:
     """Read one page's glyphs and drawings.
 
@@ -364,8 +224,9 @@ def read_page(document, index: int, path: Path, typefaces: dict | None = None) -
                 path, f"page {index + 1}: no text layer ({error})", "repair the file"
             ) from error
         with contextlib.closing(text):
-            read_text(raw, text.raw, result, place, {} if typefaces is None else typefaces)
-        read_drawings(raw, page.raw, result, place)
+            spoken = read_text(raw, text.raw, result, place, {} if typefaces is None else typefaces)
+        read_drawings(raw, page.raw, result, place, spoken)
+        grow_delimiters(result)
     return result
 
 
@@ -387,8 +248,8 @@ SPACES = {0x20, 0xA0, 0x09, 0x0A, 0x0D, 0x3000, *range(0x2000, 0x200C)}
 SILENT = {*range(0xFE00, 0xFE10), 0x200C, 0x200D, *range(0x2060, 0x2065), 0xFEFF}
 
 
-def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
-    """Append the page's characters to `page.glyphs`."""
+def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
+    """Append the page's characters to `page.glyphs`; return the addresses of their objects."""
     count = raw.FPDFText_CountChars(text)
     x, y = ctypes.c_double(), ctypes.c_double()
     left, right = ctypes.c_double(), ctypes.c_double()
@@ -397,7 +258,9 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
     point_x, point_y = ctypes.byref(x), ctypes.byref(y)
     edges = tuple(ctypes.byref(value) for value in (left, right, bottom, top))
     loose_ref, matrix_ref = ctypes.byref(loose), ctypes.byref(matrix)
-    objects: dict[int, tuple[Typeface, float, bool, bool] | None] = {}
+    objects: dict[int, tuple[Typeface, float, bool, bool, int | None] | None] = {}
+    names: dict[int | None, str] = {}  # by font handle, which means nothing on another page
+    bitmaps: dict[int | None, list[Glyph]] = {}
     spaced = False
     last = -1
     pending = 0  # the first half of a surrogate pair
@@ -423,13 +286,17 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
             objects[address] = None
             if address:
                 font = raw.FPDFTextObj_GetFont(handle)
-                name = font_name(raw, font) if font else ""
-                if name not in typefaces:
-                    typefaces[name] = Typeface(
-                        name,
-                        raw.FPDFFont_GetFlags(font) if font else 0,
-                        raw.FPDFFont_GetWeight(font) if font else 400,
-                    )
+                where = ctypes.cast(font, ctypes.c_void_p).value
+                if where not in names:
+                    names[where] = name = font_name(raw, font) if font else ""
+                    if name not in typefaces:
+                        typefaces[name] = Typeface(
+                            name,
+                            raw.FPDFFont_GetFlags(font) if font else 0,
+                            raw.FPDFFont_GetWeight(font) if font else 400,
+                        )
+                    if font:  # PDFium may free it with the page
+                        typefaces[name].glyph_names = functools.partial(glyph_names, raw, font)
                 raw.FPDFText_GetMatrix(text, index, matrix_ref)
                 size = raw.FPDFText_GetFontSize(text, index)
                 scale = (matrix.c**2 + matrix.d**2) ** 0.5 or 1.0
@@ -437,14 +304,26 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
                 zero_x, zero_y = place(0.0, 0.0)
                 upright = abs(up_x - zero_x) <= 0.5 * abs(up_y - zero_y) and up_y < zero_y
                 hidden = raw.FPDFTextObj_GetTextRenderMode(handle) == 3
-                objects[address] = (typefaces[name], abs(size) * scale, upright, hidden)
+                objects[address] = (
+                    typefaces[names[where]],
+                    abs(size) * scale,
+                    upright,
+                    hidden,
+                    where,
+                )
         known = objects[address]
         if known is None:
             continue
-        typeface, size, upright, hidden = known
+        typeface, size, upright, hidden, where = known
         # In TeX's mathematics fonts the codes of spaces are braces, arrows and letters.
-        if code in SPACES and (
-            typeface.encoding is None or (code == 0x20 and typeface.encoding not in (OMS, OMX))
+        if code in SPACES and not (
+            (typeface.encoding is not None and code < 0x20)
+            or typeface.encoding in (OMS, OMX)
+            or (
+                code <= 0x20
+                and raw.FPDFText_HasUnicodeMapError(text, index) == 1
+                and typeface.is_named(code)
+            )
         ):
             spaced = True
             continue
@@ -463,11 +342,15 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
         ink_b, high = place(right.value, top.value)
         if high > low:
             low, high = high, low
+        if not (high > -page.height and low < 2 * page.height):
+            continue  # nobody sees it, and shelves by height would grow with it
         unmapped = raw.FPDFText_HasUnicodeMapError(text, index) == 1
-        if code == 0x02 and not unmapped and typeface.encoding in (None, OT1):
+        if code == 0x02 and not unmapped and typeface.encoding in (None, OT1, BITMAP):
             code = 0x2D  # PDFium's mark for a hyphen at the end of a line
         width = (loose.right - loose.left) / size
-        value, unknown = typeface.read(code, unmapped, width)
+        value, mark = typeface.read(code, unmapped, width)
+        if value >= "\ufb00":
+            value = compatible(value)
         previous = glyphs[-1] if glyphs else None
         if (
             previous is not None
@@ -481,7 +364,6 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
             previous.text += value  # a ligature is reported letter by letter at one place
             last = index
             continue
-        style = typeface.style + ("u" if unknown else "")
         glyphs.append(
             Glyph(
                 value,
@@ -492,20 +374,67 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> None:
                 base,
                 size,
                 len(glyphs),
-                style,
+                typeface.style + mark,
                 spaced,
             )
         )
+        if typeface.encoding is BITMAP:
+            bitmaps.setdefault(where, []).append(glyphs[-1])
         last = index
         spaced = False
+    mathematics = any(name and "m" in face.style for name, face in typefaces.items())
+    for printed in bitmaps.values():
+        # Fonts of prose have the codes of ASCII; those of signs have codes of their own, but where
+        # these have names, what has none is prose.
+        if mathematics or len({g.text for g in printed if "a" <= g.text <= "z"}) >= 8:
+            for glyph in printed:
+                if glyph.text.isascii():
+                    glyph.style = glyph.style.replace("u", "")
+    return set(objects)
 
 
-def read_drawings(raw, page, result: Page, place) -> None:
-    """Sort the page's paths and images into rules, frames, drawings and images."""
+def grow_delimiters(page: Page) -> None:
+    """Add pieces that have no character to the brackets, bars and root signs that they prolong.
+
+    Typst builds tall ones of pieces, of which only one says what it is.
+    """
+    if not page.silent:
+        return
+    for glyph in page.glyphs:
+        if glyph.text not in GROWING:
+            continue
+        grown = True
+        while grown:
+            grown = False
+            for piece in page.silent:
+                beside = glyph.x0 - 0.5 < piece[0] and piece[2] < glyph.x1 + 0.5
+                longer = piece[1] < glyph.top - 0.5 or piece[3] > glyph.bottom + 0.5
+                if beside and longer and piece[1] < glyph.bottom + 1 and piece[3] > glyph.top - 1:
+                    glyph.top, glyph.bottom = min(glyph.top, piece[1]), max(glyph.bottom, piece[3])
+                    grown = True
+
+
+def read_drawings(raw, page, result: Page, place, spoken: set[int]) -> None:
+    """Sort the page's paths and images into rules, frames, drawings and images.
+
+    Text objects that are not among those with characters go to `result.silent`.
+    """
     identity = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
     budget = [MAX_SEGMENTS]
+    edges = [ctypes.c_float() for _ in range(4)]
     for index in range(raw.FPDFPage_CountObjects(page)):
-        read_object(raw, raw.FPDFPage_GetObject(page, index), identity, result, place, 0, budget)
+        item = raw.FPDFPage_GetObject(page, index)
+        if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_TEXT:
+            if (
+                ctypes.cast(item, ctypes.c_void_p).value not in spoken
+                and len(result.silent) < MAX_SILENT
+                and raw.FPDFPageObj_GetBounds(item, *map(ctypes.byref, edges))
+            ):
+                left, bottom, right, top = (edge.value for edge in edges)
+                if right - left > 0.3 and top - bottom > 1.0:
+                    result.silent.append(hull([place(left, bottom), place(right, top)]))
+            continue
+        read_object(raw, item, identity, result, place, 0, budget)
 
 
 def compose(inner: tuple, outer: tuple) -> tuple:

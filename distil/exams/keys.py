@@ -19,8 +19,12 @@ from distil.exams.segmentation import (
 )
 
 CELL = re.compile(
-    r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*", re.I
+    r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|(?-i:[A-H])\d{1,2}|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*",
+    re.I,
 )
+# What is usual in a key is no doubt.
+LOOKS = {"small", "table", "rule"}
+HEADED = re.compile(r"^\W*(?:Solution|Answer|SOLUTION|ANSWER)\s*[.:]")
 STATED = re.compile(r"\b(?:final\s+)?answer\s*(?:is|[:=])\s*(?P<value>.+?)\s*\.?$", re.I)
 
 
@@ -157,7 +161,7 @@ def read_table(lines: list[TextLine]) -> list[Answer]:
                 x0, x1, text = line.segments[place + 1]
                 box = (line.segments[place][0], line.box[1], x1, line.box[3])
                 answers.append(
-                    Answer(label, text, line.page, box, 0, line.flags - {"small"}, line.confidence)
+                    Answer(label, text, line.page, box, 0, line.flags - LOOKS, line.confidence)
                 )
         return answers
     for section in range(widths.pop() - 1):
@@ -165,9 +169,7 @@ def read_table(lines: list[TextLine]) -> list[Answer]:
             x0, x1, text = line.segments[section + 1]
             box = (x0, line.box[1], x1, line.box[3])
             answers.append(
-                Answer(
-                    label, text, line.page, box, section, line.flags - {"small"}, line.confidence
-                )
+                Answer(label, text, line.page, box, section, line.flags - LOOKS, line.confidence)
             )
     return answers
 
@@ -222,11 +224,16 @@ def read_segment(
         label = match["number"].upper().replace("-", "")
         cells.append(
             Cell(
-                label, int(label.lstrip("T")), x0 + (x1 - x0) * match.start() / max(1, len(text)),
+                label, number_of(label), x0 + (x1 - x0) * match.start() / max(1, len(text)),
                 index, [text[match.end() : stop].strip()], box, line.page, line.confidence,
-                line.flags - {"small"},
+                line.flags - LOOKS,
             )
         )  # fmt: skip
+
+
+def number_of(label: str) -> int:
+    """Return a label's number: 1 of T1."""
+    return int(re.sub(r"\D", "", label))
 
 
 def plausible(text: str) -> list[re.Match]:
@@ -241,7 +248,7 @@ def plausible(text: str) -> list[re.Match]:
             same = match.group().strip().lstrip("0123456789Tt-") == keep[0].group().strip().lstrip(
                 "0123456789Tt-"
             )
-            rising = int(match["number"].lstrip("Tt-")) > int(keep[-1]["number"].lstrip("Tt-"))
+            rising = number_of(match["number"]) > number_of(keep[-1]["number"])
             if not same or not rising:
                 continue
         elif match.start() > 0 and not re.match(r"\s*$", before):
@@ -274,9 +281,9 @@ def around(one: Box, other: Box) -> Box:
 def cut_solution(body: list[TextLine]) -> tuple[list[TextLine], list[TextLine]]:
     """Split a passage that carries its own solution into statement lines and solution lines."""
     for place in range(1, len(body)):
-        if SOLUTION.match(body[place].text) and QUESTION.search(
-            " ".join(b.text for b in body[:place])
-        ):
+        text = body[place].text
+        asked = QUESTION.search(" ".join(b.text for b in body[:place]))
+        if SOLUTION.match(text) and (asked or HEADED.match(text)):
             return body[:place], body[place:]
     return body, []
 

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from distil.exams.glyphs import Box, Page
-from distil.exams.mathematics import Item, Line, assemble, build, items_of, render, usual_size
+from distil.exams.columns import Region, find_columns, share_out
+from distil.exams.glyphs import Box, Glyph, Page, Rule
+from distil.exams.mathematics import (
+    Item,
+    Line,
+    assemble,
+    build,
+    items_of,
+    render,
+    right_end,
+    usual_size,
+)
 
 COLUMN_GAP = 1.2
-GUTTER = 0.55
 MARGIN = 0.1
 SPARSE = 400
+# Labels stand so many points around a figure.
+LABELS = 9.0
 
 
 @dataclass(slots=True)
@@ -64,6 +76,7 @@ class Sheet:
         lines: in reading order.
         figures: boxes of drawings and pictures.
         method: "text" or "ocr".
+        second: left edge of the second column, points; None: there is none.
     """
 
     number: int
@@ -72,26 +85,43 @@ class Sheet:
     lines: list[TextLine]
     figures: list[Box] = field(default_factory=list)
     method: str = "text"
+    second: float | None = None
 
 
-def read_layout(page: Page, usual: float) -> Sheet:
+def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
     """Return the lines of a page that has a text layer.
 
     Args:
         page: from `glyphs.read_page`.
         usual: the usual font size of the whole paper; taken where the page has little text.
+        known: left edge of the second column on an earlier page, points.
 
     Returns:
         The sheet, running heads still in it.
     """
-    figures = find_figures(page)
-    glyphs = [glyph for glyph in page.glyphs if not within_any(glyph, figures)]
-    items, spare = build(items_of(glyphs), page.rules, page.verticals, page.frames)
+    figures, tables = find_figures(page)
+    glyphs = without_labels(page.glyphs, figures)
+    items = items_of(glyphs)
     body = usual_size(items) if len(items) > SPARSE else usual
-    lines = assemble(items, body)
+    whole = Region(0, items, page.rules, page.verticals, page.frames)
+    lines, spare = lines_in(whole, body)
+    columns = find_columns(lines, page.width, body, known)
+    if columns is None:
+        parts = [(whole, lines)]
+    else:
+        spare = []
+        parts = []
+        gutter, bands, _ = columns
+        # The first reading has changed the items.
+        fresh = Region(0, items_of(glyphs), page.rules, page.verticals, page.frames)
+        for region in share_out(fresh, gutter, bands, body):
+            lines, left_over = lines_in(region, body)
+            spare += left_over
+            parts.append((region, lines))
     out: list[TextLine] = []
-    for column, left, part in in_columns(lines, page.width, body):
-        out.extend(text_line(page, line, column, left, body) for line in part)
+    for region, lines in parts:
+        left = min((line.x0 for line in lines), default=0.0)
+        out.extend(text_line(page, line, region.column, left, body) for line in lines)
     for x, y in page.unread:  # noqa: B007
         near = [line for line in out if line.box[1] - 0.6 * body < y < line.box[3] + 0.6 * body]
         if near:
@@ -103,30 +133,42 @@ def read_layout(page: Page, usual: float) -> Sheet:
                 inside = line.box[1] - 1 < rule.y < line.box[3] + 0.2 * body
                 if inside and line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 1:
                     line.flags.add("rule")
-    return Sheet(page.number, page.width, page.height, out, figures)
+    for line in out:
+        if any(
+            t[0] < line.box[2] and line.box[0] < t[2] and t[1] < line.base < t[3] for t in tables
+        ):
+            line.flags.add("table")
+    return Sheet(page.number, page.width, page.height, out, figures, second=columns and columns[2])
+
+
+def lines_in(region: Region, body: float) -> tuple[list[Line], list[Rule]]:
+    """Return a region's lines, and the rules that are not mathematics."""
+    items, spare = build(region.items, region.rules, region.verticals, region.frames)
+    return assemble(items, body), spare
 
 
 def text_line(page: Page, line: Line, column: int, left: float, body: float) -> TextLine:
     """Return a line of items as text with its place."""
     cells = [[line.items[0]]]
+    edge = right_end(line.items[0])
     for item in line.items[1:]:
-        last = cells[-1]
-        edge = max(max(other.x1, other.reach) for other in last)
         ruled = item.x0 - edge > 0.3 * line.size and any(
             edge - 1 < rule.x0 < item.x0 + 1 and rule.top < line.base < rule.bottom + 2
             for rule in page.verticals
         )
         if ruled or item.x0 - edge > COLUMN_GAP * line.size:
             cells.append([item])
+            edge = right_end(item)
         else:
-            last.append(item)
+            cells[-1].append(item)
+            edge = max(edge, right_end(item))
     segments = [
-        (min(i.x0 for i in cell), max(max(i.x1, i.reach) for i in cell), tidy(render(cell)))
-        for cell in cells
+        (min(i.x0 for i in cell), max(map(right_end, cell)), tidy(render(cell))) for cell in cells
     ]
     letters = [item for item in line.items if item.text.isalpha()]
-    flags = {"unmapped"} if any("u" in item.style for item in every(line.items)) else set()
-    if any("d" in item.style for item in every(line.items)):
+    styles = {item.style for item in every(line.items)}
+    flags = {"unmapped"} if any("u" in style for style in styles) else set()
+    if any("d" in style for style in styles):
         flags.add("doubtful")
     if line.size < 0.8 * body and len(line.items) < 12:
         flags.add("small")
@@ -136,7 +178,7 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
         left,
         (round(line.x0, 2), round(line.top, 2), round(line.x1, 2), round(line.bottom, 2)),
         line.base,
-        line.size,
+        usual_size(line.items),
         segments,
         bool(letters) and all("b" in item.style for item in letters),
         flags,
@@ -196,130 +238,57 @@ def tidy(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def in_columns(lines: list[Line], width: float, body: float) -> list[tuple[int, float, list[Line]]]:
-    """Sort a page's lines into columns.
+def without_labels(glyphs: list[Glyph], figures: list[Box]) -> list[Glyph]:
+    """Return glyphs without those in figures and the labels around them.
 
-    Args:
-        lines: of the whole page, from top to bottom.
-        width: of the page, points.
-        body: usual font size.
-
-    Returns:
-        (column, left edge, lines) in reading order.
+    In the margin of a figure what stands in a row of text is text.
     """
-    if not lines:
-        return []
-    left = min(line.x0 for line in lines)
-    found = find_gutter(lines, width, body)
-    if found is None:
-        return [(0, left, lines)]
-    gutter, bands = found
-    out: list[tuple[int, float, list[Line]]] = []
-    position = 0
-    for start, stop in bands:
-        if start > position:
-            out.append((0, left, lines[position:start]))
-        sides: tuple[list[Line], list[Line]] = ([], [])
-        for line in lines[start:stop]:
-            for side, chosen in enumerate(
-                (
-                    [item for item in line.items if item.middle < gutter],
-                    [item for item in line.items if item.middle >= gutter],
-                )
-            ):
-                if chosen:
-                    sides[side].append(Line(chosen, line.base, line.size))
-        for side, part in enumerate(sides):
-            if part:
-                out.append((side, min(line.x0 for line in part), part))
-        position = stop
-    if position < len(lines):
-        out.append((0, left, lines[position:]))
-    return out
+    if not figures:
+        return glyphs
+    rows: dict[int, list[Glyph]] = {}
+    for glyph in glyphs:
+        rows.setdefault(round(glyph.base), []).append(glyph)
+    kept = []
+    for glyph in glyphs:
+        x, y = (glyph.x0 + glyph.x1) / 2, (glyph.top + glyph.bottom) / 2
+        box = next((f for f in figures if f[0] <= x <= f[2] and f[1] <= y <= f[3]), None)
+        if box is None:
+            kept.append(glyph)
+            continue
+        core = box[0] + LABELS <= x <= box[2] - LABELS and box[1] + LABELS <= y <= box[3] - LABELS
+        row = [other for n in (-1, 0, 1) for other in rows.get(round(glyph.base) + n, ())]
+        level = [other for other in row if abs(other.base - glyph.base) < 0.6]
+        if not core and in_text(glyph, level):
+            kept.append(glyph)
+    return kept
 
 
-def find_gutter(
-    lines: list[Line], width: float, body: float
-) -> tuple[float, list[tuple[int, int]]] | None:
-    """Return the gutter between two columns and the bands of lines that it divides, if any."""
-    spans = [spans_of(line) for line in lines]
-    best, best_count = None, 0
-    step = max(2.0, body / 5)
-    x = 0.25 * width
-    while x < 0.75 * width:
-        bands = []
-        start = None
-        for index in range(len(lines) + 1):
-            crosses = index == len(lines) or any(a < x < b for a, b in spans[index])
-            if crosses:
-                if start is not None and divided(lines[start:index], spans[start:index], x, body):
-                    bands.append((start, index))
-                start = None
-            elif start is None:
-                start = index
-        count = sum(stop - start for start, stop in bands)
-        if count > best_count:
-            best, best_count = (x, bands), count
-        x += step
-    return best
+def in_text(glyph: Glyph, level: list[Glyph]) -> bool:
+    """Return whether a glyph stands in a stretch of more than a label's length."""
+    count, right, found = 0, None, False
+    for other in sorted(level, key=lambda other: other.x0):
+        if right is not None and other.x0 - right > 1.5 * glyph.size:
+            if found:
+                break
+            count = 0
+        count += 1
+        right = max(right or other.x1, other.x1)
+        found = found or other is glyph
+    return count > 10
 
 
-def spans_of(line: Line) -> list[tuple[float, float]]:
-    """Return the stretches of a line between its wide gaps."""
-    spans: list[tuple[float, float]] = []
-    for item in line.items:
-        x1 = max(item.x1, item.reach)
-        if spans and item.x0 - spans[-1][1] < GUTTER * line.size:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], x1))
-        else:
-            spans.append((item.x0, x1))
-    return spans
+def find_figures(page: Page) -> tuple[list[Box], list[Box]]:
+    """Return boxes of drawings and pictures on a page, near ones joined, and those of tables.
 
-
-def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
-    """Return whether a band of lines is two columns of text with a gutter at x."""
-    lefts = [max(b for a, b in span if b <= x) for span in spans if any(b <= x for a, b in span)]
-    rights = [min(a for a, b in span if a >= x) for span in spans if any(a >= x for a, b in span)]
-    if len(lefts) < 4 or len(rights) < 4:
-        return False
-    # A column has a straight left edge.
-    edge, count = Counter(round(value / 2) for value in rights).most_common(1)[0]
-    count += sum(1 for value in rights if abs(value / 2 - edge) <= 1.5 and round(value / 2) != edge)
-    if count < 0.35 * len(rights):
-        return False
-    if min(rights) - max(lefts) < GUTTER * body:
-        return False
-    # Columns stand beside each other; displayed formulas stand between the lines at their left.
-    level = [
-        line
-        for line, span in zip(lines, spans, strict=True)
-        if any(a >= x for a, _ in span)
-        and any(
-            abs(other.base - line.base) < 0.9 * line.size and any(b <= x for _, b in its)
-            for other, its in zip(lines, spans, strict=True)
-        )
-    ]
-    if len(level) < 0.5 * len(rights):
-        return False
-    # Options set in a table are few; columns of prose or of answers are not.
-    return lines[-1].base - lines[0].base > 4 * body
-
-
-def within_any(glyph, boxes: list[Box]) -> bool:
-    """Return whether a glyph's centre lies in one of the boxes."""
-    x, y = (glyph.x0 + glyph.x1) / 2, (glyph.top + glyph.bottom) / 2
-    return any(x0 <= x <= x1 and top <= y <= bottom for x0, top, x1, bottom in boxes)
-
-
-def find_figures(page: Page) -> list[Box]:
-    """Return boxes of drawings and pictures on a page, near ones joined.
-
-    Small drawings (bullets, ornaments of radicals and braces) and backgrounds are no figures.
+    Small drawings (bullets, ornaments of radicals and braces), backgrounds and frames around text
+    are no figures.
     """
     boxes = [
         box
         for box in page.drawings
-        if box[2] - box[0] < 0.9 * page.width and box[3] - box[1] < 0.9 * page.height
+        if box[2] - box[0] < 0.9 * page.width
+        and box[3] - box[1] < 0.9 * page.height
+        and not holds_text(page.glyphs, box)
     ]
     area = page.width * page.height
     pictures = [
@@ -328,20 +297,77 @@ def find_figures(page: Page) -> list[Box]:
     lines = [(r.x0, r.top, r.x1, r.bottom) for r in (*page.rules, *page.verticals)]
     groups = [list(box) for box in boxes]
     groups = join_boxes(groups, 12.0)
-    # Straight lines belong to a figure only where a curve or slanted line is.
+    rest = []
     for line in lines:
         for group in groups:
             if group[2] - group[0] > 20 and touches(line, group, 4.0):
                 group[0], group[1] = min(group[0], line[0]), min(group[1], line[1])
                 group[2], group[3] = max(group[2], line[2]), max(group[3], line[3])
                 break
+        else:
+            rest.append(line)
     groups = join_boxes(groups, 12.0)
+    grids, tables = straight_figures(page, [*rest, *page.frames])
+    groups += grids
     big = [group for group in groups if group[2] - group[0] > 24 and group[3] - group[1] > 24]
-    padded = [[g[0] - 9, g[1] - 9, g[2] + 9, g[3] + 9] for g in big]
-    return [
+    padded = [[g[0] - LABELS, g[1] - LABELS, g[2] + LABELS, g[3] + LABELS] for g in big]
+    figures = [
         tuple(round(v, 2) for v in group)
         for group in join_boxes([*padded, *map(list, pictures)], 1.0)
     ]
+    return figures, tables
+
+
+def holds_text(glyphs: list[Glyph], box: Box) -> bool:
+    """Return whether a box is a frame around running text rather than a drawing with labels."""
+    if box[2] - box[0] < 120:
+        return False
+    rows = Counter(
+        round(glyph.base)
+        for glyph in glyphs
+        if box[0] < glyph.x0 and glyph.x1 < box[2] and box[1] < glyph.base < box[3]
+    )
+    return any(count > (box[2] - box[0]) / 9 for count in rows.values())
+
+
+def straight_figures(page: Page, lines: list[Box]) -> tuple[list[list[float]], list[Box]]:
+    """Return the boxes of figures made of upright lines only, and the boxes of tables.
+
+    A figure has at most a label in every other cell; a table's cells are filled.
+    """
+    figures, tables = [], []
+    for box in join_boxes([list(line) for line in lines], 1.0):
+        width, height = box[2] - box[0], box[3] - box[1]
+        if width < 24 or height < 30 or width > 0.9 * page.width or height > 0.9 * page.height:
+            continue
+        inside = [line for line in lines if touches(line, box, 0.0)]
+        across = edges([y for x0, top, x1, bottom in inside if x1 - x0 > 3 for y in (top, bottom)])
+        down = edges([x for x0, top, x1, bottom in inside if bottom - top > 3 for x in (x0, x1)])
+        if len(across) < 2 or len(down) < 2:
+            continue
+        glyphs = [
+            glyph
+            for glyph in page.glyphs
+            if box[0] < glyph.x0 and glyph.x1 < box[2] and box[1] < glyph.base < box[3]
+        ]
+        filled = {
+            (bisect(across, (g.top + g.bottom) / 2), bisect(down, (g.x0 + g.x1) / 2))
+            for g in glyphs
+        }
+        if len(filled) > 0.5 * (len(across) - 1) * (len(down) - 1) or holds_text(glyphs, box):
+            tables.append(tuple(box))
+        else:
+            figures.append(box)
+    return figures, tables
+
+
+def edges(values: list[float]) -> list[float]:
+    """Return the distinct places among some, those within 4 points taken for one."""
+    out: list[float] = []
+    for value in sorted(values):
+        if not out or value - out[-1] > 4:
+            out.append(value)
+    return out
 
 
 def touches(a, b, slack: float) -> bool:
@@ -381,11 +407,24 @@ PAGE_NUMBER = re.compile(
 )
 
 
-NUMBERED = re.compile(r"^\W*(?:problem|question)?\s*\d{1,3}\s*[.):]\s*\S", re.I)
+NUMBERED = re.compile(
+    r"^\W*(?:problem|question)?\s*\d{1,3}\s*[.):]\s*\S|^\W*(?:problem|question|exercise)\s*\W?\d{1,3}\b",
+    re.I,
+)
 
 
 def drop_running_lines(sheets: list[Sheet]) -> None:
-    """Remove running heads, running feet and page numbers from the sheets, in place."""
+    """Remove running heads, running feet and page numbers from the sheets, in place.
+
+    A logo or an ornament that stands in the margin of several pages goes as well.
+    """
+    places = Counter(running_place(sheet, figure) for sheet in sheets for figure in sheet.figures)
+    for sheet in sheets:
+        sheet.figures = [
+            figure
+            for figure in sheet.figures
+            if running_place(sheet, figure) is None or places[running_place(sheet, figure)] < 2
+        ]
     seen: Counter[tuple[str, int]] = Counter()
     for sheet in sheets:
         seen.update({key for line in sheet.lines if (key := running_key(sheet, line))})
@@ -405,6 +444,14 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
                 continue
             keep.append(line)
         sheet.lines = keep
+
+
+def running_place(sheet: Sheet, figure: Box) -> tuple | None:
+    """Return where a figure in a page's margins stands, roughly; None: not in the margins."""
+    middle = (figure[1] + figure[3]) / 2 / sheet.height
+    if 1.2 * MARGIN < middle < 1 - 1.2 * MARGIN:
+        return None
+    return tuple(round(value / 8) for value in figure)
 
 
 def stands_apart(sheet: Sheet, line: TextLine) -> bool:

@@ -24,12 +24,11 @@ from distil.hashing import sha256_file
 from distil.notation import canonical_answer
 
 MAX_PAGES = 400
-FOOT = 0.93
 FEW_GLYPHS = 25
 RECOGNISED = 0.97
 DOUBTS = {
     "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,  # noqa: E501
-    "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3,
+    "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3, "unbalanced": 0.15, "table": 0.2,
 }  # fmt: skip
 
 
@@ -43,7 +42,12 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
         raise ExamError(
             path, "no such file", "check the path in the manifest or on the command line"
         )
-    digest = sha256_file(path)
+    try:
+        digest = sha256_file(path)
+    except OSError as error:
+        raise ExamError(
+            path, f"it cannot be read ({error.strerror})", "check who may read the file"
+        ) from None
     if sha256 is not None and digest != sha256:
         raise ExamError(
             path,
@@ -66,8 +70,10 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
                 pages[index], backs[index] = read_scan(document, index, page, path)
     body = usual_size([glyph for page in pages for glyph in page.glyphs])
     sheets = []
+    second = None
     for index, page in enumerate(pages):
-        sheet = read_layout(page, body)
+        sheet = read_layout(page, body, second)
+        second = sheet.second or second
         if index in backs:
             put_back(sheet, backs[index])
         sheets.append(sheet)
@@ -122,8 +128,7 @@ def read_problems(
         if not answers:
             raise ExamError(key, "no numbered answer was found", "check that the file is the key")
     vocabulary = vocabulary_of(lines)
-    figures = {sheet.number: sheet.figures for sheet in sheets}
-    heights = {sheet.number: sheet.height for sheet in sheets}
+    figures = owned_figures(sheets, passages, lines[stop] if stop < len(lines) else None)
     methods = {sheet.number: sheet.method for sheet in sheets}
     several = len({passage.section for passage in passages}) > 1
     keyed = {}
@@ -132,7 +137,6 @@ def read_problems(
     rows = []
     seen: set[tuple[int, str]] = set()
     for place, passage in enumerate(passages):
-        after = passages[place + 1].lines[0] if place + 1 < len(passages) else None
         flags: set[str] = set(passage.flags)
         if (passage.section, passage.label) in seen:
             flags.add("repeated")
@@ -143,13 +147,11 @@ def read_problems(
             answer = inline_answer(passage, solution)
         answered = digest if solution and answer and answer.section < 0 else key_digest
         head = statement_lines[0]
-        beside = after is not None and (after.page, after.left) == (head.page, head.left)
-        reach = after.box[1] if beside else FOOT * heights[head.page]
-        drawn = [
-            figure
-            for figure in figures.get(head.page, ())
-            if stands_with(figure, head, reach, statement_lines)
-        ]
+        drawn = []
+        for page, column, figure in figures.get(place, ()):
+            flags.add("figure")
+            if (page, column) == (head.page, head.column):
+                drawn.append(figure)
         rows.append(
             row_of(
                 passage, statement_lines, answer, vocabulary, drawn, methods,
@@ -199,13 +201,14 @@ def row_of(
     if len(here) < len(lines):
         flags.add("spans_pages")
     for figure in figures:
-        flags.add("figure")
         box = (
             min(box[0], figure[0]), min(box[1], figure[1]),
             max(box[2], figure[2]), max(box[3], figure[3]),
         )  # fmt: skip
     if not statement:
         flags.add("empty")
+    if not is_balanced(statement):
+        flags.add("unbalanced")
     if passage.missing:
         flags.add("gap")
     raw = None
@@ -218,7 +221,7 @@ def row_of(
         raw = boxed if boxed is not None else answer.text
         flags |= {f"key_{flag}" for flag in answer.flags}
     section = sections[passage.section] if passage.section < len(sections) else None
-    suffix = passage.label.lower() if passage.label.startswith("T") else passage.label.zfill(2)
+    suffix = passage.label.lower() if passage.label[0].isalpha() else passage.label.zfill(2)
     place = section or (f"s{passage.section + 1}" if several else None)
     identity = "-".join(str(part) for part in (year, place, suffix) if part is not None)
     confidence = min(line.confidence for line in lines)
@@ -246,6 +249,24 @@ def row_of(
     }
 
 
+BRACKET = re.compile(r"(?P<opened>\\\{|\\l(?:floor|ceil)|[(\[])|\\\}|\\r(?:floor|ceil)|[)\]]")
+
+
+def is_balanced(text: str) -> bool:
+    """Return whether as many brackets open as close; half-open intervals count as closed."""
+    depth = 0
+    for match in BRACKET.finditer(text):
+        if match["opened"]:
+            depth += 1
+        elif depth:
+            depth -= 1
+        elif not re.search(
+            r"(?<!\S)\w{1,2}$", text[: match.start()]
+        ):  # not the label of a list, 1)
+            return False
+    return depth == 0 or r"\begin{cases}" in text
+
+
 NOTE = re.compile(r"^(?P<answer>.+?)\s*[(\[](?P<note>[^()\[\]]*)[)\]]\s*\.?$")
 
 
@@ -257,19 +278,33 @@ def without_note(raw: str) -> str:
     return raw
 
 
-def stands_with(figure: tuple, head: TextLine, reach: float, lines: list[TextLine]) -> bool:
-    """Return whether a figure stands in a problem's stretch of its page.
+def owned_figures(
+    sheets: list[Sheet], passages: list[Passage], end: TextLine | None
+) -> dict[int, list[tuple[int, int, tuple]]]:
+    """Return which figures stand in which problem.
 
     Args:
-        figure: its box.
-        head: the problem's first line.
-        reach: where the next problem, or the foot of the page, starts.
-        lines: the problem's lines, which tell its column's width.
+        sheets: the paper.
+        passages: its problems, in reading order.
+        end: the first line of the key, if the paper holds one.
+
+    Returns:
+        (page, column, box) of figures by the index of the last problem that starts before them.
     """
-    middle = (figure[1] + figure[3]) / 2
-    right = max(line.box[2] for line in lines)
-    level = head.box[1] - 6 < middle < reach
-    return level and figure[2] > head.left - 6 and (figure[0] < right or head.column > 0)
+    starts = [(p.lines[0].page, p.lines[0].column, p.lines[0].box[1] - 6) for p in passages]
+    owned: dict[int, list[tuple[int, int, tuple]]] = {}
+    for sheet in sheets:
+        for figure in sheet.figures:
+            split = sheet.second
+            column = int(split is not None and figure[0] > split - 12)
+            place = (sheet.number, column, (figure[1] + figure[3]) / 2)
+            if end is not None and place > (end.page, end.column, end.box[1]):
+                continue
+            before = [index for index, start in enumerate(starts) if start < place]
+            # On a page after the next no text would lead to it.
+            if before and sheet.number - passages[before[-1]].lines[-1].page <= 1:
+                owned.setdefault(before[-1], []).append((sheet.number, column, figure))
+    return owned
 
 
 def label_key(label: str) -> tuple[bool, int]:

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from distil.exams.layout import Sheet, TextLine
 
 MARKER = re.compile(
-    r"""^(?P<word>(?:problem|question|exercise|problema|aufgabe|item|task|tie[- ]?breaker|no\.|nr\.|
-        [QP](?=\.?\s?\d)|\\?\#|№)\s*(?:no\.\s*)?\#?)?
+    r"""^(?P<word>(?:problem|question|exercise|ex\.|problema|aufgabe|item|task|tie[- ]?breaker|no\.
+        |nr\.|[QP](?=\.?\s?\d)|\\?\#|№)\s*(?:no\.\s*)?\#?)?
         (?P<open>[(\[]|\\boxed\{)?
-        (?P<number>\d{1,3}|(?:T|TB|TB-|T-)\s?\d)
-        (?P<close>\s?[.:)\]](?!\d)|\.\)|\}|(?=\s|$))
-        (?P<aside>\s*\((?=[^()]*[A-Za-z]{2})[^()]{2,60}\)[.:]?(?=\s))?
+        (?P<number>\d{1,3}|(?:T|TB|TB-|T-)\s?\d|(?-i:[A-H])-?\d{1,2}(?=\s?[.:)]|$))
+        (?P<close>\.\)|\s?[.:)\]](?!\d)|\}|(?=\s|$))
+        (?P<aside>\s*\((?=[^()]*[A-Za-z]{2})[^()]{2,60}\)[.:]?(?=\s|$)
+        |\s*\[\s?\d{1,3}\s?(?:points?|pts?|marks?)?\.?\s?\][.:]?(?=\s|$))?
         [-\u2013\u2014:.]?\s*""",
     re.I | re.X,
 )
@@ -55,7 +56,10 @@ CLOSING = re.compile(
     re.I,
 )
 SOLUTION = re.compile(
-    r"^\W*(?:solution|sol\.|answer|ans\.?|proposed by|proof)\b\s*(?:\d+\s*)?[.:]?", re.I
+    r"^\W*(?:solution|answer|ans|sol)s?\b\s*(?:\(?\d+\)?\s*)?[.:\u2013\u2014]"
+    r"|^\W*(?:(?-i:Solution|SOLUTION|Answer|ANSWER)|sol\.|ans\.|proposed by|(?-i:Proof)\b)"
+    r"(?:\s*\(?\d+\)?)?(?=\s|$)",
+    re.I,
 )
 LABEL = re.compile(r"^(?P<open>\(|\[)?(?P<label>[A-Ha-h])(?P<close>[).\]:]|\.\))(?=\s|$|\S)")
 MAX_JUMP = 4
@@ -73,6 +77,8 @@ class Marker:
         label: as in rows: "7" or "T1".
         style: what else the marker is made of.
         edge, end: left end of the marker and of the text after it, relative to the column.
+        x0: left end of the marker on the page, points.
+        page: 1-based page number.
         length: characters of the marker in the line's text.
     """
 
@@ -83,6 +89,9 @@ class Marker:
     edge: float
     end: float
     length: int
+    x0: float
+    page: int
+    column: int
 
 
 @dataclass(slots=True)
@@ -118,16 +127,19 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
         number = re.sub(r"\D", "", match["number"])
         close = match["close"].strip()
         tie = match["number"][0] in "Tt" or word.startswith("tie")
+        letter = "T" if tie else match["number"][0] if match["number"][0].isalpha() else ""
         rest = text[match.end() :]
         alone = not rest and len(line.segments) > 1
         # A bare number needs a wide gap after it.
-        if not (word or close or match["open"] or alone):
+        if not (match["word"] or close or match["open"] or alone):
             continue
         if (
             close == "."
             and rest[:1].isdigit()
             and not text[match.start("close") : match.end()].endswith(" ")
         ):
+            continue
+        if not (match["word"] or line.bold) and runs_on(lines, place):
             continue
         end = line.segments[1][0] if alone else line.segments[0][0] + 0.5 * line.size * match.end()
         if line.confidence < 1:
@@ -137,21 +149,45 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
             word,
             match["open"] or "",
             close,
-            "T" if tie else "",
+            letter,
             "b" if line.bold and word else "",
         )
         markers.append(
             Marker(
                 place,
                 int(number),
-                f"T{int(number)}" if tie else str(int(number)),
+                f"{letter}{int(number)}",
                 style,
                 line.segments[0][0] - line.left,
                 end - line.left,
                 match.end(),
+                line.segments[0][0],
+                line.page,
+                line.column,
             )
         )
     return markers
+
+
+def runs_on(lines: list[TextLine], place: int) -> bool:
+    """Return whether a line goes on with the sentence of the line above, which fills its column."""
+    if place == 0:
+        return False
+    line, above = lines[place], lines[place - 1]
+    if (line.page, line.column) != (above.page, above.column):
+        return False
+    right = max(
+        other.box[2]
+        for other in lines[max(0, place - 12) : place + 12]
+        if (other.page, other.column) == (line.page, line.column)
+    )
+    return (
+        abs(line.box[0] - above.box[0]) < 3
+        and above.box[2] - above.box[0] > 18 * line.body
+        and line.base - above.base < 1.6 * line.body
+        and above.box[2] > right - 0.12 * (right - line.left)
+        and not re.search(r"[.?!:;)\]}\u201d\"]\W*$", above.text)
+    )
 
 
 def find_chains(markers: list[Marker]) -> list[list[Marker]]:
@@ -161,12 +197,10 @@ def find_chains(markers: list[Marker]) -> list[list[Marker]]:
         best = None
         for chain in chains:
             last = chain[-1]
-            digits = len(str(marker.number)) - len(str(last.number))
-            aligned = abs(last.edge - marker.edge) < 5 or (
-                digits and abs(last.edge - marker.edge - 5.5 * digits) < 3.5
-            )
             step = marker.number - last.number
-            if last.style != marker.style or not aligned or not 1 <= step <= MAX_JUMP:
+            if last.style != marker.style or not 1 <= step <= MAX_JUMP:
+                continue
+            if not aligned(last, marker):
                 continue
             if best is None or (step, -last.place) < (
                 marker.number - best[-1].number,
@@ -177,7 +211,50 @@ def find_chains(markers: list[Marker]) -> list[list[Marker]]:
             best.append(marker)
         else:
             chains.append([marker])
-    return chains
+    return continued(chains)
+
+
+def aligned(one: Marker, other: Marker) -> bool:
+    """Return whether two markers stand at one edge, of their columns or of the paper.
+
+    Numbers are set flush left or flush right, so that one more digit moves them to the left.
+    """
+    digits = len(str(other.number)) - len(str(one.number))
+    return any(
+        abs(a - b) < 5 or (digits and abs(a - b - 5.5 * digits) < 3.5)
+        for a, b in ((one.edge, other.edge), (one.x0, other.x0))
+    )
+
+
+def continued(chains: list[list[Marker]]) -> list[list[Marker]]:
+    """Join chains that count on where another ends, though at another edge.
+
+    The edge moves where the layout does: a wider number on the page, a new column, an odd page.
+    """
+    out: list[list[Marker]] = []
+    for chain in sorted(chains, key=lambda chain: chain[0].place):
+        before = [
+            other
+            for other in out
+            if other[-1].number + 1 == chain[0].number
+            and other[-1].style == chain[0].style
+            and other[-1].place < chain[0].place
+        ]
+        host = max(before, key=lambda other: other[-1].place, default=None)
+        new = host is not None and (
+            len(chain) > 1 or (host[-1].page, host[-1].column) != (chain[0].page, chain[0].column)
+        )
+        # A list inside a problem starts anew; text that happens to start with a number does not
+        # come between two chains that both go on.
+        if (
+            host is None
+            or not new
+            or any(interleaved(chain, other) for other in out if other is not host)
+        ):
+            out.append(chain)
+        else:
+            host.extend(chain)
+    return out
 
 
 def choose_chains(chains: list[list[Marker]], lines: list[TextLine]) -> list[list[Marker]]:
@@ -385,7 +462,12 @@ def guessed(
         line = lines[place]
         line.flags.add("number_guessed")
         edge = line.segments[0][0] - line.left
-        found.append(Marker(place, number, str(number), like.style, edge, like.end, length))
+        found.append(
+            Marker(
+                place, number, str(number), like.style, edge, like.end, length,
+                line.segments[0][0], line.page, line.column,
+            )
+        )  # fmt: skip
         start = place + 1
     return found
 
@@ -448,6 +530,18 @@ def end_of_problem(body: list[TextLine], last: bool) -> list[TextLine]:
     return body
 
 
+COUNTED = {
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "half", "non", "self",
+}  # fmt: skip
+
+
+# Words that TeX parts from the rest of what is one word.
+PREFIXED = {
+    "some", "every", "under", "over", "more", "what", "when", "where", "there", "mean", "back",
+    "after", "other", "down", "never", "counter", "inter", "with",
+}  # fmt: skip
+
+
 def join_lines(texts: list[str], vocabulary: set[str] = frozenset()) -> str:
     """Return lines as one text; words broken at the line's end are joined.
 
@@ -464,7 +558,12 @@ def join_lines(texts: list[str], vocabulary: set[str] = frozenset()) -> str:
             hyphened = "-" in broken.group(1) or "-" in start.group()
             kept = f"{broken.group(1)}-{start.group()}".lower() in vocabulary
             joined = whole.lower() in vocabulary
-            if kept or (hyphened and not joined):
+            parts = (broken.group(1).lower(), start.group().lower())
+            compound = parts[0] in COUNTED or (
+                parts[0] not in PREFIXED
+                and all(len(part) >= 4 and part in vocabulary for part in parts)
+            )
+            if kept or ((hyphened or compound) and not joined):
                 out += text
             else:
                 out = out[:-1] + text
@@ -478,9 +577,13 @@ def join_lines(texts: list[str], vocabulary: set[str] = frozenset()) -> str:
 def vocabulary_of(lines: list[TextLine]) -> set[str]:
     """Return the words, hyphened ones too, that stand whole inside lines."""
     words: set[str] = set()
+    broken = False
     for line in lines:
         found = re.findall(r"[A-Za-z]+(?:-[A-Za-z]+)*", line.text)
-        if found and line.text.endswith("-"):
+        if broken:
+            found = found[1:]
+        broken = line.text.endswith("-")
+        if found and broken:
             found.pop()
         words.update(word.lower() for word in found)
     return words
@@ -539,7 +642,7 @@ def cut_at_labels(text: str) -> list[str]:
     cuts = [
         match.start()
         for match in re.finditer(
-            r"(?<![\w\\}])(?:\((?:[A-H]|[a-h])\)|(?<=\s)[A-H][.)])(?=\s)", text
+            r"(?<![\w\\}])(?:\((?:[A-H]|[a-h])\)|(?<=\s)[A-H][.)])(?=\s|$)", text
         )
     ]
     if not cuts:

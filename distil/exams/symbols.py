@@ -33,7 +33,9 @@ COMMANDS = {
     "⨁": "bigoplus", "⨂": "bigotimes", "⋁": "bigvee", "⋀": "bigwedge", "⊎": "uplus",
     "√": "sqrt", "⊢": "vdash", "⊣": "dashv", "≀": "wr", "†": "dagger", "‡": "ddagger",
     "∴": "therefore", "∵": "because", "♠": "spadesuit", "♣": "clubsuit", "♡": "heartsuit",
-    "♢": "diamondsuit", "✓": "checkmark", "⪯": "preceq", "⪰": "succeq", "♯": "sharp",
+    "♢": "diamondsuit", "〈": "langle", "〉": "rangle", "\u2329": "langle",
+    "\u232a": "rangle", "★": "star", "○": "circ", "⨿": "coprod",
+    "◻": "square", "⧵": "setminus", "✓": "checkmark", "⪯": "preceq", "⪰": "succeq", "♯": "sharp",
     "♭": "flat", "♮": "natural", "≜": "triangleq", "≔": ":=", "⊔": "sqcup", "⊓": "sqcap",
 }  # fmt: skip
 LITERAL = {
@@ -91,6 +93,8 @@ def letter_of(char: str) -> tuple[str, str]:
         return FRAKTUR[char], "frak"
     if char == "ℎ":
         return "h", "it"
+    if char == "\U0001d4c1":
+        return "ℓ", ""
     if char in "ıȷ𝚤𝚥":
         return {"ı": "i", "ȷ": "j", "𝚤": "i", "𝚥": "j"}[char], "it"
     code = ord(char)

@@ -326,3 +326,42 @@ def test_other_papers_are_read_after_a_hostile_one(tmp_path):
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert [json.loads(line)["number"] for line in done.stdout.splitlines()] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "sign", [b"/F1 1000000000 Tf 1 0 0 1 72 300 Tm", b"/F1 12 Tf 1 0 0 1 72 -900000000 Tm"]
+)
+def test_signs_far_off_the_page_cost_no_memory(tmp_path, sign):
+    path = tmp_path / "far.pdf"
+    path.write_bytes(paper(stream(TEXT + b" BT " + sign + b" (x) Tj ET")))
+    rows = extract_safely(path, memory=1024**3)
+    assert [row["statement"] for row in rows] == ["Find the sum of 1 and 2.", "Find 3 times 4."]
+
+
+def test_the_command_line_ends_quietly_when_its_reader_goes(tmp_path):
+    path = tmp_path / "good.pdf"
+    path.write_bytes(paper())
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distil.exams", str(path)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
+
+
+@pytest.mark.parametrize("name", ["missing", "folder", "html"])
+def test_the_command_line_names_the_key_that_cannot_be_read(tmp_path, name):
+    path, key = tmp_path / "good.pdf", tmp_path / f"{name}.pdf"
+    path.write_bytes(paper())
+    if name == "folder":
+        key.mkdir()
+    elif name == "html":
+        key.write_bytes(HOSTILE["html"]())
+    done = subprocess.run(
+        [sys.executable, "-m", "distil.exams", str(path), "--key", str(key)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: {key}: ")
+    assert len(done.stderr.splitlines()) == 1

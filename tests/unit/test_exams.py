@@ -383,7 +383,7 @@ def test_tables_have_a_column_a_test(tmp_path):
         ("f'(x) + g''(x)", "f'(x) + g''(x)"),
         ("floor(x slash 2) + ceil(y)", r"\lfloor x/2\rfloor + \lceil y\rceil"),
         ("mat(1, 2; 3, 4)", r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}"),
-        ("cases(1 &\"if\" x, 2 &\"else\")", r"\begin{cases} 1 if x \\ 2 else \end{cases}"),
+        ("cases(1 &\"if\" x, 2 &\"else\")", r"\begin{cases} 1 & if x \\ 2 & else \end{cases}"),
         ("binom(n, k)", r"\binom{n}{k}"),
         ("sin^2 x + log_2 y", r"\sin^{2} x + \log_{2} y"),
         ("lim_(n -> oo) a_n", r"\lim_{n\to\infty} a_{n}"),
