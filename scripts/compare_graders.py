@@ -1,11 +1,12 @@
 """Hold the graders against each other: a table of agreement, and the answers they differ on.
 
 Input: `answers`, `problems`, `benchmarks` (JSONL), `grades` (Parquet, in the order of `runs`).
-Output: `agreement` and `disagreements`, each as CSV, Markdown and HTML, and `rows` (Parquet: cell, row),
-the answers behind each line of the second. Params: `title`, `runs`.
+Output: `agreement` and `disagreements`, each as CSV, Markdown and HTML, and `rows` (Parquet: cell,
+row), the answers behind each line of the second. Params: `title`, `runs`.
 
 `disagreements` holds each distinct answer to a question once, with the number of outputs that gave
-it; `answer` is the first of them, and `explain disagreements:ANSWER` walks from there to the exam page.
+it; `answer` is the first of them, and `explain disagreements:ANSWER` walks from there to the exam
+page.
 """
 
 import pandas as pd
