@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.util
 import os
+import secrets
 import sys
 
 NEEDED = ("jsonschema", "mlx", "mlx_lm", "math_verify", "pandas", "pypdfium2", "typst")
@@ -28,3 +30,12 @@ def require_packages() -> None:
 def show_modules(folder: str) -> None:
     """Let the scripts, which run in processes of their own, find `distil` in a folder."""
     os.environ["PYTHONPATH"] = folder
+
+
+def name_run() -> None:
+    """Give all jobs of one Snakemake the same name of their run, which goes to the history.
+
+    A job on a cluster reads the rules anew and keeps the name that it is given.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    os.environ.setdefault("DISTIL_RUN", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}")

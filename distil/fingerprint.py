@@ -1,5 +1,7 @@
 """What a stage runs, as one hash: its script's code and the packages that code needs.
 
+`contents` does the same for the files it reads that no other stage wrote.
+
 A fingerprint stands for the syntax trees of a script and of every `distil` module it imports, and
 for the locked versions of the third-party packages these import, with all that those require.
 Comments, docstrings and layout are not part of it, so an edit there reruns nothing.
@@ -25,7 +27,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distil.hashing import canonical_json, sha256_text, write_atomically
+from distil.hashing import canonical_json, sha256_file, sha256_text, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -283,4 +285,22 @@ def describe(script: str) -> dict[str, Any]:
         "modules": modules(script),
         "packages": packages(script),
         "python": ".".join(platform.python_version_tuple()[:2]),
+    }
+
+
+def contents(*paths: str | Path) -> dict[str, str | None]:
+    """Return the sha256 of files that no rule makes, as a param of the rule that reads them.
+
+    Snakemake compares the content of an input only where its mtime is later than the outputs', so
+    that a paper copied with its old date, or an edit with the mtime kept, would pass unseen.
+
+    Args:
+        paths: files; one that is missing is None here, and named by Snakemake.
+
+    Returns:
+        {path: sha256}, sorted.
+    """
+    return {
+        str(path): sha256_file(path) if Path(path).is_file() else None
+        for path in sorted(map(str, paths))
     }

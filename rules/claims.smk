@@ -33,6 +33,7 @@ rule test_claims:
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/test_claims.py"),
+        sources=contents("resources/published.yaml"),
     script:
         "../scripts/test_claims.py"
 
@@ -175,6 +176,7 @@ rule tabulate_graders:
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_graders.py"),
+        sources=contents("resources/published.yaml"),
     script:
         "../scripts/tabulate_graders.py"
 

@@ -56,6 +56,7 @@ checkpoint split_datasets:
             }
         ),
         code=fingerprint("scripts/split_datasets.py"),
+        sources=contents(study.prompt("student.txt"), study.prompt("levels.yaml")),
     script:
         "../scripts/split_datasets.py"
 

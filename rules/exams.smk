@@ -33,6 +33,7 @@ if config["exams"]["source"] == "typeset":
                 }
             ),
             code=fingerprint("scripts/typeset_exams.py"),
+            sources=contents("resources/sample/exam.typ"),
         script:
             "../scripts/typeset_exams.py"
 
@@ -56,6 +57,7 @@ if config["exams"]["source"] == "manifest":
         params:
             settings=lambda wildcards: sorted_keys(study.documents[wildcards.document]),
             code=fingerprint("scripts/collect_exam.py"),
+            sources=lambda wildcards: contents(*study.source(wildcards.document)),
         script:
             "../scripts/collect_exam.py"
 
@@ -79,5 +81,8 @@ rule import_benchmark:
             "sha256": config["benchmark_files"][wildcards.benchmark]["sha256"]
         },
         code=fingerprint("scripts/import_benchmark.py"),
+        sources=lambda wildcards: contents(
+            config["benchmark_files"][wildcards.benchmark]["file"]
+        ),
     script:
         "../scripts/import_benchmark.py"

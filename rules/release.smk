@@ -20,6 +20,7 @@ rule import_transcriptions:
     params:
         settings={"years": study.years},
         code=fingerprint("scripts/import_transcriptions.py"),
+        sources=contents(*study.transcriptions()),
     script:
         "../scripts/import_transcriptions.py"
 
@@ -49,6 +50,11 @@ rule audit_release_splits:
     params:
         settings={"sets": study.sets},
         code=fingerprint("scripts/audit_release_splits.py"),
+        sources=contents(
+            *study.split_files("train"),
+            *study.split_files("validation"),
+            *study.split_files("test"),
+        ),
     script:
         "../scripts/audit_release_splits.py"
 
@@ -72,6 +78,7 @@ rule import_release_counts:
     params:
         settings={},
         code=fingerprint("scripts/import_release_counts.py"),
+        sources=contents(*study.tables().values(), "resources/published.yaml"),
     script:
         "../scripts/import_release_counts.py"
 
@@ -101,6 +108,7 @@ rule measure_release_levels:
     params:
         settings={},
         code=fingerprint("scripts/measure_release_levels.py"),
+        sources=contents(study.tables()["chains"], study.tables()["level_runs"]),
     script:
         "../scripts/measure_release_levels.py"
 
@@ -132,6 +140,7 @@ rule test_release_claims:
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/test_release_claims.py"),
+        sources=contents("resources/published.yaml"),
     script:
         "../scripts/test_release_claims.py"
 
@@ -159,5 +168,6 @@ rule tabulate_forensics:
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_forensics.py"),
+        sources=contents("resources/published.yaml"),
     script:
         "../scripts/tabulate_forensics.py"

@@ -1,4 +1,4 @@
-"""Audit a study: `python -m distil.audit verify`, `explain CELL`, with `--study NAME`."""
+"""Audit a study: `python -m distil.audit status`, `verify`, `explain CELL` and so on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from distil.audit.verify import MISMATCH, MISSING, OK, anchor, exit_code, verify
+from distil.audit.verify import MISMATCH, MISSING, OK, UNCHECKED, anchor, exit_code, verify
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,6 +25,23 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--cache", type=Path, metavar="FILE", help="keep hashes by size, mtime and inode"
     )
+    state = commands.add_parser("status", help="which jobs are fresh, which are not and why")
+    state.add_argument("--json", action="store_true", help="everything, as JSON")
+    state.add_argument("--all", action="store_true", help="list the fresh jobs as well")
+    state.add_argument(
+        "--cache", type=Path, metavar="FILE", help="keep hashes by size, mtime and inode"
+    )
+    for command in (one, state):
+        command.add_argument(
+            "--configfile",
+            type=Path,
+            nargs="+",
+            metavar="FILE",
+            help="as Snakemake's (default: the config*.yaml that names the study)",
+        )
+        command.add_argument(
+            "--config", nargs="+", default=[], metavar="KEY=VALUE", help="as Snakemake's"
+        )
     two = commands.add_parser("explain", help="walk from a number, row or file to the pages")
     two.add_argument("target", help="C4, C4:low:held_out, levels:R1/fs:gain, FILE#ID or FILE")
     two.add_argument("--used-by", action="store_true", help="the other way: what rests on it")
@@ -48,6 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
     commands = {
+        "status": run_status,
         "verify": run_verify,
         "explain": run_explain,
         "dag": run_dag,
@@ -56,6 +74,21 @@ def main(arguments: list[str] | None = None) -> int:
         "diff": run_diff,
     }
     return commands[options.command](options)
+
+
+def run_status(options: argparse.Namespace) -> int:
+    """Print the state of every job."""
+    from distil.audit import planned, status
+
+    try:
+        files = options.configfile or planned.find_config(options.study)
+        jobs = planned.plan(files, options.config)
+    except planned.PlanError as error:
+        print(f"status: {error}", file=sys.stderr)
+        return UNCHECKED
+    found = status.look(jobs[0].wildcards["study"], jobs, options.cache)
+    print(status.as_json(found) if options.json else status.as_text(found, all_jobs=options.all))
+    return status.exit_code(found)
 
 
 def run_verify(options: argparse.Namespace) -> int:
