@@ -47,6 +47,7 @@ rule tabulate_levels:
     output:
         csv="results/{study}/tables/levels.csv",
         markdown="results/{study}/tables/levels.md",
+        rows="results/{study}/tables/levels.rows.parquet",
         html=report(
             "results/{study}/tables/levels.html",
             caption="../report/levels.rst",
@@ -75,6 +76,7 @@ rule tabulate_seeds:
     output:
         csv="results/{study}/tables/seeds.csv",
         markdown="results/{study}/tables/seeds.md",
+        rows="results/{study}/tables/seeds.rows.parquet",
         html=report(
             "results/{study}/tables/seeds.html",
             caption="../report/seeds.rst",
@@ -103,6 +105,7 @@ rule tabulate_stops:
     output:
         csv="results/{study}/tables/stops.csv",
         markdown="results/{study}/tables/stops.md",
+        rows="results/{study}/tables/stops.rows.parquet",
         html=report(
             "results/{study}/tables/stops.html",
             caption="../report/stops.rst",
@@ -131,6 +134,7 @@ rule tabulate_leakage:
     output:
         csv="results/{study}/tables/leakage.csv",
         markdown="results/{study}/tables/leakage.md",
+        rows="results/{study}/tables/leakage.rows.parquet",
         html=report(
             "results/{study}/tables/leakage.html",
             caption="../report/leakage.rst",
@@ -161,6 +165,7 @@ rule tabulate_graders:
     output:
         csv="results/{study}/tables/graders.csv",
         markdown="results/{study}/tables/graders.md",
+        rows="results/{study}/tables/graders.rows.parquet",
         html=report(
             "results/{study}/tables/graders.html",
             caption="../report/graders.rst",

@@ -78,6 +78,7 @@ rule tabulate_splits:
             labels={"table": "split sizes"},
         ),
         markdown="results/{study}/tables/splits.md",
+        rows="results/{study}/tables/splits.rows.parquet",
     log:
         "results/{study}/logs/tabulate_splits.log",
     benchmark:

@@ -41,6 +41,7 @@ rule audit_release_splits:
             labels={"table": "evaluated questions in the training files"},
         ),
         markdown="results/{study}/tables/splits.md",
+        rows="results/{study}/tables/splits.rows.parquet",
     log:
         "results/{study}/logs/audit_release_splits.log",
     benchmark:
@@ -99,6 +100,7 @@ rule measure_release_levels:
             labels={"table": "words and accuracy by level and section"},
         ),
         markdown="results/{study}/tables/levels.md",
+        rows="results/{study}/tables/levels.rows.parquet",
     log:
         "results/{study}/logs/measure_release_levels.log",
     benchmark:
@@ -153,6 +155,7 @@ rule tabulate_forensics:
     output:
         csv="results/{study}/tables/forensics.csv",
         markdown="results/{study}/tables/forensics.md",
+        rows="results/{study}/tables/forensics.rows.parquet",
         html=report(
             "results/{study}/tables/forensics.html",
             caption="../report/forensics.rst",

@@ -15,6 +15,7 @@ from distil.claims.formulas import FORMULAS, find
 from distil.claims.verdicts import Tested, examine, verdict
 from distil.hashing import canonical_json, sha256_text
 from distil.selections import GRADINGS, MissingAnswersError, Study, has_grading, regraded
+from distil.sources import Sources
 from distil.tables import p_text, shown
 
 COLUMNS = (
@@ -269,12 +270,15 @@ def reasons(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def judge_gradings(study: Study, published: Mapping[str, Any]) -> pd.DataFrame:
+def judge_gradings(
+    study: Study, published: Mapping[str, Any], sources: Sources | None = None
+) -> pd.DataFrame:
     """Judge every graded claim under each reading of the verdicts.
 
     Args:
         study: The study.
         published: Content of resources/published.yaml.
+        sources: Filled with the graded answers behind each cell.
 
     Returns:
         A frame with id, estimand, grading, here, low, high, p_holm, verdict and changed (whether
@@ -286,9 +290,13 @@ def judge_gradings(study: Study, published: Mapping[str, Any]) -> pd.DataFrame:
     for grading in GRADINGS:
         if not has_grading(study, grading):
             continue
-        table, _ = judge_study(regraded(study, grading), published)
+        table, rows = judge_study(regraded(study, grading), published)
         graded = GRADED[:-2] if grading in ("best", "worst") else GRADED
         frames.append(table[table["id"].isin(graded)].assign(grading=grading))
+        if sources:
+            for (claim, estimand, column), found in rows.groupby(["claim", "estimand", "column"]):
+                if claim in graded and column in frames[-1]:
+                    sources.add(f"{claim}/{estimand}/{grading}", [column], found["row"])
     table = pd.concat(frames, ignore_index=True)
     primary = table[table["grading"] == "primary"].set_index(["id", "estimand"])["verdict"]
     table["changed"] = [row.verdict != primary[row.id, row.estimand] for row in table.itertuples()]
