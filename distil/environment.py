@@ -39,3 +39,19 @@ def name_run() -> None:
     """
     now = datetime.datetime.now(datetime.UTC)
     os.environ.setdefault("DISTIL_RUN", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}")
+
+
+def compare_every_job() -> None:
+    """Have Snakemake compare the jobs of a rule that was given one more output, too.
+
+    As it comes, it compares neither params nor inputs of a job unless it keeps metadata of every
+    output, so that an output added to a rule would hide all other changes to that rule: its old
+    outputs would stay, stale. What has metadata suffices to see a change.
+    """
+    from snakemake.persistence import PersistenceBase
+
+    def has_metadata(self: PersistenceBase, job: object) -> bool:
+        known = [self.metadata(path) is not None for path in job.output]
+        return any(known) or not known
+
+    PersistenceBase.has_metadata = has_metadata

@@ -12,6 +12,7 @@ from distil import environment
 environment.require_packages()
 environment.show_modules(workflow.basedir)
 environment.name_run()
+environment.compare_every_job()
 
 from distil import config as configuration
 from distil.fingerprint import contents, fingerprint, sorted_keys
