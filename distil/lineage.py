@@ -97,10 +97,10 @@ def run(main: Callable[..., Any], job: Any) -> None:
             **result.get("history", {}),
         }
         with _naming_what_cannot_be_written(record_file):
-            _leave(record_file, record, happened)
+            leave_record(record_file, record, happened)
 
 
-def _leave(record_file: Path, record: dict[str, Any], happened: dict[str, Any]) -> None:
+def leave_record(record_file: Path, record: dict[str, Any], happened: dict[str, Any]) -> None:
     """Write the record, what it says to the versions, and what happened to the history."""
     text = _text(record)
     write_atomically(record_file, text.encode())
@@ -110,7 +110,7 @@ def _leave(record_file: Path, record: dict[str, Any], happened: dict[str, Any]) 
     said = [
         # First what the record names, then the record, so that no record stands there alone.
         {"kind": "code", "of": record["code"], "content": record["fingerprint"]},
-        *({"kind": "table", **table} for table in _tables(record["output"])),
+        *_tables(record["output"]),
         {
             "kind": "record",
             "of": sha256_text(text),
@@ -140,15 +140,20 @@ def record_digest(content: dict[str, Any], fingerprint: dict[str, Any] | None) -
 
 
 def _tables(outputs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the CSV tables among a job's outputs: they are small, and made anew by the next run."""
+    """Yield the tables among a job's outputs and a summary of what their cells rest on.
+
+    Both are small, and the next run makes the files anew.
+    """
     for row in outputs:
         path = Path(row["path"])
-        if path.parts[2:3] in (("claims",), ("tables",)) and path.suffix == ".csv":
-            yield {
-                "of": row["sha256"],
-                "path": row["path"],
-                "content": path.read_bytes().decode(),
-            }
+        if path.parts[2:3] not in (("claims",), ("tables",)):
+            continue
+        if path.suffix == ".csv":
+            yield {"kind": "table", "of": row["sha256"], "content": path.read_bytes().decode()}
+        elif path.name.endswith("rows.parquet"):
+            from distil.sources import grouped
+
+            yield {"kind": "rows", "of": row["sha256"], "content": grouped(path)}
 
 
 @contextlib.contextmanager

@@ -39,6 +39,18 @@ KEYS = (
 )
 
 
+def key_columns(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns whose values name a row of a table.
+
+    Raises:
+        ValueError: no set of `KEYS` fits.
+    """
+    keys = next((keys for keys in KEYS if set(keys) <= set(columns)), None)
+    if keys is None:
+        raise ValueError(f"no key columns among {', '.join(columns)}; add them to sources.KEYS")
+    return keys
+
+
 def row_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name each row of a table by the values of its key columns, joined by `/`.
 
@@ -49,9 +61,7 @@ def row_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """
     if not rows:
         return []
-    keys = next((keys for keys in KEYS if set(keys) <= rows[0].keys()), None)
-    if keys is None:
-        raise ValueError(f"no key columns among {', '.join(rows[0])}; add them to sources.KEYS")
+    keys = key_columns(list(rows[0]))
     names: list[str] = []
     seen: dict[str, int] = {}
     for row in rows:
@@ -87,3 +97,33 @@ class Sources:
         names = ("cell", "column", "row")
         columns = [pa.array([one[place] for one in found], pa.string()) for place in range(3)]
         pq.write_table(pa.table(columns, names=names), path, compression="zstd")
+
+
+def group(source: str) -> str:
+    """Return what a source belongs to: the run and year (or benchmark) of an answer, and so on."""
+    run, answer, name = source.partition("#")
+    if answer:
+        return f"{run}#{name.partition('-')[0]}"
+    kind, *rest = source.split("/")
+    if kind in ("curve", "stop", "part"):
+        place = [rest[2].partition("-")[0]] if kind == "part" else rest[2:3]
+        return "/".join([kind, *rest[:2], *place])
+    return "/".join([kind, *rest[:1]])
+
+
+def grouped(path: str | Path) -> dict[str, Any]:
+    """Return a small summary of a file of sources: the groups of each cell's sources.
+
+    Returns:
+        `groups`, each set of groups once; `cells`, [row, column, index of its groups].
+    """
+    found: dict[tuple[str, str], set[str]] = {}
+    for line in pq.read_table(path).to_pylist():
+        row = line["cell"] if "cell" in line else f"{line['claim']}/{line['estimand']}"
+        found.setdefault((row, line["column"]), set()).add(group(line["row"]))
+    groups = sorted({tuple(sorted(names)) for names in found.values()})
+    cells = [
+        [row, column, groups.index(tuple(sorted(names)))]
+        for (row, column), names in sorted(found.items())
+    ]
+    return {"groups": [list(names) for names in groups], "cells": cells}

@@ -15,10 +15,8 @@ The words are those of the traces a level was trained on, not of the student's r
 release does not hold.
 """
 
-import csv
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -27,27 +25,8 @@ import pyarrow.parquet as pq
 
 from distil import tables
 from distil.hashing import read_jsonl
-from distil.release import LEVELS, SECTIONS, evaluated, read_table
+from distil.release import LEVELS, SECTIONS, evaluated, read_chains, read_table
 from distil.sources import Sources
-
-
-def read_chains(path: str | Path) -> dict[str, dict[str, str]]:
-    """Read the released traces: problem id to level to text.
-
-    Raises:
-        ValueError: a column is missing, or a trace is empty.
-    """
-    # A full chain is longer than the csv module allows a field by default.
-    csv.field_size_limit(10**7)
-    columns = ["year", "section", "question_id", "question", "true_answer", *LEVELS.values()]
-    chains = {}
-    for row in read_table(path, columns):
-        number = row["question_id"].removeprefix("question_").zfill(2).lower()
-        key = f"{row['year']}-{SECTIONS[row['section']]}-{number}"
-        chains[key] = {level: row[name] for level, name in LEVELS.items()}
-        if empty := [level for level, text in chains[key].items() if not text.strip()]:
-            raise ValueError(f"{path}:{row['line']}: {key} has no trace at {empty[0]}; restore it")
-    return chains
 
 
 def words_of(text: str) -> int:

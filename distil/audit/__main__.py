@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
             "--config", nargs="+", default=[], metavar="KEY=VALUE", help="as Snakemake's"
         )
     two = commands.add_parser("explain", help="walk from a number, row or file to the pages")
-    two.add_argument("target", help="C4, C4:low:held_out, levels:R1/fs:gain, FILE#ID or FILE")
+    two.add_argument(
+        "target", help="C4, C4:low:held_out, levels:R1/fs:gain, FILE#ID, PDF#PAGE or FILE"
+    )
     two.add_argument("--used-by", action="store_true", help="the other way: what rests on it")
     shape = two.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="everything, as JSON")
@@ -56,8 +58,14 @@ def parser() -> argparse.ArgumentParser:
     five = commands.add_parser("unpack", help="put a packed study in place, checked")
     five.add_argument("file", type=Path)
     six = commands.add_parser("diff", help="which numbers moved between two results, and why")
-    six.add_argument("first", type=Path, help="a folder results/STUDY, or a copy of one")
-    six.add_argument("second", type=Path)
+    six.add_argument(
+        "first",
+        help="a folder results/STUDY, a copy of one, or a moment of the study's history: "
+        "a run (see: runs), latest, latest~1, or a time",
+    )
+    six.add_argument("second", help="the same; the later one")
+    six.add_argument("--json", action="store_true", help="everything, as JSON")
+    commands.add_parser("runs", help="list the runs in the history of the study")
     return top
 
 
@@ -72,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         "pack": run_pack,
         "unpack": run_pack,
         "diff": run_diff,
+        "runs": run_runs,
     }
     return commands[options.command](options)
 
@@ -110,20 +119,22 @@ def run_verify(options: argparse.Namespace) -> int:
 
 def run_explain(options: argparse.Namespace) -> int:
     """Print the chain behind a number, or in front of a page."""
-    from distil.audit import explain
+    from distil.audit import chains
+    from distil.audit.cells import NotFoundError
+    from distil.audit.explain import Explainer
 
     try:
-        explainer = explain.Explainer(options.study)
+        explainer = Explainer(options.study)
         chain = (explainer.used_by if options.used_by else explainer.explain)(options.target)
-    except (explain.NotFoundError, FileNotFoundError) as error:
+    except (NotFoundError, OSError, ValueError) as error:
         print(f"explain: {error}", file=sys.stderr)
         return MISSING
     if options.json:
-        print(explain.as_json(chain))
+        print(chains.as_json(chain))
     elif options.html:
-        print(explain.as_html(chain))
+        print(chains.as_html(chain))
     else:
-        print(explain.as_text(chain, colour=sys.stdout.isatty(), most=options.most))
+        print(chains.as_text(chain, colour=sys.stdout.isatty(), most=options.most))
     return OK
 
 
@@ -161,14 +172,38 @@ def run_pack(options: argparse.Namespace) -> int:
 def run_diff(options: argparse.Namespace) -> int:
     """Print which numbers moved, and the causes that the records prove."""
     from distil.audit import differences
+    from distil.audit.records import read_books
+
+    def side(name: str) -> differences.Side:
+        if Path(name).is_dir():
+            return differences.Folder(Path(name))
+        return differences.moment(read_books(options.study), name)
 
     try:
-        moved = differences.compare(options.first, options.second)
-    except FileNotFoundError as error:
+        moved = differences.compare(side(options.first), side(options.second))
+    except (FileNotFoundError, LookupError, ValueError) as error:
         print(f"diff: {error}", file=sys.stderr)
         return MISSING
-    print(differences.as_text(moved))
+    print(differences.as_json(moved) if options.json else differences.as_text(moved))
     return MISMATCH if moved else OK
+
+
+def run_runs(options: argparse.Namespace) -> int:
+    """List the runs that the history knows, the earliest first."""
+    from distil.audit import differences
+    from distil.audit.records import read_books
+
+    try:
+        books = read_books(options.study)
+    except FileNotFoundError as error:
+        print(f"runs: {error}", file=sys.stderr)
+        return MISSING
+    for name, run in differences.runs(books).items():
+        print(
+            f"{name}  {run['started'][:19]}  {run['jobs']:>4} jobs  {run['seconds']:>9.1f} s  "
+            f"{run['host']}"
+        )
+    return OK
 
 
 if __name__ == "__main__":

