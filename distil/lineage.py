@@ -226,8 +226,7 @@ def _alone(record_file: Path) -> Iterator[None]:
     and until it has, the lock holds back the same job of the next run: whatever the orphan wrote
     is then overwritten, never the other way round.
     """
-    _, study, _, rule, name = record_file.parts
-    path = Path("state", study, "locks", rule, name).with_suffix(".lock")
+    path = _lock(record_file)
     _end_with_parents()
     with _naming_what_cannot_be_written(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -235,6 +234,23 @@ def _alone(record_file: Path) -> Iterator[None]:
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _lock(record_file: Path) -> Path:
+    _, study, _, rule, name = record_file.parts
+    return Path("state", study, "locks", rule, name).with_suffix(".lock")
+
+
+def is_running(record_file: Path) -> bool:
+    """Tell whether the job that leaves a record (results/STUDY/lineage/...) is at work now."""
+    try:
+        with _lock(record_file).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _end_with_parents() -> None:

@@ -95,16 +95,24 @@ def run_status(options: argparse.Namespace) -> int:
     except planned.PlanError as error:
         print(f"status: {error}", file=sys.stderr)
         return UNCHECKED
-    found = status.look(jobs[0].wildcards["study"], jobs, options.cache)
+    options.study = jobs[0].wildcards["study"]
+    found = status.look(options.study, jobs, options.cache)
     print(status.as_json(found) if options.json else status.as_text(found, all_jobs=options.all))
     return status.exit_code(found)
 
 
 def run_verify(options: argparse.Namespace) -> int:
     """Print every fault, one a line."""
+    from distil.audit import planned
     from distil.audit.recompute import recompute
 
-    faults = verify(options.study, cache=options.cache, recompute=recompute)
+    called = None
+    try:
+        files = options.configfile or planned.find_config(options.study)
+        called = {job.record for job in planned.plan(files, options.config)}
+    except planned.PlanError as error:
+        print(f"verify: orphans are not looked for: {error}", file=sys.stderr)
+    faults = verify(options.study, cache=options.cache, recompute=recompute, called=called)
     for fault in faults:
         print(f"{fault.path}: {fault.message}")
     if options.anchor is not None:

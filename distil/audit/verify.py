@@ -7,7 +7,9 @@ Links checked, each from the record of the job that made it:
     code            the script, its modules and the locked packages are those that ran
     installed       this environment holds the locked versions
     numbers         every cell of the claims table follows from the stored rows
-    files           no file under the results that no job wrote
+    models          a model's files are those that its lock names
+    history         every record and table that it keeps is what its hash says
+    files           no file under the results that no job wrote, or that none is called for to write
     secrets         no key in any text of results or state
 
 A record that was edited together with its file is seen through the records of the jobs that read
@@ -28,10 +30,10 @@ from distil.audit.files import Files
 from distil.audit.records import Books, Record, read_books
 from distil.fingerprint import describe, forget, locked_packages
 from distil.hashing import canonical_json, sha256_text
-from distil.lineage import record_digest
+from distil.lineage import is_running, record_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 # Exit codes; where faults of several kinds are found, the first kind in this order decides.
 SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED, OK = 4, 1, 2, 3, 5, 0
@@ -56,6 +58,7 @@ def verify(
     *,
     cache: Path | None = None,
     recompute: Callable[[str], list[tuple[str, str]]] | None = None,
+    called: Collection[Path] | None = None,
 ) -> list[Fault]:
     """Check a whole study.
 
@@ -63,6 +66,8 @@ def verify(
         study: its name; results/STUDY and state/STUDY are looked at.
         cache: where hashes may be kept between calls; None hashes every file.
         recompute: returns (file, message) for each number that does not follow from stored rows.
+        called: the records of the jobs that the configuration calls for; others are orphans. None
+            looks for no orphans.
 
     Returns:
         every fault found, in DAG-independent order of file names.
@@ -72,6 +77,8 @@ def verify(
     except FileNotFoundError as error:
         return [Fault(MISSING, f"results/{study}/lineage", str(error))]
     forget(cache=False)  # a cache may have been tampered with
+    if at_work := [*_find_running(books)]:
+        return at_work
     files = Files(cache, search=True)
     there = [
         path
@@ -88,6 +95,7 @@ def verify(
         *_check_code(books),
         *_check_installed(books),
         *_find_unlisted(books),
+        *_find_orphans(books, called),
         *_find_keys(there, files),
     }
     if recompute and not any(fault.code in (MISMATCH, MISSING) for fault in faults):
@@ -312,6 +320,31 @@ def _find_unlisted(books: Books) -> Iterator[Fault]:
                 UNLISTED,
                 name,
                 "no job of this study wrote it; remove it, or run snakemake to remake its record",
+            )
+
+
+def _find_orphans(books: Books, called: Collection[Path] | None) -> Iterator[Fault]:
+    for record in books.records.values() if called is not None else ():
+        if record.path in called:
+            continue
+        for path in (record.path.as_posix(), *record.files("output")):
+            if Path(path).is_file():
+                yield Fault(
+                    UNLISTED,
+                    path,
+                    f"an orphan: the configuration does not call for {record.job} (a year, a seed "
+                    "or a fold that was dropped?); remove it, or restore the configuration",
+                )
+
+
+def _find_running(books: Books) -> Iterator[Fault]:
+    """Name the jobs that are at work: nothing can be held against files that are being written."""
+    for record in books.records.values():
+        if is_running(record.path):
+            yield Fault(
+                UNCHECKED,
+                record.path.as_posix(),
+                f"{record.job} is running now; verify again when it has ended",
             )
 
 
