@@ -241,16 +241,18 @@ def _lock(record_file: Path) -> Path:
     return Path("state", study, "locks", rule, name).with_suffix(".lock")
 
 
-def is_running(record_file: Path) -> bool:
-    """Tell whether the job that leaves a record (results/STUDY/lineage/...) is at work now."""
-    try:
-        with _lock(record_file).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+def running(study: str) -> list[Path]:
+    """Return the records that the jobs of a study which are at work now will leave."""
+    found = []
+    folder = Path("state", study, "locks")
+    for path in sorted(folder.glob("*/*.lock")):
+        try:
+            with path.open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            name = path.relative_to(folder).with_suffix(".json")
+            found.append(Path("results", study, "lineage", name))
+    return found
 
 
 def _end_with_parents() -> None:

@@ -23,7 +23,7 @@ from distil.audit.files import Files
 from distil.audit.records import Books, Record, read_books
 from distil.audit.verify import MISMATCH, MISSING, OK, UNLISTED, changed_code
 from distil.fingerprint import describe, sorted_keys
-from distil.lineage import is_running
+from distil.lineage import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -218,9 +218,8 @@ def _inherit(
 def _notes(study: str, books: Books) -> Iterator[str]:
     from distil.audit.packs import outputs_with_metadata
 
-    for record in books.records.values():
-        if is_running(record.path):
-            yield f"{record.job} is running now; what is said here changes as it goes on"
+    for path in running(study):
+        yield f"the job of {path} is running now; what is said here changes as it goes on"
     known = outputs_with_metadata(study)
     lacking = [path for path in books.writers if path not in known and Path(path).is_file()]
     if lacking:

@@ -30,7 +30,7 @@ from distil.audit.files import Files
 from distil.audit.records import Books, Record, read_books
 from distil.fingerprint import describe, forget, locked_packages
 from distil.hashing import canonical_json, sha256_text
-from distil.lineage import is_running, record_digest
+from distil.lineage import record_digest, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -72,13 +72,13 @@ def verify(
     Returns:
         every fault found, in DAG-independent order of file names.
     """
+    if at_work := [*_find_running(study)]:
+        return at_work
     try:
         books = read_books(study)
     except FileNotFoundError as error:
         return [Fault(MISSING, f"results/{study}/lineage", str(error))]
     forget(cache=False)  # a cache may have been tampered with
-    if at_work := [*_find_running(books)]:
-        return at_work
     files = Files(cache, search=True)
     there = [
         path
@@ -337,15 +337,12 @@ def _find_orphans(books: Books, called: Collection[Path] | None) -> Iterator[Fau
                 )
 
 
-def _find_running(books: Books) -> Iterator[Fault]:
+def _find_running(study: str) -> Iterator[Fault]:
     """Name the jobs that are at work: nothing can be held against files that are being written."""
-    for record in books.records.values():
-        if is_running(record.path):
-            yield Fault(
-                UNCHECKED,
-                record.path.as_posix(),
-                f"{record.job} is running now; verify again when it has ended",
-            )
+    for path in running(study):
+        yield Fault(
+            UNCHECKED, path.as_posix(), "its job is running now; verify again when it has ended"
+        )
 
 
 def _find_keys(paths: Iterable[Path], files: Files) -> Iterator[Fault]:
