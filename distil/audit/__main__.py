@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from distil.audit.verify import MISMATCH, MISSING, OK, UNCHECKED, anchor, exit_code, verify
+from distil.audit.verify import MISMATCH, MISSING, OK, SECRET, UNCHECKED, anchor, exit_code, verify
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,7 +31,11 @@ def parser() -> argparse.ArgumentParser:
     state.add_argument(
         "--cache", type=Path, metavar="FILE", help="keep hashes by size, mtime and inode"
     )
-    for command in (one, state):
+    seven = commands.add_parser(
+        "export", help="write the study as an RO-Crate, its tables described as Croissant"
+    )
+    seven.add_argument("folder", type=Path, help="where the crate is written; must not exist")
+    for command in (one, state, seven):
         command.add_argument(
             "--configfile",
             type=Path,
@@ -39,9 +43,10 @@ def parser() -> argparse.ArgumentParser:
             metavar="FILE",
             help="as Snakemake's (default: the config*.yaml that names the study)",
         )
-        command.add_argument(
-            "--config", nargs="+", default=[], metavar="KEY=VALUE", help="as Snakemake's"
-        )
+        if command is not seven:
+            command.add_argument(
+                "--config", nargs="+", default=[], metavar="KEY=VALUE", help="as Snakemake's"
+            )
     two = commands.add_parser("explain", help="walk from a number, row or file to the pages")
     two.add_argument(
         "target", help="C4, C4:low:held_out, levels:R1/fs:gain, FILE#ID, PDF#PAGE or FILE"
@@ -79,6 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
         "dag": run_dag,
         "pack": run_pack,
         "unpack": run_pack,
+        "export": run_export,
         "diff": run_diff,
         "runs": run_runs,
     }
@@ -174,6 +180,32 @@ def run_pack(options: argparse.Namespace) -> int:
         print(f"{options.command}: {error}", file=sys.stderr)
         return MISMATCH
     print(f"{manifest['study']}: {len(manifest['files'])} files, anchor {manifest['anchor']}")
+    return OK
+
+
+def run_export(options: argparse.Namespace) -> int:
+    """Write a study that verifies as a crate."""
+    from distil.audit import crates, planned
+
+    try:
+        files = options.configfile or planned.find_config(options.study)
+    except planned.PlanError as error:
+        print(f"export: the crate will hold no configuration: {error}", file=sys.stderr)
+        files = []
+    faults = verify(options.study)
+    for fault in faults:
+        print(f"{fault.path}: {fault.message}")
+    if faults:
+        print("export: nothing was written, since the study does not verify", file=sys.stderr)
+        return exit_code(faults)
+    try:
+        for path in crates.export(options.study, options.folder, files):
+            print(path)
+    except (crates.CrateError, OSError) as error:
+        print(f"export: nothing was written: {error}", file=sys.stderr)
+        if isinstance(error, crates.KeyFoundError):
+            return SECRET
+        return MISSING if isinstance(error, FileNotFoundError) else MISMATCH
     return OK
 
 

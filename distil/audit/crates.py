@@ -23,25 +23,27 @@ from __future__ import annotations
 import ast
 import datetime
 import io
-import os
-import shutil
+import json
 import tempfile
 import tomllib
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+import yaml
 from rocrate.model import ContextEntity
+from rocrate.model.metadata import BASENAME
 from rocrate.rocrate import ROCrate
 
 from distil import history
 from distil.audit import croissant
-from distil.audit.files import BINARY, find_key
+from distil.audit.files import Files
 from distil.audit.graphs import layers, rule_edges
 from distil.audit.records import Books, Record, read_books
+from distil.audit.verify import MODEL_LOCK
 from distil.fingerprint import ROOT, locked_packages
-from distil.hashing import canonical_json, sha256_bytes, sha256_file, sha256_text
+from distil.hashing import canonical_json, sha256_file, sha256_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,20 +64,23 @@ PROFILES = {
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
 BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+REQUIREMENTS = "https://pip.pypa.io/en/stable/reference/requirements-file-format/"
 DONE = "http://schema.org/CompletedActionStatus"
 # Scripts are in the crate as far as their jobs' records are; these decide which jobs there are.
 WORKFLOW = (
     "rules/*.smk", "distil/**/*.py", "config.schema.yaml", "profiles/default/config.yaml",
-    "pyproject.toml", "requirements.lock", "LICENSE", "README.md",
+    "pyproject.toml", "requirements.lock", "CITATION.cff", "LICENSE", "README.md",
 )  # fmt: skip
 FORMATS = {
-    ".csv": "text/csv", ".html": "text/html", ".json": "application/json",
-    ".jsonl": "application/jsonlines", ".lock": "text/plain", ".md": "text/markdown",
+    ".cff": "application/yaml", ".csv": "text/csv", ".html": "text/html",
+    ".json": "application/json", ".jsonl": "application/jsonlines", ".lock": "text/plain",
+    ".md": "text/markdown",
     ".parquet": "application/vnd.apache.parquet", ".pdf": "application/pdf", ".png": "image/png",
     ".py": "text/x-python", ".safetensors": "application/octet-stream", ".svg": "image/svg+xml",
     ".tex": "application/x-tex", ".toml": "application/toml", ".txt": "text/plain",
     ".yaml": "application/yaml",
 }  # fmt: skip
+LARGEST = 256 * 1024**2  # bytes of a file that no job wrote; a larger one is described only
 TYPES = {bool: "Boolean", int: "Integer", float: "Float", str: "Text"}
 
 
@@ -83,11 +88,14 @@ class CrateError(ValueError):
     """A crate cannot be written; the message names the file and the remedy."""
 
 
+class KeyFoundError(CrateError):
+    """A file that would go into the crate holds what looks like a key."""
+
+
 def export(study: str, folder: Path, configfiles: Iterable[Path] = ()) -> list[Path]:
     """Write a study as a crate and return its two descriptions, RO-Crate and Croissant.
 
-    The study must have been verified: the hashes in the records are taken over, not made again.
-    The folder appears whole or not at all.
+    Every file is hashed again once it is in the crate. The folder appears whole or not at all.
 
     Args:
         study: its name; results/STUDY is read.
@@ -95,7 +103,8 @@ def export(study: str, folder: Path, configfiles: Iterable[Path] = ()) -> list[P
         configfiles: files of the study's configuration, which go along.
 
     Raises:
-        CrateError: the folder exists, or a file holds what looks like a key.
+        CrateError: the folder exists, or a file is not what the records say.
+        KeyFoundError: a file holds what looks like a key.
         FileNotFoundError: the study has no records, or a recorded file is missing.
     """
     if folder.exists():
@@ -105,17 +114,23 @@ def export(study: str, folder: Path, configfiles: Iterable[Path] = ()) -> list[P
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         made = Path(temporary) / folder.name
         crate.write(made)
-        _refuse_keys(made)
+        _check(crate, made)
         made.rename(folder)
-    return [folder / "ro-crate-metadata.json", folder / croissant.BASENAME]
+    return [folder / BASENAME, folder / croissant.BASENAME]
 
 
-def _refuse_keys(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix not in BINARY and (key := find_key(path.read_bytes())):
-            raise CrateError(
-                f"{path.relative_to(folder)} holds what looks like a key ({key}...), so nothing was "
-                "written; revoke it, then remake the file"
+def _check(crate: ROCrate, folder: Path) -> None:
+    """Hold every file of a written crate against its description, and look for keys in it."""
+    described = {unquote(entity.id): entity["sha256"] for entity in crate.data_entities}
+    files = Files(search=True)
+    files.read_ahead(str(folder / name) for name in described)
+    for name in (*sorted(described), BASENAME):
+        path = str(folder / name)
+        if name in described and files.sha256(path) != described[name]:
+            raise CrateError(f"{name} is not what its job's record says; run: audit verify")
+        if key := files.key(path):
+            raise KeyFoundError(
+                f"{name} holds what looks like a key ({key}...); revoke it, then remake the file"
             )
 
 
@@ -125,6 +140,7 @@ class _Builder:
     def __init__(self, books: Books) -> None:
         self.books = books
         self.records = [books.records[path] for path in sorted(books.records)]
+        self.read = {record.path: [*self._find_read(record)] for record in self.records}
         self.happened = {row["record"]: row for row in books.history}  # the last run of each job
         self.ports: dict[str, dict[str, Any]] = {}  # FormalParameters, by id
         self.fits: dict[str, set[str]] = defaultdict(set)  # {file: ports that it went through}
@@ -132,6 +148,7 @@ class _Builder:
             self._note_ports(record)
         with (ROOT / "pyproject.toml").open("rb") as stream:
             self.project = tomllib.load(stream)["project"]
+        self.citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
         self.crate = ROCrate(version="1.1")
         self.crate.metadata.extra_terms.update(TERMS)
 
@@ -148,6 +165,10 @@ class _Builder:
         )
         root["datePublished"] = published
         root["license"] = licence
+        root["author"] = [
+            self._add(f"#author/{number}", "Organization", name=author["name"])
+            for number, author in enumerate(self.citation["authors"], start=1)
+        ]
         root["conformsTo"] = [
             self._add(url, "CreativeWork", name=name, version=url.rsplit("/", 1)[1])
             for url, name in PROFILES.items()
@@ -157,7 +178,16 @@ class _Builder:
         self._add_data()
         root["mentions"] = [*self._add_jobs(), *self._add_runs()]
         text = croissant.describe(
-            self.books, licence=licence.id, published=published, description=root["description"]
+            self.books,
+            description=root["description"],
+            license=licence.id,
+            datePublished=published,
+            version=self.project["version"],
+            citeAs=self.citation["title"],
+            creator=[
+                {"@type": "Organization", "name": author["name"]}
+                for author in self.citation["authors"]
+            ],
         )
         self.crate.add_file(
             io.StringIO(text),
@@ -171,6 +201,8 @@ class _Builder:
                 "sha256": sha256_text(text),
             },
         )
+        for entity in self.crate.get_entities():
+            _unwrap(entity)
         return self.crate
 
     def _add(self, identifier: str, kind: str, **properties: Any) -> ContextEntity:
@@ -181,11 +213,28 @@ class _Builder:
             )
         return found
 
+    def _find_read(self, record: Record) -> Iterator[dict[str, Any]]:
+        """Yield a job's inputs and, behind the lock of a model, the model's files."""
+        for row in record.content["input"]:
+            yield row
+            if Path(row["path"]).name == MODEL_LOCK:
+                locked = json.loads(Path(row["path"]).read_text(encoding="utf-8"))["files"]
+                for name, file in sorted(locked.items()):
+                    yield {
+                        "name": row["name"],
+                        "path": (Path(row["path"]).parent / name).as_posix(),
+                        "sha256": file["sha256"],
+                        "size": file["size"],
+                    }
+
+    def _files(self, record: Record, side: str) -> list[dict[str, Any]]:
+        return self.read[record.path] if side == "input" else record.content["output"]
+
     # ---------------------------------------------------------------------------------- ports
 
     def _note_ports(self, record: Record) -> None:
         for side in ("input", "output"):
-            for row in record.content[side]:
+            for row in self._files(record, side):
                 port = _port(record.rule, side, row["name"])
                 self.ports[port] = {"additionalType": "File"}
                 self.fits[row["path"]].add(port)
@@ -236,7 +285,9 @@ class _Builder:
         for path in configfiles:
             self._add_code(path.absolute())
         self.crate.get("README.md")["about"] = self.crate.root_dataset
-        workflow["buildInstructions"] = self.crate.get("requirements.lock")
+        lock = self.crate.get("requirements.lock")
+        lock["conformsTo"] = self._add(REQUIREMENTS, "CreativeWork", name="requirements file")
+        workflow["buildInstructions"] = lock
         connections = self._add_connections()
         tools, steps = [], []
         for position, (rule, records) in enumerate(self._rules().items(), start=1):
@@ -270,7 +321,7 @@ class _Builder:
         ports = {
             _port(record.rule, side, row["name"])
             for record in self.records
-            for row in record.content[side]
+            for row in self._files(record, side)
             if row["path"] not in joined
         }
         return [{"@id": port} for port in sorted(ports)]
@@ -307,7 +358,8 @@ class _Builder:
         ports = {
             side: [{"@id": port} for port in sorted(self.ports) if port.startswith(start)]
             for side, start in (
-                (side, f"#port/{rule}/{side}/") for side in ("input", "output", "setting", "wildcard")
+                (side, f"#port/{rule}/{side}/")
+                for side in ("input", "output", "setting", "wildcard")
             )
         }
         tool = self._add_code(path)
@@ -348,7 +400,7 @@ class _Builder:
             row["path"]: row
             for record in self.records
             for side in ("input", "output")
-            for row in record.content[side]
+            for row in self._files(record, side)
         }
         for path, row in sorted(rows.items()):
             self._add_file(path, row)
@@ -368,11 +420,23 @@ class _Builder:
             "encodingFormat": _format(path),
             "exampleOfWork": [{"@id": port} for port in sorted(self.fits[path])],
         }
-        if _is_outside(path):
-            # A crate holds no file from elsewhere on the machine, nor the path to one.
-            self._add(_identifier(path, row), "CreativeWork", **properties)
+        if self._stays(row):
+            self._add(self._reference(row)["@id"], "CreativeWork", **properties)
         else:
             self.crate.add_file(path, path, properties=properties)
+
+    def _stays(self, row: dict[str, Any]) -> bool:
+        """Return whether a file is described without being in the crate.
+
+        Nothing is taken from elsewhere on the machine, and no path to it told.
+        """
+        path = Path(row["path"])
+        outside = path.is_absolute() or ".." in path.parts
+        return outside or (row["size"] > LARGEST and row["path"] not in self.books.writers)
+
+    def _reference(self, row: dict[str, Any]) -> dict[str, str]:
+        """Return the reference to the entity of a file."""
+        return {"@id": f"#source/{row['sha256']}" if self._stays(row) else quote(row["path"])}
 
     # ---------------------------------------------------------------------------------- actions
 
@@ -380,7 +444,7 @@ class _Builder:
         for record in self.records:
             started, ended = self._times(record)
             tool = self.crate.get(record.content["script"])
-            objects = [_reference(row) for row in record.content["input"]]
+            objects = [self._reference(row) for row in self._files(record, "input")]
             objects += [self._value(record.rule, *value) for value in _values(record)]
             job = self._add(
                 f"#job/{_place(record)}",
@@ -389,10 +453,10 @@ class _Builder:
                 description=tool["description"],
                 instrument=tool,
                 object=objects,
-                result=[_reference(row) for row in record.content["output"]],
+                result=[self._reference(row) for row in self._files(record, "output")],
                 startTime=started,
                 endTime=ended,
-                actionStatus={"@id": DONE},
+                actionStatus=DONE,
                 subjectOf=self.crate.get(quote(record.path.as_posix())),
             )
             self._add(
@@ -412,7 +476,10 @@ class _Builder:
         for name, records in runs.items():
             times = [self._times(record) for record in records]
             spent = {"startTime": min(times)[0], "endTime": max(end for _, end in times)}
-            made = _rows(records, "output")
+            read, made = (
+                {row["path"]: row for record in records for row in self._files(record, side)}
+                for side in ("input", "output")
+            )
             run = self._add(
                 f"#run/{quote(name)}",
                 "CreateAction",
@@ -420,12 +487,10 @@ class _Builder:
                 description=f"{len(records)} jobs whose results still stand",
                 instrument=self.crate.mainEntity,
                 object=[
-                    _reference(row)
-                    for path, row in sorted(_rows(records, "input").items())
-                    if path not in made
+                    self._reference(row) for path, row in sorted(read.items()) if path not in made
                 ],
-                result=[_reference(row) for _, row in sorted(made.items())],
-                actionStatus={"@id": DONE},
+                result=[self._reference(row) for _, row in sorted(made.items())],
+                actionStatus=DONE,
                 **spent,
             )
             self._add(
@@ -450,6 +515,13 @@ class _Builder:
         return started.isoformat(timespec="milliseconds"), ended.isoformat(timespec="milliseconds")
 
 
+def _unwrap(entity: Any) -> None:
+    """Have a property of one value hold it alone, as RO-Crate 1.1 asks."""
+    for name, value in entity.properties().items():
+        if isinstance(value, list) and len(value) == 1:
+            entity.properties()[name] = value[0]
+
+
 def _port(rule: str, side: str, name: str | None) -> str:
     return f"#port/{rule}/{side}/{quote(name or side)}"
 
@@ -462,24 +534,8 @@ def _values(record: Record) -> Iterator[tuple[str, str, Any]]:
         yield "wildcard", name, value
 
 
-def _rows(records: list[Record], side: str) -> dict[str, dict[str, Any]]:
-    return {path: row for record in records for path, row in record.files(side).items()}
-
-
 def _place(record: Record) -> str:
     return quote(f"{record.rule}/{record.path.stem}", safe="/=,+")
-
-
-def _is_outside(path: str) -> bool:
-    return Path(path).is_absolute() or ".." in Path(path).parts
-
-
-def _identifier(path: str, row: dict[str, Any]) -> str:
-    return f"#source/{row['sha256']}" if _is_outside(path) else quote(path)
-
-
-def _reference(row: dict[str, Any]) -> dict[str, str]:
-    return {"@id": _identifier(row["path"], row)}
 
 
 def _format(path: str | Path) -> str:

@@ -51,14 +51,12 @@ CONTEXT = {
 }  # fmt: skip
 
 
-def describe(books: Books, *, licence: str, published: str, description: str) -> str:
+def describe(books: Books, **properties: Any) -> str:
     """Return the description of a study's tables as JSON-LD, the same text for the same records.
 
     Args:
         books: the study's records; its tables are read.
-        licence: URL of the licence.
-        published: date in ISO 8601.
-        description: of the study, in a sentence.
+        properties: of the whole, as the specification names them: license, datePublished, ...
     """
     rows = {
         path: row
@@ -95,9 +93,7 @@ def describe(books: Books, *, licence: str, published: str, description: str) ->
         "@type": "sc:Dataset",
         "conformsTo": SPECIFICATION,
         "name": f"study-{books.study}",
-        "description": description,
-        "license": licence,
-        "datePublished": published,
+        **properties,
         "distribution": files,
         "recordSet": tables,
     }

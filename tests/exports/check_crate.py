@@ -12,6 +12,7 @@ import collections
 import importlib.resources
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -71,7 +72,8 @@ def main(crate: str, folder: str) -> int:
     failed = {"required": collections.Counter(), "recommended": collections.Counter()}
     for issue in result.get_issues(Severity.RECOMMENDED):
         severity = "required" if issue.severity >= Severity.REQUIRED else "recommended"
-        failed[severity][issue.check.identifier, str(issue.message)] += 1
+        kind = re.sub(r'"[^"]*"', '"..."', str(issue.message))
+        failed[severity][issue.check.identifier, kind] += 1
     print(
         json.dumps(
             {
