@@ -66,10 +66,11 @@ PROFILES = {
 BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 REQUIREMENTS = "https://pip.pypa.io/en/stable/reference/requirements-file-format/"
 DONE = "http://schema.org/CompletedActionStatus"
-# Scripts are in the crate as far as their jobs' records are; these decide which jobs there are.
+# What decides which jobs there are and what they run.
 WORKFLOW = (
-    "rules/*.smk", "distil/**/*.py", "config.schema.yaml", "profiles/default/config.yaml",
-    "pyproject.toml", "requirements.lock", "CITATION.cff", "LICENSE", "README.md",
+    "rules/*.smk", "scripts/*.py", "distil/**/*.py", "config.schema.yaml",
+    "profiles/default/config.yaml", "pyproject.toml", "requirements.lock", "CITATION.cff",
+    "LICENSE", "README.md",
 )  # fmt: skip
 FORMATS = {
     ".cff": "application/yaml", ".csv": "text/csv", ".html": "text/html",
@@ -109,7 +110,7 @@ def export(study: str, folder: Path, configfiles: Iterable[Path] = ()) -> list[P
     """
     if folder.exists():
         raise CrateError(f"{folder} is here already; move it away, or name another folder")
-    crate = _Builder(read_books(study)).build(configfiles)
+    crate = Builder(read_books(study)).build(configfiles)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         made = Path(temporary) / folder.name
@@ -134,7 +135,7 @@ def _check(crate: ROCrate, folder: Path) -> None:
             )
 
 
-class _Builder:
+class Builder:
     """Puts one crate together from the books of a study."""
 
     def __init__(self, books: Books) -> None:
