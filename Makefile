@@ -7,9 +7,10 @@ SNAKEMAKE := $(BIN)/snakemake --cores 1
 CONFIG ?= config.yaml
 STUDY ?= sample
 FILE ?= study.tar.gz
+CRATE ?= build/crate
 FOLDER ?= resources/jobmc-release
 
-.PHONY: help setup reproduce test lint format report student released bench dag study-long torture lock docs pack unpack
+.PHONY: help setup reproduce test lint format report student released bench dag study-long torture lock docs pack unpack export
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,3 +71,6 @@ pack: setup ## results, records and metadata in one file: make pack STUDY=sample
 
 unpack: setup ## put a packed study in place, checked: make unpack FILE=study.tar.gz
 	$(BIN)/python -m distil.audit unpack $(FILE)
+
+export: setup ## the study as an RO-Crate with Croissant: make export STUDY=sample CRATE=build/crate
+	$(BIN)/python -m distil.audit --study $(STUDY) export $(CRATE)

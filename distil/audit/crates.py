@@ -421,7 +421,11 @@ class Builder:
             "encodingFormat": _format(path),
             "exampleOfWork": [{"@id": port} for port in sorted(self.fits[path])],
         }
-        if self._stays(row):
+        if known := self.crate.get(quote(path)):
+            known["exampleOfWork"] = properties[
+                "exampleOfWork"
+            ]  # a job reads a file of the workflow
+        elif self._stays(row):
             self._add(self._reference(row)["@id"], "CreativeWork", **properties)
         else:
             self.crate.add_file(path, path, properties=properties)
