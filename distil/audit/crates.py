@@ -206,13 +206,15 @@ class Builder:
             _unwrap(entity)
         return self.crate
 
-    def _add(self, identifier: str, kind: str, **properties: Any) -> ContextEntity:
-        found = self.crate.get(identifier)
-        if found is None:
-            found = self.crate.add(
-                ContextEntity(self.crate, identifier, properties={"@type": kind, **properties})
-            )
-        return found
+    def _find(self, identifier: str) -> Any:
+        """Return an entity or None; `get` alone walks through all where there is none."""
+        return self.crate.get(identifier) if identifier in self.crate else None
+
+    def _add(self, identifier: str, kind: str, **properties: Any) -> Any:
+        """Return the entity of an identifier, made where there is none yet."""
+        return self._find(identifier) or self.crate.add(
+            ContextEntity(self.crate, identifier, properties={"@type": kind, **properties})
+        )
 
     def _find_read(self, record: Record) -> Iterator[dict[str, Any]]:
         """Yield a job's inputs and, behind the lock of a model, the model's files."""
@@ -389,7 +391,7 @@ class Builder:
     def _add_code(self, path: Path) -> Any:
         inside = path.is_relative_to(ROOT)
         name = path.relative_to(ROOT).as_posix() if inside else path.name
-        return self.crate.get(quote(name)) or self.crate.add_file(
+        return self._find(quote(name)) or self.crate.add_file(
             path, name, properties=_described(path)
         )
 
@@ -421,7 +423,7 @@ class Builder:
             "encodingFormat": _format(path),
             "exampleOfWork": [{"@id": port} for port in sorted(self.fits[path])],
         }
-        if known := self.crate.get(quote(path)):
+        if known := self._find(quote(path)):
             known["exampleOfWork"] = properties[
                 "exampleOfWork"
             ]  # a job reads a file of the workflow
