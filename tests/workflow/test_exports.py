@@ -125,7 +125,9 @@ def test_every_file_of_the_crate_is_described_by_its_hash(crate, graph):
 
 def test_equal_records_give_equal_bytes_and_name_no_machine(finished, crate, tmp_path, monkeypatch):
     monkeypatch.chdir(finished.path)
-    for path in crates.export(STUDY, tmp_path / "again", [ROOT / "config.micro.yaml"]):
+    monkeypatch.setattr(crates, "ROOT", finished.path)  # the code that lies beside the study
+    configuration = finished.path / "config.micro.yaml"
+    for path in crates.export(STUDY, tmp_path / "again", [configuration]):
         text = path.read_text(encoding="utf-8")
         assert text == (crate / path.name).read_text(encoding="utf-8")
         for row in read_books(STUDY).history:
