@@ -7,11 +7,12 @@ SNAKEMAKE := $(BIN)/snakemake --cores 1
 STUDY ?= sample
 CONFIG ?= $(or $(wildcard config.$(STUDY).yaml),config.yaml)
 FILE ?= study.tar.gz
+CRATE ?= build/crate
 FOLDER ?= resources/jobmc-release
 REVIEW := results/$(STUDY)/review/problems.html
 RELEASED := --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
 
-.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs pack unpack
+.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs pack unpack export
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,3 +82,6 @@ pack: setup ## results, records and metadata in one file: make pack STUDY=sample
 
 unpack: setup ## put a packed study in place, checked: make unpack FILE=study.tar.gz
 	$(BIN)/python -m distil.audit unpack $(FILE)
+
+export: setup ## the study as an RO-Crate with Croissant: make export STUDY=sample CRATE=build/crate
+	$(BIN)/python -m distil.audit --study $(STUDY) export $(CRATE)

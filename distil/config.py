@@ -20,6 +20,8 @@ from distil.corrections import CorrectionError, read_corrections
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+# The one in C where PyYAML was built with it: six times faster, at every start of Snakemake.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SCHEMA = Path(__file__).resolve().parent.parent / "config.schema.yaml"
 
 _LEADING_ZERO = re.compile(r"^[-+]?0[0-9_]+$")
@@ -51,7 +53,7 @@ def read_yaml(path: str | Path) -> tuple[Any, list[str]]:
     """
     faults: list[str] = []
     try:
-        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=LOADER)
     except FileNotFoundError:
         return None, [f"{path}: no such file; give an existing one with --configfile"]
     except UnicodeDecodeError as error:
@@ -66,7 +68,11 @@ def read_yaml(path: str | Path) -> tuple[Any, list[str]]:
         faults.append(f"{path}:{node.start_mark.line + 1}: {_dotted(key)}: {message}")
     if faults:
         return None, faults
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8")), []
+    return _load(path), []
+
+
+def _load(path: str | Path) -> Any:
+    return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe one
 
 
 def _misreadings(node: yaml.Node, key: tuple) -> Iterator[tuple[tuple, yaml.Node, str]]:
@@ -95,7 +101,7 @@ def _misreadings(node: yaml.Node, key: tuple) -> Iterator[tuple[tuple, yaml.Node
 
 
 def _misread_scalar(node: yaml.Node, key: tuple) -> Iterator[tuple[tuple, yaml.Node, str]]:
-    if not isinstance(node, yaml.ScalarNode) or node.style is not None:
+    if not isinstance(node, yaml.ScalarNode) or node.style:
         return  # quoted text is what it says
     text = node.value
     if _BOOLEAN_WORD.match(text):
@@ -183,7 +189,7 @@ def _blame(contents: Sequence[tuple[str | Path, Any]], key: Sequence) -> str:
 def _against_schema(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     import jsonschema
 
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema = _load(SCHEMA)
     validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(
         validator.iter_errors(json.loads(json.dumps(config))), key=lambda e: str(e.path)
@@ -329,7 +335,7 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
 
 def reference() -> str:
     """Return docs/config.md: every key of the schema with its type and meaning."""
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema = _load(SCHEMA)
     lines = [
         "# Every key of a study file",
         "",

@@ -344,7 +344,7 @@ def competition_name(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """The name as every table and figure prints it."""
     return Finding(
         here=None,
-        rows=[],
+        rows=["published/competition"],
         filter="competition in resources/published.yaml",
         sentence=f"printed as: {release.settings['competition']}",
     )

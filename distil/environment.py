@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.util
 import os
+import secrets
 import sys
 
 NEEDED = ("jsonschema", "mlx", "mlx_lm", "math_verify", "pandas", "pypdfium2", "typst")
@@ -28,3 +30,28 @@ def require_packages() -> None:
 def show_modules(folder: str) -> None:
     """Let the scripts, which run in processes of their own, find `distil` in a folder."""
     os.environ["PYTHONPATH"] = folder
+
+
+def name_run() -> None:
+    """Give all jobs of one Snakemake the same name of their run, which goes to the history.
+
+    A job on a cluster reads the rules anew and keeps the name that it is given.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    os.environ.setdefault("DISTIL_RUN", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}")
+
+
+def compare_every_job() -> None:
+    """Have Snakemake compare the jobs of a rule that was given one more output, too.
+
+    As it comes, it compares neither params nor inputs of a job unless it keeps metadata of every
+    output, so that an output added to a rule would hide all other changes to that rule: its old
+    outputs would stay, stale. What has metadata suffices to see a change.
+    """
+    from snakemake.persistence import PersistenceBase
+
+    def has_metadata(self: PersistenceBase, job: object) -> bool:
+        known = [self.metadata(path) is not None for path in job.output]
+        return any(known) or not known
+
+    PersistenceBase.has_metadata = has_metadata

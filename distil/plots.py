@@ -7,6 +7,7 @@ Ito's (safe for colour-blind readers); marks and line styles differ as well.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import io
 import re
@@ -25,7 +26,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLoc
 from distil.hashing import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -68,6 +69,15 @@ class Drawing:
     text: str
 
 
+@contextlib.contextmanager
+def _style() -> Iterator[None]:
+    """Draw in our style upon matplotlib's own: a reader's matplotlibrc changes no figure."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
 def _figure(width: float = 6.4, height: float = 3.8) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
@@ -94,7 +104,7 @@ def save(drawing: Drawing, svg: str | Path, png: str | Path) -> None:
         svg: File for the SVG.
         png: File for the PNG, 200 dots an inch.
     """
-    with mpl.rc_context(STYLE):
+    with _style():
         buffer = io.BytesIO()
         FigureCanvasSVG(drawing.figure)
         drawing.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
@@ -133,7 +143,7 @@ def plot_curves(
     curves = curves[curves["variant"] == variant]
     folds = [fold for fold in sorted(stops) if variant in stops[fold]]
     sentences = []
-    with mpl.rc_context(STYLE):
+    with _style():
         figure, panels = _panels(len(folds))
         for axes, fold in zip(panels, folds, strict=True):
             chosen = stops[fold][variant]
@@ -204,7 +214,7 @@ def plot_words(levels: pd.DataFrame, line: pd.DataFrame, alpha: float = 0.05) ->
     Returns:
         The drawing.
     """
-    with mpl.rc_context(STYLE):
+    with _style():
         figure, axes = _figure(6.4, 4.0)
         axes.fill_between(
             line["words"], line["low"], line["high"], color=BLUE, alpha=0.13, linewidth=0,
@@ -320,7 +330,7 @@ def plot_sections(sections: pd.DataFrame, alpha: float = 0.05) -> Drawing:
         f"{row.name_} (n = {row.n})" for row in rows.rename(columns={"name": "name_"}).itertuples()
     ]
     right = [f"{row.base_accuracy:.1f} → {row.student_accuracy:.1f}" for row in rows.itertuples()]
-    with mpl.rc_context(STYLE):
+    with _style():
         figure = _forest(
             rows, label="label", right=right, pooled=rows["pooled"].tolist(),
             title="Gain over the base by section", x_label=_gain_axis(alpha),
@@ -350,7 +360,7 @@ def plot_seeds(seeds: pd.DataFrame, alpha: float = 0.05) -> Drawing:
     )
     n = seeds["n"].dropna().max()
     right = [_between(row) for _, row in seeds.iterrows()]
-    with mpl.rc_context(STYLE):
+    with _style():
         figure = _forest(
             seeds, label="row", right=right, pooled=[one is None for one in seeds["gained"]],
             title=f"Gain over the base, seed by seed (n = {n})", x_label=_gain_axis(alpha),
@@ -383,7 +393,7 @@ def plot_stops(stops: pd.DataFrame, alpha: float = 0.05) -> Drawing:
         names[row.stop] + (" (primary)" if row.primary else "") for row in rows.itertuples()
     ]
     rows = rows.astype({"gain": float, "low": float, "high": float})
-    with mpl.rc_context(STYLE):
+    with _style():
         figure = _forest(
             rows, label="label", right=[f"at {row}" for row in rows["iterations"]],
             pooled=[bool(one) for one in rows["primary"]], title="Gain under each way to stop",
@@ -414,7 +424,7 @@ def plot_graders(gradings: pd.DataFrame, alpha: float = 0.05) -> Drawing:
         "worst": "unknown against the student",
     }
     rows = gradings.assign(label=[names[one] for one in gradings["grading"]])
-    with mpl.rc_context(STYLE):
+    with _style():
         figure = _forest(
             rows, label="label", right=[f"{one:.1f}" for one in rows["differing"]],
             pooled=[one == "primary" for one in rows["grading"]],
@@ -441,7 +451,7 @@ def plot_checkpoints(
     Returns:
         The drawing.
     """
-    with mpl.rc_context(STYLE):
+    with _style():
         figure, axes = _figure(6.4, 3.8)
         axes.fill_between(
             band["iteration"], band["low"], band["high"], color=BLUE, alpha=0.15, linewidth=0,
@@ -497,7 +507,7 @@ def plot_discordance(table: Mapping[str, float], seeds: int) -> Drawing:
         ("base wrong", total - base_right, table["first_only"], table["neither"]),
     ]
     gap = 0.012
-    with mpl.rc_context(STYLE):
+    with _style():
         figure, axes = _figure(5.4, 4.2)
         start = 0.0
         for index, (name, width, student_right, student_wrong) in enumerate(columns):

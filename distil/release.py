@@ -165,6 +165,26 @@ def read_table(path: str | Path, columns: Sequence[str]) -> list[dict[str, Any]]
         return [{**row, "line": reader.line_num} for row in reader]
 
 
+def read_chains(path: str | Path) -> dict[str, dict[str, Any]]:
+    """Read the released traces: problem id to level to text, and `line`, where its row ends.
+
+    Raises:
+        ValueError: a column is missing, or a trace is empty.
+    """
+    # A full chain is longer than the csv module allows a field by default.
+    csv.field_size_limit(10**7)
+    columns = ["year", "section", "question_id", "question", "true_answer", *LEVELS.values()]
+    chains = {}
+    for row in read_table(path, columns):
+        number = row["question_id"].removeprefix("question_").zfill(2).lower()
+        key = f"{row['year']}-{SECTIONS[row['section']]}-{number}"
+        chains[key] = {level: row[name] for level, name in LEVELS.items()}
+        if empty := [level for level, text in chains[key].items() if not text.strip()]:
+            raise ValueError(f"{path}:{row['line']}: {key} has no trace at {empty[0]}; restore it")
+        chains[key]["line"] = row["line"]
+    return chains
+
+
 def count_of_percentage(percentage: float | str, total: int, digits: int = 2) -> int:
     """Return the one count out of a total that a rounded percentage can stand for.
 

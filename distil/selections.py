@@ -225,6 +225,7 @@ class Answers:
         clusters: Cluster of each problem, in the same order.
         sections: Section of each problem, in the same order.
         rows: Ids of the grades used.
+        used: Problem and seed (0 without seeds) of each of these, in the same order.
         words: Mean words of the answers.
         filter: Text of the selection.
     """
@@ -233,8 +234,18 @@ class Answers:
     clusters: np.ndarray
     sections: np.ndarray
     rows: list[str]
+    used: list[tuple[str, int]]
     words: float
     filter: str
+
+    def of_seed(self, seed: int) -> list[str]:
+        """Ids of the grades of one seed."""
+        return [row for row, (_, own) in zip(self.rows, self.used, strict=True) if own == seed]
+
+    def of_problems(self, problems: Iterable[str]) -> list[str]:
+        """Ids of the grades of some problems."""
+        wanted = set(problems)
+        return [row for row, (own, _) in zip(self.rows, self.used, strict=True) if own in wanted]
 
 
 def read_answers(path: str | Path) -> pd.DataFrame:
@@ -451,11 +462,15 @@ def _answers(study: Study, selection: Selection) -> Answers:
     right = np.zeros((len(asked), len(seeds)))
     places = asked.index.get_indexer(rows["problem"]), np.searchsorted(seeds, columns)
     right[places] = (rows["verdict"] == "right").to_numpy(dtype=float, na_value=0.0)
+    made_of = sorted(
+        zip(rows["row"].astype(str), zip(rows["problem"], columns, strict=True), strict=True)
+    )
     return Answers(
         right=pd.DataFrame(right, index=asked.index, columns=pd.Index(seeds, name="seed")),
         clusters=asked["cluster"].astype(str).to_numpy(),
         sections=asked["section"].astype(object).to_numpy(),
-        rows=sorted(rows["row"].astype(str)),
+        rows=[row for row, _ in made_of],
+        used=[used for _, used in made_of],
         words=float(rows["words"].mean()),
         filter=selection.text,
     )

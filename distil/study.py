@@ -197,7 +197,7 @@ class Study(AnyStudy):
     """A study that trains: a checked configuration, seen as lists of files."""
 
     tables_made = (
-        "splits", "levels", "seeds", "stops", "leakage", "graders", "agreement", "review",
+        "splits", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
     )  # fmt: skip
     figures_made = (
         "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",

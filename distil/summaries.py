@@ -19,6 +19,7 @@ from distil.selections import (
     regraded,
     student,
 )
+from distil.sources import Sources
 
 if TYPE_CHECKING:
     from distil.selections import Answers, Study
@@ -32,19 +33,22 @@ STOP_LABELS = {
 }
 
 
-def tabulate_levels(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+def tabulate_levels(
+    study: Study, estimand: str = "held_out", sources: Sources | None = None
+) -> pd.DataFrame:
     """Mean words and accuracy of base and student by level and section (Q4).
 
     Args:
         study: The study.
         estimand: held_out or in_sample.
+        sources: Filled with the graded answers behind each cell.
 
     Returns:
         A frame with level, section (all first), n, seeds, and for base and student words,
         accuracy, low, high; then gain, gain_low, gain_high. Percentages and points. Levels that
         were not asked are left out.
     """
-    rows = []
+    rows, sources = [], sources or Sources()
     for level in study.levels:
         for section in [None, *study.settings["sections"]]:
             try:
@@ -73,6 +77,12 @@ def tabulate_levels(study: Study, estimand: str = "held_out") -> pd.DataFrame:
                 "gain_high": 100 * gain.high,
             }
             rows.append(row)
+            name = f"{level}/{row['section']}"
+            for side, found in (("base_", plain), ("student_", tuned)):
+                sources.add(name, [key for key in row if key.startswith(side)], found.rows)
+            both = [key for key in row if key.startswith("gain")]
+            sources.add(name, ["n", *both], [*plain.rows, *tuned.rows])
+            sources.add(name, ["seeds"], tuned.rows)
     return pd.DataFrame(rows)
 
 
@@ -184,12 +194,15 @@ def _section_tests(study: Study, found: dict[str, Answers], shares: np.ndarray) 
     return sentences
 
 
-def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+def tabulate_seeds(
+    study: Study, estimand: str = "held_out", sources: Sources | None = None
+) -> pd.DataFrame:
     """Each seed against the base, then the pooled estimates and what they assume.
 
     Args:
         study: The study.
         estimand: held_out, in_sample or transfer.
+        sources: Filled with the graded answers and stops behind each cell.
 
     Returns:
         A frame with row (seed or pooled estimate), test, iteration, n, accuracy, gain, low, high,
@@ -200,7 +213,8 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
     tuned, plain = student(study, estimand), base(study, estimand)
     gains = differences(tuned, plain)
     stop, fold = study.settings["primary_stop"], study.main_fold
-    rows = []
+    rows, sources = [], sources or Sources()
+    compared = ("test", "n", "gain", "low", "high", "p", "gained", "lost", "note")
     for column, seed in enumerate(tuned.right.columns):
         found = statistics.mcnemar_exact(
             tuned.right[seed].to_numpy(), plain.right.to_numpy(), study.alpha
@@ -219,6 +233,10 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
                 "clustered_high": 100 * clustered.high,
             }
         )
+        own = tuned.of_seed(seed)
+        sources.add(f"seed {seed}", compared, [*own, *plain.rows])
+        sources.add(f"seed {seed}", ["accuracy"], own)
+        sources.add(f"seed {seed}", ["iteration"], [f"stop/{fold}/prompt"])
     by_seed = gains.mean(axis=0)
     pooled = (
         ("all seeds (primary)", statistics.paired_gain(gains, tuned.clusters, study.alpha)),
@@ -232,6 +250,9 @@ def tabulate_seeds(study: Study, estimand: str = "held_out") -> pd.DataFrame:
         _gain_row(name, found) | {"accuracy": 100 * float(tuned.right.to_numpy().mean())}
         for name, found in pooled
     ]
+    for name, _ in pooled:
+        sources.add(name, compared, [*tuned.rows, *plain.rows])
+        sources.add(name, ["accuracy"], tuned.rows)
     names = ["row", "test", "iteration", "n", "accuracy", "gain", "low", "high", "p"]
     names += ["gained", "lost", "clustered_low", "clustered_high", "note"]
     return _plain(pd.DataFrame(rows, columns=names, dtype=object))
@@ -323,12 +344,15 @@ def gains_by_checkpoint(study: Study, estimand: str = "held_out") -> pd.DataFram
     return band
 
 
-def tabulate_stops(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+def tabulate_stops(
+    study: Study, estimand: str = "held_out", sources: Sources | None = None
+) -> pd.DataFrame:
     """Gain over the base under each way to stop, and what each is worth against no stop (Q1).
 
     Args:
         study: The study.
         estimand: held_out, in_sample or transfer.
+        sources: Filled with the graded answers and stops behind each cell.
 
     Returns:
         A frame with stop, meaning, iterations (by fold and seed, shortened), n, accuracy, gain,
@@ -354,7 +378,8 @@ def tabulate_stops(study: Study, estimand: str = "held_out") -> pd.DataFrame:
     if by_step:
         best = max(by_step, key=lambda step: (by_step[step].right.to_numpy().mean(), -step))
         found["best"], iterations["best"] = by_step[best], [best]
-    rows = []
+    rows, sources = [], sources or Sources()
+    chosen = [f"stop/{fold}/prompt" for fold in study.folds_of(estimand)]
     for stop in [*STOPS, "best"]:
         row = {"stop": stop, "meaning": STOP_LABELS[stop], "note": notes.get(stop, "")}
         if stop in found:
@@ -371,6 +396,11 @@ def tabulate_stops(study: Study, estimand: str = "held_out") -> pd.DataFrame:
                 "high": 100 * gain.high,
                 "p": gain.p,
             }
+            sources.add(stop, ["n", "gain", "low", "high", "p"], [*found[stop].rows, *plain.rows])
+            sources.add(stop, ["accuracy"], found[stop].rows)
+            # The best is chosen by the accuracy at every checkpoint, the others by the losses.
+            looked = [row for one in by_step.values() for row in one.rows]
+            sources.add(stop, ["iterations"], looked if stop == "best" else chosen)
             if "horizon" in found and stop != "horizon":
                 worth = statistics.paired_gain(
                     differences(found[stop], found["horizon"]), plain.clusters, study.alpha
@@ -381,6 +411,8 @@ def tabulate_stops(study: Study, estimand: str = "held_out") -> pd.DataFrame:
                     "worth_high": 100 * worth.high,
                     "worth_p": worth.p,
                 }
+                worth_columns = ["worth", "worth_low", "worth_high", "worth_p"]
+                sources.add(stop, worth_columns, [*found[stop].rows, *found["horizon"].rows])
         rows.append(row)
     names = ["stop", "meaning", "primary", "iterations", "n", "accuracy", "gain", "low", "high"]
     names += ["p", "worth", "worth_low", "worth_high", "worth_p", "note"]
@@ -518,7 +550,7 @@ def gains_by_grading(study: Study, estimand: str = "held_out") -> pd.DataFrame:
     return pd.DataFrame(rows)[["grading", "gain", "low", "high", "differing"]]
 
 
-def tabulate_leakage(study: Study) -> pd.DataFrame:
+def tabulate_leakage(study: Study, sources: Sources | None = None) -> pd.DataFrame:
     """Accuracy and gain on questions trained on, validated on and held out, side by side.
 
     The estimand of the last row is how much larger the gain is on questions whose traces were
@@ -528,6 +560,7 @@ def tabulate_leakage(study: Study) -> pd.DataFrame:
 
     Args:
         study: The study.
+        sources: Filled with the graded answers behind each cell.
 
     Returns:
         A frame with part, n, base, student (accuracies), gain, low, high, p and note; points.
@@ -537,7 +570,8 @@ def tabulate_leakage(study: Study) -> pd.DataFrame:
     rows = study.answers[study.answers["fold"] == study.main_fold]
     parts = rows.drop_duplicates("problem").set_index("problem")["part"]
     part = parts.reindex(tuned.right.index).astype(object).to_numpy()
-    lines = []
+    lines, sources = [], sources or Sources()
+    compared = ("n", "gain", "low", "high", "p", "note")
     for name in ("train", "validation", "test", "all"):
         chosen = np.ones(len(part), bool) if name == "all" else part == name
         if not chosen.any():
@@ -552,13 +586,21 @@ def tabulate_leakage(study: Study) -> pd.DataFrame:
                 **_points(found),
             }
         )
-    compared = np.isin(part, ["train", "test"])
-    if {"train", "test"} <= set(part[compared]):
-        codes = np.unique(tuned.clusters[compared], return_inverse=True)[1]
+        problems = tuned.right.index[chosen]
+        own, other = tuned.of_problems(problems), plain.of_problems(problems)
+        sources.add(name, ["student"], own)
+        sources.add(name, ["base"], other)
+        sources.add(name, compared, [*own, *other])
+    both = np.isin(part, ["train", "test"])
+    if {"train", "test"} <= set(part[both]):
+        codes = np.unique(tuned.clusters[both], return_inverse=True)[1]
         found = statistics.difference_of_means(
-            gains[compared], part[compared] == "train", codes, study.alpha
+            gains[both], part[both] == "train", codes, study.alpha
         )
-        lines.append({"part": "train minus test", "n": int(compared.sum()), **_points(found)})
+        lines.append({"part": "train minus test", "n": int(both.sum()), **_points(found)})
+        problems = tuned.right.index[both]
+        used = [*tuned.of_problems(problems), *plain.of_problems(problems)]
+        sources.add("train minus test", compared, used)
     names = ["part", "n", "base", "student", "gain", "low", "high", "p", "note"]
     return _plain(pd.DataFrame(lines, columns=names, dtype=object))
 

@@ -28,6 +28,7 @@ rule train_adapter:
     params:
         settings=sorted_keys(study.training()),
         code=fingerprint("scripts/train_adapter.py"),
+        sources=contents(study.student("model.lock.json")),
     script:
         "../scripts/train_adapter.py"
 

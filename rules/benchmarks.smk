@@ -24,5 +24,8 @@ rule import_benchmark:
             "sha256": config["benchmark_files"][wildcards.benchmark]["sha256"]
         },
         code=fingerprint("scripts/import_benchmark.py"),
+        sources=lambda wildcards: contents(
+            config["benchmark_files"][wildcards.benchmark]["file"]
+        ),
     script:
         "../scripts/import_benchmark.py"

@@ -33,6 +33,7 @@ rule test_claims:
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/test_claims.py"),
+        sources=contents("resources/published.yaml"),
     script:
         "../scripts/test_claims.py"
 
@@ -46,6 +47,7 @@ rule tabulate_levels:
     output:
         csv="results/{study}/tables/levels.csv",
         markdown="results/{study}/tables/levels.md",
+        rows="results/{study}/tables/levels.rows.parquet",
         html=report(
             "results/{study}/tables/levels.html",
             caption="../report/levels.rst",
@@ -74,6 +76,7 @@ rule tabulate_seeds:
     output:
         csv="results/{study}/tables/seeds.csv",
         markdown="results/{study}/tables/seeds.md",
+        rows="results/{study}/tables/seeds.rows.parquet",
         html=report(
             "results/{study}/tables/seeds.html",
             caption="../report/seeds.rst",
@@ -102,6 +105,7 @@ rule tabulate_stops:
     output:
         csv="results/{study}/tables/stops.csv",
         markdown="results/{study}/tables/stops.md",
+        rows="results/{study}/tables/stops.rows.parquet",
         html=report(
             "results/{study}/tables/stops.html",
             caption="../report/stops.rst",
@@ -130,6 +134,7 @@ rule tabulate_leakage:
     output:
         csv="results/{study}/tables/leakage.csv",
         markdown="results/{study}/tables/leakage.md",
+        rows="results/{study}/tables/leakage.rows.parquet",
         html=report(
             "results/{study}/tables/leakage.html",
             caption="../report/leakage.rst",
@@ -160,6 +165,7 @@ rule tabulate_graders:
     output:
         csv="results/{study}/tables/graders.csv",
         markdown="results/{study}/tables/graders.md",
+        rows="results/{study}/tables/graders.rows.parquet",
         html=report(
             "results/{study}/tables/graders.html",
             caption="../report/graders.rst",
@@ -175,6 +181,7 @@ rule tabulate_graders:
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_graders.py"),
+        sources=contents("resources/published.yaml"),
     script:
         "../scripts/tabulate_graders.py"
 
@@ -190,6 +197,7 @@ rule compare_graders:
     output:
         agreement="results/{study}/tables/agreement.csv",
         agreement_markdown="results/{study}/tables/agreement.md",
+        agreement_rows="results/{study}/tables/agreement.rows.parquet",
         agreement_html=report(
             "results/{study}/tables/agreement.html",
             caption="../report/agreement.rst",
@@ -204,7 +212,7 @@ rule compare_graders:
             category="Claims",
             labels={"table": "answers to look at"},
         ),
-        rows="results/{study}/tables/disagreements.rows.parquet",
+        disagreements_rows="results/{study}/tables/disagreements.rows.parquet",
     log:
         "results/{study}/logs/compare_graders.log",
     benchmark:

@@ -1,4 +1,4 @@
-"""What every stage needs: the checked configuration, wildcard constraints, fingerprint().
+"""What every stage needs: the checked configuration, wildcard constraints, fingerprint(), contents().
 
 No input, no output.
 """
@@ -11,9 +11,11 @@ from distil import environment
 
 environment.require_packages()
 environment.show_modules(workflow.basedir)
+environment.name_run()
+environment.compare_every_job()
 
 from distil import config as configuration
-from distil.fingerprint import fingerprint, sorted_keys
+from distil.fingerprint import contents, fingerprint, sorted_keys
 from distil.study import open_study
 
 configuration.check(workflow.configfiles, config)

@@ -56,6 +56,7 @@ checkpoint split_datasets:
             }
         ),
         code=fingerprint("scripts/split_datasets.py"),
+        sources=contents(study.prompt("student.txt"), study.prompt("levels.yaml")),
     script:
         "../scripts/split_datasets.py"
 
@@ -77,6 +78,7 @@ rule tabulate_splits:
             labels={"table": "split sizes"},
         ),
         markdown="results/{study}/tables/splits.md",
+        rows="results/{study}/tables/splits.rows.parquet",
     log:
         "results/{study}/logs/tabulate_splits.log",
     benchmark:

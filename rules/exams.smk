@@ -33,6 +33,7 @@ if config["exams"]["source"] == "typeset":
                 }
             ),
             code=fingerprint("scripts/typeset_exams.py"),
+            sources=contents("resources/sample/exam.typ"),
         script:
             "../scripts/typeset_exams.py"
 
@@ -56,5 +57,6 @@ if config["exams"]["source"] in ("manifest", "release"):
         params:
             settings=lambda wildcards: sorted_keys(study.documents[wildcards.document]),
             code=fingerprint("scripts/collect_exam.py"),
+            sources=lambda wildcards: contents(*study.source(wildcards.document)),
         script:
             "../scripts/collect_exam.py"

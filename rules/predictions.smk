@@ -57,6 +57,11 @@ rule predict_answers:
     params:
         settings=sorted_keys(study.decoding()),
         code=fingerprint("scripts/predict_answers.py"),
+        sources=contents(
+            study.prompt("student.txt"),
+            study.prompt("levels.yaml"),
+            study.student("model.lock.json"),
+        ),
     script:
         "../scripts/predict_answers.py"
 

@@ -22,6 +22,7 @@ rule import_transcriptions:
     params:
         settings={"years": study.years},
         code=fingerprint("scripts/import_transcriptions.py"),
+        sources=contents(*study.transcriptions()),
     script:
         "../scripts/import_transcriptions.py"
 
@@ -70,6 +71,7 @@ rule audit_release_splits:
             labels={"table": "evaluated questions in the training files"},
         ),
         markdown="results/{study}/tables/splits.md",
+        rows="results/{study}/tables/splits.rows.parquet",
     log:
         "results/{study}/logs/audit_release_splits.log",
     benchmark:
@@ -79,6 +81,11 @@ rule audit_release_splits:
     params:
         settings={"sets": study.sets},
         code=fingerprint("scripts/audit_release_splits.py"),
+        sources=contents(
+            *study.split_files("train"),
+            *study.split_files("validation"),
+            *study.split_files("test"),
+        ),
     script:
         "../scripts/audit_release_splits.py"
 
@@ -102,6 +109,7 @@ rule import_release_counts:
     params:
         settings={},
         code=fingerprint("scripts/import_release_counts.py"),
+        sources=contents(*study.tables().values(), "resources/published.yaml"),
     script:
         "../scripts/import_release_counts.py"
 
@@ -122,6 +130,7 @@ rule measure_release_levels:
             labels={"table": "words and accuracy by level and section"},
         ),
         markdown="results/{study}/tables/levels.md",
+        rows="results/{study}/tables/levels.rows.parquet",
     log:
         "results/{study}/logs/measure_release_levels.log",
     benchmark:
@@ -131,6 +140,7 @@ rule measure_release_levels:
     params:
         settings={},
         code=fingerprint("scripts/measure_release_levels.py"),
+        sources=contents(study.tables()["chains"], study.tables()["level_runs"]),
     script:
         "../scripts/measure_release_levels.py"
 
@@ -162,6 +172,7 @@ rule test_release_claims:
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/test_release_claims.py"),
+        sources=contents("resources/published.yaml"),
     script:
         "../scripts/test_release_claims.py"
 
@@ -174,6 +185,7 @@ rule tabulate_forensics:
     output:
         csv="results/{study}/tables/forensics.csv",
         markdown="results/{study}/tables/forensics.md",
+        rows="results/{study}/tables/forensics.rows.parquet",
         html=report(
             "results/{study}/tables/forensics.html",
             caption="../report/forensics.rst",
@@ -189,5 +201,6 @@ rule tabulate_forensics:
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/tabulate_forensics.py"),
+        sources=contents("resources/published.yaml"),
     script:
         "../scripts/tabulate_forensics.py"

@@ -32,5 +32,6 @@ rule pretrain_student:
     params:
         settings=sorted_keys(config["student"]["pretraining"] or {}),
         code=fingerprint("scripts/pretrain_student.py"),
+        sources=contents(study.prompt("student.txt"), study.prompt("levels.yaml")),
     script:
         "../scripts/pretrain_student.py"

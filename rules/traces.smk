@@ -24,6 +24,7 @@ rule solve_problems:
     params:
         settings=sorted_keys({"teacher": study.teacher("solver")}),
         code=fingerprint("scripts/solve_problems.py"),
+        sources=contents(study.prompt("solver.txt")),
     script:
         "../scripts/solve_problems.py"
 
@@ -49,6 +50,7 @@ rule distill_traces:
             {"teacher": study.teacher("distiller"), "levels": study.levels}
         ),
         code=fingerprint("scripts/distill_traces.py"),
+        sources=contents(study.prompt("distiller.txt"), study.prompt("levels.yaml")),
     script:
         "../scripts/distill_traces.py"
 
@@ -71,5 +73,6 @@ rule verify_traces:
     params:
         settings=sorted_keys({"teacher": study.teacher("verifier")}),
         code=fingerprint("scripts/verify_traces.py"),
+        sources=contents(study.prompt("verifier.txt")),
     script:
         "../scripts/verify_traces.py"

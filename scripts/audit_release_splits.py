@@ -3,8 +3,8 @@
 Input: `problems` (JSONL of all years); `train`, `validation`, `test` (the released JSONL files, one
 of each for every set). Output: `audit` (JSONL, one row per set and question, with the lines at
 which it stands in each part, verbatim and in normal form), `summary` (CSV, one row per set and
-part) and `markdown` (the same for readers). Params: `sets`, the names of the sets in the order of
-the files (`full`, `R1` ... `R5`).
+part), `markdown` (the same for readers) and `rows` (Parquet: cell, column, row). Params: `sets`,
+the names of the sets in the order of the files (`full`, `R1` ... `R5`).
 
 The columns of a summary: rows, placeholders, distinct questions, repeated rows, evaluated
 questions that stand in the part verbatim (`verbatim`) and however they are typed (`normal`),
@@ -23,6 +23,7 @@ from distil import tables
 from distil.duplicates import normal_form
 from distil.hashing import read_jsonl, write_jsonl
 from distil.release import PARTS, evaluated, is_placeholder, read_split
+from distil.sources import Sources
 
 _STATED = re.compile(r"Answer:\s*(.*?)\s*$")
 
@@ -96,14 +97,36 @@ def summarise(
     return table
 
 
+def add_sources(
+    sources: Sources,
+    name: str,
+    parts: Mapping[str, Sequence[Mapping[str, Any]]],
+    audit: Sequence[Mapping[str, Any]],
+) -> None:
+    """Say which lines of the released files, and which findings, each count of a set is of."""
+    lines = {
+        part: [f"line/{name}/{part}/{row['line']}" for row in rows] for part, rows in parts.items()
+    }
+    for part in parts:
+        cell = f"{name}/{part}"
+        own = ("rows", "placeholders", "distinct", "repeated", "answers_equal_to_key")
+        sources.add(cell, [*own, "system_prompts"], lines[part])
+        sources.add(cell, ["shared"], [line for found in lines.values() for line in found])
+        for column in ("verbatim", "normal"):
+            places = [f"found/{name}/{row['problem']}" for row in audit if row[column][part]]
+            sources.add(cell, [column], places)
+        sources.add(cell, ["evaluated"], [f"found/{name}/{row['problem']}" for row in audit])
+
+
 def main(*, input, output, params) -> None:  # noqa: A002
     problems = [row for path in input.problems for row in read_jsonl(path)]
-    audit, summary = [], []
+    audit, summary, sources = [], [], Sources()
     for index, name in enumerate(params.sets):
         parts = {part: read_split(getattr(input, part)[index]) for part in PARTS}
         found = find_questions(name, problems, parts)
         audit += found
         summary += summarise(name, problems, parts, found)
+        add_sources(sources, name, parts, found)
     write_jsonl(output.audit, audit)
     tables.write(
         [output.summary, output.markdown],
@@ -111,6 +134,7 @@ def main(*, input, output, params) -> None:  # noqa: A002
         "The release's splits, and the evaluated questions in them",
         ["verbatim: evaluated questions that stand in the part, letter for letter"],
     )
+    sources.write(output.rows)
     for row in summary:
         print(
             f"{row['set']} {row['part']}: {row['verbatim']} of {row['evaluated']} evaluated "

@@ -1,8 +1,8 @@
 """Hold the graders against each other: a table of agreement, and the answers they differ on.
 
 Input: `answers`, `problems`, `benchmarks` (JSONL), `grades` (Parquet, in the order of `runs`).
-Output: `agreement` and `disagreements`, each as CSV, Markdown and HTML, and `rows` (Parquet: cell,
-row), the answers behind each line of the second. Params: `title`, `runs`.
+Output: `agreement` and `disagreements`, each as CSV, Markdown, HTML and `_rows` (Parquet: cell,
+column, row: the graded answers behind each number). Params: `title`, `runs`.
 
 `disagreements` holds each distinct answer to a question once, with the number of outputs that gave
 it; `answer` is the first of them, and `explain disagreements:ANSWER` walks from there to the exam
@@ -14,10 +14,15 @@ import pandas as pd
 from distil import tables
 from distil.answers import agreement
 from distil.hashing import read_jsonl
+from distil.sources import Sources
 
 # The first grader's other reading, the grader that shares no code with it, the chat model.
 OTHERS = ("strict", "second", "judge")
 STATEMENT_SHOWN = 160
+# What is computed from answers, not a label.
+COUNTED = ("n", "agreed", "kappa", "first_only", "other_only", "unknown", "accuracy",
+           "other_accuracy", "shift")  # fmt: skip
+READ = ("extracted", "outputs", "primary", *OTHERS, "rule", "reason")
 
 
 def graders(answers: pd.DataFrame) -> list[str]:
@@ -25,7 +30,7 @@ def graders(answers: pd.DataFrame) -> list[str]:
     return [name for name in OTHERS if answers[f"{name}_verdict"].notna().any()]
 
 
-def agreement_table(answers: pd.DataFrame) -> pd.DataFrame:
+def agreement_table(answers: pd.DataFrame) -> tuple[pd.DataFrame, Sources]:
     """Agreement of each other grader with the first, over all answers and by who answered.
 
     Args:
@@ -34,9 +39,10 @@ def agreement_table(answers: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A frame with grader, answers, n, agreed (per cent), kappa, first_only and other_only (right
         for one grader alone), unknown (to either), accuracy and other_accuracy (per cent), and
-        shift: by how many points the other grader moves the accuracy.
+        shift: by how many points the other grader moves the accuracy; and the answers behind each
+        cell.
     """
-    lines = []
+    lines, sources = [], Sources()
     for name in graders(answers):
         for role in ("all", "base", "student", "teacher"):
             chosen = answers if role == "all" else answers[answers["role"] == role]
@@ -46,6 +52,7 @@ def agreement_table(answers: pd.DataFrame) -> pd.DataFrame:
             other = chosen[f"{name}_verdict"].fillna("wrong")
             found = agreement(first, other)
             right, other_right = first == "right", other == "right"
+            sources.add(f"{name}/{role}", COUNTED, chosen["row"])
             lines.append(
                 {
                     "grader": name,
@@ -63,12 +70,12 @@ def agreement_table(answers: pd.DataFrame) -> pd.DataFrame:
             )
     names = ["grader", "answers", "n", "agreed", "kappa", "first_only", "other_only", "unknown"]
     names += ["accuracy", "other_accuracy", "shift"]
-    return pd.DataFrame(lines, columns=names)
+    return pd.DataFrame(lines, columns=names), sources
 
 
 def find_disagreements(
     answers: pd.DataFrame, grades: pd.DataFrame, problems: dict[str, dict]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, Sources]:
     """Answers that a grader could not judge, or on which graders differ.
 
     Args:
@@ -78,7 +85,7 @@ def find_disagreements(
 
     Returns:
         The list (answer, problem, statement, key, extracted, outputs, primary, strict, second,
-        judge, rule, reason), sorted by problem and answer, and the rows behind it (cell, row).
+        judge, rule, reason), sorted by problem and answer, and the answers behind each cell.
     """
     others = [name for name in ("second", "judge") if name in graders(answers)]
     verdicts = [answers["verdict"], *(answers[f"{name}_verdict"] for name in others)]
@@ -89,7 +96,7 @@ def find_disagreements(
     said = ["verdict", "strict_verdict", "second_verdict", "judge_verdict"]
     same = ["problem", "extracted", *said, "rule", "reason"]
     table = table.sort_values(["problem", "extracted", "row"], kind="stable")
-    lines, links = [], []
+    lines, sources = [], Sources()
     for values, group in table.groupby(same, dropna=False, sort=False):
         found = dict(zip(same, values, strict=True))
         problem = problems[found["problem"]]
@@ -110,11 +117,11 @@ def find_disagreements(
                 "reason": found["reason"],
             }
         )
-        links += [(f"{answer}/{found['problem']}", row) for row in group["row"]]
+        sources.add(answer, READ, group["row"])
     names = ["answer", "problem", "statement", "key", "extracted", "outputs", "primary"]
     names += [*OTHERS, "rule", "reason"]
     found = pd.DataFrame(lines, columns=names).astype(object)
-    return found.where(found.notna(), None), pd.DataFrame(links, columns=["cell", "row"])
+    return found.where(found.notna(), None), sources
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
@@ -126,10 +133,13 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
     for run, path in zip(params.runs, input.grades, strict=True):
         found = pd.read_parquet(path, columns=["id", "extracted", "rule", "reason"])
         grades.append(found.assign(row=run + "#" + found["id"]).drop(columns="id"))
-    doubtful, rows = find_disagreements(answers, pd.concat(grades, ignore_index=True), problems)
+    agreed, agreed_rows = agreement_table(answers)
+    doubtful, doubtful_rows = find_disagreements(
+        answers, pd.concat(grades, ignore_index=True), problems
+    )
     tables.write(
         [output.agreement, output.agreement_markdown, output.agreement_html],
-        agreement_table(answers),
+        agreed,
         f"Agreement of the graders: {params.title}",
         ["n counts outputs, each once; kappa is blank where both graders say the same throughout."],
     )
@@ -139,7 +149,8 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
         f"Answers to look at: {params.title}",
         [f"{len(doubtful)} distinct answers of {doubtful['outputs'].sum()} outputs."],
     )
-    rows.to_parquet(output.rows, index=False)
+    agreed_rows.write(output.agreement_rows)
+    doubtful_rows.write(output.disagreements_rows)
 
 
 if __name__ == "__main__":

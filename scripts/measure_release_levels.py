@@ -2,7 +2,8 @@
 
 Input: `problems` (JSONL of all years), `counts` (of import_release_counts), and the release's
 `chains` (the traces of every question at every level) and `level_runs` (rows and test loss of each
-level's training). Output: `levels` (Parquet), `csv` and `markdown`, sorted by level and section.
+level's training). Output: `levels` (Parquet), `csv` and `markdown`, sorted by level and section;
+`rows` (Parquet: cell, column, row).
 Params: none.
 
 Columns: level, section (`all`, fs, js, tp), questions, words_mean, words_sd, words_median,
@@ -14,10 +15,8 @@ The words are those of the traces a level was trained on, not of the student's r
 release does not hold.
 """
 
-import csv
 import statistics
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -26,26 +25,8 @@ import pyarrow.parquet as pq
 
 from distil import tables
 from distil.hashing import read_jsonl
-from distil.release import LEVELS, SECTIONS, evaluated, read_table
-
-
-def read_chains(path: str | Path) -> dict[str, dict[str, str]]:
-    """Read the released traces: problem id to level to text.
-
-    Raises:
-        ValueError: a column is missing, or a trace is empty.
-    """
-    # A full chain is longer than the csv module allows a field by default.
-    csv.field_size_limit(10**7)
-    columns = ["year", "section", "question_id", "question", "true_answer", *LEVELS.values()]
-    chains = {}
-    for row in read_table(path, columns):
-        number = row["question_id"].removeprefix("question_").zfill(2).lower()
-        key = f"{row['year']}-{SECTIONS[row['section']]}-{number}"
-        chains[key] = {level: row[name] for level, name in LEVELS.items()}
-        if empty := [level for level, text in chains[key].items() if not text.strip()]:
-            raise ValueError(f"{path}:{row['line']}: {key} has no trace at {empty[0]}; restore it")
-    return chains
+from distil.release import LEVELS, SECTIONS, evaluated, read_chains, read_table
+from distil.sources import Sources
 
 
 def words_of(text: str) -> int:
@@ -58,6 +39,7 @@ def level_rows(
     chains: Mapping[str, Mapping[str, str]],
     counts: Sequence[Mapping[str, Any]],
     runs: Mapping[str, Mapping[str, Any]],
+    sources: Sources,
 ) -> list[dict[str, Any]]:
     """Return one row per level and section.
 
@@ -66,6 +48,7 @@ def level_rows(
         chains: problem id to level to trace.
         counts: rows of the counts table.
         runs: level to its row of the release's training summary.
+        sources: filled with the traces, the count and the run behind each cell.
 
     Raises:
         ValueError: a question has no traces.
@@ -81,17 +64,23 @@ def level_rows(
     rows = []
     for level in LEVELS:
         for section in ("all", *SECTIONS.values()):
-            words = [
-                words_of(chains[row["id"]][level])
-                for row in asked
-                if section in ("all", row["section"])
-            ]
-            trained = [
-                words_of(chains[row["id"]][level])
-                for row in problems
-                if section in ("all", row["section"])
-            ]
+            evaluated_ids, all_ids = (
+                [row["id"] for row in among if section in ("all", row["section"])]
+                for among in (asked, problems)
+            )
+            words = [words_of(chains[key][level]) for key in evaluated_ids]
+            trained = [words_of(chains[key][level]) for key in all_ids]
             count = judged[level, section]
+            cell = f"{level}/{section}"
+            measured = ("mean", "sd", "median", "min", "max")
+            sources.add(
+                cell,
+                ["questions", *(f"words_{name}" for name in measured)],
+                [f"chain/{level}/{key}" for key in evaluated_ids],
+            )
+            sources.add(cell, ["words_mean_trained"], [f"chain/{level}/{key}" for key in all_ids])
+            sources.add(cell, ["successes", "total", "accuracy"], [count["id"]])
+            sources.add(cell, ["train_rows", "test_loss"], [f"training/{level}"])
             rows.append(
                 {
                     "level": level,
@@ -117,9 +106,9 @@ def main(*, input, output) -> None:  # noqa: A002
     problems = [row for path in input.problems for row in read_jsonl(path)]
     columns = ["level", "n_total", "n_train", "n_valid", "n_test", "train_ok", "test_loss"]
     runs = {f"R{row['level']}": row for row in read_table(input.level_runs, columns)}
-    rows = level_rows(
-        problems, read_chains(input.chains), pq.read_table(input.counts).to_pylist(), runs
-    )
+    sources = Sources()
+    counts = pq.read_table(input.counts).to_pylist()
+    rows = level_rows(problems, read_chains(input.chains), counts, runs, sources)
     pq.write_table(pa.Table.from_pylist(rows), output.levels)
     tables.write(
         [output.csv, output.markdown],
@@ -127,6 +116,7 @@ def main(*, input, output) -> None:  # noqa: A002
         "Response-length levels of the release",
         ["words are those of the traces a level was trained on, not of the student's responses"],
     )
+    sources.write(output.rows)
     for row in rows:
         if row["section"] == "all":
             print(

@@ -1,12 +1,14 @@
 """Check the published figures against each other: counts, deviations, intervals, power.
 
 Input: `published` (resources/published.yaml), `counts` (of import_release_counts: how many
-questions there are, by year). Output: `csv`, `markdown`, `html`. Params: `title`, `alpha`.
+questions there are, by year). Output: `csv`, `markdown`, `html`, `rows`
+(Parquet: cell, column, row). Params: `title`, `alpha`.
 """
 
 import pandas as pd
 
 from distil import claims, forensics, tables
+from distil.sources import Sources, row_names
 
 LATE_YEARS = 4
 
@@ -19,17 +21,31 @@ def questions_asked(counts: pd.DataFrame) -> tuple[int, int]:
     return whole, int(years["successes"].tail(LATE_YEARS).sum())
 
 
+def find_sources(table: pd.DataFrame, counts: pd.DataFrame) -> Sources:
+    """Return the published figures behind each check, and the counts of questions it is over."""
+    sources = Sources()
+    lines = table.to_dict("records")
+    asked = counts[counts["quantity"] == "questions"]["id"].tolist()
+    for name, row in zip(row_names(lines), lines, strict=True):
+        claims_named = row["claim"].split(", ")
+        if row["check"] == "interval over seeds alone":
+            claims_named.append("C3")  # whose deviation and seeds it takes
+        figures = [f"published/{claim}" for claim in claims_named]
+        sources.add(name, ["n", "result", "sentence"], [*figures, *asked])
+    return sources
+
+
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
     published = claims.read_published(input.published)
     by_id = {claim["id"]: claim for claim in published["claims"]}
-    table = forensics.tabulate(
-        by_id, *questions_asked(pd.read_parquet(input.counts)), alpha=params.alpha
-    )
+    counts = pd.read_parquet(input.counts)
+    table = forensics.tabulate(by_id, *questions_asked(counts), alpha=params.alpha)
     tables.write(
         [output.csv, output.markdown, output.html],
         table,
         f"Published figures against each other: {params.title}",
     )
+    find_sources(table, counts).write(output.rows)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Judge every graded claim again under other readings of the verdicts.
 
 Input: `answers`, `stops`, `curves`, `published`, as of test_claims. Output: `csv`, `markdown`,
-`html`. Params: as of test_claims.
+`html`, `rows` (Parquet: cell, column, row: what stands behind each number). Params: as of
+test_claims.
 
 Readings: primary; strict and second, where those verdicts exist; best and worst, which count every
 answer that could not be judged for and against the student.
@@ -9,11 +10,13 @@ answer that could not be judged for and against the student.
 
 from distil import claims, tables
 from distil.selections import read_study
+from distil.sources import Sources
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
     study = read_study(input.answers, input.stops, vars(params), input.curves)
-    table = claims.judge_gradings(study, claims.read_published(input.published))
+    sources = Sources()
+    table = claims.judge_gradings(study, claims.read_published(input.published), sources)
     changed = table.loc[table["changed"], "id"].drop_duplicates().tolist()
     tables.write(
         [output.csv, output.markdown, output.html],
@@ -21,6 +24,7 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
         f"Claims under other gradings: {params.title}",
         [f"Verdicts that change with the grading: {', '.join(changed) or 'none'}."],
     )
+    sources.write(output.rows)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,27 @@
 """Tabulate accuracy and gain on questions trained on, validated on and held out, side by side.
 
-Input: `answers`, `stops`. Output: `csv`, `markdown`, `html`. Params: as of test_claims.
+Input: `answers`, `stops`. Output: `csv`, `markdown`, `html`, `rows` (Parquet:
+cell, column, row: what stands behind each number). Params: as of test_claims.
 """
 
 from distil import summaries, tables
 from distil.selections import read_study
+from distil.sources import Sources
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
     study = read_study(input.answers, input.stops, vars(params))
+    sources = Sources()
     tables.write(
         [output.csv, output.markdown, output.html],
-        summaries.tabulate_leakage(study),
+        summaries.tabulate_leakage(study, sources=sources),
         f"In sample and held out: {params.title}",
         [
             "The years differ in difficulty; the gain is over the base on the same questions, so "
             "only a difference that the base shares is taken out."
         ],
     )
+    sources.write(output.rows)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Input: `problems` (JSONL of all years), `parts` (CSV of each fold and variant, as written by
 split_datasets). Output: `csv` (one row per fold, variant, part, year and section: problems,
 problems removed as duplicates, rows, rows of each level) and `markdown` (the same by part, by
-year and by section, and the overlaps). Params: none.
+year and by section, and the overlaps), `rows` (Parquet: cell, column, row: the problems of each
+part, as part/FOLD/VARIANT/PROBLEM). Params: none.
 """
 
 import csv
@@ -15,6 +16,7 @@ from typing import Any
 
 from distil.duplicates import normal_form, problem_text
 from distil.hashing import read_jsonl
+from distil.sources import Sources
 from distil.splits import PARTS
 
 KEYS = ("fold", "variant", "part", "year", "section")
@@ -61,6 +63,20 @@ def count_rows(
     ]
 
 
+def find_sources(
+    parts: Iterable[Mapping[str, Any]], counted: Sequence[Mapping[str, Any]]
+) -> Sources:
+    """Return the rows of `parts` that each count is of."""
+    sources = Sources()
+    counts = [name for name in counted[0] if name not in KEYS]
+    for row in parts:
+        name = "/".join(str(row[key]) for key in KEYS)
+        place = f"part/{row['fold']}/{row['variant']}/{row['problem']}"
+        columns = {"problems", "rows", *row["levels"], *(["removed"] * bool(row["duplicate_of"]))}
+        sources.add(name, columns & set(counts), [place])
+    return sources
+
+
 def overlaps(
     parts: Sequence[Mapping[str, Any]], forms: Mapping[str, tuple[str, ...]]
 ) -> list[dict[str, Any]]:
@@ -100,17 +116,18 @@ def main(*, input, output) -> None:  # noqa: A002
         for path in input.problems
         for row in read_jsonl(path)
     }
-    tables = [read_parts(path) for path in input.parts]
-    rows = [row for table in tables for row in table]
+    splits = [read_parts(path) for path in input.parts]
+    rows = [row for split in splits for row in split]
     levels = sorted({level for row in rows for level in row["planned"]})
     with Path(output.csv).open("w", encoding="utf-8", newline="") as stream:
         counted = count_rows(rows, KEYS, levels)
         writer = csv.DictWriter(stream, list(counted[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(counted)
+    find_sources(rows, counted).write(output.rows)
 
     sections = ["# Sizes of the splits\n"]
-    for table in tables:
+    for table in splits:
         name = f"{table[0]['fold']}, {table[0]['variant']}"
         shared = overlaps(table, forms)
         if left := [row["pair"] for row in shared if row["after"]]:

@@ -1,64 +1,28 @@
-"""From a number back to the pages it came from, and from a page on to the numbers it moves.
-
-A chain is a list of stages, from the number to the PDF. Each stage lists its entries: an id, the
-file that holds it, the file's recorded sha256, and what it says there. Entries name the ids of the
-stage below them, so that the chain can be walked by hand as well.
-"""
+"""From a number back to the pages it came from, and from a page on to the numbers it moves."""
 
 from __future__ import annotations
 
-import base64
+import csv
 import functools
-import html
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from distil.audit.cells import CLAIMS, NotFoundError, Tables
+from distil.audit.chains import Chain, without
 from distil.audit.records import Books, read_books
+from distil.audit.released import ReleaseRows
 from distil.crops import read_crops
 from distil.hashing import read_jsonl, sha256_text
+from distil.sources import row_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-
-class NotFoundError(LookupError):
-    """Nothing of that name is in the study; the message says what there is."""
-
-
-@dataclass
-class Stage:
-    """One step of a chain.
-
-    Attributes:
-        name: what the entries are.
-        entries: {id, file, sha256, ...}: the entries, sorted by id.
-    """
-
-    name: str
-    entries: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class Chain:
-    """All that stands behind one number, row or file.
-
-    Attributes:
-        target: what was asked for.
-        stages: from the target down to the PDFs; empty stages are left out.
-    """
-
-    target: str
-    stages: list[Stage] = field(default_factory=list)
-
-    def add(self, name: str, entries: Iterable[dict[str, Any]]) -> None:
-        """Append a stage, if it has entries."""
-        rows = sorted(entries, key=lambda row: str(row["id"]))
-        if rows:
-            self.stages.append(Stage(name, rows))
+# What names a row in a file that holds rows, the first of these that a row has.
+IDS = ("id", "row", "request_sha256")
 
 
 class Explainer:
@@ -72,28 +36,45 @@ class Explainer:
         """
         self.books: Books = read_books(study)
         self.top = Path("results") / study
-        self._tables: dict[str, Any] = {}
+        self.tables = Tables(self.top)
+        self._read: dict[str, Any] = {}
 
     # ---------------------------------------------------------------------------- reading
 
-    def _cached(self, path: Path, read: Callable[[Path], Any]) -> Any:
+    def cached(self, path: Path, read: Callable[[Path], Any]) -> Any:
+        """Return what is read from a file, read once."""
         key = path.as_posix()
-        if key not in self._tables:
-            self._tables[key] = read(path)
-        return self._tables[key]
+        if key not in self._read:
+            self._read[key] = read(path)
+        return self._read[key]
 
     def rows(self, path: Path) -> dict[str, dict[str, Any]]:
-        """Return the rows of a JSONL or Parquet file by their id."""
+        """Return the rows of a JSONL, Parquet or CSV file by their ids.
+
+        Raises:
+            NotFoundError: the file's rows have no names.
+        """
 
         def read(path: Path) -> dict[str, dict[str, Any]]:
             if path.suffix == ".jsonl":
-                return {row["id"]: row for row in read_jsonl(path)}
-            table = pd.read_parquet(path)
-            key = "row" if "row" in table else "id"
-            records = json.loads(table.to_json(orient="records"))
-            return {record[key]: record for record in records}
+                records = read_jsonl(path)
+            elif path.suffix == ".parquet":
+                records = json.loads(pd.read_parquet(path).to_json(orient="records"))
+            else:
+                with path.open(encoding="utf-8", newline="") as stream:
+                    records = list(csv.DictReader(stream))
+                if path.name == "curve.csv":
+                    return {row["iteration"]: row for row in records}
+                if path.name == "parts.csv":
+                    return {row["problem"]: row for row in records}
+                if path.parent in (self.top / "claims", self.top / "tables"):
+                    return dict(zip(row_names(records), records, strict=True))
+            key = next((name for name in IDS if records and name in records[0]), None)
+            if key is None:
+                raise NotFoundError(f"{path}: its rows have no ids; ask for the file itself")
+            return {str(row[key]): row for row in records}
 
-        return self._cached(path, read)
+        return self.cached(path, read)
 
     def sha256(self, path: Path | str) -> str | None:
         """Return a file's sha256 as the record of the job that wrote (or read) it has it."""
@@ -110,8 +91,11 @@ class Explainer:
 
     @functools.cached_property
     def answers(self) -> pd.DataFrame:
-        """The table of graded answers."""
-        return pd.read_parquet(self.top / "grades" / "answers.parquet")
+        """The table of graded answers; empty where the study has none, as the release's."""
+        path = self.top / "grades" / "answers.parquet"
+        if path.is_file():
+            return pd.read_parquet(path)
+        return pd.DataFrame(columns=["row", "problem", "role", "fold", "variant"])
 
     @functools.cached_property
     def problems(self) -> dict[str, tuple[Path, dict[str, Any]]]:
@@ -122,11 +106,11 @@ class Explainer:
     # ----------------------------------------------------------------------------- chains
 
     def explain(self, target: str) -> Chain:
-        """Return the chain behind a cell, a row or a file.
+        """Return the chain behind a cell, a row, a page or a file.
 
         Args:
-            target: `C4`, `C4:low`, `C4:here:held_out` for a cell of the claims table;
-                `levels:R1/fs:gain` for a cell of another table; `FILE#ID` for a row; or a file.
+            target: a cell (`distil.audit.cells.Tables.find`); `FILE#ID` for a row, `PDF#PAGE` for
+                a page; or a file.
 
         Raises:
             NotFoundError: there is no such thing; the message lists what there is.
@@ -136,114 +120,96 @@ class Explainer:
             return self._explain_row(Path(path), key)
         if Path(target).suffix and ":" not in target:
             return self._explain_file(Path(target))
-        name, _, rest = target.partition(":")
-        if (self.top / "tables" / f"{name}.csv").is_file():
-            return self._explain_table_cell(target, name, rest)
-        return self._explain_claim(target, name, rest)
-
-    def _explain_claim(self, target: str, name: str, rest: str) -> Chain:
-        path = self.top / "claims" / "claims.csv"
-        claims = pd.read_csv(path)
-        column, _, estimand = rest.partition(":")
-        column = column or "here"
-        found = claims[claims["id"] == name]
-        if found.empty:
-            known = ", ".join(dict.fromkeys(claims["id"]))
-            tables = ", ".join(sorted(file.stem for file in self.top.glob("tables/*.csv")))
-            raise NotFoundError(f"{target}: no such claim; there are {known}; tables: {tables}")
-        if column not in claims:
-            raise NotFoundError(f"{target}: no column {column}; there are {', '.join(claims)}")
-        if estimand:
-            found = found[found["estimand"] == estimand.replace("_", " ")]
-            if found.empty:
-                found = claims[(claims["id"] == name) & (claims["estimand"] == estimand)]
-        if found.empty:
-            raise NotFoundError(f"{target}: {name} has no estimand {estimand}")
-        rows = pd.read_parquet(self.top / "claims" / "rows.parquet")
-        chain = Chain(target)
-        cells, wanted = [], set()
-        for cell in json.loads(found.to_json(orient="records")):
-            mine = rows[(rows["claim"] == name) & (rows["estimand"] == cell["estimand"])]
-            # A cell that is not itself computed from rows (a verdict, a name) rests on all of them.
-            exact = mine[mine["column"] == column]
-            behind = sorted(set((exact if len(exact) else mine)["row"]))
+        chain, wanted = Chain(target), set()
+        cells = self.tables.find(target)
+        for cell in cells:
+            behind = sorted(self.tables.sources(cell))
             wanted |= set(behind)
-            cells.append(
-                self.entry(
-                    path,
-                    f"{name}:{column}:{cell['estimand']}",
-                    value=cell[column],
-                    formula=cell["formula"],
-                    filter=cell["filter"],
-                    test=cell["test"],
-                    rows=len(behind),
-                    rows_sha256=sha256_text("\n".join(behind) + "\n") if behind else None,
-                )
-            )
-        chain.add("cell", cells)
-        self._from_answers(chain, wanted)
+            chain.add("cell", [self._cell_entry(cell, behind)])
+        self.follow(chain, wanted)
         return chain
 
-    def _explain_table_cell(self, target: str, name: str, rest: str) -> Chain:
-        path = self.top / "tables" / f"{name}.csv"
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        key, _, column = rest.rpartition(":") if ":" in rest else (rest, "", "")
-        wanted = [part for part in key.split("/") if part]
-        found = [
-            row
-            for row in table.to_dict("records")
-            if all(part in list(row.values()) for part in wanted)
-        ]
-        if not found or (column and column not in table):
-            raise NotFoundError(
-                f"{target}: no such cell; columns: {', '.join(table)}; name a row by its values, "
-                f"as in {name}:{'/'.join(list(table.iloc[0])[:2])}:{table.columns[-1]}"
-            )
+    def _cell_entry(self, cell: Any, behind: list[str]) -> dict[str, Any]:
+        path = self.tables.path(cell.table)
         writer = self.books.writers.get(path.as_posix())
-        chain = Chain(target)
-        chain.add(
-            "cell",
-            [
-                self.entry(
-                    path,
-                    f"{name}:{'/'.join(list(row.values())[:2])}:{column or '*'}",
-                    value=row[column] if column else row,
-                    formula=writer.content["script"] if writer else None,
-                    filter=row.get("filter", key),
-                )
-                for row in found
-            ],
+        facts = {"formula": writer.content["script"] if writer else None, "filter": cell.row}
+        if cell.table == CLAIMS:
+            row = self.tables.rows(CLAIMS)[cell.row]
+            facts = {name: row.get(name) for name in ("formula", "filter", "test")}
+        return self.entry(
+            path,
+            cell.address,
+            value=cell.value,
+            **facts,
+            rows=len(behind),
+            rows_sha256=sha256_text("\n".join(behind) + "\n") if behind else None,
         )
-        rows_file = self.top / "tables" / f"{name}.rows.parquet"
-        if rows_file.is_file():
-            links = pd.read_parquet(rows_file)
-            keys = {"/".join(list(row.values())[:2]) for row in found}
-            self._from_answers(chain, set(links[links["cell"].isin(keys)]["row"]))
-        elif writer:
-            self._from_files(chain, [path])
-        return chain
 
     def _explain_row(self, path: Path, key: str) -> Chain:
         if not path.is_file():
             raise NotFoundError(f"{path}: no such file")
+        chain = Chain(f"{path.as_posix()}#{key}")
+        if path.suffix == ".pdf":
+            self._from_problems(chain, self._on_page(path, key))
+            return chain
         rows = self.rows(path)
         if key not in rows:
             shown = ", ".join(list(rows)[:3])
             raise NotFoundError(f"{path}: no row {key}; rows are named like {shown}")
-        chain = Chain(f"{path.as_posix()}#{key}")
         chain.add("row", [self.entry(path, key, content=rows[key])])
-        inside = path.relative_to(self.top).parts if path.is_relative_to(self.top) else ()
-        if inside[:1] == ("grades",) or inside[:1] == ("predictions",):
+        inside = path.relative_to(self.top).parts if path.is_relative_to(self.top) else ("",)
+        place = "/".join(inside[1:-1])
+        if inside[0] in ("grades", "predictions") and not self.answers.empty:
             run = "/".join(inside[1:]).removesuffix(path.suffix)
             whole = run in ("answers", "judge")
-            self._from_answers(chain, {key if whole else f"{run}#{key}"})
-        elif inside[:1] == ("datasets",) or inside[:1] == ("traces",):
-            self._from_traces(chain, {key})
-        elif inside[:1] in (("problems",), ("benchmarks",)):
+            self.follow(chain, {key if whole else f"{run}#{key}"})
+        elif inside[0] in ("claims", "tables"):
+            table = CLAIMS if inside[0] == "claims" else path.stem
+            for cell in [c for c in self.tables.cells() if (c.table, c.row) == (table, key)]:
+                self.follow(chain, self.tables.sources(cell))
+        elif path.name == "curve.csv":
+            self.follow(chain, {f"curve/{place}/{key}"})
+        elif path.name == "parts.csv":
+            self.follow(chain, {f"part/{place}/{key}"})
+        elif path.name.endswith("_responses.jsonl"):
+            self._from_traces(chain, *self._asked_with(key))
+        elif inside[0] in ("datasets", "traces"):
+            self._from_traces(
+                chain, {key}, {rows[key]["problem"]} if "problem" in rows[key] else ()
+            )
+        elif inside[0] in ("problems", "benchmarks"):
             self._from_problems(chain, {key})
-        elif inside[:1] == ("extractions",):
+        elif inside[0] == "extractions":
             self._from_pages(chain, [(path, rows[key])])
+        else:
+            self.follow(chain, {key})
         return chain
+
+    def _on_page(self, pdf: Path, page: str) -> set[str]:
+        """Return the problems whose statement or key stands on a page of a PDF."""
+        digest = self.sha256(pdf)
+        found = {
+            key
+            for key, (_, row) in self.problems.items()
+            for side in ("", "key_")
+            if row.get("pdf_sha256" if not side else "key_sha256") == digest
+            and (not page or str(row.get(f"{side}page")) == page)
+        }
+        if digest is None or not found:
+            raise NotFoundError(
+                f"{pdf}#{page}: no problem of study {self.books.study} stands there"
+            )
+        return found
+
+    def _asked_with(self, request: str) -> tuple[set[str], set[str]]:
+        """Return the traces and the problems that rest on one stored response."""
+        traces, problems = set(), set()
+        for name in ("traces", "solutions"):
+            for file in sorted(self.top.glob(f"traces/*/{name}.jsonl")):
+                for key, row in self.rows(file).items():
+                    if request in (row.get("request_sha256"), row.get("verifier_request_sha256")):
+                        (traces if name == "traces" else problems).add(key)
+        return traces, problems
 
     def _explain_file(self, path: Path) -> Chain:
         if self.sha256(path) is None:
@@ -254,32 +220,60 @@ class Explainer:
 
     # ------------------------------------------------------------------- stage after stage
 
-    def _from_answers(self, chain: Chain, names: set[str]) -> None:
-        """Follow graded answers down: grades, predictions, adapters, training rows, problems."""
+    def follow(self, chain: Chain, sources: set[str]) -> None:
+        """Follow the rows behind a cell down to the pages (distil/sources.py lists their ids)."""
+        kinds: dict[str, set[tuple[str, ...]]] = {}
+        answers = {source for source in sources if "#" in source}
+        for source in sources - answers:
+            kind, *rest = source.split("/")
+            kinds.setdefault(kind, set()).add(tuple(rest))
+        trained: set[tuple[str, str]] = set()
+        problems, traces = set(), set()
+        if answers:
+            found, taught, problems = self._from_answers(chain, answers)
+            trained |= found
+        else:
+            taught = set()
+        trained |= self._from_curves(chain, kinds.get("curve", set()), kinds.get("stop", set()))
+        for fold, variant, problem in sorted(kinds.get("part", ())):
+            file = self.top / "datasets" / fold / variant / "parts.csv"
+            row = self.rows(file)[problem]
+            chain.add("places in the split", [self.entry(file, problem, **row)])
+            problems |= {problem, *filter(None, [row["duplicate_of"]])}
+            traces |= {f"{problem}.{level}" for level in row["levels"].split()}
+        rows = []
+        for fold, variant in sorted(trained):
+            for part in ("train", "validation"):
+                file = self.top / "datasets" / fold / variant / f"{part}.jsonl"
+                rows += [self.entry(file, key, part=part) for key in self.rows(file)]
+                traces |= set(self.rows(file))
+        chain.add("training and validation rows", rows)
+        problems |= ReleaseRows(self, chain).follow(kinds)
+        problems |= self._from_traces(chain, traces, taught, problems=False)
+        self._from_problems(chain, problems)
+
+    def _from_answers(
+        self, chain: Chain, names: set[str]
+    ) -> tuple[set[tuple[str, str]], set[str], set[str]]:
+        """Follow graded answers to grades, predictions and adapters.
+
+        Returns:
+            fold and variant of the adapters, the problems that the teacher answered, all problems.
+        """
         table = self.answers[self.answers["row"].isin(names)].drop_duplicates("row")
-        if table.empty:
-            return
         path = self.top / "grades" / "answers.parquet"
         records = json.loads(table.to_json(orient="records"))
         chain.add(
-            "graded answers",
-            [
-                self.entry(path, row["row"], **{k: v for k, v in row.items() if k != "row"})
-                for row in records
-            ],
+            "graded answers", [self.entry(path, r["row"], **without(r, "row")) for r in records]
         )
         grades, predictions, adapters = [], [], {}
         for row in records:
             run, _, key = row["row"].partition("#")
             grade_file = self.top / "grades" / f"{run}.parquet"
             prediction_file = self.top / "predictions" / f"{run}.parquet"
-            grades.append(
-                self.entry(grade_file, row["row"], **_without(self.rows(grade_file)[key], "id"))
-            )
-            prediction = self.rows(prediction_file)[key]
-            predictions.append(
-                self.entry(prediction_file, row["row"], **_without(prediction, "id"))
-            )
+            grade, prediction = self.rows(grade_file)[key], self.rows(prediction_file)[key]
+            grades.append(self.entry(grade_file, row["row"], **without(grade, "id")))
+            predictions.append(self.entry(prediction_file, row["row"], **without(prediction, "id")))
             if prediction.get("iteration") is not None:
                 iteration = int(prediction["iteration"])
                 file = self.top / "adapters" / run / f"{iteration:05d}.safetensors"
@@ -293,25 +287,37 @@ class Explainer:
         chain.add("predictions", predictions)
         chain.add(
             "adapters",
-            [
-                self.entry(file, file.stem + "@" + facts["run"], **facts)
-                for file, facts in adapters.items()
-            ],
-        )
+            [self.entry(file, f"{file.stem}@{facts['run']}", **facts)
+             for file, facts in adapters.items()],
+        )  # fmt: skip
+        clusters = self.top / "datasets" / "clusters.parquet"
+        if clusters.is_file():
+            groups = sorted({str(row.get("cluster") or row["problem"]) for row in records})
+            chain.add("clusters", [self.entry(clusters, group) for group in groups])
         trained = {tuple(facts["run"].split("/")[:2]) for facts in adapters.values()}
-        rows, traces = [], set()
-        for fold, variant in sorted(trained):
-            for part in ("train", "validation"):
-                file = self.top / "datasets" / fold / variant / f"{part}.jsonl"
-                for key in self.rows(file):
-                    rows.append(self.entry(file, key, part=part))
-                    traces.add(key)
-        chain.add("training and validation rows", rows)
         taught = {row["problem"] for row in records if row["role"] == "teacher"}
-        problems = set(table["problem"]) | self._from_traces(
-            chain, traces, problems=False, solved=taught
-        )
-        self._from_problems(chain, problems)
+        return trained, taught, set(table["problem"])
+
+    def _from_curves(
+        self, chain: Chain, losses: set[tuple[str, ...]], stops: set[tuple[str, ...]]
+    ) -> set[tuple[str, str]]:
+        """Follow stops to the losses they were chosen by, and losses to what was trained."""
+        for fold, variant in sorted(stops):
+            file = self.top / "adapters" / fold / variant / "stops.json"
+            content = json.loads(file.read_text(encoding="utf-8"))
+            chain.add("stops", [self.entry(file, f"{fold}/{variant}", content=content)])
+            writer = self.books.writers.get(file.as_posix())
+            for path in writer.files("input") if writer else ():
+                if path.endswith("curve.csv"):
+                    seed = Path(path).parent.name
+                    losses = losses | {(fold, variant, seed, key) for key in self.rows(Path(path))}
+        entries = []
+        for fold, variant, seed, iteration in losses:
+            file = self.top / "adapters" / fold / variant / seed / "curve.csv"
+            name = f"{fold}/{variant}/{seed}/{iteration}"
+            entries.append(self.entry(file, name, **self.rows(file)[iteration]))
+        chain.add("validation losses", entries)
+        return {(fold, variant) for fold, variant, *_ in losses}
 
     def _from_judge(self, chain: Chain, names: set[str]) -> None:
         """Follow graded answers to what the judge said of them, where the study has a judge."""
@@ -325,31 +331,31 @@ class Explainer:
         chain.add(
             "the judge's stored responses",
             [
-                self.entry(file, row["request_sha256"], **_without(row, "request_sha256"))
-                for row in self._cached(file, read_jsonl)
+                self.entry(file, row["request_sha256"], **without(row, "request_sha256"))
+                for row in self.cached(file.with_suffix(".all"), lambda _: read_jsonl(file))
                 if row["request_sha256"] in requests
             ],
         )
 
     def _from_traces(
-        self, chain: Chain, keys: set[str], *, problems: bool = True, solved: set[str] = frozenset()
+        self, chain: Chain, keys: set[str], solved: Iterable[str] = (), *, problems: bool = True
     ) -> set[str]:
         """Follow traces (and solutions of some problems) down to the stored responses."""
         traces, responses, solutions, wanted = [], [], [], {}
         asked = set(solved) | {key.rpartition(".")[0] or key for key in keys}
-        for file in sorted(self.top.glob("traces/*/traces.jsonl")):
+        for file in sorted(self.top.glob("traces/*/traces.jsonl")) if keys else ():
             for key, row in self.rows(file).items():
                 if key in keys:
-                    traces.append(self.entry(file, key, **_without(row, "id")))
+                    traces.append(self.entry(file, key, **without(row, "id")))
                     for agent, name in (
                         ("distiller", "request_sha256"),
                         ("verifier", "verifier_request_sha256"),
                     ):
                         wanted.setdefault((file.parent, agent), set()).add(row.get(name))
-        for file in sorted(self.top.glob("traces/*/solutions.jsonl")):
+        for file in sorted(self.top.glob("traces/*/solutions.jsonl")) if asked else ():
             for key, row in self.rows(file).items():
                 if key in asked:
-                    solutions.append(self.entry(file, key, **_without(row, "id")))
+                    solutions.append(self.entry(file, key, **without(row, "id")))
                     wanted.setdefault((file.parent, "solver"), set()).add(row.get("request_sha256"))
         for (folder, agent), requests in sorted(wanted.items()):
             responses += self._responses(folder / f"{agent}_responses.jsonl", requests)
@@ -363,8 +369,8 @@ class Explainer:
     def _responses(self, file: Path, requests: set[str]) -> list[dict[str, Any]]:
         """Return the entries of the raw responses to some requests."""
         return [
-            self.entry(file, row["request_sha256"], **_without(row, "request_sha256"))
-            for row in self._cached(file, read_jsonl)
+            self.entry(file, row["request_sha256"], **without(row, "request_sha256"))
+            for row in self.cached(file.with_suffix(".all"), lambda _: read_jsonl(file))
             if row["request_sha256"] in requests
         ]
 
@@ -376,7 +382,7 @@ class Explainer:
         found = {key: self.problems[key] for key in sorted(keys & self.problems.keys())}
         chain.add(
             "problems",
-            [self.entry(file, key, **_without(row, "id")) for key, (file, row) in found.items()],
+            [self.entry(file, key, **without(row, "id")) for key, (file, row) in found.items()],
         )
         corrections, readings, responses, extracted = [], [], [], []
         for key, (file, row) in found.items():
@@ -390,13 +396,13 @@ class Explainer:
             for reading in row.get("readings", []):
                 path = self.top / "readings" / year / "readings.jsonl"
                 name = f"{key}.{reading['what']}"
-                content = {**_without(self.rows(path)[name], "id"), "used": reading["used"]}
+                content = {**without(self.rows(path)[name], "id"), "used": reading["used"]}
                 readings.append(self.entry(path, name, **content))
                 path = path.with_name("reader_responses.jsonl")
                 responses += self._responses(path, {content["request_sha256"]})
             if row.get("corrections") or row.get("readings"):
                 path = self.top / "extractions" / f"{year}.jsonl"
-                extracted.append(self.entry(path, key, **_without(self.rows(path)[key], "id")))
+                extracted.append(self.entry(path, key, **without(self.rows(path)[key], "id")))
         chain.add("corrections", corrections)
         chain.add("second readings", readings)
         chain.add("stored responses", responses)
@@ -404,15 +410,15 @@ class Explainer:
         self._from_pages(chain, found.values())
 
     def _from_pages(self, chain: Chain, problems: Iterable[tuple[Path, dict[str, Any]]]) -> None:
-        """Name the pages and boxes of some problems, and the PDFs they are in."""
-        pages, papers = [], {}
+        """Name pages, boxes and PDFs of some problems, or their lines in a transcription."""
+        pages, papers, lines = [], {}, []
         for file, row in problems:
             for digest, page, box, what in (
                 (row.get("pdf_sha256"), row.get("page"), row.get("box"), "statement"),
                 (row.get("key_sha256"), row.get("key_page"), row.get("key_box"), "key"),
             ):
                 if digest:
-                    pdf = papers.setdefault(digest, self._paper(file, digest))
+                    pdf = self._paper(file, digest)
                     pages.append(
                         {
                             "id": f"{row['id']} {what}",
@@ -422,6 +428,17 @@ class Explainer:
                             "box": box,
                         }
                     )
+                    papers[digest] = pdf
+            if row.get("source_sha256"):
+                lines.append(
+                    {
+                        "id": f"{row['id']} transcription",
+                        "file": self._paper(file, row["source_sha256"]),
+                        "sha256": row["source_sha256"],
+                        "line": row["source_line"],
+                    }
+                )
+        chain.add("transcriptions", lines)
         chain.add("pages", pages)
         chain.add(
             "PDFs",
@@ -432,7 +449,7 @@ class Explainer:
         )
 
     def _paper(self, problems: Path, digest: str) -> str | None:
-        """Name the PDF with this hash above a file of problems."""
+        """Name the file with this hash above a file of problems."""
         pending = [problems.as_posix()]
         while pending:
             writer = self.books.writers.get(pending.pop(0))
@@ -460,7 +477,7 @@ class Explainer:
 
     def _from_files(self, chain: Chain, paths: Iterable[Path]) -> None:
         """Follow whole files up through the jobs that wrote them."""
-        pending, seen, jobs, files = [Path(path).as_posix() for path in paths], set(), [], []
+        pending, seen, jobs, files = [Path(path).as_posix() for path in paths], set(), {}, []
         while pending:
             path = pending.pop()
             if path in seen:
@@ -468,43 +485,61 @@ class Explainer:
             seen.add(path)
             writer = self.books.writers.get(path)
             files.append(self.entry(Path(path), path, job=writer.job if writer else None))
-            if writer and writer.job not in {job["id"] for job in jobs}:
-                jobs.append(
-                    {
-                        "id": writer.job,
-                        "file": writer.path.as_posix(),
-                        "sha256": writer.sha256,
-                        "script": writer.content["script"],
-                    }
-                )
+            if writer and writer.job not in jobs:
+                jobs[writer.job] = {
+                    "id": writer.job,
+                    "file": writer.path.as_posix(),
+                    "sha256": writer.sha256,
+                    "script": writer.content["script"],
+                }
                 pending += list(writer.files("input"))
         chain.add("files", files)
-        chain.add("jobs", jobs)
+        chain.add("jobs", jobs.values())
 
     # -------------------------------------------------------------------------- downstream
 
     def used_by(self, target: str) -> Chain:
-        """Return what would change if a file, or a row of it, were wrong.
+        """Return what would change if a problem, a page, a row or a file were wrong.
 
-        For a problem (`2014-fs-07`, or FILE#ID) the answer is exact: the graded answers to it, the
-        training rows made from it, and the claim cells computed from either. For a file it is every
-        file made from it.
+        For a problem (`2014-fs-07`, or FILE#ID) and a page (PDF#PAGE) the answer is exact: the
+        graded answers to it, the training rows made from it, and the cells of every table that
+        were computed from either. For a file it is every file made from it as well.
+
+        Raises:
+            NotFoundError: there is no such thing.
         """
         chain = Chain(f"used by {target}")
-        key = target.rpartition("#")[2]
-        if key in self.problems:
-            self._problem_used_by(chain, key)
-            return chain
-        if self.sha256(Path(target)) is None:
+        path, _, key = target.rpartition("#")
+        if Path(path or key).suffix == ".pdf":
+            pdf = Path(path or key)
+            self._problems_used_by(chain, self._on_page(pdf, key if path else ""))
+            if not path:
+                self._files_used_by(chain, pdf)
+        elif key in self.problems:
+            self._problems_used_by(chain, {key})
+        elif path and (problem := self._problem_of(Path(path), key)):
+            self._problems_used_by(chain, {problem}, answers={key} if "#" in key else None)
+        elif self.sha256(Path(target)) is not None:
+            self._files_used_by(chain, Path(target))
+        else:
             raise NotFoundError(
-                f"{target}: neither a problem nor a file of study {self.books.study}"
+                f"{target}: neither a problem, a page, a row nor a file of study {self.books.study}"
             )
-        papers = [
-            k
-            for k, (_, row) in self.problems.items()
-            if row.get("pdf_sha256") == self.sha256(target)
-        ]
-        pending, seen, files = [Path(target).as_posix()], set(), []
+        return chain
+
+    def _problem_of(self, path: Path, key: str) -> str | None:
+        """Return the problem that a row of a file is about."""
+        if not path.is_file():
+            raise NotFoundError(f"{path}: no such file")
+        row = self.rows(path).get(key)
+        if row is None:
+            raise NotFoundError(
+                f"{path}: no row {key}; rows are like {next(iter(self.rows(path)))}"
+            )
+        return row.get("problem")
+
+    def _files_used_by(self, chain: Chain, target: Path) -> None:
+        pending, seen, files = [target.as_posix()], set(), []
         while pending:
             path = pending.pop()
             for reader in self.books.readers.get(path, []):
@@ -513,119 +548,34 @@ class Explainer:
                         seen.add(made)
                         pending.append(made)
                         files.append(self.entry(Path(made), made, job=reader.job))
-        chain.add("problems on it", [self.entry(self.problems[k][0], k) for k in papers])
         chain.add("files made from it", files)
-        return chain
 
-    def _problem_used_by(self, chain: Chain, key: str) -> None:
-        trained = []
+    def _problems_used_by(
+        self, chain: Chain, keys: set[str], answers: set[str] | None = None
+    ) -> None:
+        chain.add("problems on it", [self.entry(self.problems[key][0], key) for key in keys])
+        trained, taught = [], set()
         for file in sorted(self.top.glob("datasets/*/*/*.jsonl")):
-            trained += [
-                self.entry(file, row["id"], part=file.stem)
-                for row in self.rows(file).values()
-                if row.get("problem") == key
-            ]
+            for row in self.rows(file).values():
+                if row.get("problem") in keys:
+                    trained.append(self.entry(file, row["id"], part=file.stem))
+                    taught.add(file.parent.relative_to(self.top / "datasets").parts)
         chain.add("training and validation rows made from it", trained)
-        direct = set(self.answers[self.answers["problem"] == key]["row"])
-        chain.add(
-            "answers to it",
-            [self.entry(self.top / "grades" / "answers.parquet", row) for row in direct],
-        )
-        rows = pd.read_parquet(self.top / "claims" / "rows.parquet")
-        students = set(self.answers[self.answers["role"] == "student"]["row"]) if trained else set()
-        moved = (
-            rows[rows["row"].isin(direct | students)]
-            .groupby(["claim", "column", "estimand"])["row"]
-            .nunique()
-        )
-        path = self.top / "claims" / "claims.csv"
-        chain.add(
-            "cells that rest on it",
-            [
-                self.entry(path, ":".join(names), answers=int(count))
-                for names, count in moved.items()
-            ],
-        )
-
-
-def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key not in names}
-
-
-# ------------------------------------------------------------------------------------- showing
-
-
-def as_json(chain: Chain) -> str:
-    """Return a chain as JSON."""
-    stages = [{"stage": stage.name, "entries": stage.entries} for stage in chain.stages]
-    return json.dumps({"target": chain.target, "chain": stages}, indent=1, ensure_ascii=False)
-
-
-def as_text(chain: Chain, *, colour: bool = False, most: int = 3) -> str:
-    """Return a chain for people: each stage with its first entries and how many there are."""
-    bold, dim, plain = ("\033[1m", "\033[2m", "\033[0m") if colour else ("", "", "")
-    lines = [f"{bold}{chain.target}{plain}"]
-    for stage in chain.stages:
-        files = len({entry["file"] for entry in stage.entries})
-        lines.append(
-            f"{bold}{stage.name}{plain}: {len(stage.entries)} in {files} file{'s' * (files != 1)}"
-        )
-        for entry in stage.entries[:most]:
-            digest = (entry["sha256"] or "no record")[:12]
-            lines.append(f"  {entry['id']}  {dim}{entry['file']} sha256 {digest}{plain}")
-            for key, value in entry.items():
-                if key not in ("id", "file", "sha256") and value is not None:
-                    shown = (
-                        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                    )
-                    shown = " / ".join(shown.splitlines())
-                    lines.append(
-                        f"    {key}: {shown if len(shown) <= 160 else shown[:157] + '...'}"
-                    )
-        if len(stage.entries) > most:
-            lines.append(
-                f"  {dim}... and {len(stage.entries) - most} more (--json lists all){plain}"
+        table = self.answers
+        direct = answers or set(table[table["problem"].isin(keys)]["row"])
+        path = self.top / "grades" / "answers.parquet"
+        chain.add("answers to it", [self.entry(path, row) for row in direct])
+        places = zip(table["fold"], table["variant"], strict=True)
+        student = (table["role"] == "student").to_numpy() & [place in taught for place in places]
+        moved = direct | set(table[student]["row"])
+        cells = []
+        for cell in filter(self.tables.computed, self.tables.cells()):
+            sources = self.tables.sources(cell)
+            touched = len(sources & moved) + sum(
+                source.rpartition("/")[2] in keys or tuple(source.split("/")[1:3]) in taught
+                for source in sources
+                if "#" not in source
             )
-    return "\n".join(lines)
-
-
-def as_html(chain: Chain, pictures: Mapping[str, bytes] | None = None) -> str:
-    """Return a chain as one page with a table a stage, folded but for the first.
-
-    Args:
-        chain: what to show.
-        pictures: PNG bytes by id of an entry of the stage `pages`.
-    """
-    pictures = pictures or {}
-    parts = [
-        "<!doctype html><html lang='en'><meta charset='utf-8'>",
-        f"<title>{html.escape(chain.target)}</title>",
-        "<style>body{font:15px/1.45 system-ui,sans-serif;margin:2rem;max-width:80rem}"
-        "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;"
-        "padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
-        "img{max-width:100%;border:1px solid #ccc}"
-        "code{font-size:85%}summary{cursor:pointer;font-weight:600;margin:.8rem 0}</style>",
-        f"<h1>{html.escape(chain.target)}</h1>",
-    ]
-    for index, stage in enumerate(chain.stages):
-        heading = f"{html.escape(stage.name)}: {len(stage.entries)}"
-        parts.append(f"<details{'' if index else ' open'}><summary>{heading}</summary>")
-        parts.append("<table><tr><th>id<th>file<th>sha256<th>content</tr>")
-        for entry in stage.entries:
-            facts = {
-                key: value for key, value in entry.items() if key not in ("id", "file", "sha256")
-            }
-            cells = (
-                entry["id"],
-                entry["file"],
-                (entry["sha256"] or "")[:16],
-                json.dumps(facts, ensure_ascii=False),
-            )
-            shown = [f"<code>{html.escape(str(cell))}</code>" for cell in cells]
-            if stage.name == "pages" and (png := pictures.get(entry["id"])):
-                data = base64.b64encode(png).decode("ascii")
-                name = html.escape(str(entry["id"]), quote=True)
-                shown[-1] += f'<br><img alt="{name}" src="data:image/png;base64,{data}">'
-            parts.append("<tr>" + "".join(f"<td>{cell}" for cell in shown) + "</tr>")
-        parts.append("</table></details>")
-    return "\n".join(parts) + "\n"
+            if touched:
+                cells.append(self.entry(self.tables.path(cell.table), cell.address, rows=touched))
+        chain.add("cells that rest on it", cells)

@@ -26,12 +26,12 @@ class PackError(ValueError):
     """A pack cannot be written or read; the message names the file and the remedy."""
 
 
-def metadata_files(study: str) -> list[Path]:
-    """Return Snakemake's metadata files of a study's outputs.
+def _metadata(study: str) -> dict[str, Path]:
+    """Return {output of a study: Snakemake's metadata file of it}.
 
-    Their names are the outputs' paths in base64, long ones cut into folders.
+    The files' names are the outputs' paths in base64, long ones cut into folders.
     """
-    found = []
+    found = {}
     for path in sorted(METADATA.rglob("*")) if METADATA.is_dir() else []:
         if path.is_file():
             name = "".join(part.lstrip("@") for part in path.relative_to(METADATA).parts)
@@ -40,8 +40,13 @@ def metadata_files(study: str) -> list[Path]:
             except ValueError:
                 continue
             if output.startswith(f"results/{study}/"):
-                found.append(path)
+                found[output] = path
     return found
+
+
+def outputs_with_metadata(study: str) -> set[str]:
+    """Return the outputs of a study that Snakemake keeps metadata of here."""
+    return set(_metadata(study))
 
 
 def pack(study: str, target: Path) -> dict:
@@ -54,7 +59,7 @@ def pack(study: str, target: Path) -> dict:
     if not (top / "lineage").is_dir():
         raise PackError(f"{top} holds no finished study; run it first")
     files = [path for path in sorted(top.rglob("*")) if path.is_file()]
-    members = [*files, *metadata_files(study)]
+    members = [*files, *_metadata(study).values()]
     manifest = {
         "format": FORMAT,
         "study": study,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distil.hashing import canonical_json, sha256_bytes, sha256_text
+from distil import history
+from distil.hashing import sha256_bytes
 from distil.lineage import record_path
 
 KEYS = {
@@ -67,6 +68,7 @@ class Books:
         records: the records, by path.
         faults: {path of a record or of the history: what is wrong with it}.
         history: lines of runs.jsonl that are whole, in order.
+        versions: {(kind, sha256): content} of every record, code and table there has been.
     """
 
     study: str
@@ -74,6 +76,7 @@ class Books:
     records: dict[Path, Record] = field(default_factory=dict)
     faults: dict[Path, str] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
+    versions: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -156,23 +159,11 @@ def _parse(path: Path, data: bytes, study: str) -> tuple[dict[str, Any], str | N
 
 
 def _read_history(books: Books) -> None:
-    path = books.folder / "runs.jsonl"
-    if not path.is_file():
-        books.faults[path] = "missing; it cannot be remade: restore it from a pack or a backup"
-        return
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        try:
-            row = json.loads(line)
-            digest = row.pop("sha256")
-        except (UnicodeDecodeError, json.JSONDecodeError, AttributeError, KeyError, TypeError):
-            digest, row = None, None
-        if digest is None or digest != sha256_text(canonical_json(row)):
-            where = (
-                "its last line is torn" if number == len(lines) else f"line {number} was changed"
-            )
-            books.faults[path] = f"{where}; restore it from a pack or a backup"
+    for name in (history.RUNS, history.VERSIONS):
+        rows, fault = history.read(books.folder / name)
+        if fault:
+            books.faults[books.folder / name] = fault
+        if name == history.RUNS:
+            books.history = rows
         else:
-            books.history.append(row)
+            books.versions = {(row["kind"], row["of"]): row["content"] for row in rows}

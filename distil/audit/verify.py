@@ -7,7 +7,9 @@ Links checked, each from the record of the job that made it:
     code            the script, its modules and the locked packages are those that ran
     installed       this environment holds the locked versions
     numbers         every cell of the claims table follows from the stored rows
-    files           no file under the results that no job wrote
+    models          a model's files are those that its lock names
+    history         every record and table that it keeps is what its hash says
+    files           no file under the results that no job wrote, or that none is called for to write
     secrets         no key in any text of results or state
 
 A record that was edited together with its file is seen through the records of the jobs that read
@@ -19,29 +21,27 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from distil import history
+from distil.audit.files import Files
 from distil.audit.records import Books, Record, read_books
-from distil.fingerprint import describe, locked_packages
-from distil.hashing import canonical_json, sha256_file, sha256_text, write_atomically
+from distil.fingerprint import describe, forget, locked_packages
+from distil.hashing import canonical_json, sha256_text
+from distil.lineage import record_digest, running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 # Exit codes; where faults of several kinds are found, the first kind in this order decides.
 SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED, OK = 4, 1, 2, 3, 5, 0
 ORDER = (SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED)
 
 # Kept beside the results, but not part of them.
+MODEL_LOCK = "model.lock.json"
 NOT_RESULTS = ("lineage", "logs", "timings")
-BINARY = (".safetensors", ".png", ".pdf")
-_SECRETS = re.compile(
-    rb"sk-[A-Za-z0-9_-]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|hf_[A-Za-z0-9]{30,}"
-    rb"|-----BEGIN [A-Z ]*PRIVATE KEY-----|Bearer [A-Za-z0-9._-]{20,}"
-)
 
 
 @dataclass(frozen=True)
@@ -53,54 +53,12 @@ class Fault:
     message: str
 
 
-class Hashes:
-    """sha256 of files, each read once; with a cache file, not again while it looks unchanged.
-
-    The cache trusts size, mtime in nanoseconds, ctime and inode: enough against accident, not
-    against somebody who sets the clock back. So it is off unless asked for.
-    """
-
-    def __init__(self, cache: Path | None = None) -> None:
-        """Start from a cache file, if one is named and readable."""
-        self.cache = cache
-        self.known: dict[str, list] = {}
-        self.fresh: dict[str, str] = {}
-        if cache and cache.is_file():
-            try:
-                self.known = json.loads(cache.read_text(encoding="utf-8"))
-            except ValueError:
-                self.known = {}
-
-    def __call__(self, path: str) -> str | None:
-        """Return a file's sha256, or None where it is missing.
-
-        Raises:
-            OSError: the file is there and cannot be read.
-        """
-        if path in self.fresh:
-            return self.fresh[path]
-        try:
-            state = Path(path).stat()
-        except FileNotFoundError:
-            return None
-        look = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
-        stored = self.known.get(path)
-        digest = stored[-1] if self.cache and stored and stored[:-1] == look else sha256_file(path)
-        self.known[path] = [*look, digest]
-        self.fresh[path] = digest
-        return digest
-
-    def save(self) -> None:
-        """Write the cache file, if one was named."""
-        if self.cache:
-            write_atomically(self.cache, canonical_json(self.known).encode())
-
-
 def verify(
     study: str,
     *,
     cache: Path | None = None,
     recompute: Callable[[str], list[tuple[str, str]]] | None = None,
+    called: Collection[Path] | None = None,
 ) -> list[Fault]:
     """Check a whole study.
 
@@ -108,26 +66,41 @@ def verify(
         study: its name; results/STUDY and state/STUDY are looked at.
         cache: where hashes may be kept between calls; None hashes every file.
         recompute: returns (file, message) for each number that does not follow from stored rows.
+        called: the records of the jobs that the configuration calls for; others are orphans. None
+            looks for no orphans.
 
     Returns:
         every fault found, in DAG-independent order of file names.
     """
+    if at_work := [*_find_running(study)]:
+        return at_work
     try:
         books = read_books(study)
     except FileNotFoundError as error:
         return [Fault(MISSING, f"results/{study}/lineage", str(error))]
-    hashes = Hashes(cache)
+    forget(cache=False)  # a cache may have been tampered with
+    files = Files(cache, search=True)
+    there = [
+        path
+        for top in (Path("results") / study, Path("state") / study)
+        for path in sorted(top.rglob("*"))
+        if path.is_file()
+    ]
+    files.read_ahead([*map(str, there), *books.readers])
     faults = {
         *_check_records(books),
-        *_check_files(books, hashes),
+        *_check_versions(books),
+        *_check_files(books, files),
+        *_check_models(books, files),
         *_check_code(books),
         *_check_installed(books),
         *_find_unlisted(books),
-        *_find_secrets(study),
+        *_find_orphans(books, called),
+        *_find_keys(there, files),
     }
     if recompute and not any(fault.code in (MISMATCH, MISSING) for fault in faults):
         faults |= {Fault(MISMATCH, path, message) for path, message in recompute(study)}
-    hashes.save()
+    files.save()
     return sorted(faults, key=lambda fault: (ORDER.index(fault.code), fault.path, fault.message))
 
 
@@ -168,14 +141,14 @@ def _check_records(books: Books) -> Iterator[Fault]:
             yield Fault(MISSING, path.as_posix(), f"record is missing: {outputs_known}")
 
 
-def _check_files(books: Books, hashes: Hashes) -> Iterator[Fault]:
+def _check_files(books: Books, files: Files) -> Iterator[Fault]:
     for record in books.records.values():
         for path, row in record.files("output").items():
-            yield from _check_file(record, "output", path, row, hashes)
+            yield from _check_file(record, "output", path, row, files)
         for path, row in record.files("input").items():
             writer = books.writers.get(path)
             if writer is None:
-                yield from _check_file(record, "input", path, row, hashes)
+                yield from _check_file(record, "input", path, row, files)
             elif writer.files("output")[path]["sha256"] != row["sha256"]:
                 yield Fault(
                     MISMATCH,
@@ -195,12 +168,12 @@ def _check_files(books: Books, hashes: Hashes) -> Iterator[Fault]:
             seen[path] = record
 
 
-def _check_file(record: Record, side: str, path: str, row: dict, hashes: Hashes) -> Iterator[Fault]:
+def _check_file(record: Record, side: str, path: str, row: dict, files: Files) -> Iterator[Fault]:
     verb = "wrote" if side == "output" else "read"
     try:
-        digest = hashes(path)
+        digest = files.sha256(path)
     except OSError as error:
-        yield Fault(UNCHECKED, path, f"cannot be read ({error.strerror}); mend its permissions")
+        yield _unreadable(path, error)
         return
     if digest is None:
         yield Fault(
@@ -214,6 +187,56 @@ def _check_file(record: Record, side: str, path: str, row: dict, hashes: Hashes)
         )
     elif Path(path).stat().st_size != row["size"]:
         yield Fault(MISMATCH, record.path.as_posix(), f"gives a wrong size for {path}")
+
+
+def _unreadable(path: str, error: OSError) -> Fault:
+    return Fault(UNCHECKED, path, f"cannot be read ({error.strerror}); mend its permissions")
+
+
+def _check_models(books: Books, files: Files) -> Iterator[Fault]:
+    """Hold a model's files against its lock: jobs read the lock as their input, not the weights."""
+    for lock in sorted(path for path in books.readers if Path(path).name == MODEL_LOCK):
+        try:
+            locked = json.loads(Path(lock).read_text(encoding="utf-8"))["files"]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # the lock itself is a recorded input, and named as one
+        for name, row in sorted(locked.items()):
+            path = (Path(lock).parent / name).as_posix()
+            try:
+                digest = files.sha256(path)
+            except OSError as error:
+                yield _unreadable(path, error)
+                continue
+            if digest is None:
+                yield Fault(MISSING, path, f"is missing; {lock} names it; restore it")
+            elif digest != row["sha256"]:
+                yield Fault(MISMATCH, path, f"is not the file that {lock} names; restore it")
+
+
+def _check_versions(books: Books) -> Iterator[Fault]:
+    """Hold what the history keeps of records, code and tables against the hashes it goes by."""
+    path = (books.folder / history.VERSIONS).as_posix()
+    if books.folder / history.VERSIONS in books.faults:
+        return  # named already
+    for (kind, digest), content in books.versions.items():
+        if kind == "code":
+            found = sha256_text(canonical_json(content))
+        elif kind == "table":
+            found = sha256_text(content)
+        elif kind == "rows":
+            found = digest  # the line's own seal is all there is, once the file is made anew
+        else:
+            found = record_digest(content, books.versions.get(("code", content.get("code"))))
+        if found != digest:
+            yield Fault(MISMATCH, path, f"what it keeps of {kind} {digest[:12]} was changed")
+    for row in books.history:
+        if ("record", row["record_sha256"]) not in books.versions:
+            yield Fault(
+                MISMATCH,
+                path,
+                f"lacks what {row['record']} said on {row['started']}; restore it from a pack or "
+                "a backup",
+            )
 
 
 def _check_code(books: Books) -> Iterator[Fault]:
@@ -286,7 +309,9 @@ def _find_unlisted(books: Books) -> Iterator[Fault]:
         name = path.as_posix()
         if inside[0] == "lineage":
             known = (
-                path in books.records or path in books.faults or inside == ("lineage", "runs.jsonl")
+                path in books.records
+                or path in books.faults
+                or inside[1:] in ((history.RUNS,), (history.VERSIONS,))
             )
         else:
             known = name in listed
@@ -298,15 +323,38 @@ def _find_unlisted(books: Books) -> Iterator[Fault]:
             )
 
 
-def _find_secrets(study: str) -> Iterator[Fault]:
-    for top in (Path("results") / study, Path("state") / study):
-        for path in sorted(top.rglob("*")) if top.is_dir() else []:
-            if not path.is_file() or path.suffix in BINARY:
-                continue
-            if found := _SECRETS.search(path.read_bytes()):
-                shown = found.group()[:6].decode(errors="replace")
+def _find_orphans(books: Books, called: Collection[Path] | None) -> Iterator[Fault]:
+    for record in books.records.values() if called is not None else ():
+        if record.path in called:
+            continue
+        for path in (record.path.as_posix(), *record.files("output")):
+            if Path(path).is_file():
                 yield Fault(
-                    SECRET,
-                    path.as_posix(),
-                    f"holds what looks like a key ({shown}...); revoke it, then remake the file",
+                    UNLISTED,
+                    path,
+                    f"an orphan: the configuration does not call for {record.job} (a year, a seed "
+                    "or a fold that was dropped?); remove it, or restore the configuration",
                 )
+
+
+def _find_running(study: str) -> Iterator[Fault]:
+    """Name the jobs that are at work: nothing can be held against files that are being written."""
+    for path in running(study):
+        yield Fault(
+            UNCHECKED, path.as_posix(), "its job is running now; verify again when it has ended"
+        )
+
+
+def _find_keys(paths: Iterable[Path], files: Files) -> Iterator[Fault]:
+    for path in paths:
+        try:
+            key = files.key(path.as_posix())
+        except OSError as error:
+            yield _unreadable(path.as_posix(), error)
+            continue
+        if key:
+            yield Fault(
+                SECRET,
+                path.as_posix(),
+                f"holds what looks like a key ({key}...); revoke it, then remake the file",
+            )

@@ -276,7 +276,7 @@ def competition_name(study: Study, estimand: str) -> Finding:  # noqa: ARG001
     """The name as every table and figure prints it."""
     return Finding(
         here=None,
-        rows=[],
+        rows=["published/competition"],
         filter="competition in resources/published.yaml",
         sentence=f"printed as: {study.settings['competition']}",
     )

@@ -16,6 +16,7 @@ from distil.claims.formulas import FORMULAS, find
 from distil.claims.verdicts import Tested, examine, verdict
 from distil.hashing import canonical_json, sha256_text
 from distil.selections import GRADINGS, MissingAnswersError, Study, has_grading, regraded
+from distil.sources import Sources
 from distil.tables import p_text, shown
 
 COLUMNS = (
@@ -170,10 +171,14 @@ def assemble(
                 **cells,
             }
         )
-        sources += [
-            (entry.claim["id"], entry.estimand, column, source)
+        computed = [
+            column
             for column in ("here", "low", "high", "sd", "p", "equivalence_p")
             if cells[column] is not None
+        ]
+        sources += [
+            (entry.claim["id"], entry.estimand, column, source)
+            for column in computed or ["reason"]
             for source in sorted(set(used))
         ]
     table = pd.DataFrame(lines, columns=list(COLUMNS)).astype(object)
@@ -273,12 +278,15 @@ def reasons(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def judge_gradings(study: Study, published: Mapping[str, Any]) -> pd.DataFrame:
+def judge_gradings(
+    study: Study, published: Mapping[str, Any], sources: Sources | None = None
+) -> pd.DataFrame:
     """Judge every graded claim under each reading of the verdicts.
 
     Args:
         study: The study.
         published: Content of resources/published.yaml.
+        sources: Filled with the graded answers behind each cell.
 
     Returns:
         A frame with id, estimand, grading, here, low, high, p_holm, verdict and changed (whether
@@ -300,11 +308,16 @@ def judge_gradings(study: Study, published: Mapping[str, Any]) -> pd.DataFrame:
                 _tested(read, entry) if entry.claim["id"] in GRADED else before
                 for entry, before in zip(listed, primary, strict=True)
             ]
-        table, _ = assemble(rows, study.settings)
+        table, used = assemble(rows, study.settings)
         table = table[table["id"].isin(GRADED)].assign(grading=grading)
         if grading in ("best", "worst"):
             table = table[~table["id"].isin(STUDENT_ONLY)]
         frames.append(table)
+        if sources:
+            listed_here = set(frames[-1]["id"])
+            for (claim, estimand, column), found in used.groupby(["claim", "estimand", "column"]):
+                if claim in listed_here and column in frames[-1]:
+                    sources.add(f"{claim}/{estimand}/{grading}", [column], found["row"])
     table = pd.concat(frames, ignore_index=True)
     primary = table[table["grading"] == "primary"].set_index(["id", "estimand"])["verdict"]
     table["changed"] = [row.verdict != primary[row.id, row.estimand] for row in table.itertuples()]

@@ -46,6 +46,7 @@ def run_import(target):
             audit=str(target / "audit.jsonl"),
             summary=str(target / "splits.csv"),
             markdown=str(target / "splits.md"),
+            rows=str(target / "splits.rows.parquet"),
         ),
         params=SimpleNamespace(sets=list(sets)),
     )
@@ -67,6 +68,7 @@ def run_import(target):
             levels=str(target / "levels.parquet"),
             csv=str(target / "levels.csv"),
             markdown=str(target / "levels.md"),
+            rows=str(target / "levels.rows.parquet"),
         ),
     )
     return target

@@ -95,7 +95,10 @@ def test_forensics_take_the_questions_from_the_release(folder):
             counts=folder / "counts.parquet", published="resources/published.yaml"
         ),
         output=SimpleNamespace(
-            csv=folder / "f.csv", markdown=folder / "f.md", html=folder / "f.html"
+            csv=folder / "f.csv",
+            markdown=folder / "f.md",
+            html=folder / "f.html",
+            rows=folder / "f.rows.parquet",
         ),
         params=SimpleNamespace(**SETTINGS),
     )

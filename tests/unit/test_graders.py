@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import pandas as pd
@@ -171,8 +170,18 @@ GRADES = pd.DataFrame(
 QUESTIONS = {"p1": {"statement": "What\nis it?", "answer": "7"}, "p2": {"answer": "9|9"}}
 
 
-def test_agreement_counts_each_way_of_differing_by_role():
-    found = compare_graders.agreement_table(ANSWERS).set_index(["grader", "answers"])
+def behind(sources, folder) -> dict[tuple[str, str], set[str]]:
+    """What each cell rests on, as written."""
+    sources.write(folder / "rows.parquet")
+    found: dict[tuple[str, str], set[str]] = {}
+    for line in pd.read_parquet(folder / "rows.parquet").to_dict("records"):
+        found.setdefault((line["cell"], line["column"]), set()).add(line["row"])
+    return found
+
+
+def test_agreement_counts_each_way_of_differing_by_role(tmp_path):
+    found, sources = compare_graders.agreement_table(ANSWERS)
+    found = found.set_index(["grader", "answers"])
     assert set(found.index.get_level_values("grader")) == {"strict", "second"}
     assert set(found.index.get_level_values("answers")) == {"all", "base", "student"}
     whole = found.loc[("second", "all")]
@@ -180,22 +189,26 @@ def test_agreement_counts_each_way_of_differing_by_role():
     assert whole["agreed"] == pytest.approx(100 * 2 / 6)
     assert whole["shift"] == pytest.approx(100 * (2 - 3) / 6)
     assert found.loc[("strict", "base"), "agreed"] == 100
+    assert behind(sources, tmp_path)["strict/base", "kappa"] == {"base#a", "base#b"}
 
 
-def test_the_disagreements_hold_each_doubtful_answer_once_with_all_its_rows():
+def test_the_disagreements_hold_each_doubtful_answer_once_with_all_its_rows(tmp_path):
     found, rows = compare_graders.find_disagreements(ANSWERS, GRADES, QUESTIONS)
     assert found["answer"].tolist() == ["t+p+s#a", "t+p+s#c", "base#b"]
     assert found["outputs"].tolist() == [2, 1, 1]
     assert found["statement"].tolist() == ["What is it?", "", ""]
     assert found["primary"].tolist() == ["right", "unknown", "wrong"]
-    assert dict(rows.groupby("cell")["row"].agg(list)) == {
-        "t+p+s#a/p1": ["t/p/s#a", "t/p/s#b"],
-        "t+p+s#c/p2": ["t/p/s#c"],
-        "base#b/p2": ["base#b"],
+    cells = {
+        cell: made for (cell, column), made in behind(rows, tmp_path).items() if column == "rule"
+    }
+    assert cells == {
+        "t+p+s#a": {"t/p/s#a", "t/p/s#b"},
+        "t+p+s#c": {"t/p/s#c"},
+        "base#b": {"base#b"},
     }
     agreed = table([("base#a", "base", "p1", "right", "right", "right", None)])
     found, rows = compare_graders.find_disagreements(agreed, GRADES, QUESTIONS)
-    assert (len(found), len(rows)) == (0, 0)
+    assert (len(found), behind(rows, tmp_path)) == (0, {})
 
 
 def test_the_tables_are_written_also_where_nothing_differs(tmp_path):
@@ -214,12 +227,14 @@ def test_the_tables_are_written_also_where_nothing_differs(tmp_path):
             answers=tmp_path / "answers.parquet", problems=[tmp_path / "p.jsonl"], benchmarks=[],
             grades=[tmp_path / "grades.parquet"],
         ),
-        output=SimpleNamespace(rows=tmp_path / "rows.parquet", **names),
+        output=SimpleNamespace(
+            agreement_rows=tmp_path / "agreed.parquet",
+            disagreements_rows=tmp_path / "rows.parquet",
+            **names,
+        ),
         params=SimpleNamespace(title="A study", runs=["base"]),
     )  # fmt: skip
     assert len(pd.read_csv(names["disagreements"])) == 0
     assert "0 distinct answers of 0 outputs" in (tmp_path / "disagreements_markdown.md").read_text()
-    assert json.loads(pd.read_parquet(tmp_path / "rows.parquet").to_json()) == {
-        "cell": {},
-        "row": {},
-    }
+    assert pd.read_parquet(tmp_path / "rows.parquet").empty
+    assert len(pd.read_parquet(tmp_path / "agreed.parquet"))

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 from types import SimpleNamespace
 
 import cv2
+import matplotlib as mpl
 import pytest
 import simulated_study as simulated
 
@@ -49,6 +50,13 @@ def test_figures_are_the_same_bytes_twice_and_carry_their_text(name, paths, tmp_
     assert "<dc:date>" not in text
     assert "Matplotlib v" not in text
     assert b"matplotlib" not in first[1].read_bytes().lower()
+
+
+def test_a_readers_own_matplotlibrc_changes_no_figure(paths, tmp_path):
+    plain = [path.read_bytes() for path in draw("seeds", paths, tmp_path / "plain")]
+    with mpl.rc_context({"axes.facecolor": "red", "lines.marker": "x", "savefig.bbox": "tight"}):
+        other = [path.read_bytes() for path in draw("seeds", paths, tmp_path / "other")]
+    assert plain == other
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -315,7 +315,9 @@ def test_no_rows_at_all_is_an_error_that_names_the_part(study):
 def test_sizes_add_up_over_parts_years_sections_and_levels(study):
     study.problems[-1]["statement"] = study.problems[0]["statement"]
     folder = run_stage(study)
-    table = SimpleNamespace(csv=str(folder / "s.csv"), markdown=str(folder / "s.md"))
+    table = SimpleNamespace(
+        csv=str(folder / "s.csv"), markdown=str(folder / "s.md"), rows=str(folder / "s.parquet")
+    )
     given = SimpleNamespace(
         problems=[str(folder / "problems.jsonl")], parts=[str(folder / "parts.csv")]
     )
@@ -336,7 +338,9 @@ def test_a_question_left_in_two_parts_stops_the_table(study):
     rows = [{**row, "duplicate_of": ""} for row in rows_of(parts)]
     split_datasets.write_csv(parts, split_datasets.PART_COLUMNS, rows)
     given = SimpleNamespace(problems=[str(folder / "problems.jsonl")], parts=[str(parts)])
-    table = SimpleNamespace(csv=str(folder / "s.csv"), markdown=str(folder / "s.md"))
+    table = SimpleNamespace(
+        csv=str(folder / "s.csv"), markdown=str(folder / "s.md"), rows=str(folder / "s.parquet")
+    )
     with pytest.raises(ValueError, match="train and test still share a question"):
         tabulate_splits.main(input=given, output=table)
 

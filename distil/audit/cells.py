@@ -1,0 +1,188 @@
+"""The cells of a study's tables: their addresses, their values, and the rows behind each."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from distil.sources import row_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CLAIMS = "claims"
+# A claim's Holm-adjusted p, and what is read off it, rests on every claim of the family.
+FAMILY = ("p_holm", "verdict", "reason")
+# Taken over from resources/published.yaml.
+PUBLISHED = ("id", "claim", "unit", "published", "published_sd", "expected", "source", "link")
+
+
+class NotFoundError(LookupError):
+    """Nothing of that name is in the study; the message says what there is."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell, or a whole row where `column` is empty.
+
+    Attributes:
+        table: claims, or the name of a file in tables/.
+        row: the row's name (distil/sources.py).
+        column: the column's name.
+        value: what stands there, as text; a dict for a whole row.
+    """
+
+    table: str
+    row: str
+    column: str
+    value: Any
+
+    @property
+    def address(self) -> str:
+        """What `audit explain` takes: C4:here:held_out, levels:R1/fs:gain."""
+        if self.table == CLAIMS:
+            claim, _, estimand = self.row.partition("/")
+            return ":".join(filter(None, (claim, self.column, estimand)))
+        return ":".join(filter(None, (self.table, self.row, self.column)))
+
+
+class Tables:
+    """The tables of one study, read from its results.
+
+    Args:
+        top: results/STUDY.
+    """
+
+    def __init__(self, top: Path) -> None:
+        """Nothing is read before it is asked for."""
+        self.top = top
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """The tables there are, the claims first."""
+        tables = sorted(path.stem for path in self.top.glob("tables/*.csv"))
+        return [*([CLAIMS] if self.path(CLAIMS).is_file() else []), *tables]
+
+    def path(self, table: str) -> Path:
+        """Return the CSV of a table."""
+        folder = "claims" if table == CLAIMS else "tables"
+        return self.top / folder / f"{table}.csv"
+
+    def rows(self, table: str) -> dict[str, dict[str, str]]:
+        """Return a table's rows by their names."""
+        return self._read(table)[0]
+
+    @functools.cache  # noqa: B019 - one object a command
+    def _read(self, table: str) -> tuple[dict[str, dict[str, str]], dict[tuple[str, str], set]]:
+        rows = parse(self.path(table).read_text(encoding="utf-8"))
+        path = self.path(table).with_name(
+            "rows.parquet" if table == CLAIMS else f"{table}.rows.parquet"
+        )
+        sources: dict[tuple[str, str], set[str]] = {}
+        if path.is_file():
+            import pyarrow.parquet as pq
+
+            for line in pq.read_table(path).to_pylist():
+                row = line.get("cell") or f"{line['claim']}/{line['estimand']}"
+                sources.setdefault((row, line["column"]), set()).add(line["row"])
+        return rows, sources
+
+    def cells(self) -> Iterator[Cell]:
+        """Yield every cell of every table."""
+        for table in self.names:
+            for row, values in self.rows(table).items():
+                for column, value in values.items():
+                    yield Cell(table, row, column, value)
+
+    def computed(self, cell: Cell) -> bool:
+        """Whether something computed stands in a cell, rather than a label or nothing."""
+        _, sources = self._read(cell.table)
+        return bool(cell.value) and (
+            (cell.row, cell.column) in sources or (cell.table == CLAIMS and cell.column in FAMILY)
+        )
+
+    def sources(self, cell: Cell) -> set[str]:
+        """Return the ids of the rows that a cell was computed from.
+
+        A cell that is not itself computed from rows (a label, a note) rests on those of its row.
+        """
+        _, sources = self._read(cell.table)
+        printed = {f"published/{cell.row.partition('/')[0]}"} if cell.table == CLAIMS else set()
+        if cell.table == CLAIMS and cell.column in PUBLISHED:
+            return printed
+        if (cell.row, cell.column) in sources:
+            return sources[cell.row, cell.column]
+        if (
+            cell.table == CLAIMS
+            and cell.column in FAMILY
+            and self.rows(CLAIMS)[cell.row].get("p_holm")
+        ):
+            family = {row for row, values in self.rows(CLAIMS).items() if values.get("p_holm")}
+            return set().union(*(ids for (row, _), ids in sources.items() if row in family))
+        return (
+            set().union(*(ids for (row, _), ids in sources.items() if row == cell.row)) or printed
+        )
+
+    def find(self, target: str) -> list[Cell]:
+        """Return the cells that an address names.
+
+        Args:
+            target: `C4`, `C4:low`, `C4:here:held_out`; `levels:R1/fs:gain`, a row being named by
+                its values; `levels:R1/fs` for a whole row, `levels` for all rows.
+
+        Raises:
+            NotFoundError: there is no such cell; the message lists what there is.
+        """
+        table, _, rest = target.partition(":")
+        if table not in self.names:
+            return self._find_claim(target)
+        key, _, column = rest.rpartition(":") if ":" in rest else (rest, "", "")
+        rows = self.rows(table)
+        columns = list(next(iter(rows.values()), {}))
+        parts = [part for part in key.split("/") if part]
+        found = [key] if key in rows else [
+            name for name, values in rows.items() if set(parts) <= set(values.values())
+        ]  # fmt: skip
+        if not found or (column and column not in columns):
+            raise NotFoundError(
+                f"{target}: no such cell; columns: {', '.join(columns)}; rows: "
+                f"{', '.join(list(rows)[:8])}{' ...' if len(rows) > 8 else ''}"
+            )
+        return [self._cell(table, name, column) for name in found]
+
+    def _find_claim(self, target: str) -> list[Cell]:
+        name, _, rest = target.partition(":")
+        column, _, estimand = rest.partition(":")
+        column = column or "here"
+        rows = self.rows(CLAIMS) if CLAIMS in self.names else {}
+        found = {key: values for key, values in rows.items() if values["id"] == name}
+        if not found:
+            known = ", ".join(dict.fromkeys(values["id"] for values in rows.values()))
+            raise NotFoundError(
+                f"{target}: no such claim; there are {known}; tables: {', '.join(self.names)}"
+            )
+        if column not in (columns := list(next(iter(found.values())))):
+            raise NotFoundError(f"{target}: no column {column}; there are {', '.join(columns)}")
+        chosen = [
+            self._cell(CLAIMS, key, column)
+            for key, values in found.items()
+            if estimand in ("", values["estimand"], values["estimand"].replace(" ", "_"))
+        ]
+        if not chosen:
+            known = ", ".join(values["estimand"] for values in found.values())
+            raise NotFoundError(f"{target}: {name} has no estimand {estimand}; it has {known}")
+        return chosen
+
+    def _cell(self, table: str, row: str, column: str) -> Cell:
+        values = self.rows(table)[row]
+        return Cell(table, row, column, values[column] if column else dict(values))
+
+
+def parse(text: str) -> dict[str, dict[str, str]]:
+    """Read the CSV of a table into its rows by their names."""
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    return dict(zip(row_names(rows), rows, strict=True))

@@ -1,0 +1,211 @@
+"""The jobs that a configuration calls for, as Snakemake itself reads the rules; nothing runs.
+
+Snakemake parses the Snakefile and expands inputs, outputs and params; only the walk from the
+targets to the sources is ours, since its own dry run looks at dates and keeps metadata that a
+study copied from elsewhere lacks. A checkpoint is taken as done: its outputs' names are known
+beforehand in this workflow, and what asks for it is written down.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from distil.fingerprint import ROOT
+from distil.lineage import record_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+class PlanError(Exception):
+    """The workflow cannot be read; the message says why and what mends it."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One job that the configuration calls for.
+
+    Attributes:
+        rule: its rule.
+        wildcards: their values.
+        params: the settings that its script is given.
+        code: the fingerprint of its script.
+        sources: {file that no rule makes: sha256}.
+        inputs: {path: name in the rule, None if it has none}.
+        outputs: the same.
+        checkpoints: rules of the checkpoints that its inputs ask for.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    params: dict[str, Any]
+    code: str
+    sources: dict[str, str | None]
+    inputs: dict[str, str | None]
+    outputs: dict[str, str | None]
+    checkpoints: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Rule and wildcards without the study, as `rule(key=value, ...)`."""
+        return job_name(self.rule, self.wildcards)
+
+    @property
+    def record(self) -> Path:
+        """Where its record lies."""
+        return record_path(self.wildcards["study"], self.rule, self.wildcards)
+
+
+def job_name(rule: str, wildcards: dict[str, str]) -> str:
+    """Return a job's name: rule and wildcards without the study."""
+    inner = ", ".join(f"{key}={wildcards[key]}" for key in sorted(wildcards) if key != "study")
+    return f"{rule}({inner})" if inner else rule
+
+
+def find_config(study: str, folder: Path = ROOT) -> list[Path]:
+    """Return the study file that a study's name stands in, config.yaml before the others.
+
+    Raises:
+        PlanError: no file or more than one holds it.
+    """
+    found = []
+    for path in sorted(folder.glob("config*.yaml")):
+        with contextlib.suppress(OSError, yaml.YAMLError, AttributeError):
+            if yaml.safe_load(path.read_text(encoding="utf-8")).get("study") == study:
+                found.append(path)
+    if len(found) != 1:
+        there = ", ".join(path.name for path in found)
+        raise PlanError(
+            f"{there} all name the study {study}; name one with --configfile"
+            if found
+            else f"no config*.yaml in {folder} names the study {study}; "
+            "name its file with --configfile"
+        )
+    return found
+
+
+def plan(configfiles: Sequence[Path], values: Sequence[str] = ()) -> list[Planned]:
+    """Return every job of a study in an order in which they could run.
+
+    Args:
+        configfiles: the study's files, as after `snakemake --configfile`.
+        values: KEY=VALUE, as after `snakemake --config`.
+
+    Raises:
+        PlanError: Snakemake cannot read the workflow under this configuration.
+    """
+    with _quiet(), _settled() as asked:
+        workflow = _read_workflow(configfiles, values)
+        return _walk(workflow, asked)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Snakemake from printing, and the environment as it was."""
+    before = dict(os.environ)
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+            yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def _settled() -> Iterator[list[str]]:
+    """Answer whoever asks for a checkpoint as if it had run, and list the rules asked for."""
+    from snakemake import checkpoints
+
+    asked: list[str] = []
+    ask = checkpoints.Checkpoint.get
+
+    def answer(self: Any, **wildcards: str) -> Any:
+        asked.append(self.rule.name)
+        return checkpoints.CheckpointJob(self.rule, self.rule.expand_output(wildcards)[0])
+
+    checkpoints.Checkpoint.get = answer
+    try:
+        yield asked
+    finally:
+        checkpoints.Checkpoint.get = ask
+
+
+def _read_workflow(configfiles: Sequence[Path], values: Sequence[str]) -> Any:
+    from snakemake import api
+    from snakemake.cli import parse_config
+    from snakemake.settings import types
+
+    try:
+        with api.SnakemakeApi(types.OutputSettings(quiet={types.Quietness.ALL})) as snakemake:
+            flow = snakemake.workflow(
+                resource_settings=types.ResourceSettings(cores=1),
+                config_settings=types.ConfigSettings(
+                    configfiles=[path.absolute() for path in configfiles],
+                    config=parse_config(list(values)),
+                ),
+                snakefile=ROOT / "Snakefile",
+                workdir=Path.cwd(),
+            )
+            # The parsed workflow has no public name; Snakemake's version is pinned.
+            return flow._workflow
+    except Exception as error:
+        raise PlanError(f"the workflow cannot be read: {error}") from error
+
+
+def _walk(workflow: Any, asked: list[str]) -> list[Planned]:
+    jobs: dict[str, Planned] = {}
+    state: dict[str, str] = {}
+
+    def visit(path: str) -> None:
+        rules = [rule for rule in workflow.rules if rule.is_producer(path)]
+        if not rules:
+            return  # a source
+        if len(rules) > 1:
+            raise PlanError(f"{path}: more than one rule makes it: {', '.join(map(str, rules))}")
+        job = _expand(rules[0], dict(rules[0].get_wildcards(path)), asked)
+        if job.name in jobs:
+            return
+        if state.get(job.name):
+            raise PlanError(f"{path}: {job.name} needs its own output")
+        state[job.name] = "open"
+        for source in job.inputs:
+            visit(source)
+        jobs[job.name] = job
+
+    target = workflow.get_rule(workflow.default_target)
+    for path in target.expand_input({})[0]:
+        visit(str(path))
+    return list(jobs.values())
+
+
+def _expand(rule: Any, wildcards: dict[str, str], asked: list[str]) -> Planned:
+    asked.clear()
+    inputs = rule.expand_input(wildcards)[0]
+    outputs = rule.expand_output(wildcards)[0]
+    params = rule.expand_params(wildcards, inputs, outputs, None)[0]
+    return Planned(
+        rule=rule.name,
+        wildcards=wildcards,
+        params=dict(params.get("settings", {})),
+        code=params.get("code"),
+        sources=dict(params.get("sources", {})),
+        inputs=_named(inputs),
+        outputs=_named(outputs),
+        checkpoints=frozenset(asked),
+    )
+
+
+def _named(files: Any) -> dict[str, str | None]:
+    names = {}
+    for name, value in files.items():
+        for path in [value] if isinstance(value, str) else value:
+            names[str(path)] = name
+    return {str(path): names.get(str(path)) for path in files}

@@ -1,0 +1,131 @@
+"""Which rows each cell of a table was computed from, kept beside the table as NAME.rows.parquet.
+
+A cell is named by its row, which is named by the values of the table's key columns, and its column.
+What stands behind it is named by ids of rows:
+
+    RUN#ID                                      a graded answer, as in grades/answers.parquet
+    curve/FOLD/VARIANT/seed-SEED/ITERATION      a validation loss
+    stop/FOLD/VARIANT                           the chosen stops of a fold and variant
+    part/FOLD/VARIANT/PROBLEM                   a problem's place in a split
+    QUANTITY/LEVEL/POPULATION/KIND/GROUP        a count of the public release
+    loss/validation/ITERATION, level/LEVEL      rows read from the release's log and levels
+    chain/LEVEL/PROBLEM, training/LEVEL         a trace and a training run of the release
+    line/SET/PART/LINE, found/SET/PROBLEM       a line of its splits, and where a question stands
+    published/CLAIM                             an entry of resources/published.yaml
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+# Columns whose values name a row of a table: the first of these that a table holds all of.
+KEYS = (
+    ("id", "estimand", "grading"),
+    ("id", "estimand"),
+    ("fold", "variant", "part", "year", "section"),
+    ("set", "part"),
+    ("level", "section"),
+    ("check", "claim"),
+    ("grader", "answers"),
+    ("answer",),
+    ("row",),
+    ("stop",),
+    ("part",),
+)
+
+
+def key_columns(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns whose values name a row of a table.
+
+    Raises:
+        ValueError: no set of `KEYS` fits.
+    """
+    keys = next((keys for keys in KEYS if set(keys) <= set(columns)), None)
+    if keys is None:
+        raise ValueError(f"no key columns among {', '.join(columns)}; add them to sources.KEYS")
+    return keys
+
+
+def row_names(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name each row of a table by the values of its key columns, joined by `/`.
+
+    Rows of equal keys are told apart by `~2`, `~3` and so on.
+
+    Raises:
+        ValueError: no set of `KEYS` fits the table's columns.
+    """
+    if not rows:
+        return []
+    keys = key_columns(list(rows[0]))
+    names: list[str] = []
+    seen: dict[str, int] = {}
+    for row in rows:
+        name = "/".join(str(row[key]) for key in keys)
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name}~{seen[name]}")
+    return names
+
+
+class Sources:
+    """What each cell of one table was computed from.
+
+    A cell without sources of its own rests on those of its whole row.
+    """
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._rows: dict[tuple[str, str], set[str]] = {}
+
+    def add(self, row: str, columns: Iterable[str], sources: Iterable[str]) -> None:
+        """Say that some cells of one row rest on some sources."""
+        found = set(sources)
+        for column in columns:
+            self._rows.setdefault((row, column), set()).update(found)
+
+    def write(self, path: str | Path) -> None:
+        """Write them as Parquet: cell, column, row, sorted."""
+        found = [
+            (cell, column, source)
+            for (cell, column), sources in sorted(self._rows.items())
+            for source in sorted(sources)
+        ]
+        names = ("cell", "column", "row")
+        columns = [pa.array([one[place] for one in found], pa.string()) for place in range(3)]
+        pq.write_table(pa.table(columns, names=names), path, compression="zstd")
+
+
+def group(source: str) -> str:
+    """Return what a source belongs to: the run and year (or benchmark) of an answer, and so on."""
+    run, answer, name = source.partition("#")
+    if answer:
+        return f"{run}#{name.partition('-')[0]}"
+    kind, *rest = source.split("/")
+    if kind in ("curve", "stop", "part"):
+        place = [rest[2].partition("-")[0]] if kind == "part" else rest[2:3]
+        return "/".join([kind, *rest[:2], *place])
+    return "/".join([kind, *rest[:1]])
+
+
+def grouped(path: str | Path) -> dict[str, Any]:
+    """Return a small summary of a file of sources: the groups of each cell's sources.
+
+    Returns:
+        `groups`, each set of groups once; `cells`, [row, column, index of its groups].
+    """
+    found: dict[tuple[str, str], set[str]] = {}
+    for line in pq.read_table(path).to_pylist():
+        row = line["cell"] if "cell" in line else f"{line['claim']}/{line['estimand']}"
+        found.setdefault((row, line["column"]), set()).add(group(line["row"]))
+    groups = sorted({tuple(sorted(names)) for names in found.values()})
+    cells = [
+        [row, column, groups.index(tuple(sorted(names)))]
+        for (row, column), names in sorted(found.items())
+    ]
+    return {"groups": [list(names) for names in groups], "cells": cells}
