@@ -89,6 +89,7 @@ class Page:
         images: boxes of bitmaps.
         hidden: number of glyphs in invisible text (an OCR layer under a scan).
         unread: places of ink that recognition could not account for; of scans only.
+        blanks: lines to write on, x0, top, x1, bottom; of scans only.
     """
 
     number: int
@@ -102,6 +103,7 @@ class Page:
     images: list[Box] = field(default_factory=list)
     hidden: int = 0
     unread: list[tuple[float, float]] = field(default_factory=list)
+    blanks: list[Box] = field(default_factory=list)
 
 
 GREEK = "ΓΔΘΛΞΠΣΥΦΨΩ"

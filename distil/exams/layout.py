@@ -14,6 +14,8 @@ COLUMN_GAP = 1.2
 GUTTER = 0.55
 MARGIN = 0.1
 SPARSE = 400
+# Styles of glyphs that mark their line.
+DOUBTS = (("u", "unmapped"), ("d", "doubtful"))
 
 
 @dataclass(slots=True)
@@ -28,6 +30,8 @@ class TextLine:
         base: baseline, points.
         size: main font size, points.
         segments: (x0, x1, text) of the stretches between wide gaps.
+        sizes: font size of each stretch, points.
+        doubts: flags of each stretch.
         bold: whether all its letters are bold.
         flags: doubts about it.
         body: the page's usual font size.
@@ -47,6 +51,8 @@ class TextLine:
     body: float = 10.0
     height: float = 792.0
     confidence: float = 1.0
+    sizes: list[float] = field(default_factory=list)
+    doubts: list[set[str]] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -64,6 +70,7 @@ class Sheet:
         lines: in reading order.
         figures: boxes of drawings and pictures.
         method: "text" or "ocr".
+        blanks: lines to write on: x0, top, x1, bottom.
     """
 
     number: int
@@ -72,6 +79,7 @@ class Sheet:
     lines: list[TextLine]
     figures: list[Box] = field(default_factory=list)
     method: str = "text"
+    blanks: list[Box] = field(default_factory=list)
 
 
 def read_layout(page: Page, usual: float) -> Sheet:
@@ -103,7 +111,7 @@ def read_layout(page: Page, usual: float) -> Sheet:
                 inside = line.box[1] - 1 < rule.y < line.box[3] + 0.2 * body
                 if inside and line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 1:
                     line.flags.add("rule")
-    return Sheet(page.number, page.width, page.height, out, figures)
+    return Sheet(page.number, page.width, page.height, out, figures, blanks=page.blanks)
 
 
 def text_line(page: Page, line: Line, column: int, left: float, body: float) -> TextLine:
@@ -125,9 +133,11 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
         for cell in cells
     ]
     letters = [item for item in line.items if item.text.isalpha()]
-    flags = {"unmapped"} if any("u" in item.style for item in every(line.items)) else set()
-    if any("d" in item.style for item in every(line.items)):
-        flags.add("doubtful")
+    doubts = [
+        {name for mark, name in DOUBTS if any(mark in item.style for item in every(cell))}
+        for cell in cells
+    ]
+    flags = set().union(*doubts)
     if line.size < 0.8 * body and len(line.items) < 12:
         flags.add("small")
     return TextLine(
@@ -142,6 +152,8 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
         flags,
         body,
         page.height,
+        sizes=[max(item.size for item in cell) for cell in cells],
+        doubts=doubts,
     )
 
 

@@ -300,9 +300,14 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
         start = key_start(lines, start + 1)
     chains = choose_chains(find_chains([m for m in markers if m.place < stop]), lines)
     chains, bare = without_keys(chains, lines)
-    chains = [mended(chain, lines, stop if bare is None else bare) for chain in chains]
     if bare is not None:
         stop = min(stop, bare)
+    ends = [0, *(chain[-1].place + 1 for chain in chains)]
+    chains = [
+        mended(chain, lines, max(end for end in ends if end <= chain[0].place), stop_of)
+        for chain in chains
+        for stop_of in [chains_after(chain, chains, stop)]
+    ]
     passages: list[Passage] = []
     for index, chain in enumerate(merge_ties(chains)):
         following = chains_after(chain, chains, stop)
@@ -326,7 +331,7 @@ MISREAD_NUMBER = re.compile(
 )
 
 
-def mended(chain: list[Marker], lines: list[TextLine], stop: int) -> list[Marker]:
+def mended(chain: list[Marker], lines: list[TextLine], start: int, stop: int) -> list[Marker]:
     """Return a chain with numbers that recognition got wrong put in where they must stand.
 
     A missing number is looked for between its neighbours, at their edge, among lines that start
@@ -337,7 +342,7 @@ def mended(chain: list[Marker], lines: list[TextLine], stop: int) -> list[Marker
     out: list[Marker] = []
     first = chain[0]
     if first.number > 1:
-        start = max(0, first.place - 12 * first.number)
+        start = max(start, first.place - 12 * first.number)
         out += guessed(range(1, first.number), start, first.place, first, lines)
     for marker, after in zip(chain, [*chain[1:], None], strict=True):
         out.append(marker)
@@ -423,7 +428,7 @@ def without_keys(
             start = chain[0].place if start is None else start
         elif start is None:
             keep.append(chain)
-        else:
+        elif asked:
             keep.append(chain)
     return keep, start
 
