@@ -56,7 +56,7 @@ def read_key(lines: list[TextLine]) -> list[Answer]:
     Returns:
         Answers in the order of their lists and numbers.
     """
-    chains = choose_chains(find_chains(find_markers(lines)), lines)
+    chains = choose_chains(find_chains(find_markers(lines), lines), lines)
     solved = read_solutions(lines, chains)
     if len(solved) > 0.4 * sum(len(chain) for chain in chains):
         return solved
@@ -348,10 +348,11 @@ def read_answer_sheet(sheet: Sheet) -> AnswerSheet | None:
             ]  # fmt: skip
             if rest is not None:
                 inside.append(rest)
+            inside = on_blank(inside, head, blank)
             whole = " ".join(piece.text for piece in inside)
             lengths.append(len(whole))
             asked += bool(QUESTION.search(whole))
-            inside = without_remarks(inside, head, blank)
+            inside = without_remarks(inside)
             if inside:
                 answers.append(answer_of(label, head, inside, sheet))
     middle = sorted(lengths)[len(lengths) // 2]
@@ -485,16 +486,22 @@ def blank_of(sheet: Sheet, head: Piece, right: float, pitch: float) -> Box | Non
     return min(near, key=lambda blank: abs(blank[3] - head.box[3]), default=None)
 
 
-def without_remarks(pieces: list[Piece], head: Piece, blank: Box | None) -> list[Piece]:
-    """Return an answer's pieces without what is said about it."""
+def on_blank(pieces: list[Piece], head: Piece, blank: Box | None) -> list[Piece]:
+    """Return what stands on a line to write on, left to right; all if there is no line."""
     pieces = sorted(pieces, key=lambda piece: piece.box[0])
-    if blank is not None:
-        size = head.size
-        pieces = [
-            piece for piece in pieces
-            if piece.box[0] < blank[2] and piece.middle < blank[3] + 0.6 * size
-            and (piece.box[0] + piece.box[2]) / 2 < blank[2] + 0.5 * size
-        ]  # fmt: skip
+    if blank is None:
+        return pieces
+    return [
+        piece
+        for piece in pieces
+        if piece.box[0] < blank[2]
+        and piece.middle < blank[3] + 0.6 * head.size
+        and (piece.box[0] + piece.box[2]) / 2 < blank[2] + 0.5 * head.size
+    ]
+
+
+def without_remarks(pieces: list[Piece]) -> list[Piece]:
+    """Return an answer's pieces without what is said about it."""
     kept: list[Piece] = []
     for piece in pieces:
         wordy = bool(REMARK.search(piece.text)) or len(piece.text) > LONGEST

@@ -124,6 +124,11 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
             edge - 1 < rule.x0 < item.x0 + 1 and rule.top < line.base < rule.bottom + 2
             for rule in page.verticals
         )
+        ruled = ruled or any(
+            edge - 0.5 * line.size < x1 < item.x0 + 0.5 * line.size
+            and top - 1.5 * line.size < line.base < bottom + line.size
+            for _, top, x1, bottom in page.blanks
+        )
         if ruled or item.x0 - edge > COLUMN_GAP * line.size:
             cells.append([item])
         else:

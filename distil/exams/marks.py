@@ -349,7 +349,7 @@ def find_rows(marks: list[Mark]) -> list[Row]:
         return []
     letters = [
         mark for mark in marks
-        if 0.55 * unit <= mark.h <= 2.6 * unit and 0.15 * unit < mark.w <= 6 * unit
+        if 0.55 * unit <= mark.h <= 4 * unit and 0.15 * unit < mark.w <= 6 * unit
         and mark.best not in BRACKETS and mark.best not in "√∫∑/\\'\""
     ]  # fmt: skip
     letters.sort(key=lambda mark: mark.x)
@@ -429,7 +429,10 @@ def merge_rows(rows: list[Row]) -> list[Row]:
                 other
                 for other in merged
                 if abs(other.base - row.base) < 0.16 * max(other.tall, row.tall)
-                and (0.75 < row.tall / other.tall < 1.34 or row.count < 3)
+                and (
+                    0.8 < row.tall / other.tall < 1.25
+                    or (row.count < 2 and max(row.x0 - other.x1, other.x0 - row.x1) < 3 * other.tall)
+                )
                 and max(row.x0 - other.x1, other.x0 - row.x1) < 14 * other.tall
             ),
             key=lambda other: max(row.x0 - other.x1, other.x0 - row.x1),

@@ -16,6 +16,8 @@ TWINS = (
     "0Oo°", "1lI|i!/]", "5sS", "2zZ", "8B", "6b", "9gq", "xX×", "-−–—_~", ".,·", "'’‘,`", "cC(", "vV", "uU",
     "wW", "kK", "pP", "mM", "tT+", "fF", "“”\"", "Zz2∠", "eE", ":;", "—-", "yY", "nN",
 )  # fmt: skip
+DASHES = "-–—−_~=«»¬"
+SYMBOLS = set("∠Δπθ√≤≥±×÷∞∩∪αβ")
 SURE = 96.0
 LIKELY = 0.9
 SHORT_WORDS = set(
@@ -66,6 +68,12 @@ class Sign:
     why: str = ""
 
 
+COMMON = frozenset(
+    "a all and are as at be by each find for from has have if in is it its let of on one or set"
+    " such sum that the then these this to two value what when where which with".split()
+)
+
+
 def twins(one: str, other: str) -> bool:
     """Return whether one character is easily taken for another."""
     return any(one in group and other in group for group in TWINS)
@@ -95,18 +103,22 @@ def read_row(row: Row, marks: list[Mark], chars: list[Char]) -> tuple[list[Sign]
     for char in chars:
         words.setdefault(char.word, []).append(char)
     ordered = sorted(words.values(), key=lambda word: word[0].x0)
-    prose = {word[0].word: is_prose("".join(char.text for char in word)) for word in ordered}
+    texts = {word[0].word: "".join(char.text for char in word) for word in ordered}
     pairs, loose = align([char for word in ordered for char in word], marks, row.tall)
     found: list[list[Sign]] = []
     for _, group in itertools.groupby(pairs, key=lambda pair: pair[0][0].word):
         word = [
-            sign for part, own in group for sign in judge(row, part, own, prose[part[0].word])
+            sign for part, own in group for sign in judge(row, part, own, texts[part[0].word])
         ]  # fmt: skip
         if word:
             word[0].spaced = True
             straight(word, row.tall)
             found.append(word)
     for word, after in itertools.pairwise(found):
+        if joins(word[-1], after[0], row.tall):
+            after[0].spaced = False
+            word[-1].x1 = max(word[-1].x1, after[0].x0)
+            continue
         # Italics lean over the space after them.
         word[-1].x1 = max(word[-1].x0 + 1, min(word[-1].x1, after[0].x0 - 0.12 * row.tall))
     signs = [sign for word in found for sign in word]
@@ -125,12 +137,25 @@ def read_row(row: Row, marks: list[Mark], chars: list[Char]) -> tuple[list[Sign]
     return signs, unread
 
 
-def judge(row: Row, part: list[Char], own: list[Mark], prose: bool) -> list[Sign]:
+def joins(before: Sign, after: Sign, tall: float) -> bool:
+    """Return whether two signs that tesseract parted belong together: digits of one number."""
+    middles = (after.x0 + after.x1 - before.x0 - before.x1) / 2
+    if before.text.isdigit() and after.text.isdigit():
+        return middles < 0.95 * tall
+    if before.text == "." and after.text.isdigit():
+        return after.x0 - before.x1 < 0.3 * tall
+    return before.text == "$" and after.text.isdigit() and after.x0 - before.x1 < 0.4 * tall
+
+
+def judge(row: Row, part: list[Char], own: list[Mark], word: str) -> list[Sign]:
     """Return the signs that characters and the marks they were read from make."""
     if len(part) == 1 and len(own) == 1:
-        sign = agree(row, part[0], own[0], prose)
+        sign = agree(row, part[0], own[0], word)
         return [sign] if sign is not None else []
+    if len(own) == 1 and is_bar(own[0], row.tall) and all(char.text in DASHES for char in part):
+        return [agree(row, part[0], own[0], word)]
     signs = []
+    prose = is_prose(word)
     left = min((mark.x for mark in own), default=0)
     right = max((mark.right for mark in own), default=0)
     width = (right - left) / sum(breadth(char.text) for char in part)
@@ -150,7 +175,11 @@ def judge(row: Row, part: list[Char], own: list[Mark], prose: bool) -> list[Sign
 
 
 def straight(signs: list[Sign], tall: float) -> None:
-    """Make the boxes of a word's signs follow each other: its order is certain, they are not."""
+    """Make the boxes of a word's signs follow each other: its order is certain, they are not.
+
+    Ink is narrower than the place a character takes, so gaps within a word are closed; words that
+    tesseract ran together are parted where the gap is wide and what comes out reads well.
+    """
     behind = signs[0].x0 - 1
     for place, sign in enumerate(signs):
         if sign.why == "no ink" and place:
@@ -159,10 +188,27 @@ def straight(signs: list[Sign], tall: float) -> None:
         sign.x0 = max(sign.x0, behind + 1)
         sign.x1 = max(sign.x1, sign.x0 + 1)
         behind = sign.x0
-    for sign, after in itertools.pairwise(signs):
-        # Ink is narrower than the place a character takes; in a word no gap is a space.
-        if sign.text.isalnum() and after.text.isalnum() and after.x0 - sign.x1 < 0.42 * tall:
+    gaps = [after.x0 - sign.x1 for sign, after in itertools.pairwise(signs)]
+    usual = sorted(gaps)[len(gaps) // 2] if gaps else 0.0
+    start = 0
+    for place, gap in enumerate(gaps, 1):
+        sign, after = signs[place - 1], signs[place]
+        real = "no ink" not in (sign.why, after.why)
+        left = "".join(one.text for one in signs[start:place])
+        right = "".join(one.text for one in signs[place:])
+        if real and gap > max(0.14 * tall, 2 * usual + 0.04 * tall) and parted(left, right):
+            after.spaced = True
+            start = place
+        elif sign.text.isalnum() and after.text.isalnum() and gap < 0.42 * tall:
             sign.x1 = max(sign.x1, after.x0)
+
+
+def parted(left: str, right: str) -> bool:
+    """Return whether two stretches run together read like words of their own."""
+    right = re.sub(r"[^\w]+$", "", right)
+    if left.lower() in COMMON:
+        return len(right) <= 1 or right.lower() in COMMON or is_prose(right)
+    return right.lower() in COMMON and (is_prose(left) or len(left) == 1)
 
 
 def speck(row: Row, char: Char, mark: Mark) -> Sign | None:
@@ -199,14 +245,23 @@ def lone(row: Row, mark: Mark) -> Sign | None:
     return Sign(sized(mark, row, mark.best), *box, True, min(1.0, doubt), "lone")
 
 
-def agree(row: Row, char: Char, mark: Mark, prose: bool) -> Sign | None:
+def word_like(word: str) -> bool:
+    """Return whether letters are a word in small letters, or one that starts with a capital."""
+    bare = re.sub(r"[^A-Za-z]+", "", word)
+    return is_prose(word) and len(bare) > 2 and not bare.isupper()
+
+
+def agree(row: Row, char: Char, mark: Mark, word: str) -> Sign | None:
     """Return the sign of a character and the mark that it was read from, None for dirt."""
     if max(mark.w, mark.h) < 0.3 * row.tall and not is_bar(mark, row.tall):
         return speck(row, char, mark)
     box = (mark.x, mark.y, mark.right, mark.bottom)
+    prose = is_prose(word)
     read, shape = char.text, sized(mark, row, mark.best)
     sure, score = char.sure, mark.score
     own = mark.chance(read)
+    if mark.best in SYMBOLS and score > 0.85 and own < 0.1 and not word_like(word):
+        return Sign(shape, *box, False, 0.0 if score > 0.95 else 0.1, f"read {read}")
     if CLASS_OF.get(read) == mark.best:
         # Case, and points that hang or stand, are told by size where no word tells.
         text = read if prose and read.isalpha() else shape
@@ -214,7 +269,7 @@ def agree(row: Row, char: Char, mark: Mark, prose: bool) -> Sign | None:
             text = read
         doubt = 0.0 if sure > 50 or score > 0.8 else 0.2
         return Sign(text, *box, False, doubt)
-    if is_bar(mark, row.tall) and read in "-—–~_=«»¬":
+    if is_bar(mark, row.tall) and read in DASHES:
         return Sign(shape if mark.best == "−" else "−", *box, False, 0.0)
     if mark.best == JUNK or score < 0.5:
         doubt = 0.0 if prose and sure > 80 else 0.1 if sure > SURE and own > 0.02 else 0.5
@@ -321,7 +376,13 @@ def moves(
         found.append((1, 2, 0.8 + away(off, tall) + misfit(width, breadth(char.text) * tall)))
     usual = breadth(char.text)
     for count in (2, 3):
-        if i + count > n or chars[i + count - 1].word != char.word:
+        if i + count > n:
+            break
+        part = chars[i : i + count]
+        if all(char.text in DASHES for char in part) and is_bar(mark, tall):
+            found.append((count, 1, 0.1))
+            continue
+        if part[-1].word != char.word:
             break
         x0, x1 = char.x0, chars[i + count - 1].x1
         usual += breadth(chars[i + count - 1].text)

@@ -48,6 +48,9 @@ QUESTION = re.compile(
 ASKING = re.compile(
     r"\?$|^(?:find|compute|determine|evaluate|what|how|solve|prove|show|calculate)\b", re.I
 )
+TASK = re.compile(
+    r"\?|\b(?:find|compute|determine|evaluate|what is|how many|solve|simplify|calculate)\b", re.I
+)
 CLOSING = re.compile(
     r"^\W*(?:end of (?:the )?(?:test|exam|paper|round|contest|section)|stop\b|go on to|good luck"
     r"|turn (?:over|the page)|this page (?:is )?(?:intentionally )?(?:left )?blank"
@@ -154,7 +157,7 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
     return markers
 
 
-def find_chains(markers: list[Marker]) -> list[list[Marker]]:
+def find_chains(markers: list[Marker], lines: list[TextLine]) -> list[list[Marker]]:
     """Return chains of markers of one style and edge that count upwards."""
     chains: list[list[Marker]] = []
     for marker in markers:
@@ -166,6 +169,8 @@ def find_chains(markers: list[Marker]) -> list[list[Marker]]:
                 digits and abs(last.edge - marker.edge - 5.5 * digits) < 3.5
             )
             step = marker.number - last.number
+            if step == 1 and turned(lines, last, marker):
+                aligned = True
             if last.style != marker.style or not aligned or not 1 <= step <= MAX_JUMP:
                 continue
             if best is None or (step, -last.place) < (
@@ -178,6 +183,17 @@ def find_chains(markers: list[Marker]) -> list[list[Marker]]:
         else:
             chains.append([marker])
     return chains
+
+
+def turned(lines: list[TextLine], last: Marker, marker: Marker) -> bool:
+    """Return whether a scanned page was turned between two markers at about the same place.
+
+    Scanned pages lie differently, and their left edges are not those of the same things.
+    """
+    before, after = lines[last.place], lines[marker.place]
+    if before.page == after.page or before.confidence == 1 or after.confidence == 1:
+        return False
+    return abs(before.segments[0][0] - after.segments[0][0]) < 3 * after.size
 
 
 def choose_chains(chains: list[list[Marker]], lines: list[TextLine]) -> list[list[Marker]]:
@@ -228,7 +244,7 @@ def item_text(chain: list[Marker], marker: Marker, lines: list[TextLine]) -> str
 def instructive(chain: list[Marker], lines: list[TextLine]) -> bool:
     """Return whether most items of a chain read like instructions."""
     texts = [item_text(chain, marker, lines) for marker in chain]
-    hits = sum(1 for text in texts if INSTRUCTION.search(text) and "?" not in text)
+    hits = sum(1 for text in texts if INSTRUCTION.search(text) and not TASK.search(text))
     return hits > 0.4 * len(chain)
 
 
@@ -298,7 +314,7 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
             stop = start
             break
         start = key_start(lines, start + 1)
-    chains = choose_chains(find_chains([m for m in markers if m.place < stop]), lines)
+    chains = choose_chains(find_chains([m for m in markers if m.place < stop], lines), lines)
     chains, bare = without_keys(chains, lines)
     if bare is not None:
         stop = min(stop, bare)

@@ -102,8 +102,34 @@ class Sheet:
                     continue
                 self.figures.append((mark.x, mark.y, mark.right, mark.bottom))
                 self.take(inner)
+        self.take_labels()
         self.lines.sort(key=lambda line: line.y)
         self.take([line for line in self.lines if not self.between(line)])
+
+    def take_labels(self) -> None:
+        """Take the letters and numbers that stand about a drawing."""
+        reach = 1.5 * self.tall
+        for box in self.figures:
+            near = [
+                mark for mark in self.free()
+                if box[0] - reach < mark.cx < box[2] + reach
+                and box[1] - reach < mark.cy < box[3] + reach
+            ]  # fmt: skip
+            rows: dict[int, list[Mark]] = {}
+            for mark in near:
+                rows.setdefault(id(mark.row), []).append(mark)
+            for members in rows.values():
+                row = members[0].row
+                # What the row has elsewhere is text that the drawing stands beside.
+                others = [
+                    mark for mark in self.free()
+                    if mark.row is row and all(mark is not member for member in members)
+                ]  # fmt: skip
+                clear = not others or min(
+                    max(mark.x - m.right, m.x - mark.right) for mark in members for m in others
+                ) > 1.2 * self.tall
+                if row is None or (len(members) <= 4 and clear):
+                    self.take(members)
 
     def between(self, bar: Mark) -> bool:
         """Return whether a long rule could be a fraction's bar: ink close above and below it."""
@@ -189,7 +215,9 @@ class Sheet:
             widest = max(
                 max(m.right for m in part) - min(m.x for m in part) for part in (above, below)
             )
-            if bar.w > widest + 1.3 * tall or self.runs_on(bar, below, tall, bars, near):
+            if bar.w > widest + 1.3 * tall:
+                continue
+            if any(self.runs_on(bar, part, tall, bars, near) for part in (above, below)):
                 continue
             self.bars.append(bar)
             self.take([bar])
@@ -238,11 +266,11 @@ class Sheet:
         ]  # fmt: skip
 
     def runs_on(
-        self, bar: Mark, below: list[Mark], tall: float, bars: list[Mark], pool: Neighbours
+        self, bar: Mark, part: list[Mark], tall: float, bars: list[Mark], pool: Neighbours
     ) -> bool:
-        """Return whether what is below a bar goes on at its sides: then the bar underlines."""
-        x0, x1 = min(m.x for m in below), max(m.right for m in below)
-        level = float(np.median([m.cy for m in below]))
+        """Return whether what is beside a bar goes on at its sides: then it stands over or under text."""
+        x0, x1 = min(m.x for m in part), max(m.right for m in part)
+        level = float(np.median([m.cy for m in part]))
         for mark in pool.within(x0 - 0.3 * tall, level - tall, x1 + 0.3 * tall, level + tall):
             # The next fraction's denominator is under a bar of its own.
             if any(other is not bar and other.x <= mark.cx <= other.right for other in bars):
