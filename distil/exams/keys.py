@@ -535,7 +535,10 @@ def around(one: Box, other: Box) -> Box:
 def cut_solution(body: list[TextLine]) -> tuple[list[TextLine], list[TextLine]]:
     """Split a passage that carries its own solution into statement lines and solution lines."""
     for place in range(1, len(body)):
-        if SOLUTION.match(body[place].text) and QUESTION.search(
+        found = SOLUTION.match(body[place].text)
+        # `answer as a fraction.` at the start of a line is no solution.
+        lower = found and found.group().strip()[:1].islower() and found.group()[-1] not in ".:"
+        if found and not lower and QUESTION.search(
             " ".join(b.text for b in body[:place])
         ):
             return body[:place], body[place:]

@@ -8,6 +8,7 @@ columns, cells of a table and the parts of a fraction have rows of their own.
 from __future__ import annotations
 
 import bisect
+import itertools
 from dataclasses import dataclass, field
 
 import cv2
@@ -19,12 +20,15 @@ from distil.exams.shapes import ALIKE, CLASS_OF, CLASSES, JUNK, classify
 TALL = 0.67
 LOW = 0.46
 DEEP = 0.21
+# No character is as large, pixels.
+LARGEST = 600
 X_HIGH = set("acemnorsuvwxzαπεσω")
 DESCENDING = set("gpqyμρφψβ")
 ASCENDING = set("bdhklδθλABDEFGHIKLMNPRTYCSVWXZUOΓΔΩΣΠ0123456789")
 # Characters with the height of capitals or of small letters: the size tells which.
 EITHER = {group[0] for group in ALIKE[:8]}
 TWO_PIECES = set("ij:;=≤≥±÷!?%≠≡Θ")
+ONE_PIECE = set("023456789abcdefghkmnopqrstuvwxyzABCDEFGHKLMNOPRSTUVWXYZπθαβ+&")
 BRACKETS = set("()[]{}|")
 PLACE = {name: place for place, name in enumerate(CLASSES)}
 SINGLES = set("0123456789abdefghiklmnpqrtyABDEFGHKLMNPRT")
@@ -182,8 +186,14 @@ def shape_of(mark: Mark, labels: np.ndarray) -> np.ndarray:
 
 
 def read_shapes(marks: list[Mark], labels: np.ndarray) -> None:
-    """Set what marks say by their shape, of those that are not read yet."""
-    waiting = [mark for mark in marks if mark.likely is None]
+    """Set what marks say by their shape, of those that are not read yet; drawings say nothing."""
+    waiting = []
+    for mark in marks:
+        if mark.likely is None and max(mark.w, mark.h) > LARGEST:
+            mark.likely = np.zeros(len(CLASSES), dtype=np.float32)
+            mark.likely[PLACE[JUNK]] = 1.0
+        elif mark.likely is None:
+            waiting.append(mark)
     for start in range(0, len(waiting), 1024):
         part = waiting[start : start + 1024]
         for mark, likely in zip(
@@ -297,23 +307,37 @@ def join_pieces(marks: list[Mark], labels: np.ndarray) -> list[Mark]:
             lower = [o for o in rings if o.cx > mark.cx and o.cy > mark.cy]
             if len(upper) == 1 and len(lower) == 1:
                 tries.append(([mark, *upper, *lower], joined([mark, *upper, *lower])))
+        if unclear(mark):
+            # A character that the scan broke: its pieces all but touch, and together they are one.
+            for other in near.within(mark.x - 3, mark.y - 4, mark.right + 3, mark.bottom + 4):
+                width = max(mark.right, other.right) - min(mark.x, other.x)
+                height = max(mark.bottom, other.bottom) - min(mark.y, other.y)
+                if other is not mark and width < 2.2 * unit and height < 2.4 * unit:
+                    tries.append(([mark, other], joined([mark, other])))
     read_shapes([whole for _, whole in tries], labels)
     chosen: dict[int, Mark] = {}
     gone: set[int] = set()
 
     def gain(attempt: tuple[list[Mark], Mark]) -> float:
         parts, whole = attempt
-        return max(float(whole.likely[PLACE[c]]) for c in TWO_PIECES if c in PLACE) + 0.1 * len(
-            parts
-        )
+        return (whole.score if whole.best != JUNK else 0.0) + 0.1 * len(parts)
 
     for parts, whole in sorted(tries, key=gain, reverse=True):
         if any(id(part) in gone for part in parts):
             continue
-        if whole.best in TWO_PIECES and whole.score > 0.55:
+        pieces = whole.best in TWO_PIECES and whole.score > 0.55
+        broken = whole.best in ONE_PIECE and whole.score > max(
+            [0.85, *(part.score + 0.1 for part in parts if part.best != JUNK)]
+        )
+        if pieces or (broken and all(unclear(part) or part.area < 0.3 * whole.area for part in parts)):
             gone.update(id(part) for part in parts)
             chosen[id(whole)] = whole
     return [mark for mark in marks if id(mark) not in gone] + list(chosen.values())
+
+
+def unclear(mark: Mark) -> bool:
+    """Return whether a mark's shape says little."""
+    return mark.best == JUNK or mark.score < 0.7
 
 
 def is_bar(mark: Mark, tall: float) -> bool:
@@ -374,7 +398,7 @@ def find_rows(marks: list[Mark]) -> list[Row]:
     for mark in letters:
         groups.setdefault(id(root_of(mark)), []).append(mark)
     rows = [row for group in groups.values() if (row := row_from(group, unit)) is not None]
-    rows = merge_rows(rows)
+    rows = without_scripts(merge_rows(rows))
     tall = float(np.median([row.tall for row in rows for _ in range(row.count)])) if rows else 0.0
     for row in rows:
         # Rows that differ from the page by nothing but chance are of the page's size.
@@ -418,6 +442,25 @@ def row_from(group: list[Mark], unit: float) -> Row | None:
     return Row(
         base, tall, min(mark.x for mark in group), max(mark.right for mark in group), len(stand)
     )
+
+
+def without_scripts(rows: list[Row]) -> list[Row]:
+    """Return rows without those that are raised or lowered letters of another."""
+    kept = []
+    for row in rows:
+        hosted = any(
+            row.tall < 0.8 * other.tall
+            and row.count < 9
+            and other.x0 < row.x0 < other.x1 + 0.7 * other.tall
+            and (
+                0.2 < (other.base - row.base) / other.tall < 1.15
+                or 0.04 < (row.base - other.base) / other.tall < 0.45
+            )
+            for other in rows
+        )
+        if not hosted:
+            kept.append(row)
+    return kept
 
 
 def merge_rows(rows: list[Row]) -> list[Row]:
@@ -469,6 +512,36 @@ def seat_marks(marks: list[Mark], rows: list[Row]) -> None:
             if off + 0.25 * beside < cost:
                 best, cost = row, off + 0.25 * beside
         mark.row = best
+
+
+def cut_apart(mark: Mark, breadths: list[float], labels: np.ndarray) -> list[np.ndarray]:
+    """Return what the parts of a mark say in which several characters touch.
+
+    Args:
+        mark: several characters.
+        breadths: how wide each is, in any unit.
+        labels: of the page.
+
+    Returns:
+        Probabilities of CLASSES of each part, cut where the ink is thinnest.
+    """
+    own = shape_of(mark, labels)
+    ink = (own > 0).sum(axis=0)
+    edges = [0]
+    for done in np.cumsum(breadths)[:-1] / sum(breadths):
+        reach = 0.22 * mark.w / (len(breadths) - 1)
+        low = max(edges[-1] + 2, int(done * mark.w - reach))
+        high = max(low + 1, min(mark.w - 2, int(done * mark.w + reach) + 1))
+        edges.append(low + int(ink[low:high].argmin()) if high <= len(ink) else low)
+    edges.append(mark.w)
+    shapes = []
+    for left, right in itertools.pairwise(edges):
+        part = own[:, left : max(right, left + 1)]
+        ys, xs = np.nonzero(part)
+        if len(ys):
+            part = part[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+        shapes.append(part)
+    return list(classify(shapes))
 
 
 def sized(mark: Mark, row: Row, text: str, tall: float | None = None) -> str:

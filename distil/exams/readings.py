@@ -8,8 +8,10 @@ import math
 import re
 from dataclasses import dataclass
 
-from distil.exams.marks import Mark, Row, is_bar, sized
-from distil.exams.shapes import CLASS_OF, JUNK
+import numpy as np
+
+from distil.exams.marks import Mark, Row, cut_apart, is_bar, sized
+from distil.exams.shapes import CLASS_OF, CLASSES, JUNK
 
 # What tesseract takes for another where a word does not tell.
 TWINS = (
@@ -91,13 +93,16 @@ def is_prose(word: str) -> bool:
     return bool(vowels) and (bare.islower() or bare.istitle() or bare.isupper() or "-" in bare)
 
 
-def read_row(row: Row, marks: list[Mark], chars: list[Char]) -> tuple[list[Sign], list[Mark]]:
+def read_row(
+    row: Row, marks: list[Mark], chars: list[Char], labels: np.ndarray
+) -> tuple[list[Sign], list[Mark]]:
     """Return the signs of a row, left to right, and the marks that stayed unread.
 
     Args:
         row: the row.
         marks: its plain print, read by shape.
         chars: what tesseract read in it.
+        labels: numbers of the marks, shape (height, width).
     """
     words: dict[int, list[Char]] = {}
     for char in chars:
@@ -108,7 +113,7 @@ def read_row(row: Row, marks: list[Mark], chars: list[Char]) -> tuple[list[Sign]
     found: list[list[Sign]] = []
     for _, group in itertools.groupby(pairs, key=lambda pair: pair[0][0].word):
         word = [
-            sign for part, own in group for sign in judge(row, part, own, texts[part[0].word])
+            sign for part, own in group for sign in judge(row, part, own, texts[part[0].word], labels)
         ]  # fmt: skip
         if word:
             word[0].spaced = True
@@ -137,6 +142,21 @@ def read_row(row: Row, marks: list[Mark], chars: list[Char]) -> tuple[list[Sign]
     return signs, unread
 
 
+def part_text(char: Char, likely: np.ndarray) -> tuple[str, float]:
+    """Return the text of a character that touches another, and its doubt."""
+    best = CLASSES[int(likely.argmax())]
+    score = float(likely.max())
+    name = CLASS_OF.get(char.text)
+    own = float(likely[CLASSES.index(name)]) if name is not None else 0.0
+    if best in SYMBOLS and score > 0.85 and own < 0.1:
+        return best, 0.1
+    if own > 0.4:
+        return char.text, 0.0
+    if char.text.isdigit() and char.sure > 98 and (best == JUNK or score < 0.8):
+        return char.text, 0.15
+    return char.text, 0.5
+
+
 def joins(before: Sign, after: Sign, tall: float) -> bool:
     """Return whether two signs that tesseract parted belong together: digits of one number."""
     middles = (after.x0 + after.x1 - before.x0 - before.x1) / 2
@@ -147,7 +167,9 @@ def joins(before: Sign, after: Sign, tall: float) -> bool:
     return before.text == "$" and after.text.isdigit() and after.x0 - before.x1 < 0.4 * tall
 
 
-def judge(row: Row, part: list[Char], own: list[Mark], word: str) -> list[Sign]:
+def judge(
+    row: Row, part: list[Char], own: list[Mark], word: str, labels: np.ndarray
+) -> list[Sign]:
     """Return the signs that characters and the marks they were read from make."""
     if len(part) == 1 and len(own) == 1:
         sign = agree(row, part[0], own[0], word)
@@ -158,15 +180,20 @@ def judge(row: Row, part: list[Char], own: list[Mark], word: str) -> list[Sign]:
     prose = is_prose(word)
     left = min((mark.x for mark in own), default=0)
     right = max((mark.right for mark in own), default=0)
-    width = (right - left) / sum(breadth(char.text) for char in part)
-    for char in part:
-        # Letters that touch, or one that is broken: the shape tells nothing.
+    breadths = [breadth(char.text) for char in part]
+    width = (right - left) / sum(breadths)
+    parts = (
+        cut_apart(own[0], breadths, labels) if len(own) == 1 and len(part) > 1 and not prose else None
+    )
+    for place, char in enumerate(part):
         if own:
-            doubt = 0.0 if prose and char.sure > 70 else 0.15 if char.sure > SURE else 0.5
-            share = width * breadth(char.text)
+            share = width * breadths[place]
             box = (left, own[0].y, left + share, max(mark.bottom for mark in own))
             left += share
-            signs.append(Sign(char.text, *box, False, doubt, "touching"))
+            text, doubt = char.text, 0.0 if prose and char.sure > 70 else 0.5
+            if parts is not None:
+                text, doubt = part_text(char, parts[place])
+            signs.append(Sign(text, *box, False, doubt, "touching"))
         else:
             doubt = 0.1 if prose and char.sure > 85 else 0.6
             box = (char.x0, char.y0, char.x1, char.y1)
@@ -189,7 +216,7 @@ def straight(signs: list[Sign], tall: float) -> None:
         sign.x1 = max(sign.x1, sign.x0 + 1)
         behind = sign.x0
     gaps = [after.x0 - sign.x1 for sign, after in itertools.pairwise(signs)]
-    usual = sorted(gaps)[len(gaps) // 2] if gaps else 0.0
+    usual = sorted(gaps)[(len(gaps) - 1) // 2] if gaps else 0.0
     start = 0
     for place, gap in enumerate(gaps, 1):
         sign, after = signs[place - 1], signs[place]
@@ -256,7 +283,7 @@ def agree(row: Row, char: Char, mark: Mark, word: str) -> Sign | None:
     if max(mark.w, mark.h) < 0.3 * row.tall and not is_bar(mark, row.tall):
         return speck(row, char, mark)
     box = (mark.x, mark.y, mark.right, mark.bottom)
-    prose = is_prose(word)
+    prose = char.text.isalpha() and is_prose(word)
     read, shape = char.text, sized(mark, row, mark.best)
     sure, score = char.sure, mark.score
     own = mark.chance(read)

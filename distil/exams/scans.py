@@ -162,8 +162,7 @@ def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.nd
     if len(marks) < 5 or not usual_height(marks):
         return result, back
     marks, labels = cut_lines(marks, labels)
-    read_shapes([mark for mark in marks if max(mark.w, mark.h) < 12 * usual_height(marks)], labels)
-    marks = [mark for mark in marks if mark.likely is not None]
+    read_shapes(marks, labels)
     marks = join_pieces(marks, labels)
     rows = find_rows(marks)
     if not rows:
@@ -403,7 +402,9 @@ def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -
         if mark.row is not None:
             plain.setdefault(id(mark.row), []).append(mark)
     for row in sheet.rows:
-        signs, unread = read_row(row, plain.get(id(row), []), words.get(id(row), []))
+        signs, unread = read_row(
+            row, plain.get(id(row), []), words.get(id(row), []), sheet.labels
+        )
         for sign in signs:
             style = "m" if sign.text in OPERATORS else ""
             if sign.doubt > DOUBT:

@@ -114,6 +114,9 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
     markers = []
     for place, line in enumerate(lines):
         text = line.segments[0][2]
+        if line.confidence < 1:
+            # Recognition takes one mark for another: 3: or 3, for 3. and the like.
+            text = re.sub(r"^(T?\d{1,2})[,:;](?=\s|$)", r"\1.", text)
         match = MARKER.match(text)
         if not match:
             continue
@@ -133,9 +136,6 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
         ):
             continue
         end = line.segments[1][0] if alone else line.segments[0][0] + 0.5 * line.size * match.end()
-        if line.confidence < 1:
-            # Recognition takes one mark for another: 3: for 3. and the like.
-            close = "." if close in (".", ":") else close
         style = (
             word,
             match["open"] or "",
@@ -257,7 +257,7 @@ def nested(inner: list[Marker], outer: list[Marker]) -> bool:
     return (
         outer[-1].place < inner[0].place
         and inner[0].edge > outer[-1].edge + 12
-        and len(inner) < len(outer)
+        and len(inner) < 0.6 * len(outer)
     )
 
 

@@ -383,7 +383,8 @@ class Sheet:
         if text in ",.:;'‘“”\"\\/|" or (text in "!?*" and mark.score > 0.6):
             return ""
         bracket = text in BRACKETS
-        if mark.h < 0.28 * tall and not bracket:
+        ring = text == "o" and 0.7 < mark.w / mark.h < 1.4 and mark.h > 0.18 * tall
+        if mark.h < 0.28 * tall and not bracket and not ring:
             return ""
         size, base = metrics(mark, text)
         if mark.bottom <= row.base - 0.28 * tall and mark.y <= row.base - 0.7 * tall:
