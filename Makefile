@@ -4,15 +4,17 @@
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(shell command -v $(p) 2>/dev/null)))
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores 1
-CONFIG ?= config.yaml
 STUDY ?= sample
+CONFIG ?= $(or $(wildcard config.$(STUDY).yaml),config.yaml)
 FILE ?= study.tar.gz
 FOLDER ?= resources/jobmc-release
+REVIEW := results/$(STUDY)/review/problems.html
+RELEASED := --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
 
-.PHONY: help setup reproduce test lint format report student released bench dag study-long torture lock docs pack unpack
+.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs pack unpack
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: ## make .venv from the lock with hashes
 	@test -n "$(PYTHON)" || { echo "setup: no python3 found; install Python 3.11, 3.12 or 3.13"; exit 1; }
@@ -34,15 +36,23 @@ format: setup ## format every file
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-report: reproduce ## Snakemake's report with every table and figure: report.html
-	$(SNAKEMAKE) --configfile $(CONFIG) --report report.html
+report: setup ## Snakemake's report with every table and figure, and the review page: report.html
+	$(SNAKEMAKE) all $(REVIEW) --configfile $(CONFIG)
+	$(SNAKEMAKE) all $(REVIEW) --configfile $(CONFIG) --report report.html
+
+review: setup ## flagged problems beside their pictures, on one page: make review STUDY=sample
+	$(SNAKEMAKE) $(REVIEW) --configfile $(CONFIG)
+	@echo "open $(REVIEW); corrections to fill in: $(dir $(REVIEW))corrections.yaml"
 
 student: setup ## rebuild the sample student from nothing and put it in resources/student
-	$(SNAKEMAKE) --configfile $(CONFIG) results/sample/student/model.lock.json
+	$(SNAKEMAKE) results/sample/student/model.lock.json --configfile config.yaml
 	cp results/sample/student/* resources/student/
 
 released: setup ## re-analyse the public release: make released FOLDER=path/to/download
-	$(SNAKEMAKE) --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
+	$(SNAKEMAKE) $(RELEASED)
+
+released-scans: setup ## read the release's scans and hold them against its transcription; minutes
+	$(SNAKEMAKE) results/released/tables/extraction.csv results/released/review/problems.html $(RELEASED)
 
 lock: ## lock all packages with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
@@ -53,6 +63,7 @@ docs: setup ## make docs/config.md from the schema
 	$(BIN)/python -m distil.config > docs/config.md
 
 bench: setup ## print every ratio that the README states
+	$(SNAKEMAKE) --quiet all results/sample/datasets/temporal/prompt/train.jsonl
 	@for name in extraction grading estimators student lineage; do \
 	    echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
 

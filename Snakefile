@@ -11,6 +11,8 @@ if not workflow.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/exams.smk"
+include: "rules/problems.smk"
 
 
 if config["exams"]["source"] == "release":
@@ -19,9 +21,8 @@ if config["exams"]["source"] == "release":
 
 else:
 
+    include: "rules/benchmarks.smk"
     include: "rules/checkpoints.smk"
-    include: "rules/exams.smk"
-    include: "rules/problems.smk"
     include: "rules/traces.smk"
     include: "rules/datasets.smk"
     include: "rules/adapters.smk"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from distil import splits
+from distil.corrections import CorrectionError, read_corrections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -239,6 +240,13 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
 def _across_keys(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     """Find what no schema can: keys that do not go together, and files that are not there."""
     if config["exams"]["source"] == "release":
+        for key in ("corrections", "vision"):
+            if config["problems"][key] is not None:
+                yield (
+                    ("problems", key),
+                    "has no place in a re-analysis of a release, whose problems are transcriptions;"
+                    " write null",
+                )
         return
     yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
@@ -282,8 +290,16 @@ def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
 
 
 def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    if file := config["problems"]["corrections"]:
+        try:
+            read_corrections(file, config["exams"]["years"])
+        except CorrectionError as error:
+            yield from ((("problems", "corrections"), fault) for fault in error.faults)
     folder = Path(config["prompts"])
-    for name in ("solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"):
+    names = ["solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"]
+    if config["problems"]["vision"]:
+        names.append("reader.txt")
+    for name in names:
         if not (folder / name).is_file():
             yield ("prompts",), f"{folder / name} is missing; name a folder that holds it"
             return

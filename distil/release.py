@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 REPOSITORY = "https://github.com/TempGaurab/Distillation.John-O-Bryan"
 COMMIT = "7f0a5cfd3608c72376500355c261ee399219bd35"
 REMEDY = f"restore it from {REPOSITORY} at {COMMIT[:8]}"
+# Its scanned papers, as far as it holds them, and what each is.
+PAPERS = "Raw PDF Files"
+MANIFEST = "resources/jobmc/exams.yaml"
 YEARS = tuple(range(2011, 2026))
 SECTIONS = {
     "freshman_sophomore_test": "fs",

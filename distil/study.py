@@ -8,11 +8,15 @@ from __future__ import annotations
 import functools
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from distil import release
+from distil.corrections import read_corrections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class AnyStudy:
@@ -30,11 +34,105 @@ class AnyStudy:
         self.config = config
         self.name: str = config["study"]
         self.years = years
+        self.sections: list[str] = list(config["exams"]["sections"])
         self.results = Path("results") / self.name
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
         return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
+
+    # ------------------------------------------------------------ papers, and what is read of them
+
+    @property
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """The papers by name, YEAR-SECTION or YEAR-SECTION-SECTION..., each with its `key`."""
+        raise NotImplementedError
+
+    @property
+    def extracted_years(self) -> list[int]:
+        """The years that have papers."""
+        return sorted({entry["year"] for entry in self.manifest.values()})
+
+    @functools.cached_property
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """Each PDF of the manifest, papers and keys: {"file" or "url", "sha256"}."""
+        found = {}
+        for name, entry in self.manifest.items():
+            for document, source in ((name, entry), (f"{name}.key", entry["key"])):
+                if source:
+                    wanted = ("file", "url", "sha256")
+                    found[document] = {key: source[key] for key in wanted if source.get(key)}
+        return found
+
+    def source(self, document: str) -> list[str]:
+        """The file that a PDF of the manifest is read from; none where it has a URL."""
+        file = self.documents[document].get("file")
+        return [file] if file else []
+
+    def papers(self, year: int | str) -> list[str]:
+        """The PDFs of one year's exams."""
+        return [
+            f"{self.results}/exams/{name}.pdf"
+            for name, entry in self.manifest.items()
+            if entry["year"] == int(year)
+        ]
+
+    def answer_keys(self, year: int | str) -> list[str]:
+        """The PDFs of one year's keys that are files of their own."""
+        return [
+            f"{self.results}/exams/{name}.key.pdf"
+            for name, entry in self.manifest.items()
+            if entry["year"] == int(year) and entry["key"]
+        ]
+
+    def tests(self, year: int | str) -> list[dict[str, Any]]:
+        """What each of a year's papers holds: its sections; whether its key is a second file."""
+        return [
+            {"sections": entry["sections"], "key": bool(entry["key"])}
+            for entry in self.manifest.values()
+            if entry["year"] == int(year)
+        ]
+
+    def extractions(self) -> list[str]:
+        """The problems of each year with papers as they were read, uncorrected."""
+        return [f"{self.results}/extractions/{year}.jsonl" for year in self.extracted_years]
+
+    def crops(self) -> list[str]:
+        """The pictures of the problems of each year with papers."""
+        return [f"{self.results}/crops/{year}.parquet" for year in self.extracted_years]
+
+    @property
+    def vision(self) -> dict[str, Any] | None:
+        """The settings of the vision model that reads flagged problems again; None for none."""
+        return self.config["problems"]["vision"]
+
+    @property
+    def prefer(self) -> str | None:
+        """Whose text stands where extraction and vision model disagree; None without the latter."""
+        return self.vision["prefer"] if self.vision else None
+
+    def readings(self, years: Iterable[int | str]) -> list[str]:
+        """Some years' second readings; none where no vision model is configured."""
+        if not self.vision:
+            return []
+        return [f"{self.results}/readings/{year}/readings.jsonl" for year in years]
+
+    @functools.cached_property
+    def _corrections(self) -> dict[int, list[dict[str, Any]]]:
+        file = self.config["problems"]["corrections"]
+        return read_corrections(file, self.years) if file else {}
+
+    def corrections(self, year: int | str) -> list[dict[str, Any]]:
+        """One year's human corrections: a change to one reruns its own year and no other."""
+        return self._corrections.get(int(year), [])
+
+    def corrections_file(self, year: int | str) -> str | None:
+        """The file that one year's corrections stand in; None where it has none."""
+        return self.config["problems"]["corrections"] if self.corrections(year) else None
+
+    def all_corrections(self) -> list[dict[str, Any]]:
+        """Every year's human corrections."""
+        return [entry for year in self.years for entry in self.corrections(year)]
 
     def targets(self) -> list[str]:
         """What a full run makes in the end: claims, tables and figures."""
@@ -64,6 +162,13 @@ class ReleaseStudy(AnyStudy):
         self.folder: str = config["exams"]["folder"]
         release.check_folder(self.folder)
         self.sets = list(release.SETS)
+
+    @functools.cached_property
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """The competition's papers, as far as the download holds them."""
+        folder = Path(self.folder, release.PAPERS)
+        papers = read_manifest(release.MANIFEST, self.years, self.sections, folder=folder)
+        return {name: entry for name, entry in papers.items() if Path(entry["file"]).is_file()}
 
     def transcriptions(self) -> list[str]:
         """The transcribed questions, one file a year."""
@@ -99,7 +204,6 @@ class Study(AnyStudy):
     def __init__(self, config: dict[str, Any]) -> None:
         """Keep the configuration; lists of files are made on demand."""
         super().__init__(config, config["exams"]["years"])
-        self.sections: list[str] = list(config["exams"]["sections"])
         self.folds: dict[str, dict[str, list[int]]] = config["folds"]
         self.levels: list[str] = config["levels"]
         self.seeds: list[int] = config["adapters"]["seeds"]
@@ -145,46 +249,6 @@ class Study(AnyStudy):
             for year in self.years
             for section in self.sections
         }
-
-    @functools.cached_property
-    def documents(self) -> dict[str, dict[str, Any]]:
-        """Each PDF of the manifest, papers and keys: {"file" or "url", "sha256"}."""
-        found = {}
-        for name, entry in self.manifest.items():
-            for document, source in ((name, entry), (f"{name}.key", entry["key"])):
-                if source:
-                    wanted = ("file", "url", "sha256")
-                    found[document] = {key: source[key] for key in wanted if source.get(key)}
-        return found
-
-    def source(self, document: str) -> list[str]:
-        """The file that a PDF of the manifest is read from; none where it has a URL."""
-        file = self.documents[document].get("file")
-        return [file] if file else []
-
-    def papers(self, year: int | str) -> list[str]:
-        """The PDFs of one year's exams."""
-        return [
-            f"{self.results}/exams/{name}.pdf"
-            for name, entry in self.manifest.items()
-            if entry["year"] == int(year)
-        ]
-
-    def answer_keys(self, year: int | str) -> list[str]:
-        """The PDFs of one year's keys that are files of their own."""
-        return [
-            f"{self.results}/exams/{name}.key.pdf"
-            for name, entry in self.manifest.items()
-            if entry["year"] == int(year) and entry["key"]
-        ]
-
-    def tests(self, year: int | str) -> list[dict[str, Any]]:
-        """What each of a year's papers holds: its sections; whether its key is a second file."""
-        return [
-            {"sections": entry["sections"], "key": bool(entry["key"])}
-            for entry in self.manifest.values()
-            if entry["year"] == int(year)
-        ]
 
     def prompt(self, name: str) -> str:
         """A file of the prompts folder."""
@@ -256,6 +320,11 @@ class Study(AnyStudy):
         agents = settings.pop("agents")
         return {**settings, "agent": agents[agent]}
 
+    def reader(self) -> dict[str, Any]:
+        """The settings of the vision model: the teacher's, but for its own host, key and model."""
+        settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
+        return {**settings, "agent": {k: v for k, v in self.vision.items() if k != "prefer"}}
+
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
         other = {"protocols", "seeds", "pilot_seed"}
@@ -297,7 +366,7 @@ def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:
 
 
 def read_manifest(
-    path: str | Path, years: list[int], sections: list[str]
+    path: str | Path, years: list[int], sections: list[str], folder: Path | None = None
 ) -> dict[str, dict[str, Any]]:
     """Read an exam manifest.
 
@@ -307,6 +376,7 @@ def read_manifest(
             the manifest's folder, or to its `folder`.
         years: the study's years.
         sections: the study's sections.
+        folder: where the files are, if not where the manifest says.
 
     Returns:
         The entries by paper name (YEAR-SECTION...), each with `key` (None if it has none).
@@ -322,7 +392,7 @@ def read_manifest(
         raise ValueError(  # noqa: TRY004
             f"{path}: papers: is missing; list the papers there (docs/extending.md)"
         )
-    folder = path.parent / content.get("folder", "")
+    folder = folder or path.parent / content.get("folder", "")
     papers: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(content["papers"], start=1):
         where = f"{path}: paper {number}"

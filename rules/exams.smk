@@ -37,7 +37,7 @@ if config["exams"]["source"] == "typeset":
             "../scripts/typeset_exams.py"
 
 
-if config["exams"]["source"] == "manifest":
+if config["exams"]["source"] in ("manifest", "release"):
 
     rule collect_exam:
         """Bring one PDF of the manifest, a paper or a key, into the study, its sha256 checked."""
@@ -50,7 +50,7 @@ if config["exams"]["source"] == "manifest":
         benchmark:
             "results/{study}/timings/collect_exam/{document}.tsv"
         wildcard_constraints:
-            document="|".join(study.documents),
+            document="|".join(study.documents) or "none",
         conda:
             "../envs/study.yaml"
         params:
@@ -58,26 +58,3 @@ if config["exams"]["source"] == "manifest":
             code=fingerprint("scripts/collect_exam.py"),
         script:
             "../scripts/collect_exam.py"
-
-
-rule import_benchmark:
-    """Turn a benchmark from a file of the user's, checked by sha256, into problem rows."""
-    input:
-        file=lambda wildcards: config["benchmark_files"][wildcards.benchmark]["file"],
-    output:
-        problems="results/{study}/benchmarks/{benchmark}.jsonl",
-    log:
-        "results/{study}/logs/import_benchmark/{benchmark}.log",
-    benchmark:
-        "results/{study}/timings/import_benchmark/{benchmark}.tsv"
-    wildcard_constraints:
-        benchmark="|".join(config["benchmark_files"]) or "none",
-    conda:
-        "../envs/study.yaml"
-    params:
-        settings=lambda wildcards: {
-            "sha256": config["benchmark_files"][wildcards.benchmark]["sha256"]
-        },
-        code=fingerprint("scripts/import_benchmark.py"),
-    script:
-        "../scripts/import_benchmark.py"

@@ -1,7 +1,8 @@
 """Problems, one row each, with the page and the box they were read from.
 
-In: results/STUDY/exams/YEAR-SECTION.pdf
-Out: results/STUDY/problems/YEAR.jsonl
+In: results/STUDY/exams/YEAR-SECTION.pdf, the study's corrections
+Out: results/STUDY/extractions/YEAR.jsonl, as read; results/STUDY/problems/YEAR.jsonl, corrected:
+what every later stage reads; results/STUDY/crops/YEAR.parquet, their pictures
 """
 
 
@@ -11,7 +12,7 @@ rule extract_problems:
         papers=lambda wildcards: study.papers(wildcards.year),
         answer_keys=lambda wildcards: study.answer_keys(wildcards.year),
     output:
-        problems="results/{study}/problems/{year}.jsonl",
+        extracted="results/{study}/extractions/{year}.jsonl",
     log:
         "results/{study}/logs/extract_problems/{year}.log",
     benchmark:
@@ -20,8 +21,118 @@ rule extract_problems:
         "../envs/study.yaml"
     params:
         settings=lambda wildcards: sorted_keys(
-            {"tests": study.tests(wildcards.year), **config["problems"]}
+            {
+                "tests": study.tests(wildcards.year),
+                "limits": config["problems"]["limits"],
+            }
         ),
         code=fingerprint("scripts/extract_problems.py"),
     script:
         "../scripts/extract_problems.py"
+
+
+rule crop_problems:
+    """Cut each problem of one year, and each key, out of its page: for people and for a reader."""
+    input:
+        papers=lambda wildcards: study.papers(wildcards.year),
+        answer_keys=lambda wildcards: study.answer_keys(wildcards.year),
+        extracted="results/{study}/extractions/{year}.jsonl",
+    output:
+        crops="results/{study}/crops/{year}.parquet",
+    log:
+        "results/{study}/logs/crop_problems/{year}.log",
+    benchmark:
+        "results/{study}/timings/crop_problems/{year}.tsv"
+    conda:
+        "../envs/study.yaml"
+    params:
+        settings=sorted_keys({"dpi": 150, "limits": config["problems"]["limits"]}),
+        code=fingerprint("scripts/crop_problems.py"),
+    script:
+        "../scripts/crop_problems.py"
+
+
+if study.vision:
+
+    rule read_crops:
+        """Let a vision model read the crops of one year's flagged problems, knowing no text."""
+        input:
+            extracted="results/{study}/extractions/{year}.jsonl",
+            crops="results/{study}/crops/{year}.parquet",
+            reader=study.prompt("reader.txt"),
+        output:
+            readings="results/{study}/readings/{year}/readings.jsonl",
+            responses="results/{study}/readings/{year}/reader_responses.jsonl",
+        log:
+            "results/{study}/logs/read_crops/{year}.log",
+        benchmark:
+            "results/{study}/timings/read_crops/{year}.tsv"
+        conda:
+            "../envs/study.yaml"
+        params:
+            settings=sorted_keys({"teacher": study.reader()}),
+            code=fingerprint("scripts/read_crops.py"),
+        script:
+            "../scripts/read_crops.py"
+
+
+if config["exams"]["source"] != "release":
+
+    rule correct_problems:
+        """Apply one year's human corrections; an entry whose text has changed is an error."""
+        input:
+            extracted="results/{study}/extractions/{year}.jsonl",
+            readings=lambda wildcards: study.readings([wildcards.year]),
+        output:
+            problems="results/{study}/problems/{year}.jsonl",
+        log:
+            "results/{study}/logs/correct_problems/{year}.log",
+        benchmark:
+            "results/{study}/timings/correct_problems/{year}.tsv"
+        conda:
+            "../envs/study.yaml"
+        params:
+            settings=lambda wildcards: sorted_keys(
+                {
+                    "corrections": study.corrections(wildcards.year),
+                    "file": study.corrections_file(wildcards.year),
+                    "prefer": study.prefer,
+                }
+            ),
+            code=fingerprint("scripts/correct_problems.py"),
+        script:
+            "../scripts/correct_problems.py"
+
+
+rule review_problems:
+    """Write the flagged problems beside their crops on one page, and corrections to fill in."""
+    input:
+        extracted=study.extractions(),
+        readings=study.readings(study.extracted_years),
+        crops=study.crops(),
+    output:
+        page=report(
+            "results/{study}/review/problems.html",
+            caption="../report/review.rst",
+            category="Problems",
+            labels={"page": "flagged problems beside their pictures"},
+        ),
+        corrections="results/{study}/review/corrections.yaml",
+    log:
+        "results/{study}/logs/review_problems.log",
+    benchmark:
+        "results/{study}/timings/review_problems.tsv"
+    conda:
+        "../envs/study.yaml"
+    params:
+        settings=sorted_keys(
+            {
+                "corrections": study.all_corrections(),
+                "sections": config["exams"]["sections"],
+                "title": config["title"],
+                "prefer": study.prefer,
+            }
+        ),
+        code=fingerprint("scripts/review_problems.py"),
+    script:
+        "../scripts/review_problems.py"

@@ -2,6 +2,8 @@
 
 In: a download of the release (config.released.yaml: exams.folder), resources/published.yaml
 Out: results/STUDY/problems/YEAR.jsonl, datasets, grades, claims and tables, as of the other studies
+Named targets: results/STUDY/tables/extraction.csv (make released-scans), for which the release's
+scans are read, and results/STUDY/review/problems.html; both take minutes and need tesseract
 """
 
 
@@ -22,6 +24,34 @@ rule import_transcriptions:
         code=fingerprint("scripts/import_transcriptions.py"),
     script:
         "../scripts/import_transcriptions.py"
+
+
+rule tabulate_extraction:
+    """Hold what is read from the release's scans against its transcription, problem by problem."""
+    input:
+        extracted=study.extractions(),
+        problems=study.problems(),
+    output:
+        csv="results/{study}/tables/extraction.csv",
+        summary="results/{study}/tables/extraction_summary.csv",
+        markdown="results/{study}/tables/extraction_summary.md",
+        html=report(
+            "results/{study}/tables/extraction_summary.html",
+            caption="../report/extraction.rst",
+            category="Problems",
+            labels={"table": "extraction against transcription"},
+        ),
+    log:
+        "results/{study}/logs/tabulate_extraction.log",
+    benchmark:
+        "results/{study}/timings/tabulate_extraction.tsv"
+    conda:
+        "../envs/study.yaml"
+    params:
+        settings={"title": config["title"]},
+        code=fingerprint("scripts/tabulate_extraction.py"),
+    script:
+        "../scripts/tabulate_extraction.py"
 
 
 rule audit_release_splits:

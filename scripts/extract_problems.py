@@ -1,7 +1,8 @@
 """Read one year's exam papers to problems.
 
 Input: `papers`, the year's PDFs; `answer_keys`, the PDFs of those keys that are files of their own.
-Output: `problems`, one row a problem, sorted by id.
+Output: `extracted`, one row a problem, sorted by id; correct_problems makes the study's problems
+from these.
 Params: `year`; `tests`, for each paper {"sections": short names of its tests in order, "key":
 whether its key is a file of its own}; `limits`, what the process that reads one PDF may take
 (`memory_mb`, `cpu_seconds`, `wall_seconds`).
@@ -58,7 +59,7 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
         tests=params.tests,
         limits=params.limits,
     )
-    write_jsonl(output.problems, rows)
+    write_jsonl(output.extracted, rows)
     return {
         "facts": {
             "problems": len(rows),

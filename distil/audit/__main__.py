@@ -88,7 +88,7 @@ def run_explain(options: argparse.Namespace) -> int:
     if options.json:
         print(explain.as_json(chain))
     elif options.html:
-        print(explain.as_html(chain))
+        print(explain.as_html(chain, explainer.pictures(chain)))
     else:
         print(explain.as_text(chain, colour=sys.stdout.isatty(), most=options.most))
     return OK

@@ -7,6 +7,7 @@ stage below them, so that the chain can be walked by hand as well.
 
 from __future__ import annotations
 
+import base64
 import functools
 import html
 import json
@@ -17,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from distil.audit.records import Books, read_books
+from distil.crops import read_crops
 from distil.hashing import read_jsonl, sha256_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class NotFoundError(LookupError):
@@ -238,6 +240,8 @@ class Explainer:
             self._from_traces(chain, {key})
         elif inside[:1] in (("problems",), ("benchmarks",)):
             self._from_problems(chain, {key})
+        elif inside[:1] == ("extractions",):
+            self._from_pages(chain, [(path, rows[key])])
         return chain
 
     def _explain_file(self, path: Path) -> Chain:
@@ -328,12 +332,7 @@ class Explainer:
                     solutions.append(self.entry(file, key, **_without(row, "id")))
                     wanted.setdefault((file.parent, "solver"), set()).add(row.get("request_sha256"))
         for (folder, agent), requests in sorted(wanted.items()):
-            file = folder / f"{agent}_responses.jsonl"
-            for row in self._cached(file, read_jsonl):
-                if row["request_sha256"] in requests:
-                    responses.append(
-                        self.entry(file, row["request_sha256"], **_without(row, "request_sha256"))
-                    )
+            responses += self._responses(folder / f"{agent}_responses.jsonl", requests)
         chain.add("traces", traces)
         chain.add("solutions", solutions)
         chain.add("stored responses", responses)
@@ -341,30 +340,68 @@ class Explainer:
             self._from_problems(chain, asked)
         return asked
 
+    def _responses(self, file: Path, requests: set[str]) -> list[dict[str, Any]]:
+        """Return the entries of the raw responses to some requests."""
+        return [
+            self.entry(file, row["request_sha256"], **_without(row, "request_sha256"))
+            for row in self._cached(file, read_jsonl)
+            if row["request_sha256"] in requests
+        ]
+
     def _from_problems(self, chain: Chain, keys: set[str]) -> None:
-        """Follow problems down to page, box and PDF."""
-        found, pages, papers = [], [], {}
-        for key in sorted(keys & self.problems.keys()):
-            file, row = self.problems[key]
-            found.append(self.entry(file, key, **_without(row, "id")))
-            if row.get("pdf_sha256"):
-                for digest, page, box, what in (
-                    (row["pdf_sha256"], row["page"], row["box"], "statement"),
-                    (row.get("key_sha256"), row.get("key_page"), row.get("key_box"), "key"),
-                ):
-                    if digest:
-                        pdf = self._paper(file, digest)
-                        pages.append(
-                            {
-                                "id": f"{key} {what}",
-                                "file": pdf,
-                                "sha256": digest,
-                                "page": page,
-                                "box": box,
-                            }
-                        )
-                        papers[digest] = pdf
-        chain.add("problems", found)
+        """Follow problems down to page, box and PDF, through what was done to them after reading.
+
+        A problem that nothing was done to is its extracted row, byte for byte.
+        """
+        found = {key: self.problems[key] for key in sorted(keys & self.problems.keys())}
+        chain.add(
+            "problems",
+            [self.entry(file, key, **_without(row, "id")) for key, (file, row) in found.items()],
+        )
+        corrections, readings, responses, extracted = [], [], [], []
+        for key, (file, row) in found.items():
+            year = file.stem
+            writer = self.books.writers.get(file.as_posix())
+            for entry in row.get("corrections", []):
+                source = writer.content["params"].get("file") if writer else None
+                corrections.append(
+                    self.entry(file, f"{key} {entry['field']}", corrections_file=source, **entry)
+                )
+            for reading in row.get("readings", []):
+                path = self.top / "readings" / year / "readings.jsonl"
+                name = f"{key}.{reading['what']}"
+                content = {**_without(self.rows(path)[name], "id"), "used": reading["used"]}
+                readings.append(self.entry(path, name, **content))
+                path = path.with_name("reader_responses.jsonl")
+                responses += self._responses(path, {content["request_sha256"]})
+            if row.get("corrections") or row.get("readings"):
+                path = self.top / "extractions" / f"{year}.jsonl"
+                extracted.append(self.entry(path, key, **_without(self.rows(path)[key], "id")))
+        chain.add("corrections", corrections)
+        chain.add("second readings", readings)
+        chain.add("stored responses", responses)
+        chain.add("problems as extracted", extracted)
+        self._from_pages(chain, found.values())
+
+    def _from_pages(self, chain: Chain, problems: Iterable[tuple[Path, dict[str, Any]]]) -> None:
+        """Name the pages and boxes of some problems, and the PDFs they are in."""
+        pages, papers = [], {}
+        for file, row in problems:
+            for digest, page, box, what in (
+                (row.get("pdf_sha256"), row.get("page"), row.get("box"), "statement"),
+                (row.get("key_sha256"), row.get("key_page"), row.get("key_box"), "key"),
+            ):
+                if digest:
+                    pdf = papers.setdefault(digest, self._paper(file, digest))
+                    pages.append(
+                        {
+                            "id": f"{row['id']} {what}",
+                            "file": pdf,
+                            "sha256": digest,
+                            "page": page,
+                            "box": box,
+                        }
+                    )
         chain.add("pages", pages)
         chain.add(
             "PDFs",
@@ -375,12 +412,31 @@ class Explainer:
         )
 
     def _paper(self, problems: Path, digest: str) -> str | None:
-        """Name the PDF with this hash among the inputs of the job that read the problems."""
-        writer = self.books.writers.get(problems.as_posix())
-        for path, row in (writer.files("input") if writer else {}).items():
-            if row["sha256"] == digest:
-                return path
+        """Name the PDF with this hash above a file of problems."""
+        pending = [problems.as_posix()]
+        while pending:
+            writer = self.books.writers.get(pending.pop(0))
+            inputs = writer.files("input") if writer else {}
+            for path, row in inputs.items():
+                if row["sha256"] == digest:
+                    return path
+            pending += inputs
         return None
+
+    def pictures(self, chain: Chain) -> dict[str, bytes]:
+        """Return the pictures (PNG) of a chain's pages by their id, as far as crops were made."""
+        wanted = {
+            entry["id"]
+            for stage in chain.stages
+            if stage.name == "pages"
+            for entry in stage.entries
+        }
+        found = {}
+        for path in sorted(self.top.glob("crops/*.parquet")):
+            for (name, what), crop in read_crops(path).items():
+                if f"{name} {what}" in wanted:
+                    found[f"{name} {what}"] = crop["png"]
+        return found
 
     def _from_files(self, chain: Chain, paths: Iterable[Path]) -> None:
         """Follow whole files up through the jobs that wrote them."""
@@ -513,14 +569,21 @@ def as_text(chain: Chain, *, colour: bool = False, most: int = 3) -> str:
     return "\n".join(lines)
 
 
-def as_html(chain: Chain) -> str:
-    """Return a chain as one page with a table a stage, folded but for the first."""
+def as_html(chain: Chain, pictures: Mapping[str, bytes] | None = None) -> str:
+    """Return a chain as one page with a table a stage, folded but for the first.
+
+    Args:
+        chain: what to show.
+        pictures: PNG bytes by id of an entry of the stage `pages`.
+    """
+    pictures = pictures or {}
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
         f"<title>{html.escape(chain.target)}</title>",
         "<style>body{font:15px/1.45 system-ui,sans-serif;margin:2rem;max-width:80rem}"
         "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ccc;"
         "padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+        "img{max-width:100%;border:1px solid #ccc}"
         "code{font-size:85%}summary{cursor:pointer;font-weight:600;margin:.8rem 0}</style>",
         f"<h1>{html.escape(chain.target)}</h1>",
     ]
@@ -538,10 +601,11 @@ def as_html(chain: Chain) -> str:
                 (entry["sha256"] or "")[:16],
                 json.dumps(facts, ensure_ascii=False),
             )
-            parts.append(
-                "<tr>"
-                + "".join(f"<td><code>{html.escape(str(cell))}</code>" for cell in cells)
-                + "</tr>"
-            )
+            shown = [f"<code>{html.escape(str(cell))}</code>" for cell in cells]
+            if stage.name == "pages" and (png := pictures.get(entry["id"])):
+                data = base64.b64encode(png).decode("ascii")
+                name = html.escape(str(entry["id"]), quote=True)
+                shown[-1] += f'<br><img alt="{name}" src="data:image/png;base64,{data}">'
+            parts.append("<tr>" + "".join(f"<td>{cell}" for cell in shown) + "</tr>")
         parts.append("</table></details>")
     return "\n".join(parts) + "\n"

@@ -1,7 +1,8 @@
 """Problems from exam papers in PDF.
 
 `extract` reads a paper (and a separate key, if there is one) to one row per problem;
-`extract_safely` does so in a process that can be killed; `crop` is the picture of a place.
+`crop` is the picture of a place. `extract_safely` and `crop_safely` do so in a process that can be
+killed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from distil.exams.errors import ExamError
 
-__all__ = ["ExamError", "crop", "extract", "extract_safely"]
+__all__ = ["ExamError", "crop", "crop_safely", "extract", "extract_safely"]
 
 
 def extract(
@@ -106,6 +107,43 @@ def crop(pdf: Path | str, page: int, box: Sequence[float], dpi: int = 110) -> by
     Raises:
         ExamError: the file or the page cannot be read, or the box is empty.
     """
-    from distil.exams.crops import crop_page
+    from distil.exams.crops import crop_places
 
-    return crop_page(Path(pdf), page, tuple(box), dpi)
+    return crop_places(Path(pdf), [(page, box)], dpi)[0]
+
+
+def crop_safely(
+    pdf: Path | str,
+    places: Sequence[tuple[int, Sequence[float]]],
+    *,
+    dpi: int,
+    memory: int,
+    cpu_seconds: int,
+    wall_seconds: int,
+) -> list[bytes]:
+    """Return the pictures of places in a PDF, drawn in a process that is killed at its limits.
+
+    Args:
+        pdf: the file.
+        places: page (1-based) and box of each, as for `crop`.
+        dpi: dots per inch.
+        memory: bytes of address space the process may have.
+        cpu_seconds: processor time it may use.
+        wall_seconds: time on the clock it may take.
+
+    Returns:
+        PNG bytes of each place, in order.
+
+    Raises:
+        ExamError: as for `crop`, or a limit was reached, or the process died.
+    """
+    from distil.exams.workers import run_crops
+
+    return run_crops(
+        Path(pdf),
+        places,
+        dpi=dpi,
+        memory=memory,
+        cpu_seconds=cpu_seconds,
+        wall_seconds=wall_seconds,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -9,8 +10,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distil.exams.errors import ExamError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +37,32 @@ def run_extraction(
         "cpu_seconds": cpu_seconds,
         "options": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
     }
+    return run_worker(paper, request, wall_seconds)
+
+
+def run_crops(
+    pdf: Path,
+    places: Sequence[tuple[int, Sequence[float]]],
+    *,
+    dpi: int,
+    memory: int,
+    cpu_seconds: int,
+    wall_seconds: int,
+) -> list[bytes]:
+    """Do what `distil.exams.crop_safely` promises."""
+    request = {
+        "paper": str(pdf),
+        "places": [[page, list(box)] for page, box in places],
+        "dpi": dpi,
+        "memory": memory,
+        "cpu_seconds": cpu_seconds,
+    }
+    return [base64.b64decode(picture) for picture in run_worker(pdf, request, wall_seconds)]
+
+
+def run_worker(paper: Path, request: dict, wall_seconds: int) -> list:
+    """Send a request to a process of its own; return its answer, or raise why there is none."""
+    memory, cpu_seconds = request["memory"], request["cpu_seconds"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_THREAD_LIMIT": "1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "distil.exams.workers"],
@@ -89,18 +120,28 @@ def serve() -> int:
     limit_resource(resource, "RLIMIT_AS", request["memory"])
     limit_resource(resource, "RLIMIT_CPU", request["cpu_seconds"])
     limit_resource(resource, "RLIMIT_CORE", 0)
-    from distil.exams import extract
-
     out = sys.stdout.buffer
     try:
-        rows = extract(request["paper"], request["key"], **request["options"])
+        answer = answer_request(request)
     except ExamError as error:
         out.write(
             json.dumps({"path": error.path, "cause": error.cause, "remedy": error.remedy}).encode()
         )
         return 3
-    out.write(json.dumps(rows, ensure_ascii=False).encode())
+    out.write(json.dumps(answer, ensure_ascii=False).encode())
     return 0
+
+
+def answer_request(request: dict) -> list:
+    """Return the rows of a paper, or the pictures of places in it as base64 text."""
+    if "places" in request:
+        from distil.exams.crops import crop_places
+
+        pictures = crop_places(Path(request["paper"]), request["places"], request["dpi"])
+        return [base64.b64encode(picture).decode("ascii") for picture in pictures]
+    from distil.exams import extract
+
+    return extract(request["paper"], request["key"], **request["options"])
 
 
 def limit_resource(resource, name: str, value: int) -> None:

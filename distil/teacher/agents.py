@@ -1,7 +1,8 @@
-"""The teacher's three agents: what each is asked, and what its answer is taken for.
+"""The teacher's agents: what each is asked, and what its answer is taken for.
 
 The solver sees a problem and never its key. The distiller rewrites the solver's reasoning at one
 level and sees no key either. The verifier alone sees the key, and its word decides what trains.
+The reader, where there is one, sees the picture of a problem or of an answer, and no text of it.
 """
 
 from __future__ import annotations
@@ -37,6 +38,14 @@ PLACEHOLDERS = {
     "solver": {"statement", "options"},
     "distiller": {"statement", "options", "reasoning", "instruction"},
     "verifier": {"statement", "options", "reasoning", "answer", "key"},
+    "reader": {"what", "number"},
+}
+# What a prompt is no use without.
+REQUIRED = {
+    "solver": {"statement"},
+    "distiller": {"statement"},
+    "verifier": {"key", "answer"},
+    "reader": {"what"},
 }
 
 
@@ -44,12 +53,12 @@ class Prompt:
     """A prompt template of one agent.
 
     Args:
-        agent: solver, distiller or verifier.
+        agent: solver, distiller, verifier or reader.
         path: the template's file, with `string.Template` placeholders.
 
     Raises:
-        TeacherError: the template asks for what the agent must not see, or leaves out the
-            statement.
+        TeacherError: the template asks for what the agent must not see, or leaves out what it
+            has to see.
     """
 
     def __init__(self, agent: str, path: str | Path) -> None:
@@ -63,10 +72,10 @@ class Prompt:
                 f"{path}: the {agent} is not given ${', $'.join(sorted(found - allowed))}; "
                 f"use ${', $'.join(sorted(allowed))} only"
             )
-        if agent != "verifier" and "statement" not in found:
-            raise TeacherError(f"{path}: $statement is missing; put it where the problem belongs")
-        if agent == "verifier" and not {"key", "answer"} <= found:
-            raise TeacherError(f"{path}: $key or $answer is missing; the verifier compares them")
+        if missing := REQUIRED[agent] - found:
+            raise TeacherError(
+                f"{path}: ${min(missing)} is missing; put it where the {agent} should read it"
+            )
 
     def fill(self, problem: Mapping[str, Any], **values: str) -> str:
         """Return the prompt for a problem."""
@@ -124,7 +133,7 @@ def open_teacher(agent: str, section: Mapping[str, Any], study: str) -> Iterator
     """Yield a client of one agent, with the study's journal; start the simulated teacher if asked.
 
     Args:
-        agent: solver, distiller or verifier.
+        agent: solver, distiller, verifier or reader.
         section: the teacher's settings, the agent's own under `agent`.
         study: the study's name; its journal lies in state/STUDY/teacher.
 

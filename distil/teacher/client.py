@@ -6,6 +6,7 @@ answered is not asked again; what it has not is sent by `dispatch`.
 
 from __future__ import annotations
 
+import base64
 import collections
 import dataclasses
 import os
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from distil.hashing import sha256_text
 from distil.teacher.dispatch import Dispatch
 from distil.teacher.journal import Journal, export, request_key, unpack_body
+from distil.teacher.money import picture_tokens
 from distil.teacher.responses import Reply, read_reply
 from distil.teacher.settings import (
     EXIT_CAP,
@@ -41,11 +43,13 @@ class Request:
         key: content address: sha256 of host, model and canonical body.
         prompt: the user message.
         body: the chat request.
+        picture_tokens: upper bound of what a picture in it is billed as; 0 without one.
     """
 
     key: str
     prompt: str
     body: Mapping[str, Any]
+    picture_tokens: int = 0
 
     @property
     def prompt_sha256(self) -> str:
@@ -59,7 +63,7 @@ class TeacherClient:
     Args:
         settings: the agent's settings.
         journal: where requests and raw responses are kept.
-        agent: solver, distiller or verifier; a label in the journal.
+        agent: solver, distiller, verifier or reader; a label in the journal.
         base_url: address to send to, where it is not the settings' own (the simulated teacher's
             port differs from run to run).
         host: name of the host in content addresses; by default the address without its scheme.
@@ -114,13 +118,20 @@ class TeacherClient:
         self.transport.close()
         self.journal.close()
 
-    def request(self, prompt: str) -> Request:
-        """Return the request that puts a prompt to the agent."""
+    def request(self, prompt: str, picture: bytes | None = None) -> Request:
+        """Return the request that puts a prompt, and perhaps a picture (PNG), to the agent."""
         settings = self.settings
+        content: Any = prompt
+        if picture is not None:
+            address = f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
+            content = [
+                {"type": "text", "text": prompt},
+                {"type": "image_url", "image_url": {"url": address}},
+            ]
         body: dict[str, Any] = {
             **settings.extra,
             "model": settings.model,
-            "messages": [{"role": "user", "content": prompt}],
+            "messages": [{"role": "user", "content": content}],
             "max_tokens": settings.max_tokens,
             "stream": settings.stream,
         }
@@ -128,7 +139,8 @@ class TeacherClient:
             body["stream_options"] = {"include_usage": True}
         if settings.temperature is not None:
             body["temperature"] = settings.temperature
-        return Request(request_key(self.host, body), prompt, body)
+        tokens = 0 if picture is None else picture_tokens(picture)
+        return Request(request_key(self.host, body), prompt, body, tokens)
 
     def ask_all(self, requests: Iterable[Request]) -> dict[str, Reply]:
         """Return a reply for every request, by key; equal requests are asked once.
@@ -237,10 +249,10 @@ class TeacherClient:
             if item.agent == self.agent and item.tokens[1]
         ]
         usual = sum(past) / len(past) if past else limit / 2
-        prompts = [request.prompt for request in requests]
+        asked = [(request.prompt, request.picture_tokens) for request in requests]
         return {
-            "likely": sum(price.expected(prompt, usual) for prompt in prompts),
-            "highest": sum(price.worst_case(prompt, limit) for prompt in prompts),
+            "likely": sum(price.expected(prompt, usual, tokens) for prompt, tokens in asked),
+            "highest": sum(price.worst_case(prompt, limit, tokens) for prompt, tokens in asked),
         }
 
     def _announce(self, missing: list[Request], total: int) -> None:

@@ -206,7 +206,9 @@ class Dispatch:
 
     def _intend(self, request: Request) -> str | None:
         """Write down that a request is about to be sent, within the money cap."""
-        worst = self.settings.price.worst_case(request.prompt, self.settings.max_tokens)
+        worst = self.settings.price.worst_case(
+            request.prompt, self.settings.max_tokens, request.picture_tokens
+        )
         token = secrets.token_hex(8)
         self.journal.check_room()
         record = {

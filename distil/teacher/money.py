@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import struct
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +13,10 @@ if TYPE_CHECKING:
 # ASSUME: no tokenizer makes more than one token of a UTF-8 byte; a typical token is 3.5 characters.
 _BYTES_PER_TOKEN = 1.0
 _CHARACTERS_PER_TOKEN = 3.5
+# ASSUME: no model makes more tokens of a picture than one for each 14 x 14 pixels, and 1,500 more
+# where a host enlarges small ones.
+_PATCH_PIXELS = 14
+_ENLARGED_TOKENS = 1500
 # Room for the chat template around the messages.
 _TEMPLATE_TOKENS = 64
 
@@ -47,13 +53,21 @@ class Price:
         )
         return sum(count * price for count, price in parts) / 1e6
 
-    def worst_case(self, prompt: str, max_tokens: int) -> float:
+    def worst_case(self, prompt: str, max_tokens: int, picture_tokens: int = 0) -> float:
         """Return an upper bound of a request's cost."""
         # ASSUME: max_tokens bounds all that is answered and billed, reasoning included.
         tokens = len(prompt.encode("utf-8")) / _BYTES_PER_TOKEN + _TEMPLATE_TOKENS
+        tokens += picture_tokens
         return (tokens * self.input + max_tokens * self.output) / 1e6
 
-    def expected(self, prompt: str, output_tokens: float) -> float:
+    def expected(self, prompt: str, output_tokens: float, picture_tokens: int = 0) -> float:
         """Return a request's likely cost, given the usual length of an answer in tokens."""
-        tokens = len(prompt) / _CHARACTERS_PER_TOKEN + _TEMPLATE_TOKENS
+        tokens = len(prompt) / _CHARACTERS_PER_TOKEN + _TEMPLATE_TOKENS + picture_tokens
         return (tokens * self.input + output_tokens * self.output) / 1e6
+
+
+def picture_tokens(png: bytes) -> int:
+    """Return an upper bound of the tokens that a picture is billed as, from its PNG header."""
+    width, height = struct.unpack(">II", png[16:24])
+    patches = math.ceil(width / _PATCH_PIXELS) * math.ceil(height / _PATCH_PIXELS)
+    return patches + _ENLARGED_TOKENS

@@ -7,10 +7,12 @@ from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from distil import release
 from distil.duplicates import find_pairs, group, problem_text
-from distil.hashing import read_jsonl
+from distil.hashing import read_jsonl, sha256_file
+from distil.study import open_study
 from scripts import (
     audit_release_splits,
     import_release_counts,
@@ -88,6 +90,17 @@ def counts(imported):
 def count(counts, quantity, level="-", population="all", kind="overall", group="all"):
     row = counts["/".join((quantity, level, population, kind, group))]
     return row["successes"], row["total"]
+
+
+def test_its_papers_are_those_of_the_manifest():
+    config = yaml.safe_load((ROOT / "config.released.yaml").read_text(encoding="utf-8"))
+    config["exams"]["folder"] = str(FOLDER)
+    study = open_study(config)
+    files = list((FOLDER / release.PAPERS).glob("*.pdf"))
+    assert len(study.manifest) == len(files) == 22
+    assert set(study.extracted_years) < set(release.YEARS)
+    for document in study.documents.values():
+        assert sha256_file(document["file"]) == document["sha256"]
 
 
 def test_651_questions_remain_without_the_20_placeholders(problems):

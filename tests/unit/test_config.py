@@ -169,6 +169,26 @@ WRONG = {
         "prompts",
         "name a folder",
     ),
+    "corrections that are not there": (
+        "corrections: null",
+        "corrections: resources/sample/nowhere.yaml",
+        "problems.corrections",
+        "or null for none",
+    ),
+    "vision model without a preference": (
+        "vision: null",
+        "vision: {base_url: 'https://h/v1', api_key_env: null, model: m, max_tokens: 9, "
+        "temperature: 0.0}",
+        "problems.vision.prefer",
+        "is missing",
+    ),
+    "simulated vision model": (
+        "vision: null",
+        "vision: {base_url: simulated, api_key_env: null, model: m, max_tokens: 9, "
+        "temperature: 0.0, prefer: reading}",
+        "problems.vision.base_url",
+        "does not match",
+    ),
     "unknown source": ("source: typeset", "source: scanned", "exams.source", ""),
 }
 
@@ -242,6 +262,14 @@ def test_the_long_study_is_the_sample_study_but_for_horizon_and_protocols():
         for key in ("horizon", "protocols", "checkpoints"):
             del config["adapters"][key]
     assert sample == long
+
+
+def test_a_release_has_nothing_to_correct(tmp_path):
+    config = yaml.safe_load((ROOT / "config.released.yaml").read_text(encoding="utf-8"))
+    assert configuration.check([ROOT / "config.released.yaml"], config)
+    config["problems"]["corrections"] = "resources/released/corrections.yaml"
+    with pytest.raises(configuration.ConfigError, match=r"problems.corrections: .* write null"):
+        configuration.check([ROOT / "config.released.yaml"], config)
 
 
 def test_the_full_study_lacks_nothing_but_what_the_user_must_bring():

@@ -88,7 +88,7 @@ def test_the_rule_writes_a_years_problems_sorted_and_the_same_bytes_twice(sample
             input=SimpleNamespace(
                 papers=[str(sample / f"2012-{s}.pdf") for s in ("fs", "js", "tp")], answer_keys=[]
             ),
-            output=SimpleNamespace(problems=str(tmp_path / name)),
+            output=SimpleNamespace(extracted=str(tmp_path / name)),
             params=SimpleNamespace(
                 year="2012",
                 tests=[{"sections": [s], "key": False} for s in ("fs", "js", "tp")],

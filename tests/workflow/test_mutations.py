@@ -36,7 +36,7 @@ SAMPLED = ("distil/templates/contest.py", "distil/splits.py", "distil/plots.py",
 ELSEWHERE = {
     "pretrain_student", "import_transcriptions", "audit_release_splits", "import_release_counts",
     "measure_release_levels", "test_release_claims", "tabulate_forensics", "collect_exam",
-    "import_benchmark",
+    "import_benchmark", "crop_problems", "read_crops", "review_problems", "tabulate_extraction",
 }  # fmt: skip
 
 

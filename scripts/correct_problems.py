@@ -1,0 +1,36 @@
+"""Apply one year's human corrections to its extracted problems.
+
+Input: `extracted`, the year's problems as they were read (JSONL); `readings`, second readings of
+its flagged problems (none where no vision backend is configured).
+Output: `problems`, what every later stage reads, sorted by id. A row that nothing was done to is
+the extracted row; others carry `readings` and `corrections`.
+Params: `corrections`, the year's entries; `file`, where they stand (null: nowhere); `prefer`, whose
+text stands where extraction and second reading disagree (null: there is no second reading).
+"""
+
+from typing import Any
+
+from distil.corrections import apply_corrections, count_corrections
+from distil.hashing import read_jsonl, write_jsonl
+from distil.second_readings import apply_readings
+
+
+def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
+    extracted = read_jsonl(input.extracted)
+    readings = [row for path in input.readings for row in read_jsonl(path)]
+    rows = apply_readings(extracted, readings, params.prefer)
+    rows = apply_corrections(rows, params.corrections, params.file)
+    write_jsonl(output.problems, rows)
+    return {
+        "facts": {
+            "problems": len(rows),
+            "corrected": count_corrections(rows),
+            "struck_out": sorted({row["id"] for row in extracted} - {row["id"] for row in rows}),
+        }
+    }
+
+
+if __name__ == "__main__":
+    from distil.lineage import run
+
+    run(main, snakemake)  # noqa: F821

@@ -1,0 +1,43 @@
+"""Cut each problem of one year, and its answer in the key, out of the page it stands on.
+
+Input: `papers` and `answer_keys`, the year's PDFs; `extracted`, its problems (JSONL).
+Output: `crops`, their pictures (distil/crops.py says how).
+Params: `dpi`; `limits`, what the process that draws one PDF's places may take.
+"""
+
+from typing import Any
+
+from distil.crops import places, write_crops
+from distil.exams import crop_safely
+from distil.hashing import read_jsonl, sha256_bytes, sha256_file
+
+
+def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
+    wanted: dict[str, list[dict[str, Any]]] = {}
+    for row in read_jsonl(input.extracted):
+        for what, (digest, page, box) in places(row).items():
+            place = {"id": row["id"], "what": what, "page": page, "box": box}
+            wanted.setdefault(digest, []).append({**place, "pdf_sha256": digest})
+    files = {sha256_file(path): path for path in [*input.papers, *input.answer_keys]}
+    rows = []
+    for digest, mine in wanted.items():
+        pictures = crop_safely(
+            files[digest],
+            [(place["page"], place["box"]) for place in mine],
+            dpi=params.dpi,
+            memory=params.limits["memory_mb"] * 1024**2,
+            cpu_seconds=params.limits["cpu_seconds"],
+            wall_seconds=params.limits["wall_seconds"],
+        )
+        rows += [
+            {**place, "dpi": params.dpi, "png": png, "png_sha256": sha256_bytes(png)}
+            for place, png in zip(mine, pictures, strict=True)
+        ]
+    write_crops(output.crops, rows)
+    return {"facts": {"crops": len(rows)}}
+
+
+if __name__ == "__main__":
+    from distil.lineage import run
+
+    run(main, snakemake)  # noqa: F821
