@@ -57,7 +57,7 @@ def alike(one: str, other: str) -> float:
 def exponents(text: str) -> Counter:
     """Return the exponents of a transcription or of a plain rendering."""
     found = re.findall(
-        r"\^\(([^()]*(?:\([^()]*\)[^()]*)*)\)|\^\{([^{}]*)\}|\^(-?[0-9A-Za-z.]+)", text
+        r"\^\(([^()]*(?:\([^()]*\)[^()]*)*)\)|\^\{([^{}]*)\}|\^(-?(?:\d+(?:\.\d+)?|[A-Za-z]))", text
     )
     raised = re.findall(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿˣʸ]+", text)
     parts = [a or b or c for a, b, c in found] + [part.translate(SUPERSCRIPTS) for part in raised]

@@ -124,7 +124,8 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
             edge - 1 < rule.x0 < item.x0 + 1 and rule.top < line.base < rule.bottom + 2
             for rule in page.verticals
         )
-        ruled = ruled or any(
+        # What is underlined has no gap where its line ends; an answer and a remark have one.
+        ruled = ruled or (item.x0 - edge > 0.25 * line.size) and any(
             edge - 0.5 * line.size < x1 < item.x0 + 0.5 * line.size
             and top - 1.5 * line.size < line.base < bottom + line.size
             for _, top, x1, bottom in page.blanks

@@ -99,7 +99,8 @@ class Mark:
 class Row:
     """A stretch of print: baseline, height of its capitals and ends, pixels.
 
-    `count` is the number of letters that it was found by.
+    `count` is the number of letters that it was found by; `sure` is whether their shapes tell its
+    size, as those that differ in size alone (c, o, s, x ...) do not.
     """
 
     base: float
@@ -107,6 +108,7 @@ class Row:
     x0: float
     x1: float
     count: int = 0
+    sure: bool = True
 
     @property
     def em(self) -> float:
@@ -440,8 +442,9 @@ def row_from(group: list[Mark], unit: float) -> Row | None:
     if len(group) == 1 and not sizes:
         return None
     return Row(
-        base, tall, min(mark.x for mark in group), max(mark.right for mark in group), len(stand)
-    )
+        base, tall, min(mark.x for mark in group), max(mark.right for mark in group), len(stand),
+        bool(sizes),
+    )  # fmt: skip
 
 
 def without_scripts(rows: list[Row]) -> list[Row]:
@@ -466,7 +469,7 @@ def without_scripts(rows: list[Row]) -> list[Row]:
 def merge_rows(rows: list[Row]) -> list[Row]:
     """Return rows with those joined that go on where another ends, on the same baseline."""
     merged: list[Row] = []
-    for row in sorted(rows, key=lambda row: -row.count):
+    for row in sorted(rows, key=lambda row: (not row.sure, -row.count)):
         host = min(
             (
                 other
@@ -474,7 +477,7 @@ def merge_rows(rows: list[Row]) -> list[Row]:
                 if abs(other.base - row.base) < 0.16 * max(other.tall, row.tall)
                 and (
                     0.8 < row.tall / other.tall < 1.25
-                    or (row.count < 2 and max(row.x0 - other.x1, other.x0 - row.x1) < 3 * other.tall)
+                    or ((row.count < 2 or not row.sure) and max(row.x0 - other.x1, other.x0 - row.x1) < 3 * other.tall)
                 )
                 and max(row.x0 - other.x1, other.x0 - row.x1) < 14 * other.tall
             ),

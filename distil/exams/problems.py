@@ -35,9 +35,14 @@ MAX_PAGES = 400
 FOOT = 0.93
 FEW_GLYPHS = 25
 RECOGNISED = 0.97
+MATRIX = re.compile(r"\\begin\{\w*matrix\}")
+# What tells that a line of a scan is one: a word, a relation, a number or an option's label.
+WHOLE = re.compile(
+    r"(?<!\\)\b[A-Za-z]{3}|[=<>]|\\(?:leq|geq|neq)\b|^\(?(?:[A-Ha-h]|T?\d{1,3})[.):](?:\s|$)"
+)
 DOUBTS = {
     "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,  # noqa: E501
-    "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3,
+    "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3, "tangled": 0.5,
 }  # fmt: skip
 
 
@@ -96,11 +101,30 @@ def put_back(sheet: Sheet, back) -> None:
     from distil.exams.scans import moved
 
     sheet.method = "ocr"
+    flag_fragments(sheet)
     for line in sheet.lines:
         line.confidence = RECOGNISED
     sheet.figures = [moved(box, back) for box in sheet.figures]
     for line in sheet.lines:
         line.box = moved(line.box, back)
+
+
+def flag_fragments(sheet: Sheet) -> None:
+    """Flag lines of a scanned page that may be parts of a table, a matrix or a tall expression.
+
+    Such a part has neither words nor a relation; which of its neighbours it belongs to is not
+    certain, so these are flagged too.
+    """
+    for place, line in enumerate(sheet.lines):
+        if MATRIX.search(line.text):
+            line.flags.add("tangled")
+        if WHOLE.search(line.text):
+            continue
+        line.flags.add("tangled")
+        for other in sheet.lines[max(0, place - 1) : place + 2]:
+            apart = max(line.box[1], other.box[1]) - min(line.box[3], other.box[3])
+            if apart < 1.2 * line.size:
+                other.flags.add("tangled")
 
 
 def read_problems(

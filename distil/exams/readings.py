@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distil.exams.marks import Mark, Row, cut_apart, is_bar, sized
+from distil.exams.marks import LOW, TALL, Mark, Row, cut_apart, is_bar, sized
 from distil.exams.shapes import CLASS_OF, CLASSES, JUNK
 
 # What tesseract takes for another where a word does not tell.
@@ -139,6 +139,8 @@ def read_row(
     for before, sign in itertools.pairwise(signs):
         if sign.why == "lone":
             sign.spaced = sign.x0 - before.x1 > 0.3 * row.tall
+        elif before.why == "lone" and joins(before, sign, row.tall):
+            sign.spaced = False
     return signs, unread
 
 
@@ -162,8 +164,9 @@ def joins(before: Sign, after: Sign, tall: float) -> bool:
     middles = (after.x0 + after.x1 - before.x0 - before.x1) / 2
     if before.text.isdigit() and after.text.isdigit():
         return middles < 0.95 * tall
-    if before.text == "." and after.text.isdigit():
-        return after.x0 - before.x1 < 0.3 * tall
+    if "." in (before.text, after.text) and (before.text.isdigit() or after.text.isdigit()):
+        whole = before.text.isdigit() != after.text.isdigit()
+        return whole and after.x0 - before.x1 < 0.3 * tall
     return before.text == "$" and after.text.isdigit() and after.x0 - before.x1 < 0.4 * tall
 
 
@@ -173,7 +176,10 @@ def judge(
     """Return the signs that characters and the marks they were read from make."""
     if len(part) == 1 and len(own) == 1:
         sign = agree(row, part[0], own[0], word)
-        return [sign] if sign is not None else []
+        if sign is not None or not (part[0].text.isalnum() and is_prose(word)):
+            return [sign] if sign is not None else []
+        # Dirt was taken for a letter that the word needs.
+        own = []
     if len(own) == 1 and is_bar(own[0], row.tall) and all(char.text in DASHES for char in part):
         return [agree(row, part[0], own[0], word)]
     signs = []
@@ -272,6 +278,11 @@ def lone(row: Row, mark: Mark) -> Sign | None:
     return Sign(sized(mark, row, mark.best), *box, True, min(1.0, doubt), "lone")
 
 
+def case_unclear(mark: Mark, row: Row) -> bool:
+    """Return whether a letter's height is neither that of small letters nor of capitals."""
+    return LOW / TALL + 0.08 < mark.h / row.tall < 0.92
+
+
 def word_like(word: str) -> bool:
     """Return whether letters are a word in small letters, or one that starts with a capital."""
     bare = re.sub(r"[^A-Za-z]+", "", word)
@@ -295,6 +306,8 @@ def agree(row: Row, char: Char, mark: Mark, word: str) -> Sign | None:
         if text in "°" and read in "oO" and prose:
             text = read
         doubt = 0.0 if sure > 50 or score > 0.8 else 0.2
+        if text != read and text.swapcase() == read and case_unclear(mark, row):
+            doubt = 0.3
         return Sign(text, *box, False, doubt)
     if is_bar(mark, row.tall) and read in DASHES:
         return Sign(shape if mark.best == "−" else "−", *box, False, 0.0)
