@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import statistics
 from dataclasses import dataclass, field
 
 from distil.exams.glyphs import Box
@@ -287,20 +289,23 @@ class AnswerSheet:
     Attributes:
         page: 1-based number.
         heading: what stands above the first number.
+        count: how many numbers it has.
         answers: those that are filled in.
     """
 
     page: int
     heading: str
+    count: int
     answers: list[Answer]
 
 
-NUMBER = re.compile(r"\(?(?P<label>T\s?-?\d|\d{1,2})(?P<close>\s?[.)\],:;]{1,2})?(?=\s|$)\s*")
+NUMBER = re.compile(r"[^\w(\[√\\-]?\(?(?P<label>T\s?-?\d|\d{1,2})(?P<close>\s?[.)\],:;]{1,2})?(?=\s|$)\s*")
 REMARK = re.compile(
     r"\b(?:must|optional|exact(?:ly)?|accept|form|reduced|whole|either|equivalent|rounded|units?"
     r"|degrees?|square|nearest|ordered|improper|common|correct|decimal|fraction)\b",
     re.I,
 )
+WORDS = re.compile(r"(?<!\\)\b(?!or\b|and\b)[A-Za-z]{3}", re.I)
 LONGEST = 40
 
 
@@ -360,7 +365,7 @@ def read_answer_sheet(sheet: Sheet) -> AnswerSheet | None:
         return None
     first = min(column[0][1].box[1] for column in columns)
     heading = " ".join(line.text for line in sheet.lines if line.box[3] < first)
-    return AnswerSheet(sheet.number, heading, answers)
+    return AnswerSheet(sheet.number, heading, count, answers)
 
 
 def match_sheets(
@@ -375,7 +380,7 @@ def match_sheets(
         sheets: in the order of their pages.
         tests: (section, first page, last page, heading) of each test.
     """
-    filled = [sheet for sheet in sheets if sheet.answers]
+    filled = [sheet for sheet in sheets if len(sheet.answers) > 0.4 * sheet.count]
     shared = set.intersection(*(words_of(test[3]) for test in tests)) if len(tests) > 1 else set()
     found: dict[tuple[int, str], Answer] = {}
     for place, sheet in enumerate(filled):
@@ -402,7 +407,7 @@ def words_of(text: str) -> set[str]:
 
 def find_columns(pieces: list[Piece]) -> list[list[tuple[str, Piece, Piece | None]]]:
     """Return the columns of numbers: (label, piece, rest of the piece after the number)."""
-    found = []
+    left = []
     for piece in pieces:
         match = NUMBER.match(piece.text)
         if not match:
@@ -411,46 +416,76 @@ def find_columns(pieces: list[Piece]) -> list[list[tuple[str, Piece, Piece | Non
         if rest and not match["close"]:
             continue
         label = re.sub(r"[\s-]", "", match["label"].upper())
-        found.append((label, bool(match["close"]), piece, rest))
+        left.append((label, bool(match["close"]), piece, rest))
     columns: list[list] = []
-    left = found
     while left:
         best: list = []
         for _, _, seed, _ in left:
-            size = seed.size
-            near = [
-                item for item in left
-                if abs(item[2].box[0] - seed.box[0]) < 1.1 * size
-            ]  # fmt: skip
-            near.sort(key=lambda item: item[2].middle)
-            chain = rising(near)
-            dotted = sum(1 for item in chain if item[1])
-            if (dotted, len(chain)) > (sum(1 for item in best if item[1]), len(best)):
+            near = [item for item in left if abs(item[2].box[0] - seed.box[0]) < 1.1 * seed.size]
+            chain = rising(sorted(near, key=lambda item: item[2].middle))
+            if (dotted(chain), len(chain)) > (dotted(best), len(best)):
                 best = chain
-        if len(best) < 3 or sum(1 for item in best if item[1]) < 0.6 * len(best):
+        if len(best) < 3 or dotted(best) < 0.5 * len(best):
             break
-        columns.append(best)
         edge = best[0][2].box[0]
         chosen = {id(item[2]) for item in best}
         left = [
             item for item in left
             if id(item[2]) not in chosen and abs(item[2].box[0] - edge) > 2.5 * item[2].size
         ]  # fmt: skip
+        columns.append(completed(best, [p for p in pieces if id(p) not in chosen]))
     columns.sort(key=lambda column: column[0][2].box[0])
-    out = []
-    for column in columns:
-        part = []
-        for label, _, piece, rest in column:
-            after = None
-            if rest:
-                share = 1 - len(rest) / len(piece.text)
-                x0 = piece.box[0] + share * (piece.box[2] - piece.box[0])
-                after = Piece(
-                    rest, (x0, *piece.box[1:]), piece.size, set(piece.flags), piece.confidence
-                )
-            part.append((label, piece, after))
-        out.append(part)
-    return out
+    return [
+        [(label, piece, rest_of(piece, rest)) for label, _, piece, rest in column]
+        for column in columns
+    ]
+
+
+def dotted(chain: list) -> int:
+    """Return how many numbers of a chain have a point or a bracket after them."""
+    return sum(1 for item in chain if item[1])
+
+
+def completed(chain: list, pieces: list[Piece]) -> list:
+    """Return a column of numbers with those put in that were misread, by where they must stand.
+
+    Args:
+        chain: (label, whether dotted, piece, rest), from top to bottom.
+        pieces: all others of the page.
+    """
+    edge = statistics.median(item[2].box[0] for item in chain)
+    steps = [
+        (after[2].middle - item[2].middle) / (label_number(after[0]) - label_number(item[0]))
+        for item, after in itertools.pairwise(chain)
+        if not after[0].startswith("T")
+    ]
+    pitch = statistics.median(steps) if steps else 0.0
+    near = [
+        piece for piece in pieces
+        if abs(piece.box[0] - edge) < 0.8 * chain[0][2].size and len(piece.text) <= 6
+    ]  # fmt: skip
+    have = {item[0] for item in chain}
+    numbers = [label_number(item[0]) for item in chain if not item[0].startswith("T")]
+    out = list(chain)
+    for number in range(1, max(numbers, default=0) + 12):
+        host = min(chain, key=lambda item: abs(label_number(item[0]) - number))
+        level = host[2].middle + pitch * (number - label_number(host[0]))
+        found = min(near, key=lambda piece: abs(piece.middle - level), default=None)
+        if str(number) in have or found is None or abs(found.middle - level) > 0.2 * pitch:
+            continue
+        near.remove(found)
+        found.flags.add("number_guessed")
+        out.append((str(number), True, found, ""))
+    return sorted(out, key=lambda item: item[2].middle)
+
+
+def rest_of(piece: Piece, rest: str) -> Piece | None:
+    """Return what follows a number in the same stretch of print."""
+    if not rest:
+        return None
+    share = 1 - len(rest) / len(piece.text)
+    x0 = piece.box[0] + share * (piece.box[2] - piece.box[0])
+    return Piece(rest, (x0, *piece.box[1:]), piece.size, set(piece.flags), piece.confidence)
 
 
 def rising(items: list) -> list:
@@ -505,9 +540,13 @@ def without_remarks(pieces: list[Piece]) -> list[Piece]:
     kept: list[Piece] = []
     for piece in pieces:
         wordy = bool(REMARK.search(piece.text)) or len(piece.text) > LONGEST
-        if kept and (wordy or piece.size < 0.75 * kept[0].size):
-            continue
-        if not kept and wordy and len(pieces) > 1:
+        if kept:
+            gap = piece.box[0] - kept[-1].box[2]
+            # Remarks are smaller, or words that stand apart from an answer without any.
+            apart = gap > 2 * piece.size and WORDS.search(piece.text)
+            if wordy or piece.size < 0.75 * kept[0].size or apart:
+                continue
+        elif wordy and len(pieces) > 1:
             continue
         kept.append(piece)
     return kept
@@ -518,7 +557,7 @@ def answer_of(label: str, head: Piece, pieces: list[Piece], sheet: Sheet) -> Ans
     box = head.box
     for piece in pieces:
         box = around(box, piece.box)
-    flags = set().union(*(piece.flags for piece in pieces))
+    flags = set().union(head.flags & {"number_guessed"}, *(piece.flags for piece in pieces))
     text = join_lines([piece.text for piece in pieces])
     text = re.sub(r"^_+|_+$", "", text).strip()
     confidence = min(piece.confidence for piece in pieces)

@@ -112,8 +112,9 @@ def read_row(
     pairs, loose = align([char for word in ordered for char in word], marks, row.tall)
     found: list[list[Sign]] = []
     for _, group in itertools.groupby(pairs, key=lambda pair: pair[0][0].word):
+        members = without_ghosts(list(group), texts)
         word = [
-            sign for part, own in group for sign in judge(row, part, own, texts[part[0].word], labels)
+            sign for part, own in members for sign in judge(row, part, own, texts[part[0].word], labels)
         ]  # fmt: skip
         if word:
             word[0].spaced = True
@@ -142,6 +143,20 @@ def read_row(
         elif before.why == "lone" and joins(before, sign, row.tall):
             sign.spaced = False
     return signs, unread
+
+
+def without_ghosts(
+    pairs: list[tuple[list[Char], list[Mark]]], texts: dict[int, str]
+) -> list[tuple[list[Char], list[Mark]]]:
+    """Return a word's pairs without characters that no ink is left for.
+
+    Where every mark is a character of its own, what tesseract read beyond them is not there. In
+    prose its words are worth more than the marks.
+    """
+    clear = all(len(part) == 1 and own[0].score > 0.6 for part, own in pairs if own)
+    if is_prose(texts[pairs[0][0][0].word]) or not clear:
+        return pairs
+    return [(part, own) for part, own in pairs if own]
 
 
 def part_text(char: Char, likely: np.ndarray) -> tuple[str, float]:
@@ -182,8 +197,14 @@ def judge(
         own = []
     if len(own) == 1 and is_bar(own[0], row.tall) and all(char.text in DASHES for char in part):
         return [agree(row, part[0], own[0], word)]
-    signs = []
     prose = is_prose(word)
+    if len(part) == 1 and len(own) == 2 and not prose and all(clear_alone(row, m) for m in own):
+        # A digit and its point are no per cent sign.
+        return [
+            Sign(sized(m, row, m.best), m.x, m.y, m.right, m.bottom, False, 0.1, f"read {part[0].text}")
+            for m in sorted(own, key=lambda mark: mark.x)
+        ]
+    signs = []
     left = min((mark.x for mark in own), default=0)
     right = max((mark.right for mark in own), default=0)
     breadths = [breadth(char.text) for char in part]
@@ -205,6 +226,13 @@ def judge(
             box = (char.x0, char.y0, char.x1, char.y1)
             signs.append(Sign(char.text, *box, False, doubt, "no ink"))
     return signs
+
+
+def clear_alone(row: Row, mark: Mark) -> bool:
+    """Return whether a mark's shape says by itself what character it is, a point included."""
+    if mark.best == ".":
+        return abs(mark.bottom - row.base) < 0.13 * row.tall
+    return mark.score > LIKELY and mark.best != JUNK
 
 
 def straight(signs: list[Sign], tall: float) -> None:
