@@ -257,7 +257,11 @@ def straight(signs: list[Sign], tall: float) -> None:
         real = "no ink" not in (sign.why, after.why)
         left = "".join(one.text for one in signs[start:place])
         right = "".join(one.text for one in signs[place:])
-        if real and gap > max(0.14 * tall, 2 * usual + 0.04 * tall) and parted(left, right):
+        number = sign.text in "0123456789.," and after.text in "0123456789.,"
+        wide = gap > usual + 0.3 * tall and not number
+        if real and (
+            wide or (gap > max(0.14 * tall, 2 * usual + 0.04 * tall) and parted(left, right))
+        ):
             after.spaced = True
             start = place
         elif sign.text.isalnum() and after.text.isalnum() and gap < 0.42 * tall:

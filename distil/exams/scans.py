@@ -405,6 +405,9 @@ def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -
         signs, unread = read_row(
             row, plain.get(id(row), []), words.get(id(row), []), sheet.labels
         )
+        if id(row) in sheet.part_rows and len(signs) == 1 and signs[0].text in "IlJ|]!":
+            # A stroke alone over or under a bar is a number.
+            signs[0].text = "1"
         for sign in signs:
             style = "m" if sign.text in OPERATORS else ""
             if sign.doubt > DOUBT:
@@ -493,7 +496,7 @@ def script_text(mark: Mark) -> str:
     digit = {"o": "0", "l": "1", "I": "1", "|": "1", "s": "5", "z": "2", "B": "8", "b": "6"}.get(text)
     if digit is not None and mark.chance(digit) > 0.25:
         return digit
-    return {"l": "1", "I": "1", "|": "1", JUNK: "?"}.get(text, text)
+    return {"l": "1", "I": "1", "|": "1", "]": "1", "[": "1", JUNK: "?"}.get(text, text)
 
 
 def moved(box: Box, back: np.ndarray) -> Box:

@@ -169,9 +169,11 @@ def find_chains(markers: list[Marker], lines: list[TextLine]) -> list[list[Marke
                 digits and abs(last.edge - marker.edge - 5.5 * digits) < 3.5
             )
             step = marker.number - last.number
-            if step == 1 and turned(lines, last, marker):
+            if 1 <= step <= 3 and turned(lines, last, marker):
                 aligned = True
             if last.style != marker.style or not aligned or not 1 <= step <= MAX_JUMP:
+                continue
+            if lines[marker.place].confidence < 1 and superseded(chain, chains):
                 continue
             if best is None or (step, -last.place) < (
                 marker.number - best[-1].number,
@@ -183,6 +185,17 @@ def find_chains(markers: list[Marker], lines: list[TextLine]) -> list[list[Marke
         else:
             chains.append([marker])
     return chains
+
+
+def superseded(chain: list[Marker], chains: list[list[Marker]]) -> bool:
+    """Return whether counting has started anew since a chain's last number.
+
+    Recognition loses numbers; without this a test would go on in the next one.
+    """
+    return any(
+        other[0].place > chain[-1].place and other[0].style == chain[0].style and len(other) >= 3
+        for other in chains
+    )
 
 
 def turned(lines: list[TextLine], last: Marker, marker: Marker) -> bool:
@@ -207,7 +220,7 @@ def choose_chains(chains: list[list[Marker]], lines: list[TextLine]) -> list[lis
     chosen: list[list[Marker]] = []
     for chain in likely:
         if any(
-            nested(chain, other) or nested(other, chain) or interleaved(chain, other)
+            nested(chain, other, lines) or nested(other, chain, lines) or interleaved(chain, other)
             for other in chosen
         ):
             continue
@@ -248,12 +261,16 @@ def instructive(chain: list[Marker], lines: list[TextLine]) -> bool:
     return hits > 0.4 * len(chain)
 
 
-def nested(inner: list[Marker], outer: list[Marker]) -> bool:
+def nested(inner: list[Marker], outer: list[Marker], lines: list[TextLine]) -> bool:
     """Return whether a chain stands between two neighbours of another."""
     for a, b in itertools.pairwise(outer):
         if a.place <= inner[0].place and inner[-1].place < b.place:
             return True
-    # After the last marker: deeper on the page means inside that problem.
+    # After the last marker: deeper on the page means inside that problem. Scanned pages lie
+    # differently, so that depths on two of them say nothing.
+    before, after = lines[outer[-1].place], lines[inner[0].place]
+    if before.confidence < 1 and before.page != after.page:
+        return False
     return (
         outer[-1].place < inner[0].place
         and inner[0].edge > outer[-1].edge + 12
@@ -343,7 +360,7 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
 
 MISREAD = str.maketrans("lI|iOoSsZzB]!", "1111005522811")
 MISREAD_NUMBER = re.compile(
-    r"^(?P<number>[\dlI|iOoSsZzB!\]]{1,2})\s?[.,:;)\u00b0]?\s*[.,]?(?=\s|$|[A-Z])"
+    r"^(?P<number>[\dlI|iOoSsZzB!\]]\s?[\dlI|iOoSsZzB!\]]?)\s?[.,:;)\u00b0]?\s*[.,]?(?=\s|$|[A-Z])"
 )
 
 
@@ -393,10 +410,11 @@ def guessed(
             if abs(edge - like.edge) > 9 and abs(edge - like.edge + 5.5) > 6:
                 continue
             match = MISREAD_NUMBER.match(text)
-            read = match["number"].translate(MISREAD) if match else ""
+            written = re.sub(r"\s", "", match["number"]) if match else ""
+            read = written.translate(MISREAD)
             if read.isdigit() and int(read) == number:
                 places.append((0, place, match.end()))
-            elif match and not sure and len(match["number"]) == len(str(number)):
+            elif match and not sure and len(written) == len(str(number)):
                 places.append((1, place, match.end()))
             elif not sure and number < 10 and re.match(r"\S{1,2}\s", text):
                 places.append((2, place, text.index(" ") + 1))

@@ -11,6 +11,7 @@ import numpy as np
 
 from distil.exams.marks import (
     BRACKETS,
+    LOW,
     PLACE,
     TALL,
     Mark,
@@ -57,6 +58,7 @@ class Sheet:
         self.brackets: list[Mark] = []
         self.scripts: list[list[Mark]] = []
         self.parts: set[int] = set()
+        self.part_rows: set[int] = set()
         self.find_drawings()
         self.find_roots()
         self.find_brackets()
@@ -271,12 +273,16 @@ class Sheet:
         """Return whether what is beside a bar goes on at its sides: then it stands over or under text."""
         x0, x1 = min(m.x for m in part), max(m.right for m in part)
         level = float(np.median([m.cy for m in part]))
-        for mark in pool.within(x0 - 0.3 * tall, level - tall, x1 + 0.3 * tall, level + tall):
+        for mark in pool.within(x0 - tall, level - tall, x1 + tall, level + tall):
             # The next fraction's denominator is under a bar of its own.
             if any(other is not bar and other.x <= mark.cx <= other.right for other in bars):
                 continue
             if abs(mark.cy - level) < 0.3 * tall and mark.h > 0.35 * tall and mark.best not in BRACKETS:
-                beside = 0 <= mark.x - x1 < 0.22 * tall or 0 <= x0 - mark.right < 0.22 * tall
+                # Next to underlined words the same line of text goes on after a space.
+                row = mark.row
+                long = row is not None and row.count >= 8 and row.x1 - row.x0 > 2 * bar.w
+                reach = (0.8 if long and any(m.row is row for m in part) else 0.22) * tall
+                beside = 0 <= mark.x - x1 < reach or 0 <= x0 - mark.right < reach
                 if beside and not bar.x <= mark.cx <= bar.right:
                     return True
         return False
@@ -293,7 +299,9 @@ class Sheet:
             size = float(np.median([size for size, _ in main]))
             base = float(np.median([base for _, base in main]))
         elif plain:
-            size = min(tall, max(mark.h for mark in plain)) / TALL
+            high = max(mark.h for mark in plain)
+            # c, o, s, x ... alone are small letters, unless they are as tall as capitals.
+            size = (tall if LOW / TALL * 0.9 < high / tall < 0.84 else min(tall, high)) / TALL
             base = float(np.median([mark.bottom for mark in plain]))
         else:
             return
@@ -305,6 +313,7 @@ class Sheet:
             if abs(own.base - base) < 0.14 * tall and 0.85 < own.tall / row.tall < 1.18:
                 return
         self.rows.append(row)
+        self.part_rows.add(id(row))
         for mark in part:
             mark.row = row
 
@@ -312,7 +321,7 @@ class Sheet:
         """Take from the rows of fractions' parts what only came to stand near them."""
         if not self.parts:
             return
-        own = {id(mark.row) for mark in self.marks if id(mark) in self.parts}
+        own = self.part_rows
         lost = [
             mark for mark in self.marks if id(mark.row) in own and id(mark) not in self.parts
         ]  # fmt: skip
@@ -359,21 +368,32 @@ class Sheet:
         groups: list[list[Mark]] = []
         for mark in sorted(found, key=lambda m: (id(m.row), m.level, m.x)):
             last = groups[-1][-1] if groups else None
-            if (
-                last is not None and last.level == mark.level and last.row is mark.row
-                and mark.x - last.right < 0.62 * mark.row.tall
-            ):  # fmt: skip
-                groups[-1].append(mark)
-            else:
-                groups.append([mark])
+            if last is not None and last.level == mark.level and last.row is mark.row:
+                gap = (mark.x - last.right) / mark.row.tall
+                if gap < 0.62 or (gap < 1.4 and self.signed(last, mark, plain)):
+                    groups[-1].append(mark)
+                    continue
+            groups.append([mark])
         for members in groups:
+            # The sign of an exponent is what stands next to its base.
+            self.complete(members, taken)
             if not self.hosted(members[0], plain):
                 for mark in members:
                     mark.level = ""
                 continue
-            self.complete(members, taken)
             self.scripts.append(members)
             self.take(members)
+
+    def signed(self, one: Mark, other: Mark, plain: Neighbours) -> bool:
+        """Return whether nothing but a minus stands between two raised (or lowered) marks."""
+        low, high = min(one.y, other.y), max(one.bottom, other.bottom)
+        between = [
+            mark for mark in plain.within(one.right, low, other.x, high)
+            if one.right <= mark.cx <= other.x
+        ]  # fmt: skip
+        return len(between) == 1 and is_bar(between[0], 0.6 * one.row.tall) and (
+            low < between[0].cy < high
+        )  # fmt: skip
 
     def level_of(self, mark: Mark) -> str:
         """Return whether a mark is raised ("sup"), lowered ("sub") or neither ("")."""
@@ -391,7 +411,7 @@ class Sheet:
             if mark.h > 0.92 * tall and not bracket:
                 return ""
             quote = mark.h < 0.45 * tall and mark.w < 0.4 * tall and mark.chance(",") + mark.chance("'") > 0.2  # noqa: E501
-            sure = mark.score > 0.4 or text in "oO"
+            sure = mark.score > 0.4 or text in "oO" or sum(map(mark.chance, "1lI|/]")) > 0.6
             return "sup" if sure and not quote else ""
         if bracket or text == JUNK:
             return ""
