@@ -22,8 +22,12 @@ from distil.exams import extract
 SECTIONS = ("freshman_sophomore_test", "junior_senior_test", "two_person_speed_event")
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿˣʸ", "0123456789-+nxy")
 NAMES = {"pi": "π", "theta": "θ", "alpha": "α", "beta": "β"}
-SPELLED = re.compile(r"(?<![a-z])(?:pi|theta|alpha|beta|sqrt|degrees?|angle|triangle)(?![a-z])|√", re.I)
-SHORT_WORDS = set("a an as at be by do go if in is it me no of on or so to up us we cm km ft st nd rd th".split())
+SPELLED = re.compile(
+    r"(?<![a-z])(?:pi|theta|alpha|beta|sqrt|degrees?|angle|triangle)(?![a-z])|√", re.I
+)
+SHORT_WORDS = set(
+    "a an as at be by do go if in is it me no of on or so to up us we cm km ft st nd rd th".split()
+)
 
 
 def letters(text: str) -> str:

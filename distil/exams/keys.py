@@ -299,7 +299,9 @@ class AnswerSheet:
     answers: list[Answer]
 
 
-NUMBER = re.compile(r"[^\w(\[√\\-]?\(?(?P<label>T\s?-?\d|\d{1,2})(?P<close>\s?[.)\],:;]{1,2})?(?=\s|$)\s*")
+NUMBER = re.compile(
+    r"[^\w(\[√\\-]?\(?(?P<label>T\s?-?\d|\d{1,2})(?P<close>\s?[.)\],:;]{1,2})?(?=\s|$)\s*"
+)
 REMARK = re.compile(
     r"\b(?:must|optional|exact(?:ly)?|accept|form|reduced|whole|either|equivalent|rounded|units?"
     r"|degrees?|square|nearest|ordered|improper|common|correct|decimal|fraction)\b",
@@ -320,13 +322,17 @@ def read_answer_sheet(sheet: Sheet) -> AnswerSheet | None:
         sheet: a scanned page.
     """
     pieces = [
-        Piece(text, (x0, line.box[1], x1, line.box[3]), size, set(doubts), line.confidence)
-        for line in sheet.lines
-        for (x0, x1, text), size, doubts in zip(
-            line.segments, line.sizes, line.doubts, strict=True
+        Piece(
+            text,
+            (x0, line.box[1], x1, line.box[3]),
+            size,
+            doubts | line.flags & {"unread"},
+            line.confidence,
         )
+        for line in sheet.lines
+        for (x0, x1, text), size, doubts in zip(line.segments, line.sizes, line.doubts, strict=True)
     ]
-    columns = find_columns(pieces)
+    columns = find_columns(pieces, sheet.blanks)
     count = sum(len(column) for column in columns)
     if count < 4:
         return None
@@ -381,7 +387,11 @@ def match_sheets(
         tests: (section, first page, last page, heading) of each test.
     """
     filled = [sheet for sheet in sheets if len(sheet.answers) > 0.4 * sheet.count]
-    shared = set.intersection(*(words_of(test[3]) for test in tests)) if len(tests) > 1 else set()
+    # What all tests say, or all sheets, as instructions do, tells none from another.
+    shared: set[str] = set()
+    for group in ([test[3] for test in tests], [sheet.heading for sheet in filled]):
+        if len(group) > 1:
+            shared |= set.intersection(*map(words_of, group))
     found: dict[tuple[int, str], Answer] = {}
     for place, sheet in enumerate(filled):
         own = words_of(sheet.heading) - shared
@@ -405,8 +415,15 @@ def words_of(text: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[A-Za-z]{3,}", text)}
 
 
-def find_columns(pieces: list[Piece]) -> list[list[tuple[str, Piece, Piece | None]]]:
-    """Return the columns of numbers: (label, piece, rest of the piece after the number)."""
+def find_columns(
+    pieces: list[Piece], blanks: list[Box]
+) -> list[list[tuple[str, Piece, Piece | None]]]:
+    """Return the columns of numbers: (label, piece, rest of the piece after the number).
+
+    Args:
+        pieces: all of the page.
+        blanks: lines to write on; a number before one needs no point.
+    """
     left = []
     for piece in pieces:
         match = NUMBER.match(piece.text)
@@ -416,7 +433,12 @@ def find_columns(pieces: list[Piece]) -> list[list[tuple[str, Piece, Piece | Non
         if rest and not match["close"]:
             continue
         label = re.sub(r"[\s-]", "", match["label"].upper())
-        left.append((label, bool(match["close"]), piece, rest))
+        ruled = any(
+            0 < blank[0] - piece.box[0] < 6 * piece.size
+            and abs(blank[3] - piece.box[3]) < piece.size
+            for blank in blanks
+        )
+        left.append((label, bool(match["close"]) or ruled, piece, rest))
     columns: list[list] = []
     while left:
         best: list = []
@@ -577,9 +599,7 @@ def cut_solution(body: list[TextLine]) -> tuple[list[TextLine], list[TextLine]]:
         found = SOLUTION.match(body[place].text)
         # `answer as a fraction.` at the start of a line is no solution.
         lower = found and found.group().strip()[:1].islower() and found.group()[-1] not in ".:"
-        if found and not lower and QUESTION.search(
-            " ".join(b.text for b in body[:place])
-        ):
+        if found and not lower and QUESTION.search(" ".join(b.text for b in body[:place])):
             return body[:place], body[place:]
     return body, []
 

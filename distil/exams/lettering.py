@@ -157,7 +157,9 @@ def worn(sheet: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     # Resolution of the scanner: 100 to 300 dpi.
     share = rng.choice([1.0, 0.67, 0.67, 0.5, 0.5, 0.4])
     grey = cv2.GaussianBlur(sheet, (0, 0), 3 * rng.uniform(0.15, 0.75) / share)
-    small = cv2.resize(grey, (int(width * share), int(height * share)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        grey, (int(width * share), int(height * share)), interpolation=cv2.INTER_AREA
+    )
     small = small.astype(np.float32)
     fade = rng.uniform(0.5, 1.0) if rng.random() < 0.3 else 1.0
     small = 255 - (255 - small) * fade
@@ -271,7 +273,12 @@ def train(rows: np.ndarray, names: np.ndarray, epochs: int, rng: np.random.Gener
             error /= BATCH
             back = (error @ net["w2"].T) * mask * (hidden > 0)
             scaled = (batch - net["mean"]) / net["scale"]
-            change = {"w2": hidden.T @ error, "b2": error.sum(0), "w1": scaled.T @ back, "b1": back.sum(0)}  # noqa: E501
+            change = {
+                "w2": hidden.T @ error,
+                "b2": error.sum(0),
+                "w1": scaled.T @ back,
+                "b1": back.sum(0),
+            }  # noqa: E501
             rate = np.float32(LEARNING_RATE * 0.5 * (1 + np.cos(np.pi * step / steps)))
             for name in learnt:
                 speed[name] *= np.float32(0.9)
@@ -310,7 +317,9 @@ def main() -> None:
     parser.add_argument("--sheets", type=int, default=2400)
     parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--samples", type=Path, help="keep the samples here, or take them from here")
+    parser.add_argument(
+        "--samples", type=Path, help="keep the samples here, or take them from here"
+    )
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     faces = find_typefaces(options.fonts)
@@ -329,7 +338,9 @@ def main() -> None:
             np.savez(options.samples, a=rows, b=names, c=other_rows, d=other_names)
     net = train(rows, names, options.epochs, rng)
     score(net, other_rows, other_names)
-    np.savez_compressed(options.out, **{name: value.astype(np.float16) for name, value in net.items()})
+    np.savez_compressed(
+        options.out, **{name: value.astype(np.float16) for name, value in net.items()}
+    )
 
 
 if __name__ == "__main__":

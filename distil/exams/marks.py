@@ -155,7 +155,12 @@ def cut_lines(marks: list[Mark], labels: np.ndarray) -> tuple[list[Mark], np.nda
         ys, _ = np.nonzero(long)
         # A line at the top is a root's, and lines everywhere are a drawing.
         covered = (long > 0).any(axis=0).mean()
-        if not len(ys) or covered < 0.75 or ys.max() - ys.min() > 0.35 * unit or ys.min() < 0.45 * mark.h:  # noqa: E501
+        if (
+            not len(ys)
+            or covered < 0.75
+            or ys.max() - ys.min() > 0.35 * unit
+            or ys.min() < 0.45 * mark.h
+        ):  # noqa: E501
             out.append(mark)
             continue
         long = cv2.dilate(long, np.ones((3, 1), np.uint8)) & own
@@ -268,7 +273,10 @@ def join_pieces(marks: list[Mark], labels: np.ndarray) -> list[Mark]:
         if low and wide and mark.w <= 0.6 * unit:
             # A dot, with what may stand right below it, or above.
             for other in near.within(
-                mark.x - 0.9 * unit, mark.y - 0.4 * unit, mark.right + 0.5 * unit, mark.bottom + 0.9 * unit  # noqa: E501
+                mark.x - 0.9 * unit,
+                mark.y - 0.4 * unit,
+                mark.right + 0.5 * unit,
+                mark.bottom + 0.9 * unit,  # noqa: E501
             ):
                 if other is mark or other.w > 1.6 * unit or other.h > 2.2 * unit:
                     continue
@@ -331,7 +339,9 @@ def join_pieces(marks: list[Mark], labels: np.ndarray) -> list[Mark]:
         broken = whole.best in ONE_PIECE and whole.score > max(
             [0.85, *(part.score + 0.1 for part in parts if part.best != JUNK)]
         )
-        if pieces or (broken and all(unclear(part) or part.area < 0.3 * whole.area for part in parts)):
+        if pieces or (
+            broken and all(unclear(part) or part.area < 0.3 * whole.area for part in parts)
+        ):
             gone.update(id(part) for part in parts)
             chosen[id(whole)] = whole
     return [mark for mark in marks if id(mark) not in gone] + list(chosen.values())
@@ -389,7 +399,9 @@ def find_rows(marks: list[Mark]) -> list[Row]:
         return mark
 
     for mark in letters:
-        for other in near.within(mark.right - 0.3 * unit, mark.y, mark.right + 2.2 * unit, mark.bottom):
+        for other in near.within(
+            mark.right - 0.3 * unit, mark.y, mark.right + 2.2 * unit, mark.bottom
+        ):
             if other is mark or other.x <= mark.x:
                 continue
             slack = 0.2 * unit if stands(mark) and stands(other) else 0.55 * unit
@@ -477,7 +489,10 @@ def merge_rows(rows: list[Row]) -> list[Row]:
                 if abs(other.base - row.base) < 0.16 * max(other.tall, row.tall)
                 and (
                     0.8 < row.tall / other.tall < 1.25
-                    or ((row.count < 2 or not row.sure) and max(row.x0 - other.x1, other.x0 - row.x1) < 3 * other.tall)
+                    or (
+                        (row.count < 2 or not row.sure)
+                        and max(row.x0 - other.x1, other.x0 - row.x1) < 3 * other.tall
+                    )
                 )
                 and max(row.x0 - other.x1, other.x0 - row.x1) < 14 * other.tall
             ),

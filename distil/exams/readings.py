@@ -185,9 +185,7 @@ def joins(before: Sign, after: Sign, tall: float) -> bool:
     return before.text == "$" and after.text.isdigit() and after.x0 - before.x1 < 0.4 * tall
 
 
-def judge(
-    row: Row, part: list[Char], own: list[Mark], word: str, labels: np.ndarray
-) -> list[Sign]:
+def judge(row: Row, part: list[Char], own: list[Mark], word: str, labels: np.ndarray) -> list[Sign]:
     """Return the signs that characters and the marks they were read from make."""
     if len(part) == 1 and len(own) == 1:
         sign = agree(row, part[0], own[0], word)
@@ -201,7 +199,16 @@ def judge(
     if len(part) == 1 and len(own) == 2 and not prose and all(clear_alone(row, m) for m in own):
         # A digit and its point are no per cent sign.
         return [
-            Sign(sized(m, row, m.best), m.x, m.y, m.right, m.bottom, False, 0.1, f"read {part[0].text}")
+            Sign(
+                sized(m, row, m.best),
+                m.x,
+                m.y,
+                m.right,
+                m.bottom,
+                False,
+                0.1,
+                f"read {part[0].text}",
+            )
             for m in sorted(own, key=lambda mark: mark.x)
         ]
     signs = []
@@ -210,7 +217,9 @@ def judge(
     breadths = [breadth(char.text) for char in part]
     width = (right - left) / sum(breadths)
     parts = (
-        cut_apart(own[0], breadths, labels) if len(own) == 1 and len(part) > 1 and not prose else None
+        cut_apart(own[0], breadths, labels)
+        if len(own) == 1 and len(part) > 1 and not prose
+        else None
     )
     for place, char in enumerate(part):
         if own:
@@ -232,6 +241,8 @@ def clear_alone(row: Row, mark: Mark) -> bool:
     """Return whether a mark's shape says by itself what character it is, a point included."""
     if mark.best == ".":
         return abs(mark.bottom - row.base) < 0.13 * row.tall
+    if mark.best == "−":
+        return mark.score > 0.5
     return mark.score > LIKELY and mark.best != JUNK
 
 
@@ -299,9 +310,17 @@ def lone(row: Row, mark: Mark) -> Sign | None:
         return Sign("−", *box, True, 0.05, "lone")
     small = max(mark.w, mark.h) < 0.33 * row.tall
     if small:
-        if mark.best == "." and abs(mark.bottom - row.base) < 0.1 * row.tall and mark.h > 0.1 * row.tall:
+        if (
+            mark.best == "."
+            and abs(mark.bottom - row.base) < 0.1 * row.tall
+            and mark.h > 0.1 * row.tall
+        ):
             return Sign(".", *box, False, 0.3, "lone")
-        if mark.best == "," and -0.05 * row.tall < mark.bottom - row.base < 0.3 * row.tall and mark.y < row.base:  # noqa: E501
+        if (
+            mark.best == ","
+            and -0.05 * row.tall < mark.bottom - row.base < 0.3 * row.tall
+            and mark.y < row.base
+        ):  # noqa: E501
             return Sign(",", *box, False, 0.3, "lone")
         return None
     if mark.best == JUNK or mark.score < 0.55:
@@ -355,7 +374,7 @@ def agree(row: Row, char: Char, mark: Mark, word: str) -> Sign | None:
     if score > LIKELY:
         doubt = 0.1 if score > 0.97 or sure < 80 else 0.4
         return Sign(shape, *box, False, doubt, f"read {read}")
-    if sure > SURE:
+    if sure > SURE and not (score > 0.8 and own < 0.05):
         return Sign(read, *box, False, 0.4, f"shape {shape}")
     return Sign(shape if score > 0.7 else read, *box, False, 0.7, f"read {read} shape {shape}")
 

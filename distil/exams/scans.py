@@ -177,7 +177,9 @@ def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.nd
 def flattened(grey: np.ndarray) -> np.ndarray:
     """Return a page with its paper white: shades of uneven light and of coloured paper are gone."""
     height, width = grey.shape
-    small = cv2.resize(grey, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(
+        grey, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA
+    )
     paper = cv2.medianBlur(cv2.dilate(small, np.ones((9, 9), np.uint8)), 21)
     if paper.min() > 235:
         return grey
@@ -316,7 +318,9 @@ def stack(strips: list[Strip]) -> tuple[np.ndarray, list[tuple[Strip, int, int]]
         for strip in line:
             y = round(READABLE / 2 + above - strip.factor * (strip.row.base - strip.top))
             y = max(0, min(y, height - strip.picture.shape[0]))
-            canvas[y : y + strip.picture.shape[0], left : left + strip.picture.shape[1]] = strip.picture
+            canvas[y : y + strip.picture.shape[0], left : left + strip.picture.shape[1]] = (
+                strip.picture
+            )
             places.append((strip, left, top + y))
             left += strip.picture.shape[1] + 3 * READABLE
         rows.append(canvas)
@@ -402,9 +406,7 @@ def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -
         if mark.row is not None:
             plain.setdefault(id(mark.row), []).append(mark)
     for row in sheet.rows:
-        signs, unread = read_row(
-            row, plain.get(id(row), []), words.get(id(row), []), sheet.labels
-        )
+        signs, unread = read_row(row, plain.get(id(row), []), words.get(id(row), []), sheet.labels)
         if id(row) in sheet.part_rows and len(signs) == 1 and signs[0].text in "IlJ|]!":
             # A stroke alone over or under a bar is a number.
             signs[0].text = "1"
@@ -493,7 +495,9 @@ def put_scripts(page: Page, members: list[Mark], scale: float) -> None:
 def script_text(mark: Mark) -> str:
     """Return the class of a raised or lowered mark, a digit rather than a letter like it."""
     text = mark.best
-    digit = {"o": "0", "l": "1", "I": "1", "|": "1", "s": "5", "z": "2", "B": "8", "b": "6"}.get(text)
+    digit = {"o": "0", "l": "1", "I": "1", "|": "1", "s": "5", "z": "2", "B": "8", "b": "6"}.get(
+        text
+    )
     if digit is not None and mark.chance(digit) > 0.25:
         return digit
     return {"l": "1", "I": "1", "|": "1", "]": "1", "[": "1", JUNK: "?"}.get(text, text)

@@ -358,6 +358,7 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
     return passages, stop
 
 
+BLANK = re.compile(r"[\s_.]*(?:[T\d]+\.[\s_]*)?")
 MISREAD = str.maketrans("lI|iOoSsZzB]!", "1111005522811")
 MISREAD_NUMBER = re.compile(
     r"^(?P<number>[\dlI|iOoSsZzB!\]]\s?[\dlI|iOoSsZzB!\]]?)\s?[.,:;)\u00b0]?\s*[.,]?(?=\s|$|[A-Z])"
@@ -456,6 +457,8 @@ def without_keys(
     start = None
     for chain in chains[1:]:
         texts = [item_text(chain, marker, lines)[marker.length :] for marker in chain]
+        if len(texts) >= 3 and all(BLANK.fullmatch(text) for text in texts[:-1]):
+            continue
         short = sorted(len(text) for text in texts[:-1] or texts)
         asked = sum(1 for text in texts if QUESTION.search(text))
         if short[len(short) // 2] <= 24 and asked < 0.2 * len(texts) and chain[0].style[3] != "T":

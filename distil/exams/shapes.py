@@ -49,9 +49,7 @@ def normalised(shape: np.ndarray) -> np.ndarray:
     height, width = shape.shape
     scale = INNER / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = cv2.resize(
-        shape, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    )
+    small = cv2.resize(shape, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     square = np.zeros((SIDE, SIDE), dtype=np.float32)
     top, left = (SIDE - small.shape[0]) // 2, (SIDE - small.shape[1]) // 2
     square[top : top + small.shape[0], left : left + small.shape[1]] = small

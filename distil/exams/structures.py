@@ -127,9 +127,13 @@ class Sheet:
                     mark for mark in self.free()
                     if mark.row is row and all(mark is not member for member in members)
                 ]  # fmt: skip
-                clear = not others or min(
-                    max(mark.x - m.right, m.x - mark.right) for mark in members for m in others
-                ) > 1.2 * self.tall
+                clear = (
+                    not others
+                    or min(
+                        max(mark.x - m.right, m.x - mark.right) for mark in members for m in others
+                    )
+                    > 1.2 * self.tall
+                )
                 if row is None or (len(members) <= 4 and clear):
                     self.take(members)
 
@@ -179,7 +183,11 @@ class Sheet:
             return False
         # The hook comes down to one point, left of the line.
         foot = np.flatnonzero(own[int(0.9 * mark.h) :].any(axis=0))
-        return bool(len(foot)) and foot[-1] - foot[0] < 0.5 * mark.h and foot[-1] <= start + 0.3 * mark.h
+        return (
+            bool(len(foot))
+            and foot[-1] - foot[0] < 0.5 * mark.h
+            and foot[-1] <= start + 0.3 * mark.h
+        )
 
     # ----------------------------------------------------------------------------------- brackets
 
@@ -189,7 +197,11 @@ class Sheet:
             tall = mark.row.tall if mark.row is not None else self.tall
             if mark.h < 1.55 * tall or mark.w > 1.3 * tall or mark.h > 14 * tall:
                 continue
-            if mark.w < 0.22 * mark.h and mark.w <= 0.3 * tall and mark.area > 0.5 * mark.w * mark.h:
+            if (
+                mark.w < 0.22 * mark.h
+                and mark.w <= 0.3 * tall
+                and mark.area > 0.5 * mark.w * mark.h
+            ):
                 mark.likely = np.zeros_like(mark.likely)
                 mark.likely[PLACE["|"]] = 1.0
             if mark.best in BRACKETS and mark.score > 0.4:
@@ -229,7 +241,14 @@ class Sheet:
         self.parts = taken
 
     def side(
-        self, bar: Mark, tall: float, bars: list[Mark], pool: Neighbours, taken: set[int], *, up: bool
+        self,
+        bar: Mark,
+        tall: float,
+        bars: list[Mark],
+        pool: Neighbours,
+        taken: set[int],
+        *,
+        up: bool,
     ) -> list[Mark]:
         """Return the marks right above (or below) a bar."""
         near = []
@@ -277,7 +296,11 @@ class Sheet:
             # The next fraction's denominator is under a bar of its own.
             if any(other is not bar and other.x <= mark.cx <= other.right for other in bars):
                 continue
-            if abs(mark.cy - level) < 0.3 * tall and mark.h > 0.35 * tall and mark.best not in BRACKETS:
+            if (
+                abs(mark.cy - level) < 0.3 * tall
+                and mark.h > 0.35 * tall
+                and mark.best not in BRACKETS
+            ):
                 # Next to underlined words the same line of text goes on after a space.
                 row = mark.row
                 long = row is not None and row.count >= 8 and row.x1 - row.x0 > 2 * bar.w
@@ -410,7 +433,11 @@ class Sheet:
         if mark.bottom <= row.base - 0.28 * tall and mark.y <= row.base - 0.7 * tall:
             if mark.h > 0.92 * tall and not bracket:
                 return ""
-            quote = mark.h < 0.45 * tall and mark.w < 0.4 * tall and mark.chance(",") + mark.chance("'") > 0.2  # noqa: E501
+            quote = (
+                mark.h < 0.45 * tall
+                and mark.w < 0.4 * tall
+                and mark.chance(",") + mark.chance("'") > 0.2
+            )  # noqa: E501
             sure = mark.score > 0.4 or text in "oO" or sum(map(mark.chance, "1lI|/]")) > 0.6
             return "sup" if sure and not quote else ""
         if bracket or text == JUNK:
@@ -471,7 +498,12 @@ def is_frame(mark: Mark, labels: np.ndarray) -> bool:
     """Return whether a mark is a rectangle around something."""
     own = shape_of(mark, labels) > 0
     edge = max(4, int(0.03 * min(mark.w, mark.h)))
-    sides = (own[:edge].any(axis=0), own[-edge:].any(axis=0), own[:, :edge].any(axis=1), own[:, -edge:].any(axis=1))  # noqa: E501
+    sides = (
+        own[:edge].any(axis=0),
+        own[-edge:].any(axis=0),
+        own[:, :edge].any(axis=1),
+        own[:, -edge:].any(axis=1),
+    )  # noqa: E501
     return all(side.mean() > 0.85 for side in sides)
 
 
@@ -495,4 +527,3 @@ def fits(bar: Mark, part: list[Mark], tall: float) -> bool:
         and right > -0.35 * tall
         and abs(left - right) < max(0.8 * tall, 0.4 * bar.w)
     )
-
