@@ -26,7 +26,37 @@ SPELLED = re.compile(
     r"(?<![a-z])(?:pi|theta|alpha|beta|sqrt|degrees?|angle|triangle)(?![a-z])|√", re.I
 )
 SHORT_WORDS = set(
-    "a an as at be by do go if in is it me no of on or so to up us we cm km ft st nd rd th".split()
+    [
+        "a",
+        "an",
+        "as",
+        "at",
+        "be",
+        "by",
+        "do",
+        "go",
+        "if",
+        "in",
+        "is",
+        "it",
+        "me",
+        "no",
+        "of",
+        "on",
+        "or",
+        "so",
+        "to",
+        "up",
+        "us",
+        "we",
+        "cm",
+        "km",
+        "ft",
+        "st",
+        "nd",
+        "rd",
+        "th",
+    ]
 )
 
 

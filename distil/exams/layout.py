@@ -125,9 +125,8 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
             for rule in page.verticals
         )
         # What is underlined has no gap where its line ends; an answer and a remark have one.
-        ruled = (
-            ruled
-            or (item.x0 - edge > 0.25 * line.size)
+        ruled = ruled or (
+            (item.x0 - edge > 0.25 * line.size)
             and any(
                 edge - 0.5 * line.size < x1 < item.x0 + 0.5 * line.size
                 and top - 1.5 * line.size < line.base < bottom + line.size

@@ -278,7 +278,7 @@ def train(rows: np.ndarray, names: np.ndarray, epochs: int, rng: np.random.Gener
                 "b2": error.sum(0),
                 "w1": scaled.T @ back,
                 "b1": back.sum(0),
-            }  # noqa: E501
+            }
             rate = np.float32(LEARNING_RATE * 0.5 * (1 + np.cos(np.pi * step / steps)))
             for name in learnt:
                 speed[name] *= np.float32(0.9)

@@ -160,7 +160,7 @@ def cut_lines(marks: list[Mark], labels: np.ndarray) -> tuple[list[Mark], np.nda
             or covered < 0.75
             or ys.max() - ys.min() > 0.35 * unit
             or ys.min() < 0.45 * mark.h
-        ):  # noqa: E501
+        ):
             out.append(mark)
             continue
         long = cv2.dilate(long, np.ones((3, 1), np.uint8)) & own
@@ -276,7 +276,7 @@ def join_pieces(marks: list[Mark], labels: np.ndarray) -> list[Mark]:
                 mark.x - 0.9 * unit,
                 mark.y - 0.4 * unit,
                 mark.right + 0.5 * unit,
-                mark.bottom + 0.9 * unit,  # noqa: E501
+                mark.bottom + 0.9 * unit,
             ):
                 if other is mark or other.w > 1.6 * unit or other.h > 2.2 * unit:
                     continue

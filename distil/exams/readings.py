@@ -23,8 +23,49 @@ SYMBOLS = set("∠Δπθ√≤≥±×÷∞∩∪αβ")
 SURE = 96.0
 LIKELY = 0.9
 SHORT_WORDS = set(
-    "a an as at am ax be by do go he if in is it me my no of on or so to up us we cm mm km ft mi kg"
-    " gm oz lb th st nd rd vs ex".split()
+    [
+        "a",
+        "an",
+        "as",
+        "at",
+        "am",
+        "ax",
+        "be",
+        "by",
+        "do",
+        "go",
+        "he",
+        "if",
+        "in",
+        "is",
+        "it",
+        "me",
+        "my",
+        "no",
+        "of",
+        "on",
+        "or",
+        "so",
+        "to",
+        "up",
+        "us",
+        "we",
+        "cm",
+        "mm",
+        "km",
+        "ft",
+        "mi",
+        "kg",
+        "gm",
+        "oz",
+        "lb",
+        "th",
+        "st",
+        "nd",
+        "rd",
+        "vs",
+        "ex",
+    ]
 )
 
 
@@ -71,8 +112,48 @@ class Sign:
 
 
 COMMON = frozenset(
-    "a all and are as at be by each find for from has have if in is it its let of on one or set"
-    " such sum that the then these this to two value what when where which with".split()
+    [
+        "a",
+        "all",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "each",
+        "find",
+        "for",
+        "from",
+        "has",
+        "have",
+        "if",
+        "in",
+        "is",
+        "it",
+        "its",
+        "let",
+        "of",
+        "on",
+        "one",
+        "or",
+        "set",
+        "such",
+        "sum",
+        "that",
+        "the",
+        "then",
+        "these",
+        "this",
+        "to",
+        "two",
+        "value",
+        "what",
+        "when",
+        "where",
+        "which",
+        "with",
+    ]
 )
 
 
@@ -320,7 +401,7 @@ def lone(row: Row, mark: Mark) -> Sign | None:
             mark.best == ","
             and -0.05 * row.tall < mark.bottom - row.base < 0.3 * row.tall
             and mark.y < row.base
-        ):  # noqa: E501
+        ):
             return Sign(",", *box, False, 0.3, "lone")
         return None
     if mark.best == JUNK or mark.score < 0.55:

@@ -463,9 +463,7 @@ def without_keys(
         asked = sum(1 for text in texts if QUESTION.search(text))
         if short[len(short) // 2] <= 24 and asked < 0.2 * len(texts) and chain[0].style[3] != "T":
             start = chain[0].place if start is None else start
-        elif start is None:
-            keep.append(chain)
-        elif asked:
+        elif start is None or asked:
             keep.append(chain)
     return keep, start
 

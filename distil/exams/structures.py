@@ -437,7 +437,7 @@ class Sheet:
                 mark.h < 0.45 * tall
                 and mark.w < 0.4 * tall
                 and mark.chance(",") + mark.chance("'") > 0.2
-            )  # noqa: E501
+            )
             sure = mark.score > 0.4 or text in "oO" or sum(map(mark.chance, "1lI|/]")) > 0.6
             return "sup" if sure and not quote else ""
         if bracket or text == JUNK:
@@ -503,7 +503,7 @@ def is_frame(mark: Mark, labels: np.ndarray) -> bool:
         own[-edge:].any(axis=0),
         own[:, :edge].any(axis=1),
         own[:, -edge:].any(axis=1),
-    )  # noqa: E501
+    )
     return all(side.mean() > 0.85 for side in sides)
 
 

@@ -137,13 +137,19 @@ def make_paper(seed: int, *, columns: int = 1, style: int = 0, font: int = 0, si
         cells.append(printed)
     if key:
         lines.append("#pagebreak()\n#set page(columns: 1)")
-        lines.append(f"#align(center)[*Contest of the year {1990 + seed}* \\ *Answer Key*]\n#v(1em)")
+        lines.append(
+            f"#align(center)[*Contest of the year {1990 + seed}* \\ *Answer Key*]\n#v(1em)"
+        )
         if key == "list":
             lines += [f"{place}. {printed}\n" for place, printed in enumerate(cells, 1)]
         else:
             half = (len(cells) + 1) // 2
-            blank = "#box(width: 8em, stroke: (bottom: 0.6pt), inset: (bottom: 3pt))[#set text(bottom-edge: \"bounds\"); #align(center)[{}]]"
-            order = [i for pair in zip(range(half), [*range(half, len(cells)), -1], strict=False) for i in pair]
+            blank = '#box(width: 8em, stroke: (bottom: 0.6pt), inset: (bottom: 3pt))[#set text(bottom-edge: "bounds"); #align(center)[{}]]'
+            order = [
+                i
+                for pair in zip(range(half), [*range(half, len(cells)), -1], strict=False)
+                for i in pair
+            ]
             entries = [f"[*{i + 1}.* {blank.format(cells[i])}]" for i in order if i >= 0]
             lines.append(f"#grid(columns: (1fr, 1fr), row-gutter: 2.2em, {', '.join(entries)})")
     paper.source = "\n\n".join(lines)
