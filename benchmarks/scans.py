@@ -25,7 +25,7 @@ NAMES = {"pi": "π", "theta": "θ", "alpha": "α", "beta": "β"}
 SPELLED = re.compile(
     r"(?<![a-z])(?:pi|theta|alpha|beta|sqrt|degrees?|angle|triangle)(?![a-z])|√", re.I
 )
-SHORT_WORDS = set(
+SHORT_WORDS = set(  # noqa: C405
     [
         "a",
         "an",

@@ -181,7 +181,7 @@ def worn(sheet: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def cut(grey: np.ndarray, names: list[str], rng: np.random.Generator) -> list[tuple]:
-    """Return (square, log aspect, name) for the characters of a sheet, some cut badly on purpose."""
+    """Return (square, log aspect, name) for the characters of a sheet, some cut badly on purpose."""  # noqa: E501
     _, ink = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
     found = []
     for place, name in enumerate(names):

@@ -15,14 +15,14 @@ from distil.exams.shapes import CLASS_OF, CLASSES, JUNK
 
 # What tesseract takes for another where a word does not tell.
 TWINS = (
-    "0Oo°", "1lI|i!/]", "5sS", "2zZ", "8B", "6b", "9gq", "xX×", "-−–—_~", ".,·", "'’‘,`", "cC(", "vV", "uU",
+    "0Oo°", "1lI|i!/]", "5sS", "2zZ", "8B", "6b", "9gq", "xX×", "-−–—_~", ".,·", "'’‘,`", "cC(", "vV", "uU",  # noqa: E501
     "wW", "kK", "pP", "mM", "tT+", "fF", "“”\"", "Zz2∠", "eE", ":;", "—-", "yY", "nN",
 )  # fmt: skip
 DASHES = "-–—−_~=«»¬"
 SYMBOLS = set("∠Δπθ√≤≥±×÷∞∩∪αβ")
 SURE = 96.0
 LIKELY = 0.9
-SHORT_WORDS = set(
+SHORT_WORDS = set(  # noqa: C405
     [
         "a",
         "an",
@@ -195,7 +195,7 @@ def read_row(
     for _, group in itertools.groupby(pairs, key=lambda pair: pair[0][0].word):
         members = without_ghosts(list(group), texts)
         word = [
-            sign for part, own in members for sign in judge(row, part, own, texts[part[0].word], labels)
+            sign for part, own in members for sign in judge(row, part, own, texts[part[0].word], labels)  # noqa: E501
         ]  # fmt: skip
         if word:
             word[0].spaced = True

@@ -199,7 +199,7 @@ def without_edges(marks: list[Mark], shape: tuple[int, int]) -> list[Mark]:
     return kept
 
 
-# ------------------------------------------------------------------------------------ second reading
+# ------------------------------------------------------------------------------------ second reading  # noqa: E501
 
 
 def read_rows(sheet: Sheet, grey: np.ndarray, path: Path, index: int) -> dict[int, list[Char]]:

@@ -289,7 +289,7 @@ class Sheet:
     def runs_on(
         self, bar: Mark, part: list[Mark], tall: float, bars: list[Mark], pool: Neighbours
     ) -> bool:
-        """Return whether what is beside a bar goes on at its sides: then it stands over or under text."""
+        """Return whether what is beside a bar goes on at its sides: then it stands over or under text."""  # noqa: E501
         x0, x1 = min(m.x for m in part), max(m.right for m in part)
         level = float(np.median([m.cy for m in part]))
         for mark in pool.within(x0 - tall, level - tall, x1 + tall, level + tall):
