@@ -90,6 +90,7 @@ class Page:
         hidden: number of glyphs in invisible text (an OCR layer under a scan).
         unread: places of ink that recognition could not account for; of scans only.
         silent: boxes of text that has no character.
+        blanks: lines to write on, x0, top, x1, bottom; of scans only.
     """
 
     number: int
@@ -104,6 +105,7 @@ class Page:
     hidden: int = 0
     unread: list[tuple[float, float]] = field(default_factory=list)
     silent: list[Box] = field(default_factory=list)
+    blanks: list[Box] = field(default_factory=list)
 
 
 MAX_SEGMENTS = 20_000

@@ -26,6 +26,8 @@ MARGIN = 0.1
 SPARSE = 400
 # Labels stand so many points around a figure.
 LABELS = 9.0
+# Styles of glyphs that mark their line.
+DOUBTS = (("u", "unmapped"), ("d", "doubtful"))
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class TextLine:
         base: baseline, points.
         size: main font size, points.
         segments: (x0, x1, text) of the stretches between wide gaps.
+        sizes: font size of each stretch, points.
+        doubts: flags of each stretch.
         bold: whether all its letters are bold.
         flags: doubts about it.
         body: the page's usual font size.
@@ -59,6 +63,8 @@ class TextLine:
     body: float = 10.0
     height: float = 792.0
     confidence: float = 1.0
+    sizes: list[float] = field(default_factory=list)
+    doubts: list[set[str]] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -77,6 +83,7 @@ class Sheet:
         figures: boxes of drawings and pictures.
         method: "text" or "ocr".
         second: left edge of the second column, points; None: there is none.
+        blanks: lines to write on: x0, top, x1, bottom.
     """
 
     number: int
@@ -86,6 +93,7 @@ class Sheet:
     figures: list[Box] = field(default_factory=list)
     method: str = "text"
     second: float | None = None
+    blanks: list[Box] = field(default_factory=list)
 
 
 def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
@@ -138,7 +146,15 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
             t[0] < line.box[2] and line.box[0] < t[2] and t[1] < line.base < t[3] for t in tables
         ):
             line.flags.add("table")
-    return Sheet(page.number, page.width, page.height, out, figures, second=columns and columns[2])
+    return Sheet(
+        page.number,
+        page.width,
+        page.height,
+        out,
+        figures,
+        second=columns and columns[2],
+        blanks=page.blanks,
+    )
 
 
 def lines_in(region: Region, body: float) -> tuple[list[Line], list[Rule]]:
@@ -156,6 +172,15 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
             edge - 1 < rule.x0 < item.x0 + 1 and rule.top < line.base < rule.bottom + 2
             for rule in page.verticals
         )
+        # What is underlined has no gap where its line ends; an answer and a remark have one.
+        ruled = ruled or (
+            (item.x0 - edge > 0.25 * line.size)
+            and any(
+                edge - 0.5 * line.size < x1 < item.x0 + 0.5 * line.size
+                and top - 1.5 * line.size < line.base < bottom + line.size
+                for _, top, x1, bottom in page.blanks
+            )
+        )
         if ruled or item.x0 - edge > COLUMN_GAP * line.size:
             cells.append([item])
             edge = right_end(item)
@@ -166,10 +191,11 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
         (min(i.x0 for i in cell), max(map(right_end, cell)), tidy(render(cell))) for cell in cells
     ]
     letters = [item for item in line.items if item.text.isalpha()]
-    styles = {item.style for item in every(line.items)}
-    flags = {"unmapped"} if any("u" in style for style in styles) else set()
-    if any("d" in style for style in styles):
-        flags.add("doubtful")
+    doubts = [
+        {name for mark, name in DOUBTS if any(mark in item.style for item in every(cell))}
+        for cell in cells
+    ]
+    flags = set().union(*doubts)
     if line.size < 0.8 * body and len(line.items) < 12:
         flags.add("small")
     return TextLine(
@@ -184,6 +210,8 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
         flags,
         body,
         page.height,
+        sizes=[max(item.size for item in cell) for cell in cells],
+        doubts=doubts,
     )
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from distil.exams.errors import ExamError
 from distil.exams.glyphs import Page, open_document, read_page
-from distil.exams.keys import Answer, cut_solution, last_boxed, read_key, result_of
+from distil.exams.keys import (
+    Answer,
+    cut_solution,
+    last_boxed,
+    match_sheets,
+    read_answer_sheet,
+    read_key,
+    result_of,
+)
 from distil.exams.layout import Sheet, TextLine, drop_running_lines, read_layout
 from distil.exams.mathematics import usual_size
 from distil.exams.segmentation import (
@@ -26,9 +34,15 @@ from distil.notation import canonical_answer
 MAX_PAGES = 400
 FEW_GLYPHS = 25
 RECOGNISED = 0.97
+MATRIX = re.compile(r"\\begin\{\w*matrix\}")
+# What tells that a line of a scan is one: a word, a relation, a number or an option's label.
+WHOLE = re.compile(
+    r"(?<!\\)\b[A-Za-z]{3}|[=<>]|\\(?:leq|geq|neq)\b|^\(?(?:[A-Ha-h]|T?\d{1,3})[.):](?:\s|$)"
+)
 DOUBTS = {
     "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,  # noqa: E501
     "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3, "unbalanced": 0.15, "table": 0.2,
+    "tangled": 0.5,
 }  # fmt: skip
 
 
@@ -94,11 +108,30 @@ def put_back(sheet: Sheet, back) -> None:
     from distil.exams.scans import moved
 
     sheet.method = "ocr"
+    flag_fragments(sheet)
     for line in sheet.lines:
         line.confidence = RECOGNISED
     sheet.figures = [moved(box, back) for box in sheet.figures]
     for line in sheet.lines:
         line.box = moved(line.box, back)
+
+
+def flag_fragments(sheet: Sheet) -> None:
+    """Flag lines of a scanned page that may be parts of a table, a matrix or a tall expression.
+
+    Such a part has neither words nor a relation; which of its neighbours it belongs to is not
+    certain, so these are flagged too.
+    """
+    for place, line in enumerate(sheet.lines):
+        if MATRIX.search(line.text):
+            line.flags.add("tangled")
+        if WHOLE.search(line.text):
+            continue
+        line.flags.add("tangled")
+        for other in sheet.lines[max(0, place - 1) : place + 2]:
+            apart = max(line.box[1], other.box[1]) - min(line.box[3], other.box[3])
+            if apart < 1.2 * line.size:
+                other.flags.add("tangled")
 
 
 def read_problems(
@@ -112,7 +145,12 @@ def read_problems(
 ) -> list[dict]:
     """Do what `distil.exams.extract` promises."""
     sheets, digest = read_sheets(paper, sha256)
-    lines = lines_of(sheets)
+    # Scanned papers interleave tests with answer sheets, blank and filled in.
+    answer_sheets = [
+        found for sheet in sheets if sheet.method == "ocr" and (found := read_answer_sheet(sheet))
+    ]
+    apart = {found.page for found in answer_sheets}
+    lines = lines_of([sheet for sheet in sheets if sheet.number not in apart])
     passages, stop = split_problems(lines)
     if not passages:
         raise ExamError(
@@ -131,7 +169,7 @@ def read_problems(
     figures = owned_figures(sheets, passages, lines[stop] if stop < len(lines) else None)
     methods = {sheet.number: sheet.method for sheet in sheets}
     several = len({passage.section for passage in passages}) > 1
-    keyed = {}
+    keyed = match_sheets(answer_sheets, tests_of(passages, lines)) if key is None else {}
     for answer in answers:
         keyed.setdefault((answer.section, answer.label), answer)
     rows = []
@@ -142,7 +180,9 @@ def read_problems(
             flags.add("repeated")
         seen.add((passage.section, passage.label))
         statement_lines, solution = cut_solution(passage.lines)
-        answer = keyed.get((passage.section, passage.label))
+        answer = keyed.get((passage.section, passage.label)) or keyed.get(
+            (passage.section, second_label(passage))
+        )
         if answer is None and solution:
             answer = inline_answer(passage, solution)
         answered = digest if solution and answer and answer.section < 0 else key_digest
@@ -160,6 +200,25 @@ def read_problems(
             )
         )  # fmt: skip
     return rows
+
+
+def tests_of(passages: list[Passage], lines: list[TextLine]) -> list[tuple[int, int, int, str]]:
+    """Return (section, first page, last page, heading) of each test of a paper."""
+    tests = []
+    for section in sorted({passage.section for passage in passages}):
+        own = [passage for passage in passages if passage.section == section]
+        first, last = own[0].lines[0], own[-1].lines[-1]
+        heading = [
+            line.text for line in lines if line.page == first.page and line.box[3] < first.box[1]
+        ]
+        tests.append((section, first.page, last.page, " ".join(heading)))
+    return tests
+
+
+def second_label(passage: Passage) -> str:
+    """Return the label in brackets after a problem's number, as in `9. (T1)`."""
+    match = re.match(r"\(\s*(T\s?\d)\s*\)", passage.lines[0].text[passage.cut :].strip(), re.I)
+    return re.sub(r"\s", "", match[1].upper()) if match else ""
 
 
 def inline_answer(passage: Passage, solution: list[TextLine]) -> Answer | None:

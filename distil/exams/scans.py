@@ -1,9 +1,10 @@
-"""Scanned pages: rendered, deskewed and read by tesseract; mathematics by the geometry of its ink.
+"""Scanned pages: rendered, deskewed and read twice, by shape and by tesseract.
 
-Tesseract reads prose well and mathematics badly: it takes an exponent for a quotation mark and a
-fraction for noise. So raised and lowered marks, fractions and root signs are found as connected
-components first, wiped from the picture that tesseract sees, and read by their shape; then all goes
-through the same geometry as text PDFs do.
+Each piece of ink is read by its shape (`marks`, `shapes`); mathematics is found by its geometry
+(`structures`); each row of print that is left is shown to tesseract, one under the other, so that
+columns and tables need no layout analysis. Where the two readings of a character agree it is taken
+as certain, where they do not the likelier is taken and the line is marked as doubtful. All then
+goes through the same geometry as text PDFs do.
 """
 
 from __future__ import annotations
@@ -23,43 +24,35 @@ import numpy as np
 from distil.exams.errors import ExamError
 from distil.exams.glyphs import Box, Glyph, Page, Rule
 from distil.exams.marks import (
-    DESCENDING,
-    LOW,
     TALL,
-    X_HIGH,
     Mark,
-    Reader,
     Row,
-    assign_rows,
+    cut_lines,
     find_marks,
     find_rows,
     is_bar,
-    joined,
+    join_pieces,
+    metrics,
+    read_shapes,
+    seat_marks,
+    sized,
+    usual_height,
 )
+from distil.exams.readings import Char, read_row
+from distil.exams.shapes import JUNK
+from distil.exams.structures import Sheet
 
 DPI = 300
 SCALE = DPI / 72
 MAX_PIXELS = 40_000_000
 MAX_SKEW = 3.0
 SECONDS = 300
-SURE = 0.86
+# Capitals of this height, pixels, are what tesseract reads best.
+READABLE = 32
 OPERATORS = set("+−=<>≤≥±×÷")
-SYMBOLS = set("π√θ≤≥±×÷°∞∠αβΔ∑")
-
-
-@dataclass(slots=True)
-class Char:
-    """A character as tesseract read it, pixels."""
-
-    text: str
-    x0: int
-    y0: int
-    x1: int
-    y1: int
-    sure: float
-    first: bool
-    word: str
-    base: float
+# Characters more doubtful than this mark their line.
+DOUBT = 0.2
+SCRIPT_DOUBT = 0.25
 
 
 def tesseract(path: Path) -> str:
@@ -153,7 +146,9 @@ def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.nd
         ExamError: tesseract is missing or fails, or the page cannot be drawn.
     """
     cv2.setNumThreads(1)
+    tesseract(path)
     grey, scale = render(document, index, path)
+    grey = flattened(grey)
     marks, labels = find_marks(ink_of(grey))
     angle = skew_of(marks)
     back = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -164,22 +159,32 @@ def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.nd
     back[:, 2] /= scale
     result = Page(page.number, page.width, page.height)
     marks = without_edges(marks, grey.shape)
-    if len(marks) < 10:
+    if len(marks) < 5 or not usual_height(marks):
         return result, back
+    marks, labels = cut_lines(marks, labels)
+    read_shapes(marks, labels)
+    marks = join_pieces(marks, labels)
     rows = find_rows(marks)
-    assign_rows(marks, rows)
     if not rows:
         return result, back
-    sheet = Sheet(grey, labels, marks, rows, scale)
-    sheet.find_figures()
-    sheet.find_roots()
-    sheet.find_fractions()
-    sheet.find_overlines()
-    sheet.find_scripts()
-    chars = recognise(sheet.cleaned(), path, index)
-    sheet.learn(chars)
-    sheet.fill(result, chars)
+    seat_marks(marks, rows)
+    sheet = Sheet(labels, marks, rows)
+    words = read_rows(sheet, grey, path, index)
+    fill(result, sheet, words, scale)
     return result, back
+
+
+def flattened(grey: np.ndarray) -> np.ndarray:
+    """Return a page with its paper white: shades of uneven light and of coloured paper are gone."""
+    height, width = grey.shape
+    small = cv2.resize(
+        grey, (max(1, width // 8), max(1, height // 8)), interpolation=cv2.INTER_AREA
+    )
+    paper = cv2.medianBlur(cv2.dilate(small, np.ones((9, 9), np.uint8)), 21)
+    if paper.min() > 235:
+        return grey
+    paper = cv2.resize(np.maximum(paper, 90), (width, height), interpolation=cv2.INTER_LINEAR)
+    return cv2.divide(grey, paper, scale=255)
 
 
 def without_edges(marks: list[Mark], shape: tuple[int, int]) -> list[Mark]:
@@ -194,590 +199,148 @@ def without_edges(marks: list[Mark], shape: tuple[int, int]) -> list[Mark]:
     return kept
 
 
-class Sheet:
-    """A scanned page on its way from ink to glyphs.
+# ------------------------------------------------------------------------------------ second reading  # noqa: E501
+
+
+def read_rows(sheet: Sheet, grey: np.ndarray, path: Path, index: int) -> dict[int, list[Char]]:
+    """Return what tesseract reads in each row.
 
     Args:
-        grey: grey values, shape (height, width).
-        labels: numbers of the marks, same shape.
-        marks: connected pieces of ink.
-        rows: lines of print.
-        scale: pixels per point.
+        sheet: the page.
+        grey: its grey values, shape (height, width).
+        path: the file, for error messages.
+        index: 0-based page index, for error messages.
+
+    Returns:
+        Characters by the id of their row, left to right, in pixels of the page.
+    """
+    strips = [strip for row in sheet.rows if (strip := cut_strip(sheet, row, grey)) is not None]
+    if not strips:
+        return {}
+    picture, places = stack(strips)
+    found: dict[int, list[Char]] = {}
+    for char in recognise(picture, path, index):
+        middle_x, middle_y = (char.x0 + char.x1) / 2, (char.y0 + char.y1) / 2
+        for strip, left, top in places:
+            height, width = strip.picture.shape
+            if left - 4 <= middle_x <= left + width + 4 and top <= middle_y <= top + height:
+                moved_back(char, strip, left, top)
+                found.setdefault(id(strip.row), []).append(char)
+                break
+    return found
+
+
+@dataclass(slots=True)
+class Strip:
+    """A row of print cut out, its wide gaps closed.
+
+    Attributes:
+        row: the row.
+        picture: grey values, capitals about READABLE pixels high.
+        pieces: (left in the picture, left on the page, right on the page), pixels of the page's
+            scale, left to right.
+        top: upper edge on the page.
+        factor: size in the picture over size on the page.
     """
 
-    def __init__(
-        self, grey: np.ndarray, labels: np.ndarray, marks: list[Mark], rows: list[Row], scale: float
-    ) -> None:
-        self.grey, self.labels, self.marks, self.rows, self.scale = grey, labels, marks, rows, scale
-        self.tall = float(np.median([row.tall for row in rows]))
-        self.used: set[int] = set()
-        self.figures: list[tuple[int, int, int, int]] = []
-        self.roots: list[Mark] = []
-        self.bars: list[Mark] = []
-        self.overlines: list[Mark] = []
-        self.groups: list[tuple[list[Mark], Row, str]] = []
-        self.lines: list[Mark] = []
-        self.reader = Reader(labels)
-
-    # ------------------------------------------------------------------------- finding structures
-
-    def free(self) -> list[Mark]:
-        """Return the marks that nothing has taken yet."""
-        return [mark for mark in self.marks if id(mark) not in self.used]
-
-    def take(self, marks: list[Mark]) -> None:
-        """Mark marks as taken, so that tesseract does not see them."""
-        self.used.update(id(mark) for mark in marks)
-
-    def find_figures(self) -> None:
-        """Take drawings, long rules and frames."""
-        tall = self.tall
-        for mark in self.marks:
-            thin = mark.h <= max(8, 0.25 * tall) or mark.w <= max(8, 0.25 * tall)
-            long = max(mark.w, mark.h) > 6 * tall
-            if thin and long and mark.area > 0.3 * mark.w * mark.h:
-                if mark.w > mark.h:
-                    self.lines.append(mark)
-                else:
-                    self.take([mark])
-            elif mark.w > 4 * tall and mark.h > 4 * tall and mark.area < 0.35 * mark.w * mark.h:
-                self.take([mark])
-                inner = [
-                    m for m in self.marks
-                    if mark.x < m.cx < mark.right and mark.y < m.cy < mark.bottom
-                ]  # fmt: skip
-                text = [m for m in inner if m.line >= 0 and 0.5 * tall < m.h < 1.5 * tall]
-                if len(text) < 12:
-                    self.figures.append((mark.x, mark.y, mark.right, mark.bottom))
-                    self.take(inner)
-        blank = [line for line in self.lines if not self.between(line)]
-        self.take(blank)
-
-    def between(self, bar: Mark) -> bool:
-        """Return whether a long rule could be a fraction's bar: ink close above and below it."""
-        tall = self.tall
-        near = [mark for mark in self.marks if bar.x <= mark.cx <= bar.right and mark is not bar]
-        above = any(0 <= bar.y - mark.bottom < 0.6 * tall for mark in near)
-        below = any(0 <= mark.y - bar.bottom < 0.6 * tall for mark in near)
-        return above and below
-
-    def find_roots(self) -> None:
-        """Take root signs: a hook with a long line at its top."""
-        for mark in self.free():
-            row = self.rows[mark.line] if mark.line >= 0 else None
-            if row is None or mark.w < 0.9 * row.tall or mark.h < 0.8 * row.tall:
-                continue
-            if mark.h > 4 * row.tall or mark.area > 0.3 * mark.w * mark.h:
-                continue
-            part = self.labels[mark.y : mark.bottom, mark.x : mark.right] == mark.labels[0]
-            head = part[: max(3, int(0.16 * mark.h))].any(axis=0)
-            stretch = longest_run(head)
-            start = mark.w - stretch
-            if stretch < 0.45 * mark.w or not head[-max(2, mark.w // 12) :].any():
-                continue
-            # Under the line there is nothing of the sign but its hook at the left.
-            under = part[int(0.3 * mark.h) :, min(mark.w - 1, start + int(0.2 * row.tall)) :]
-            if under.size and under.mean() > 0.02:
-                continue
-            if self.reader.rank(mark)[0][1] > 0.86:
-                continue  # an F or a T
-            mark.text = "√"
-            mark.area = start
-            self.roots.append(mark)
-            self.take([mark])
-
-    def find_fractions(self) -> None:
-        """Take bars with marks above and below, and those marks."""
-        bars = [
-            mark for mark in self.free()
-            if mark.line >= 0 and is_bar(mark, self.rows[mark.line].tall)
-        ]  # fmt: skip
-        bars += [line for line in self.lines if id(line) not in self.used and line not in bars]
-        for bar in sorted(bars, key=lambda mark: mark.w):
-            if id(bar) in self.used:
-                continue
-            tall = self.rows[bar.line].tall if bar.line >= 0 else self.tall
-            above = self.side(bar, tall, bars, up=True)
-            below = self.side(bar, tall, bars, up=False)
-            if not above or not below or not fits(bar, above, tall) or not fits(bar, below, tall):
-                continue
-            widest = max(
-                max(m.right for m in part) - min(m.x for m in part) for part in (above, below)
-            )
-            if bar.w > widest + 1.3 * tall or self.runs_on(bar, below, tall, bars):
-                continue
-            self.bars.append(bar)
-            row = self.rows[bar.line] if bar.line >= 0 else Row(bar.cy + 0.37 * tall, tall)
-            self.groups.append((above, row, "above"))
-            self.groups.append((below, row, "below"))
-            self.take([bar, *above, *below])
-
-    def find_overlines(self) -> None:
-        """Take lines right above letters that have nothing above them."""
-        free = self.free()
-        for bar in free:
-            if bar.line < 0 or not is_bar(bar, self.tall) or bar.w < 0.55 * self.tall:
-                continue
-            row = self.rows[bar.line]
-            if bar.bottom > row.base - 0.95 * row.tall:
-                continue
-            below = [
-                mark for mark in free
-                if mark is not bar and bar.x - 0.15 * row.tall < mark.cx < bar.right + 0.15 * row.tall  # noqa: E501
-                and 0 <= mark.y - bar.bottom < 0.5 * row.tall and mark.line == bar.line
-            ]  # fmt: skip
-            if below and abs(min(m.x for m in below) - bar.x) < 0.35 * row.tall:
-                self.overlines.append(bar)
-                self.take([bar])
-
-    def side(self, bar: Mark, tall: float, bars: list[Mark], *, up: bool) -> list[Mark]:
-        """Return the marks right above (or below) a bar."""
-        near = []
-        for mark in self.free():
-            if mark is bar or not bar.x - 0.12 * tall < mark.cx < bar.right + 0.12 * tall:
-                continue
-            gap = bar.y - mark.bottom if up else mark.y - bar.bottom
-            if -0.1 * tall <= gap < 1.3 * tall and mark.h < 2 * tall:
-                near.append((gap, mark))
-        if not near:
-            return []
-        gap, first = min(near, key=lambda pair: pair[0])
-        # Below a bar letters without ascenders start lower.
-        solid = [
-            g - (0.32 * tall if not up and mark.h < 0.8 * tall else 0.0)
-            for g, mark in near
-            if mark.h > 0.25 * tall
-        ]
-        if not solid or min(solid) > 0.66 * tall:
-            return []
-        if first in bars and abs(first.w - bar.w) < 0.4 * bar.w and gap < 0.4 * tall:
-            return []  # the other stroke of an equals sign
-        edge = first.bottom - 1.05 * tall if up else first.y + 1.05 * tall
-        chosen = [
-            mark for _, mark in near
-            if (mark.cy > edge - 0.35 * tall if up else mark.cy < edge + 0.35 * tall)
-        ]  # fmt: skip
-        # A row stands between the bar and the next line of text, not across it.
-        return [
-            mark for mark in chosen
-            if (mark.bottom > bar.y - 1.15 * tall if up else mark.cy < bar.bottom + 1.1 * tall)
-        ]  # fmt: skip
-
-    def runs_on(self, bar: Mark, below: list[Mark], tall: float, bars: list[Mark]) -> bool:
-        """Return whether what is below a bar goes on at its sides: then the bar underlines."""
-        x0, x1 = min(m.x for m in below), max(m.right for m in below)
-        level = float(np.median([m.cy for m in below]))
-        for mark in self.free():
-            # The next fraction's denominator is under a bar of its own.
-            if any(other is not bar and other.x <= mark.cx <= other.right for other in bars):
-                continue
-            if abs(mark.cy - level) < 0.3 * tall and mark.h > 0.35 * tall:
-                beside = 0 <= mark.x - x1 < 0.22 * tall or 0 <= x0 - mark.right < 0.22 * tall
-                if beside and not bar.x <= mark.cx <= bar.right:
-                    return True
-        return False
-
-    def find_scripts(self) -> None:
-        """Take raised and lowered marks, in groups that stand together."""
-        found: list[tuple[Mark, str]] = []
-        free = self.free()
-        for mark in free:
-            if mark.line < 0:
-                continue
-            row = self.rows[mark.line]
-            tall = row.tall
-            small = 0.3 * tall <= mark.h <= 0.84 * tall
-            if small and mark.bottom <= row.base - 0.3 * tall and mark.y <= row.base - 0.72 * tall:
-                self.reader.read(mark)
-                ranked = dict(self.reader.rank(mark)[:6])
-                quote = (
-                    mark.h < 0.45 * tall
-                    and mark.w < 0.4 * tall
-                    and (
-                        max(ranked.get(",", 0), ranked.get("!", 0), ranked.get("/", 0))
-                        > mark.score - 0.05
-                    )
-                )
-                if mark.text not in ",.:;'!" and not quote and mark.score > 0.78:
-                    found.append((mark, "sup"))
-            elif (
-                0.38 * tall <= mark.h <= 0.76 * tall
-                and mark.bottom >= row.base + 0.12 * tall
-                and mark.y >= row.base - 0.62 * tall
-            ):
-                self.reader.read(mark)
-                if mark.text not in ",.:;gjpqy()[]/" and mark.score > 0.84:
-                    found.append((mark, "sub"))
-        found = [pair for pair in found if not self.in_percent(pair[0], free)]
-        taken = {id(mark) for mark, _ in found}
-        plain = [mark for mark in free if id(mark) not in taken]
-        groups: list[tuple[list[Mark], str]] = []
-        for mark, kind in sorted(found, key=lambda pair: (pair[0].line, pair[1], pair[0].x)):
-            last = groups[-1] if groups else None
-            if (
-                last is not None and last[1] == kind and last[0][-1].line == mark.line
-                and mark.x - last[0][-1].right < 0.7 * self.rows[mark.line].tall
-            ):  # fmt: skip
-                last[0].append(mark)
-            else:
-                groups.append(([mark], kind))
-        for members, kind in groups:
-            if not self.hosted(members[0], plain):
-                continue
-            self.complete(members, kind, taken)
-            self.groups.append((members, self.rows[members[0].line], kind))
-            self.take(members)
-
-    def in_percent(self, mark: Mark, free: list[Mark]) -> bool:
-        """Return whether a small round mark is part of a per cent sign."""
-        tall = self.rows[mark.line].tall
-        return mark.text in "0oO°" and any(
-            other is not mark
-            and other.line == mark.line
-            and other.h > 0.8 * tall
-            and -0.6 * tall < other.x - mark.right < 0.2 * tall
-            and self.reader.rank(other)[0][0] in "/%"
-            for other in free
-        )
-
-    def hosted(self, mark: Mark, free: list[Mark]) -> bool:
-        """Return whether something stands close at the left of a raised or lowered mark."""
-        row = self.rows[mark.line]
-        return any(
-            other is not mark and other.line == mark.line
-            and -0.35 * row.tall < mark.x - other.right < 0.55 * row.tall
-            and other.x < mark.x and other.h > 0.2 * row.tall
-            for other in (*free, *self.roots)
-        )  # fmt: skip
-
-    def complete(self, members: list[Mark], kind: str, taken: set[int]) -> None:
-        """Add the minus signs, points and dots that belong to a raised group."""
-        row = self.rows[members[0].line]
-        tall = row.tall
-        x0, x1 = min(m.x for m in members), max(m.right for m in members)
-        top, bottom = min(m.y for m in members), max(m.bottom for m in members)
-        for mark in self.free():
-            if id(mark) in taken or mark.line != members[0].line:
-                continue
-            inside = top - 0.25 * tall < mark.cy < bottom + 0.12 * tall
-            beside = x0 - 0.62 * tall < mark.cx < x1 + 0.3 * tall
-            flat = mark.h < 0.3 * tall and mark.w < 0.8 * tall
-            level = (
-                mark.bottom < row.base - 0.3 * tall
-                if kind == "sup"
-                else mark.y > row.base - 0.3 * tall
-            )
-            if inside and beside and flat and level:
-                if kind == "sub" and mark.w < 0.3 * tall:
-                    continue
-                # An i's dot or a quotation mark has its letter below.
-                dotted = any(
-                    other is not mark and abs(other.cx - mark.cx) < 0.15 * tall
-                    and 0 < other.y - mark.bottom < 0.3 * tall and id(other) not in taken
-                    and other.line == mark.line
-                    for other in self.free()
-                )  # fmt: skip
-                if not dotted:
-                    members.append(mark)
-        members.sort(key=lambda mark: mark.x)
-
-    # ------------------------------------------------------------------------------------ reading
-
-    def cleaned(self) -> np.ndarray:
-        """Return the page without what has been taken."""
-        gone = [label for mark in self.marks if id(mark) in self.used for label in mark.labels]
-        kept = np.zeros(int(self.labels.max()) + 1, dtype=bool)
-        for mark in self.marks:
-            for label in mark.labels:
-                kept[label] = True
-        kept[gone] = False
-        picture = self.grey.copy()
-        wipe = ~kept[self.labels]
-        wipe &= self.labels > 0
-        wipe = cv2.dilate(wipe.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-        wipe &= ~kept[self.labels]
-        picture[wipe] = 255
-        return picture
-
-    def learn(self, chars: list[Char]) -> None:
-        """Teach the reader the page's own letters, where tesseract is sure of them."""
-        by_place: dict[tuple[int, int], list[Mark]] = {}
-        for mark in self.free():
-            by_place.setdefault((mark.x // 40, mark.y // 40), []).append(mark)
-        marks, texts = [], []
-        counts: dict[str, int] = {}
-        for char in chars:
-            if char.sure < 98.5 or not char.text.isalnum() or not char.text.isascii():
-                continue
-            if char.text in "ijlIO0o1" or counts.get(char.text, 0) >= 4:
-                continue
-            column, line = int((char.x0 + char.x1) / 2) // 40, int((char.y0 + char.y1) / 2) // 40
-            near = [
-                mark
-                for i in (-1, 0, 1) for j in (-1, 0, 1)
-                for mark in by_place.get((column + i, line + j), ())
-                if abs(mark.x - char.x0) < 4 and abs(mark.right - char.x1) < 4
-                and abs(mark.y - char.y0) < 5 and abs(mark.bottom - char.y1) < 5
-            ]  # fmt: skip
-            if len(near) == 1:
-                marks.append(near[0])
-                texts.append(char.text)
-                counts[char.text] = counts.get(char.text, 0) + 1
-        self.reader.learn(marks, texts)
-
-    def fill(self, page: Page, chars: list[Char]) -> None:
-        """Put glyphs and rules on a page."""
-        for box in self.figures:
-            page.drawings.append(tuple(value / self.scale for value in box))
-        self.put_chars(page, chars)
-        self.find_unread(page, chars)
-        for members, row, kind in self.groups:
-            self.put_group(page, members, row, kind)
-        for bar in self.bars:
-            page.rules.append(
-                Rule(
-                    bar.x / self.scale,
-                    bar.right / self.scale,
-                    bar.y / self.scale,
-                    bar.bottom / self.scale,
-                    True,
-                )
-            )
-        for root in self.roots:
-            self.put_root(page, root)
-        for bar in self.overlines:
-            page.rules.append(
-                Rule(
-                    bar.x / self.scale, bar.right / self.scale, bar.y / self.scale,
-                    bar.bottom / self.scale,
-                )
-            )  # fmt: skip
-        page.glyphs.sort(key=lambda glyph: (round(glyph.base, 1), glyph.x0))
-        for order, glyph in enumerate(page.glyphs):
-            glyph.order = order * 3
-
-    def put_chars(self, page: Page, chars: list[Char]) -> None:
-        """Add what tesseract read."""
-        by_place: dict[tuple[int, int], list[Mark]] = {}
-        for mark in self.free():
-            by_place.setdefault((mark.x // 40, mark.y // 40), []).append(mark)
-        behind = 0
-        for place, char in enumerate(chars):
-            row = min(self.rows, key=lambda row: abs(row.base - char.base))
-            base = row.base if abs(row.base - char.base) < 0.45 * row.tall else char.base
-            em = row.tall / TALL
-            after = chars[place + 1] if place + 1 < len(chars) else None
-            x1 = char.x1
-            if after is not None and not after.first and after.x0 > char.x0:
-                x1 = max(x1, min(after.x0, char.x1 + int(0.4 * em)))
-            text, style = self.corrected(char, by_place, row)
-            # Boxes from the recogniser overlap; the order of a word's letters is certain.
-            x0 = char.x0 if char.first else max(char.x0, behind + 1)
-            behind, x1 = x0, max(x1, x0 + 1)
-            page.glyphs.append(
-                Glyph(
-                    text, x0 / self.scale, x1 / self.scale, char.y0 / self.scale,
-                    char.y1 / self.scale, base / self.scale, em / self.scale, 0, style, char.first,
-                )
-            )  # fmt: skip
-
-    def find_unread(self, page: Page, chars: list[Char]) -> None:
-        """Note the places of ink that no character accounts for."""
-        covered: dict[tuple[int, int], list[Char]] = {}
-        for char in chars:
-            for column in range(char.x0 // 60, char.x1 // 60 + 1):
-                for line in range(char.y0 // 60, char.y1 // 60 + 1):
-                    covered.setdefault((column, line), []).append(char)
-        for mark in self.free():
-            if mark.line < 0 or max(mark.w, mark.h) < 0.35 * self.tall:
-                continue
-            near = covered.get((int(mark.cx) // 60, int(mark.cy) // 60), ())
-            if not any(
-                char.x0 - 4 <= mark.cx <= char.x1 + 4 and char.y0 - 6 <= mark.cy <= char.y1 + 6
-                for char in near
-            ):
-                page.unread.append((mark.cx / self.scale, mark.cy / self.scale))
-
-    def corrected(self, char: Char, by_place: dict, row: Row) -> tuple[str, str]:
-        """Return a character, with symbols that tesseract does not know named, and its doubt."""
-        text = char.text
-        style = "d" if char.sure < 75 and text.isalnum() else ""
-        if char.word.isalpha() and len(char.word) >= 3 and char.sure > 85:
-            return text, style
-        column, line = int((char.x0 + char.x1) / 2) // 40, int((char.y0 + char.y1) / 2) // 40
-        near = [
-            mark
-            for i in (-1, 0, 1) for j in (-1, 0, 1)
-            for mark in by_place.get((column + i, line + j), ())
-            if mark.x < char.x1 and char.x0 < mark.right and mark.y < char.y1 + 3 and char.y0 - 3 < mark.bottom  # noqa: E501
-            and min(mark.right, char.x1) - max(mark.x, char.x0) > 0.6 * min(mark.w, char.x1 - char.x0)  # noqa: E501
-        ]  # fmt: skip
-        if len(near) == 1:
-            mark = near[0]
-            if is_bar(mark, row.tall) and text in "-—–~_=":
-                wide = mark.w > 0.52 * row.tall
-                return ("−" if wide and mark.w < 1.1 * row.tall else "-"), style
-            if char.sure < 97 or text in "xzaZn~¢®@€£©§<>":
-                ranked = self.reader.rank(mark)
-                best, score = ranked[0]
-                own = dict(ranked).get(text, 0.0)
-                if best in SYMBOLS and score > 0.9 and score > own + 0.05:
-                    return best, "m"
-        elif len(near) == 2 and text in "<>s=2z":
-            pair = joined(near)
-            best, score = self.reader.rank(pair)[0]
-            if best in "≤≥±" and score > 0.85:
-                return best, "m"
-        if not text.isascii() and text not in "’‘“”—–°":
-            style = "d"
-        return text, style
-
-    def put_group(self, page: Page, members: list[Mark], row: Row, kind: str) -> None:
-        """Add a script's or a fraction part's marks as glyphs."""
-        symbols = merged(members, row.tall, self.reader)
-        em = row.tall / TALL
-        sizes, bases = [], []
-        for mark in symbols:
-            size, base = metrics(mark)
-            if size is not None:
-                sizes.append(size)
-                bases.append(base)
-        usual = float(np.median(sizes)) if sizes else 0.68 * em
-        if kind in ("sup", "sub"):
-            usual = min(max(usual, 0.5 * em), 0.74 * em)
-        base0 = float(np.median(bases)) if bases else max(mark.bottom for mark in symbols)
-        for mark in symbols:
-            size, base = metrics(mark)
-            flat = size is None
-            if flat or (abs(base - base0) < 0.2 * usual and 0.7 < size / usual < 1.4):
-                size, base = usual, base0
-            size = min(size, 1.15 * em)
-            style = "m" if mark.text in OPERATORS else ""
-            sure = SURE if mark.text.isdigit() else SURE + 0.04
-            if mark.score < sure and not (flat and mark.text in "−.,"):
-                style += "d"
-            page.glyphs.append(
-                Glyph(
-                    mark.text, mark.x / self.scale, mark.right / self.scale, mark.y / self.scale,
-                    mark.bottom / self.scale, base / self.scale, size / self.scale, 0, style,
-                )
-            )  # fmt: skip
-
-    def put_root(self, page: Page, root: Mark) -> None:
-        """Add a root sign and its line."""
-        row = self.rows[root.line]
-        em = row.tall / TALL
-        edge = root.x + max(root.area, int(0.3 * root.h))
-        page.glyphs.append(
-            Glyph(
-                "√", root.x / self.scale, edge / self.scale, root.y / self.scale,
-                root.bottom / self.scale, root.bottom / self.scale, em / self.scale, 0, "m",
-            )
-        )  # fmt: skip
-        page.rules.append(
-            Rule(
-                edge / self.scale, root.right / self.scale, root.y / self.scale,
-                (root.y + 3) / self.scale,
-            )
-        )  # fmt: skip
+    row: Row
+    picture: np.ndarray
+    pieces: list[tuple[float, float, float]]
+    top: float
+    factor: float
 
 
-def longest_run(line: np.ndarray) -> int:
-    """Return the length of the run of true values that ends last, gaps of two bridged."""
-    places = np.flatnonzero(line)
-    if not len(places):
-        return 0
-    start = len(places) - 1
-    while start > 0 and places[start] - places[start - 1] <= 3:
-        start -= 1
-    return int(places[-1] - places[start] + 1)
+def cut_strip(sheet: Sheet, row: Row, grey: np.ndarray) -> Strip | None:
+    """Return a row's plain print as a strip, or None if it has none."""
+    members = sorted((mark for mark in sheet.free() if mark.row is row), key=lambda mark: mark.x)
+    members = [mark for mark in members if mark.h < 2.6 * row.tall and mark.w < 8 * row.tall]
+    if not members or all(max(m.w, m.h) < 0.4 * row.tall for m in members):
+        return None
+    top = max(0, int(min(min(m.y for m in members), row.base - row.tall) - 0.15 * row.tall))
+    bottom = int(max(max(m.bottom for m in members), row.base + 0.3 * row.tall) + 0.15 * row.tall)
+    runs = [[members[0]]]
+    reach = members[0].right
+    for mark in members[1:]:
+        if mark.x - reach > 2.2 * row.em:
+            runs.append([])
+        runs[-1].append(mark)
+        reach = max(reach, mark.right)
+    gap = int(1.3 * row.em)
+    pieces, parts, left = [], [], 0
+    for run in runs:
+        x0 = max(0, min(mark.x for mark in run) - 3)
+        x1 = min(grey.shape[1], max(mark.right for mark in run) + 3)
+        part = grey[top:bottom, x0:x1]
+        names = np.array([label for mark in run for label in mark.labels])
+        own = np.isin(sheet.labels[top:bottom, x0:x1], names)
+        own = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        if parts:
+            parts.append(np.full((part.shape[0], gap), 255, np.uint8))
+            left += gap
+        parts.append(np.where(own, part, 255).astype(np.uint8))
+        pieces.append((left, x0, x1))
+        left += x1 - x0
+    picture = np.concatenate(parts, axis=1)
+    factor = 1.0
+    if not 0.72 * READABLE < row.tall < 1.4 * READABLE:
+        factor = min(3.0, READABLE / row.tall)
+        size = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
+        kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        picture = cv2.resize(picture, size, interpolation=kind)
+    return Strip(row, picture, pieces, top, factor)
 
 
-def fits(bar: Mark, part: list[Mark], tall: float) -> bool:
-    """Return whether a fraction's part stands within its bar and about its middle."""
-    left = min(mark.x for mark in part) - bar.x
-    right = bar.right - max(mark.right for mark in part)
-    return (
-        left > -0.35 * tall
-        and right > -0.35 * tall
-        and abs(left - right) < max(0.8 * tall, 0.4 * bar.w)
-    )
-
-
-def merged(members: list[Mark], tall: float, reader: Reader) -> list[Mark]:
-    """Return marks with the pieces of i, j, =, :, ≤, ≥ and ! put together, and read."""
-    rest = sorted(members, key=lambda mark: mark.x)
-    out: list[Mark] = []
-    while rest:
-        mark = rest.pop(0)
-        partner = next(
-            (
-                other for other in rest
-                if min(mark.right, other.right) - max(mark.x, other.x) > 0.6 * min(mark.w, other.w)
-                and -2 <= max(mark.y, other.y) - min(mark.bottom, other.bottom) < 0.3 * tall
-                and (min(mark.h, other.h) < 0.3 * tall)
-            ),
-            None,
-        )  # fmt: skip
-        broken = next(
-            (
-                other for other in rest
-                if min(mark.right, other.right) - max(mark.x, other.x) > 0.6 * min(mark.w, other.w)
-                and -3 <= max(mark.y, other.y) - min(mark.bottom, other.bottom) < 0.1 * tall
-            ),
-            None,
-        )  # fmt: skip
-        if broken is not None and not (is_bar(mark, tall) and is_bar(broken, tall)):
-            both = joined([mark, broken])
-            reader.read(both)
-            reader.read(mark)
-            if both.score > max(0.8, mark.score - 0.05) and both.text not in "ij:;=≤≥±!?÷":
-                rest.remove(broken)
-                rest.insert(0, both)
-                continue
-        if partner is not None:
-            both = joined([mark, partner])
-            if is_bar(mark, tall) and is_bar(partner, tall):
-                both.text, both.score = "=", 1.0
-                rest.remove(partner)
-                out.append(both)
-                continue
-            reader.read(both, digits=False)
-            if both.score > 0.8 and both.text in "ij:;=≤≥±!?÷":
-                rest.remove(partner)
-                out.append(both)
-                continue
-        if is_bar(mark, tall):
-            mark.text, mark.score = "−", 1.0
-        elif mark.h < 0.22 * tall and mark.w < 0.22 * tall:
-            mark.text, mark.score = ".", 1.0
+def stack(strips: list[Strip]) -> tuple[np.ndarray, list[tuple[Strip, int, int]]]:
+    """Return strips in one picture, short ones side by side, and where each stands in it."""
+    width = max(1600, *(strip.picture.shape[1] for strip in strips))
+    lines: list[list[Strip]] = []
+    room = 0
+    for strip in strips:
+        need = strip.picture.shape[1] + 3 * READABLE
+        short = strip.picture.shape[1] < 0.3 * width
+        if lines and short and need < room and lines[-1][0].picture.shape[1] < 0.3 * width:
+            lines[-1].append(strip)
+            room -= need
         else:
-            reader.read(mark)
-            if mark.text in "lI|":
-                mark.text = "1"
-        out.append(mark)
-    return out
+            lines.append([strip])
+            room = width - need
+    margin = READABLE
+    rows, places, top = [], [], 0
+    for line in lines:
+        # Strips side by side stand on one baseline.
+        above = max(strip.factor * (strip.row.base - strip.top) for strip in line)
+        below = max(
+            strip.picture.shape[0] - strip.factor * (strip.row.base - strip.top) for strip in line
+        )
+        height = math.ceil(above + below) + READABLE
+        canvas = np.full((height, width + 2 * margin), 255, np.uint8)
+        left = margin
+        for strip in line:
+            y = round(READABLE / 2 + above - strip.factor * (strip.row.base - strip.top))
+            y = max(0, min(y, height - strip.picture.shape[0]))
+            canvas[y : y + strip.picture.shape[0], left : left + strip.picture.shape[1]] = (
+                strip.picture
+            )
+            places.append((strip, left, top + y))
+            left += strip.picture.shape[1] + 3 * READABLE
+        rows.append(canvas)
+        top += height
+    return np.concatenate(rows), places
 
 
-def metrics(mark: Mark) -> tuple[float | None, float]:
-    """Return the font size that a mark's height tells, if it does, and its baseline."""
-    text = mark.text
-    if text in OPERATORS or text in ".,:;'·°−∞":
-        return None, mark.bottom
-    if text in X_HIGH:
-        return mark.h / LOW, mark.bottom
-    if text in DESCENDING:
-        size = mark.h / TALL
-        return size, mark.bottom - 0.21 * size
-    if text in "()[]{}|/":
-        size = mark.h / 0.9
-        return size, mark.bottom - 0.2 * size
-    return mark.h / TALL, mark.bottom
+def moved_back(char: Char, strip: Strip, left: int, top: int) -> None:
+    """Move a character's box from the stacked picture to the page."""
+    ends = []
+    for x in (char.x0, char.x1):
+        inside = (x - left) / strip.factor
+        piece = max((p for p in strip.pieces if p[0] <= inside + 2), default=strip.pieces[0])
+        ends.append(min(piece[1] + inside - piece[0], piece[2]))
+    char.x0, char.x1 = ends
+    char.y0 = (char.y0 - top) / strip.factor + strip.top
+    char.y1 = (char.y1 - top) / strip.factor + strip.top
 
 
-LINE = re.compile(
-    r"<span class='ocr_(?:line|header|caption|textfloat)'[^>]*title=\"([^\"]*)\"[^>]*>"
-)
+LINE = re.compile(r"<span class='ocr_(?:line|header|caption|textfloat)'")
 CHAR = re.compile(
     r"<span class='ocrx_cinfo' title='x_bboxes (\d+) (\d+) (\d+) (\d+); x_conf ([\d.]+)'>([^<]*)"
 )
@@ -821,30 +384,123 @@ def recognise(picture: np.ndarray, path: Path, index: int, mode: str = "6") -> l
 
 
 def parse_hocr(text: str) -> list[Char]:
-    """Return the characters of an hOCR page with their words and baselines."""
+    """Return the characters of an hOCR page."""
     chars: list[Char] = []
-    starts = list(LINE.finditer(text))
-    for place, start in enumerate(starts):
-        stop = starts[place + 1].start() if place + 1 < len(starts) else len(text)
-        title = start[1]
-        box = [int(value) for value in re.search(r"bbox (\d+) (\d+) (\d+) (\d+)", title).groups()]
-        slope, offset = 0.0, 0.0
-        line = re.search(r"baseline (-?[\d.]+) (-?[\d.]+)", title)
-        if line:
-            slope, offset = float(line[1]), float(line[2])
-        for chunk in text[start.end() : stop].split("<span class='ocrx_word'")[1:]:
-            found = CHAR.findall(chunk)
-            word = html.unescape("".join(char[5] for char in found))
-            bare = re.sub(r"^\W+|\W+$", "", word)
-            for number, (x0, y0, x1, y1, sure, char) in enumerate(found):
-                base = box[3] + offset + slope * (int(x0) - box[0])
-                chars.append(
-                    Char(
-                        html.unescape(char), int(x0), int(y0), int(x1), int(y1), float(sure),
-                        number == 0, bare, base,
-                    )
-                )  # fmt: skip
+    for word, chunk in enumerate(text.split("<span class='ocrx_word'")[1:]):
+        for x0, y0, x1, y1, sure, char in CHAR.findall(chunk):
+            chars.append(
+                Char(html.unescape(char), int(x0), int(y0), int(x1), int(y1), float(sure), word)
+            )
     return chars
+
+
+# ----------------------------------------------------------------------------------------- glyphs
+
+
+def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -> None:
+    """Put glyphs, rules and drawings on a page."""
+    for box in sheet.figures:
+        page.drawings.append(tuple(value / scale for value in box))
+    plain: dict[int, list[Mark]] = {}
+    for mark in sheet.free():
+        if mark.row is not None:
+            plain.setdefault(id(mark.row), []).append(mark)
+    for row in sheet.rows:
+        signs, unread = read_row(row, plain.get(id(row), []), words.get(id(row), []), sheet.labels)
+        if id(row) in sheet.part_rows and len(signs) == 1 and signs[0].text in "IlJ|]!":
+            # A stroke alone over or under a bar is a number.
+            signs[0].text = "1"
+        for sign in signs:
+            style = "m" if sign.text in OPERATORS else ""
+            if sign.doubt > DOUBT:
+                style += "d"
+            put(page, sign.text, (sign.x0, sign.y0, sign.x1, sign.y1), row.base, row.em, scale,
+                style, sign.spaced)  # fmt: skip
+        for mark in unread:
+            page.unread.append((mark.cx / scale, mark.cy / scale))
+    bars = {id(bar) for bar in sheet.bars}
+    for line in sheet.lines:
+        if id(line) not in bars:
+            page.blanks.append(tuple(v / scale for v in (line.x, line.y, line.right, line.bottom)))
+    for members in sheet.scripts:
+        put_scripts(page, members, scale)
+    for mark in sheet.brackets:
+        row = mark.row
+        base, em = (row.base, row.em) if row is not None else (mark.bottom, sheet.tall / TALL)
+        style = "m" if mark.score > 0.6 else "md"
+        put(page, mark.best, (mark.x, mark.y, mark.right, mark.bottom), base, em, scale, style)
+    for bar in sheet.bars:
+        page.rules.append(rule_of(bar.x, bar.right, bar.y, bar.bottom, scale, bar=True))
+    for root in sheet.roots:
+        row = root.row
+        em = row.em if row is not None else sheet.tall / TALL
+        edge = root.x + max(root.root, int(0.3 * root.h))
+        put(page, "√", (root.x, root.y, edge, root.bottom), root.bottom, em, scale, "m")
+        page.rules.append(rule_of(edge, root.right, root.y, root.y + 3, scale))
+    for line in sheet.overlines:
+        page.rules.append(rule_of(line.x, line.right, line.y, line.bottom, scale))
+    page.glyphs.sort(key=lambda glyph: (round(glyph.base, 1), glyph.x0))
+    for order, glyph in enumerate(page.glyphs):
+        glyph.order = order * 3
+
+
+def put(
+    page: Page, text: str, box: tuple, base: float, em: float, scale: float, style: str = "",
+    spaced: bool = False,
+) -> None:  # fmt: skip
+    """Add a glyph to a page, from pixels."""
+    x0, y0, x1, y1 = (value / scale for value in box)
+    page.glyphs.append(
+        Glyph(text, x0, max(x1, x0 + 0.1), y0, y1, base / scale, em / scale, 0, style, spaced)
+    )
+
+
+def rule_of(x0: float, x1: float, y0: float, y1: float, scale: float, *, bar: bool = False) -> Rule:
+    """Return a rule in points, from pixels."""
+    return Rule(x0 / scale, x1 / scale, y0 / scale, y1 / scale, bar)
+
+
+def put_scripts(page: Page, members: list[Mark], scale: float) -> None:
+    """Add raised or lowered marks, read by their shape."""
+    row = members[0].row
+    first = members[0]
+    if len(members) == 1 and first.best in "o0" and sized(first, row, "o") == "°":
+        box = (first.x, first.y, first.right, first.bottom)
+        put(page, "°", box, row.base, row.em, scale, "m")
+        return
+    told = [metrics(mark, script_text(mark)) for mark in members]
+    sizes = [size for size, _ in told if size is not None]
+    usual = float(np.median(sizes)) if sizes else 0.68 * row.em
+    usual = min(max(usual, 0.45 * row.em), 0.78 * row.em)
+    bases = [base for size, base in told if size is not None and abs(size - usual) < 0.3 * usual]
+    level = float(np.median(bases)) if bases else max(mark.bottom for mark in members)
+    for place, mark in enumerate(members):
+        name = script_text(mark)
+        text = sized(mark, Row(level, usual * TALL, 0, 0), name)
+        text = {"°": "0", "’": "'", "-": "−"}.get(text, text)
+        size, base = metrics(mark, name)
+        if size is None or abs(base - level) < 0.22 * usual:
+            size, base = usual, level
+        style = "m" if text in OPERATORS else ""
+        if 1 - mark.score > SCRIPT_DOUBT and not is_bar(mark, usual * TALL):
+            style += "d"
+        after = members[place + 1] if place + 1 < len(members) else None
+        right = mark.right
+        if after is not None and text.isalnum() and after.x - right < 0.35 * usual:
+            right = max(right, after.x)
+        box = (mark.x, mark.y, right, mark.bottom)
+        put(page, text, box, base, min(size, 0.85 * row.em), scale, style)
+
+
+def script_text(mark: Mark) -> str:
+    """Return the class of a raised or lowered mark, a digit rather than a letter like it."""
+    text = mark.best
+    digit = {"o": "0", "l": "1", "I": "1", "|": "1", "s": "5", "z": "2", "B": "8", "b": "6"}.get(
+        text
+    )
+    if digit is not None and mark.chance(digit) > 0.25:
+        return digit
+    return {"l": "1", "I": "1", "|": "1", "]": "1", "[": "1", JUNK: "?"}.get(text, text)
 
 
 def moved(box: Box, back: np.ndarray) -> Box:

@@ -49,6 +49,9 @@ QUESTION = re.compile(
 ASKING = re.compile(
     r"\?$|^(?:find|compute|determine|evaluate|what|how|solve|prove|show|calculate)\b", re.I
 )
+TASK = re.compile(
+    r"\?|\b(?:find|compute|determine|evaluate|what is|how many|solve|simplify|calculate)\b", re.I
+)
 CLOSING = re.compile(
     r"^\W*(?:end of (?:the )?(?:test|exam|paper|round|contest|section)|stop\b|go on to|good luck"
     r"|turn (?:over|the page)|this page (?:is )?(?:intentionally )?(?:left )?blank"
@@ -120,6 +123,9 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
     markers = []
     for place, line in enumerate(lines):
         text = line.segments[0][2]
+        if line.confidence < 1:
+            # Recognition takes one mark for another: 3: or 3, for 3. and the like.
+            text = re.sub(r"^(T?\d{1,2})[,:;](?=\s|$)", r"\1.", text)
         match = MARKER.match(text)
         if not match:
             continue
@@ -142,9 +148,6 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
         if not (match["word"] or line.bold) and runs_on(lines, place):
             continue
         end = line.segments[1][0] if alone else line.segments[0][0] + 0.5 * line.size * match.end()
-        if line.confidence < 1:
-            # Recognition takes one mark for another: 3: for 3. and the like.
-            close = "." if close in (".", ":") else close
         style = (
             word,
             match["open"] or "",
@@ -190,7 +193,7 @@ def runs_on(lines: list[TextLine], place: int) -> bool:
     )
 
 
-def find_chains(markers: list[Marker]) -> list[list[Marker]]:
+def find_chains(markers: list[Marker], lines: list[TextLine]) -> list[list[Marker]]:
     """Return chains of markers of one style and edge that count upwards."""
     chains: list[list[Marker]] = []
     for marker in markers:
@@ -200,7 +203,9 @@ def find_chains(markers: list[Marker]) -> list[list[Marker]]:
             step = marker.number - last.number
             if last.style != marker.style or not 1 <= step <= MAX_JUMP:
                 continue
-            if not aligned(last, marker):
+            if not (aligned(last, marker) or (step <= 3 and turned(lines, last, marker))):
+                continue
+            if lines[marker.place].confidence < 1 and superseded(chain, chains):
                 continue
             if best is None or (step, -last.place) < (
                 marker.number - best[-1].number,
@@ -257,6 +262,28 @@ def continued(chains: list[list[Marker]]) -> list[list[Marker]]:
     return out
 
 
+def superseded(chain: list[Marker], chains: list[list[Marker]]) -> bool:
+    """Return whether counting has started anew since a chain's last number.
+
+    Recognition loses numbers; without this a test would go on in the next one.
+    """
+    return any(
+        other[0].place > chain[-1].place and other[0].style == chain[0].style and len(other) >= 3
+        for other in chains
+    )
+
+
+def turned(lines: list[TextLine], last: Marker, marker: Marker) -> bool:
+    """Return whether a scanned page was turned between two markers at about the same place.
+
+    Scanned pages lie differently, and their left edges are not those of the same things.
+    """
+    before, after = lines[last.place], lines[marker.place]
+    if before.page == after.page or before.confidence == 1 or after.confidence == 1:
+        return False
+    return abs(before.segments[0][0] - after.segments[0][0]) < 3 * after.size
+
+
 def choose_chains(chains: list[list[Marker]], lines: list[TextLine]) -> list[list[Marker]]:
     """Return the chains that are tests, in reading order.
 
@@ -268,7 +295,7 @@ def choose_chains(chains: list[list[Marker]], lines: list[TextLine]) -> list[lis
     chosen: list[list[Marker]] = []
     for chain in likely:
         if any(
-            nested(chain, other) or nested(other, chain) or interleaved(chain, other)
+            nested(chain, other, lines) or nested(other, chain, lines) or interleaved(chain, other)
             for other in chosen
         ):
             continue
@@ -305,20 +332,24 @@ def item_text(chain: list[Marker], marker: Marker, lines: list[TextLine]) -> str
 def instructive(chain: list[Marker], lines: list[TextLine]) -> bool:
     """Return whether most items of a chain read like instructions."""
     texts = [item_text(chain, marker, lines) for marker in chain]
-    hits = sum(1 for text in texts if INSTRUCTION.search(text) and "?" not in text)
+    hits = sum(1 for text in texts if INSTRUCTION.search(text) and not TASK.search(text))
     return hits > 0.4 * len(chain)
 
 
-def nested(inner: list[Marker], outer: list[Marker]) -> bool:
+def nested(inner: list[Marker], outer: list[Marker], lines: list[TextLine]) -> bool:
     """Return whether a chain stands between two neighbours of another."""
     for a, b in itertools.pairwise(outer):
         if a.place <= inner[0].place and inner[-1].place < b.place:
             return True
-    # After the last marker: deeper on the page means inside that problem.
+    # After the last marker: deeper on the page means inside that problem. Scanned pages lie
+    # differently, so that depths on two of them say nothing.
+    before, after = lines[outer[-1].place], lines[inner[0].place]
+    if before.confidence < 1 and before.page != after.page:
+        return False
     return (
         outer[-1].place < inner[0].place
         and inner[0].edge > outer[-1].edge + 12
-        and len(inner) < len(outer)
+        and len(inner) < 0.6 * len(outer)
     )
 
 
@@ -375,11 +406,16 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
             stop = start
             break
         start = key_start(lines, start + 1)
-    chains = choose_chains(find_chains([m for m in markers if m.place < stop]), lines)
+    chains = choose_chains(find_chains([m for m in markers if m.place < stop], lines), lines)
     chains, bare = without_keys(chains, lines)
-    chains = [mended(chain, lines, stop if bare is None else bare) for chain in chains]
     if bare is not None:
         stop = min(stop, bare)
+    ends = [0, *(chain[-1].place + 1 for chain in chains)]
+    chains = [
+        mended(chain, lines, max(end for end in ends if end <= chain[0].place), stop_of)
+        for chain in chains
+        for stop_of in [chains_after(chain, chains, stop)]
+    ]
     passages: list[Passage] = []
     for index, chain in enumerate(merge_ties(chains)):
         following = chains_after(chain, chains, stop)
@@ -397,13 +433,14 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
     return passages, stop
 
 
+BLANK = re.compile(r"[\s_.]*(?:[T\d]+\.[\s_]*)?")
 MISREAD = str.maketrans("lI|iOoSsZzB]!", "1111005522811")
 MISREAD_NUMBER = re.compile(
-    r"^(?P<number>[\dlI|iOoSsZzB!\]]{1,2})\s?[.,:;)\u00b0]?\s*[.,]?(?=\s|$|[A-Z])"
+    r"^(?P<number>[\dlI|iOoSsZzB!\]]\s?[\dlI|iOoSsZzB!\]]?)\s?[.,:;)\u00b0]?\s*[.,]?(?=\s|$|[A-Z])"
 )
 
 
-def mended(chain: list[Marker], lines: list[TextLine], stop: int) -> list[Marker]:
+def mended(chain: list[Marker], lines: list[TextLine], start: int, stop: int) -> list[Marker]:
     """Return a chain with numbers that recognition got wrong put in where they must stand.
 
     A missing number is looked for between its neighbours, at their edge, among lines that start
@@ -414,7 +451,7 @@ def mended(chain: list[Marker], lines: list[TextLine], stop: int) -> list[Marker
     out: list[Marker] = []
     first = chain[0]
     if first.number > 1:
-        start = max(0, first.place - 12 * first.number)
+        start = max(start, first.place - 12 * first.number)
         out += guessed(range(1, first.number), start, first.place, first, lines)
     for marker, after in zip(chain, [*chain[1:], None], strict=True):
         out.append(marker)
@@ -449,10 +486,11 @@ def guessed(
             if abs(edge - like.edge) > 9 and abs(edge - like.edge + 5.5) > 6:
                 continue
             match = MISREAD_NUMBER.match(text)
-            read = match["number"].translate(MISREAD) if match else ""
+            written = re.sub(r"\s", "", match["number"]) if match else ""
+            read = written.translate(MISREAD)
             if read.isdigit() and int(read) == number:
                 places.append((0, place, match.end()))
-            elif match and not sure and len(match["number"]) == len(str(number)):
+            elif match and not sure and len(written) == len(str(number)):
                 places.append((1, place, match.end()))
             elif not sure and number < 10 and re.match(r"\S{1,2}\s", text):
                 places.append((2, place, text.index(" ") + 1))
@@ -499,13 +537,13 @@ def without_keys(
     start = None
     for chain in chains[1:]:
         texts = [item_text(chain, marker, lines)[marker.length :] for marker in chain]
+        if len(texts) >= 3 and all(BLANK.fullmatch(text) for text in texts[:-1]):
+            continue
         short = sorted(len(text) for text in texts[:-1] or texts)
         asked = sum(1 for text in texts if QUESTION.search(text))
         if short[len(short) // 2] <= 24 and asked < 0.2 * len(texts) and chain[0].style[3] != "T":
             start = chain[0].place if start is None else start
-        elif start is None:
-            keep.append(chain)
-        else:
+        elif start is None or asked:
             keep.append(chain)
     return keep, start
 
