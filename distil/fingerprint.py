@@ -115,9 +115,9 @@ def forget(*, cache: bool = True) -> None:
     """Forget every file that was read, for whoever changes files and asks again.
 
     Args:
-        cache: whether to go on using what other processes found in files.
+        cache: whether to go on using what was found in texts, which goes by the texts' sha256.
     """
-    for function in (_read_module, _module_files, _cache, locked_packages, _required, fingerprint):
+    for function in (_read_module, _module_files, locked_packages, _required, fingerprint):
         function.cache_clear()
     if not cache:
         _cache().found = {}

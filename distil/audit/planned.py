@@ -40,7 +40,7 @@ class Planned:
         sources: {file that no rule makes: sha256}.
         inputs: {path: name in the rule, None if it has none}.
         outputs: the same.
-        checkpoints: rules of the checkpoints that its inputs ask for.
+        checkpoints: names of the checkpoints' jobs that its inputs ask for.
     """
 
     rule: str
@@ -120,16 +120,17 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _settled() -> Iterator[list[str]]:
-    """Answer whoever asks for a checkpoint as if it had run, and list the rules asked for."""
+def _settled() -> Iterator[dict[str, str]]:
+    """Answer who asks for a checkpoint as if it had run; {job asked for: one of its outputs}."""
     from snakemake import checkpoints
 
-    asked: list[str] = []
+    asked: dict[str, str] = {}
     ask = checkpoints.Checkpoint.get
 
     def answer(self: Any, **wildcards: str) -> Any:
-        asked.append(self.rule.name)
-        return checkpoints.CheckpointJob(self.rule, self.rule.expand_output(wildcards)[0])
+        made = self.rule.expand_output(wildcards)[0]
+        asked[job_name(self.rule.name, wildcards)] = str(made[0])
+        return checkpoints.CheckpointJob(self.rule, made)
 
     checkpoints.Checkpoint.get = answer
     try:
@@ -160,7 +161,7 @@ def _read_workflow(configfiles: Sequence[Path], values: Sequence[str]) -> Any:
         raise PlanError(f"the workflow cannot be read: {error}") from error
 
 
-def _walk(workflow: Any, asked: list[str]) -> list[Planned]:
+def _walk(workflow: Any, asked: dict[str, str]) -> list[Planned]:
     jobs: dict[str, Planned] = {}
     state: dict[str, str] = {}
 
@@ -170,13 +171,15 @@ def _walk(workflow: Any, asked: list[str]) -> list[Planned]:
             return  # a source
         if len(rules) > 1:
             raise PlanError(f"{path}: more than one rule makes it: {', '.join(map(str, rules))}")
+        asked.clear()
         job = _expand(rules[0], dict(rules[0].get_wildcards(path)), asked)
         if job.name in jobs:
             return
+        settled = list(asked.values())
         if state.get(job.name):
             raise PlanError(f"{path}: {job.name} needs its own output")
         state[job.name] = "open"
-        for source in job.inputs:
+        for source in (*settled, *job.inputs):
             visit(source)
         jobs[job.name] = job
 
@@ -186,8 +189,7 @@ def _walk(workflow: Any, asked: list[str]) -> list[Planned]:
     return list(jobs.values())
 
 
-def _expand(rule: Any, wildcards: dict[str, str], asked: list[str]) -> Planned:
-    asked.clear()
+def _expand(rule: Any, wildcards: dict[str, str], asked: dict[str, str]) -> Planned:
     inputs = rule.expand_input(wildcards)[0]
     outputs = rule.expand_output(wildcards)[0]
     params = rule.expand_params(wildcards, inputs, outputs, None)[0]

@@ -102,11 +102,10 @@ def look(study: str, jobs: Sequence[Planned], cache: Path | None = None) -> Stat
     files.read_ahead(path for job in jobs for path in (*job.inputs, *job.outputs))
     states: dict[str, State] = {}
     makers = {path: job.name for job in jobs for path in job.outputs}
-    rules = {job.name: job.rule for job in jobs}
     for job in jobs:
         state = _own(job, books, files)
         if state.state == FRESH:
-            _inherit(state, job, states, makers, rules)
+            _inherit(state, job, states, makers)
         states[job.name] = state
     files.save()
     called = {job.record for job in jobs}
@@ -192,16 +191,11 @@ def _inherit(
     job: Planned,
     states: dict[str, State],
     makers: dict[str, str],
-    rules: dict[str, str],
 ) -> None:
     """Give a job that has no reason of its own the state that follows from those above it."""
     above = {makers[path] for path in job.inputs if path in makers}
     not_fresh = sorted(name for name in above if states[name].state != FRESH)
-    asked = sorted(
-        name
-        for name, other in states.items()
-        if rules[name] in job.checkpoints and other.state != FRESH
-    )
+    asked = sorted(name for name in job.checkpoints if states[name].state != FRESH)
     if asked:
         state.state = UNDECIDED
         state.reasons = [
