@@ -39,10 +39,15 @@ MATRIX = re.compile(r"\\begin\{\w*matrix\}")
 WHOLE = re.compile(
     r"(?<!\\)\b[A-Za-z]{3}|[=<>]|\\(?:leq|geq|neq)\b|^\(?(?:[A-Ha-h]|T?\d{1,3})[.):](?:\s|$)"
 )
+# More than words and numbers: a command, a script, a relation, a letter that stands for something.
+FORMULA = re.compile(
+    r"[\\^_={}<>|√]|(?<![A-Za-z'’])[b-zB-HJ-Z](?![A-Za-z'’])|\d[A-Za-z]|[A-Za-z]\d"
+)
+PLAIN_ANSWER = re.compile(r"-?\d+(?:\.\d+)?|[A-Ha-h]")
 DOUBTS = {
     "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,  # noqa: E501
     "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3, "unbalanced": 0.15, "table": 0.2,
-    "tangled": 0.5,
+    "tangled": 0.5, "formula": 0.2, "key_formula": 0.2,
 }  # fmt: skip
 
 
@@ -278,7 +283,16 @@ def row_of(
     else:
         boxed = last_boxed(answer.text)
         raw = boxed if boxed is not None else answer.text
+        if answer.confidence < 1:
+            raw = re.sub(r"(\d) ?\. ?(\d+)", r"\1.\2", raw)
         flags |= {f"key_{flag}" for flag in answer.flags}
+    # A formula that was recognised is never beyond doubt, though both readings agree on it.
+    if methods[page] == "ocr" and any(
+        FORMULA.search(text) for text in (statement, *(option["text"] for option in options))
+    ):
+        flags.add("formula")
+    if raw is not None and answer.confidence < 1 and not PLAIN_ANSWER.fullmatch(raw.strip()):
+        flags.add("key_formula")
     section = sections[passage.section] if passage.section < len(sections) else None
     suffix = passage.label.lower() if passage.label[0].isalpha() else passage.label.zfill(2)
     place = section or (f"s{passage.section + 1}" if several else None)
