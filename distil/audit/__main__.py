@@ -203,7 +203,7 @@ def run_export(options: argparse.Namespace) -> int:
     try:
         for path in crates.export(options.study, options.folder, files):
             print(path)
-    except (crates.CrateError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"export: nothing was written: {error}", file=sys.stderr)
         if isinstance(error, crates.KeyFoundError):
             return SECRET

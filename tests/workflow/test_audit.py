@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from distil.audit import explain, verify
+from distil.audit import chains, explain, verify
 from distil.audit.records import read_books
 
 TAMPERS = 1000 if os.environ.get("DISTIL_TORTURE") else 50
@@ -185,10 +185,10 @@ def test_every_cell_of_the_claims_table_leads_to_pages_of_recorded_pdfs(looking)
 
 def test_text_json_and_html_show_the_same_chain(looking):
     chain = explain.Explainer(STUDY).explain("C4:here:held_out")
-    stages = [stage["stage"] for stage in json.loads(explain.as_json(chain))["chain"]]
+    stages = [stage["stage"] for stage in json.loads(chains.as_json(chain))["chain"]]
     for name in stages:
-        assert name in explain.as_text(chain)
-        assert name in explain.as_html(chain)
+        assert name in chains.as_text(chain)
+        assert name in chains.as_html(chain)
     assert stages[0] == "cell"
     assert stages[-1] == "PDFs"
 
@@ -220,13 +220,13 @@ def test_a_moved_number_is_put_down_to_the_param_that_moved_it_and_to_nothing_el
 ):
     from distil.audit import differences
 
-    assert (
-        differences.compare(*[checkout.path / "results" / STUDY for checkout in (study, finished)])
-        == []
-    )
+    def side(checkout) -> differences.Folder:
+        return differences.Folder(checkout.path / "results" / STUDY)
+
+    assert differences.compare(side(study), side(finished)) == []
     study.edit("config.micro.yaml", "alpha: 0.05", "alpha: 0.2")
     study.snakemake()
-    moved = differences.compare(finished.path / "results" / STUDY, study.path / "results" / STUDY)
+    moved = differences.compare(side(finished), side(study))
     assert moved
     assert set(moved[0].causes) == {"params"}
     assert any("alpha: 0.05 -> 0.2" in line for line in moved[0].causes["params"])

@@ -10,7 +10,7 @@ import pytest
 import typst
 import yaml
 
-from distil.audit import explain, verify
+from distil.audit import chains, explain, verify
 from tests.vision_host import MODEL, serve
 from tests.workflow.checkout import copy_repository
 from tests.workflow.test_mutations import SCRIPTS, downstream, graph, of_rules, reached
@@ -87,8 +87,8 @@ def test_a_corrected_number_leads_to_who_corrected_it_and_a_stale_entry_stops_it
         "problems", "corrections", "problems as extracted", "pages", "PDFs",
     ]  # fmt: skip
     assert {item["file"].rpartition("/")[0] for item in stages["PDFs"]} == {"results/micro/exams"}
-    assert explain.as_text(chain).count("a teacher") == 1
-    page = explain.as_html(chain, explainer.pictures(chain))
+    assert chains.as_text(chain).count("a teacher") == 1
+    page = chains.as_html(chain, explainer.pictures(chain))
     assert page.count("<img ") == len(stages["pages"])
 
     correct(study, ("2014-fs-01", "7"), was="something that was once read")

@@ -82,7 +82,10 @@ def test_every_record_is_an_action_with_its_files_values_and_times(finished, gra
         assert files >= {*record.files("input")}
         told = {(e["name"], str(e["value"])) for e in objects if e["@type"] == "PropertyValue"}
         for name, value in (record.content["params"] | record.content["wildcards"]).items():
-            assert isinstance(value, (list, dict)) or (name, str(value)) in told
+            assert (
+                isinstance(value, (list, dict))
+                or (name, "null" if value is None else str(value)) in told
+            )
         assert len(told) == len(record.content["params"]) + len(record.content["wildcards"])
         assert action["startTime"] == row["started"]
         spent = pd.Timestamp(action["endTime"]) - pd.Timestamp(action["startTime"])

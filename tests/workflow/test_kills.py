@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from distil import history
 from tests.workflow.checkout import Checkout, copy_repository
 
 KILLS = 50 if os.environ.get("DISTIL_TORTURE") else 5
@@ -24,15 +25,18 @@ COMMAND = [
 ASIDE = ("logs", "timings")
 
 
-def contents(study: Checkout) -> dict[str, str]:
-    """Return the sha256 of every result and record."""
+def contents(study: Checkout) -> dict[str, str | list[str]]:
+    """Return the sha256 of every result and record, and what the versions hold."""
     top = study.path / "results" / "micro"
     return {
         path.relative_to(top).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(top.rglob("*"))
         if path.is_file()
         and path.relative_to(top).parts[0] not in ASIDE
-        and path.name != "runs.jsonl"
+        and path.name not in (history.RUNS, history.VERSIONS)
+    } | {
+        # Each once, in the order in which jobs ended.
+        history.VERSIONS: sorted((top / "lineage" / history.VERSIONS).read_text().splitlines())
     }
 
 
