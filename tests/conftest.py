@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import hypothesis
+import pytest
 
 from distil.blas import load_blas
 
@@ -18,3 +19,11 @@ hypothesis.settings.register_profile(
     "distil", deadline=None, derandomize=not os.environ.get("DISTIL_TORTURE")
 )
 hypothesis.settings.load_profile("distil")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all that share the finished micro study (`-n 2`)."""
+    for item in items:
+        name = item.nodeid.partition("::")[0]
+        shared = "tests/workflow/" in name and not name.endswith("test_sample.py")
+        item.add_marker(pytest.mark.xdist_group("workflow" if shared else name))
