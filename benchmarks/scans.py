@@ -25,39 +25,10 @@ NAMES = {"pi": "π", "theta": "θ", "alpha": "α", "beta": "β"}
 SPELLED = re.compile(
     r"(?<![a-z])(?:pi|theta|alpha|beta|sqrt|degrees?|angle|triangle)(?![a-z])|√", re.I
 )
-SHORT_WORDS = set(  # noqa: C405
-    [
-        "a",
-        "an",
-        "as",
-        "at",
-        "be",
-        "by",
-        "do",
-        "go",
-        "if",
-        "in",
-        "is",
-        "it",
-        "me",
-        "no",
-        "of",
-        "on",
-        "or",
-        "so",
-        "to",
-        "up",
-        "us",
-        "we",
-        "cm",
-        "km",
-        "ft",
-        "st",
-        "nd",
-        "rd",
-        "th",
-    ]
-)
+SHORT_WORDS = {
+    "a", "an", "as", "at", "be", "by", "do", "go", "if", "in", "is", "it", "me", "no", "of", "on",
+    "or", "so", "to", "up", "us", "we", "cm", "km", "ft", "st", "nd", "rd", "th",
+}  # fmt: skip
 
 
 def letters(text: str) -> str:
