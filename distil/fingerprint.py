@@ -41,6 +41,7 @@ NOT_FINGERPRINTED = frozenset({"distil/lineage.py"})
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
+    "fontTools": "fonttools",
     "latex2sympy2_extended": "latex2sympy2-extended",
     "math_verify": "math-verify",
     "mlx_lm": "mlx-lm",

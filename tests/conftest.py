@@ -27,3 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = item.nodeid.partition("::")[0]
         shared = "tests/workflow/" in name and not name.endswith("test_sample.py")
         item.add_marker(pytest.mark.xdist_group("workflow" if shared else name))
+    # The longest first, so that neither process waits for the other at the end.
+    items.sort(
+        key=lambda item: ("test_sample.py" not in item.nodeid, "workflow" not in item.nodeid)
+    )
