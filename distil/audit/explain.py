@@ -328,14 +328,7 @@ class Explainer:
         chain.add("judgements", [self.entry(path, row["row"], **row) for row in judged])
         file = self.top / "grades" / "judge_responses.jsonl"
         requests = {row["judge_request_sha256"] for row in judged}
-        chain.add(
-            "the judge's stored responses",
-            [
-                self.entry(file, row["request_sha256"], **without(row, "request_sha256"))
-                for row in self.cached(file.with_suffix(".all"), lambda _: read_jsonl(file))
-                if row["request_sha256"] in requests
-            ],
-        )
+        chain.add("the judge's stored responses", self._responses(file, requests))
 
     def _from_traces(
         self, chain: Chain, keys: set[str], solved: Iterable[str] = (), *, problems: bool = True
