@@ -12,7 +12,7 @@ FOLDER ?= resources/jobmc-release
 REVIEW := results/$(STUDY)/review/problems.html
 RELEASED := --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
 
-.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs pack unpack export
+.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs matrix pack unpack export
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ lock: ## lock all packages with hashes and without addresses (needs uv)
 
 docs: setup ## make docs/config.md from the schema
 	$(BIN)/python -m distil.config > docs/config.md
+
+matrix: setup ## write which change reruns which rules into docs/lineage.md, from the micro study
+	DISTIL_DOCS=1 $(BIN)/python -m pytest tests/workflow/test_mutations.py -k matrix
 
 bench: setup ## print every ratio that the README states
 	$(SNAKEMAKE) --quiet all results/sample/datasets/temporal/prompt/train.jsonl

@@ -22,51 +22,11 @@ DASHES = "-–—−_~=«»¬"
 SYMBOLS = set("∠Δπθ√≤≥±×÷∞∩∪αβ")
 SURE = 96.0
 LIKELY = 0.9
-SHORT_WORDS = set(  # noqa: C405
-    [
-        "a",
-        "an",
-        "as",
-        "at",
-        "am",
-        "ax",
-        "be",
-        "by",
-        "do",
-        "go",
-        "he",
-        "if",
-        "in",
-        "is",
-        "it",
-        "me",
-        "my",
-        "no",
-        "of",
-        "on",
-        "or",
-        "so",
-        "to",
-        "up",
-        "us",
-        "we",
-        "cm",
-        "mm",
-        "km",
-        "ft",
-        "mi",
-        "kg",
-        "gm",
-        "oz",
-        "lb",
-        "th",
-        "st",
-        "nd",
-        "rd",
-        "vs",
-        "ex",
-    ]
-)
+SHORT_WORDS = {
+    "a", "an", "as", "at", "am", "ax", "be", "by", "do", "go", "he", "if", "in", "is", "it",
+    "me", "my", "no", "of", "on", "or", "so", "to", "up", "us", "we", "cm", "mm", "km", "ft",
+    "mi", "kg", "gm", "oz", "lb", "th", "st", "nd", "rd", "vs", "ex",
+}  # fmt: skip
 
 
 @dataclass(slots=True)

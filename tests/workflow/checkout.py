@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.workflow import dry_runs
+
 ROOT = Path(__file__).resolve().parents[2]
 JOB = re.compile(
     r"^(?:local)?(?:rule|checkpoint) (?P<rule>\w+):\n(?P<body>(?:    .*\n)+)", re.MULTILINE
@@ -36,9 +38,19 @@ class Checkout:
             raise AssertionError(f"snakemake {arguments} failed:\n{done.stdout}\n{done.stderr}")
         return done
 
+    def dry(
+        self, *arguments: str, config: str = "config.micro.yaml"
+    ) -> subprocess.CompletedProcess:
+        """Run `snakemake` for what starts no job (`-n`, `--summary`), without loading it anew."""
+        command = ["--cores", "1", "--configfile", config, *arguments]
+        code, out, err = dry_runs.run(command, self.path, {**os.environ, "DISTIL_QUIET": "1"})
+        if code:
+            raise AssertionError(f"snakemake {arguments} failed:\n{out}\n{err}")
+        return subprocess.CompletedProcess(command, code, out, err)
+
     def planned(self, *arguments: str, **more) -> set[str]:
         """Return the jobs a dry run would run, as `rule(wildcards)`, `all` left out."""
-        return jobs(self.snakemake("-n", *arguments, **more))
+        return jobs(self.dry("-n", *arguments, **more))
 
     def ran(self, *arguments: str, **more) -> set[str]:
         """Run, and return the jobs that ran."""

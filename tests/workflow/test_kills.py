@@ -40,9 +40,9 @@ def contents(study: Checkout) -> dict[str, str | list[str]]:
     }
 
 
-def start(study: Checkout) -> subprocess.Popen:
+def start(study: Checkout, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-        COMMAND, cwd=study.path, start_new_session=True,
+        [*COMMAND, *arguments], cwd=study.path, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 

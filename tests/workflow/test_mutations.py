@@ -1,38 +1,44 @@
-"""Every module, package and parameter: a change reruns exactly the jobs that depend on it.
+"""Every module, package, parameter and file: a change reruns exactly the jobs that depend on it.
 
-What must rerun is derived, never listed: which rules a module or package reaches from the import
-graph as the standard library's ModuleFinder and the installed packages' own metadata see it, which
-jobs lie below from the records of the finished study. A rule that no mutation reaches fails.
+What must rerun is derived, never listed (tests/workflow/derived.py). The same is asked of Snakemake by
+a dry run and of `audit status`, which runs nothing. Continuous integration makes a dry run for one of
+the changes that have the same jobs of their own; `make torture` makes one for each.
+
+docs/lineage.md shows which change reruns which rules; a test here writes it and holds it in step.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
+import contextlib
 import json
-import modulefinder
 import os
 import re
+import shutil
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
 
 from distil import fingerprint
+from distil.audit import planned, status
+from distil.audit.status import FRESH, GONE, STALE, UNDECIDED
+from tests.workflow import derived
 from tests.workflow.checkout import Checkout
+from tests.workflow.derived import CONFIG, MODULES, ROOT, SCRIPTS, SHAPES, VALUES, downstream
 
-ROOT = Path(__file__).resolve().parents[2]
 TORTURE = bool(os.environ.get("DISTIL_TORTURE"))
-SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
-MODULES = sorted(
-    path.relative_to(ROOT).as_posix()
-    for path in (ROOT / "distil").rglob("*.py")
-    if path.parent.name != "audit"
-)
 # In continuous integration a dry run is made for these; `make torture` makes one for each.
-SAMPLED = ("distil/templates/contest.py", "distil/splits.py", "distil/plots.py", "distil/blas.py")
-# Not part of the default target of a study that trains.
+MODULES_RUN = MODULES if TORTURE else [
+    "distil/templates/contest.py", "distil/splits.py", "distil/plots.py", "distil/blas.py",
+    "distil/lineage.py", "distil/audit/verify.py", "distil/study.py",
+]  # fmt: skip
+SHAPES_RUN = list(SHAPES) if TORTURE else [
+    "a test year added", "a training year dropped", "a seed added", "adapters per level as well",
+]  # fmt: skip
+# Not part of the default target of a study that trains on typeset papers.
 ELSEWHERE = {
     "pretrain_student", "import_transcriptions", "audit_release_splits", "import_release_counts",
     "measure_release_levels", "test_release_claims", "tabulate_forensics", "collect_exam",
@@ -41,305 +47,388 @@ ELSEWHERE = {
 }  # fmt: skip
 
 
-@functools.cache
-def reached(script: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the `distil` files and the third-party names a script imports, by ModuleFinder."""
-    # The books are in no fingerprint (distil/fingerprint.py says why).
-    finder = modulefinder.ModuleFinder(path=[str(ROOT)], excludes=["distil.lineage"])
-    finder.run_script(str(ROOT / "scripts" / f"{script}.py"))
-    # A module that a process of its own runs is named by a string (`python -m distil.x`).
-    pending = True
-    while pending:
-        named = {
-            name
-            for module in list(finder.modules.values())
-            if module.__file__ and Path(module.__file__).is_relative_to(ROOT / "distil")
-            for name in re.findall(
-                r"[\"'](distil(?:\.[a-z_0-9]+)+)[\"']", Path(module.__file__).read_text()
-            )
-        }
-        pending = {
-            name
-            for name in named
-            for full in (name, f"{name}.__main__")
-            if full not in finder.modules
-            and full not in finder.badmodules
-            and ((ROOT / full.replace(".", "/")).with_suffix(".py").is_file())
-        }
-        for name in pending:
-            finder.import_hook(name)
-            if (ROOT / name.replace(".", "/") / "__main__.py").is_file():
-                finder.import_hook(f"{name}.__main__")
-    files = {
-        Path(module.__file__).relative_to(ROOT).as_posix()
-        for name, module in finder.modules.items()
-        if name.partition(".")[0] == "distil" and module.__file__
-    }
-    tops = {name.partition(".")[0] for name in finder.badmodules} - {"distil", "__main__"}
-    return frozenset(files), frozenset(tops)
+@pytest.fixture(scope="module")
+def jobs(finished):
+    return derived.read_graph(finished)
 
 
-def graph(study: Checkout) -> dict[str, dict]:
-    """Return the finished study's jobs: {job: rule, inputs, outputs, params} from their records."""
-    jobs = {}
-    for path in (study.path / "results" / "micro" / "lineage").glob("*/*.json"):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        pairs = [f"{k}={v}" for k, v in sorted(record["wildcards"].items()) if k != "study"]
-        name = f"{record['rule']}({', '.join(pairs)})" if pairs else record["rule"]
-        jobs[name] = {
-            "rule": record["rule"],
-            "input": {row["path"] for row in record["input"]},
-            "output": {row["path"] for row in record["output"]},
-            "params": record["params"],
-        }
-    return jobs
-
-
-# What an input function of rules/checkpoints.smk asks for.
-ASKS = {
-    "training_rows": {"split_datasets"},
-    "datasets_settled": {"split_datasets"},
-    "plan": {"split_datasets", "plan_predictions"},
-    "predictions_settled": {"split_datasets", "plan_predictions"},
-}
-
-
-@functools.cache
-def askers() -> dict[str, set[str]]:
-    """Return {rule: checkpoints its inputs ask for}, from the rules' own text."""
-    found = {}
-    for path in (ROOT / "rules").glob("*.smk"):
-        for rule, body in re.findall(
-            r"^(?:rule|checkpoint) (\w+):\n(.*?)(?=^\S|\Z)", path.read_text(), re.S | re.M
-        ):
-            names = re.findall(r"(?:settled=|plan=|unpack\()(\w+)", body)
-            found[rule] = set().union(*(ASKS.get(name, set()) for name in names))
-    return found
-
-
-def downstream(jobs: dict[str, dict], direct: set[str]) -> set[str]:
-    """Return some jobs and all that a dry run must take to lie below them.
-
-    Below a checkpoint that will run, a dry run names every job that asks for it: what these
-    will do is known only once it has run.
-    """
-    found, pending = set(), list(direct)
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            made, rule = jobs[name]["output"], jobs[name]["rule"]
-            pending += [
-                other
-                for other, job in jobs.items()
-                if job["input"] & made
-                or (rule in askers().get(job["rule"], ()) and "run=teacher" not in other)
-            ]
-    if any(jobs[name]["rule"] == "split_datasets" for name in found):
-        # Until the rows are made, nobody has asked for a plan yet.
-        found -= of_rules(jobs, {"plan_predictions"})
-    return found
-
-
-def of_rules(jobs: dict[str, dict], rules: set[str]) -> set[str]:
-    return {name for name, job in jobs.items() if job["rule"] in rules}
+@pytest.fixture(scope="module")
+def copied(finished, tmp_path_factory):
+    """One copy for all tests here; each puts back what it changed."""
+    path = tmp_path_factory.mktemp("mutations") / "repository"
+    shutil.copytree(finished.path, path, symlinks=True)
+    return Checkout(path)
 
 
 @pytest.fixture
-def here(monkeypatch, tmp_path):
-    """Fingerprints taken in a copy of the code, with what was read before forgotten."""
-    import shutil
+def inside(copied, monkeypatch):
+    """The copy, which rules, fingerprints and `audit status` are then read from."""
+    monkeypatch.chdir(copied.path)
+    monkeypatch.setattr(fingerprint, "ROOT", copied.path)
+    monkeypatch.setattr(fingerprint, "LOCK", copied.path / "requirements.lock")
+    monkeypatch.setattr(planned, "ROOT", copied.path)
+    fingerprint.forget()
+    yield copied
+    fingerprint.forget()
 
+
+@contextlib.contextmanager
+def edited(path: Path, data: bytes, *, later: bool = False):
+    """Give a file other content with its old date, or with a later one; then put it back."""
+    before, state = path.read_bytes(), path.stat()
+    assert data != before
+    path.write_bytes(data)
+    kept = (state.st_atime_ns, state.st_mtime_ns)
+    if not later:
+        os.utime(path, ns=kept)
+    fingerprint.forget()
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+        os.utime(path, ns=kept)
+        fingerprint.forget()
+
+
+def appended(path: Path, text: str):
+    return edited(path, path.read_bytes() + text.encode())
+
+
+def not_fresh(config: Path) -> set[str]:
+    """Return the jobs that `audit status` calls other than fresh, the study being the folder."""
+    return _asked_for(status.look("micro", planned.plan([config])).named(STALE, GONE, UNDECIDED))
+
+
+def _asked_for(jobs: set[str]) -> set[str]:
+    """Leave out what nobody asks for while the rows are to be made (distil/audit/status.py)."""
+    made = any(name.startswith("split_datasets") for name in jobs)
+    return jobs - {"plan_predictions"} if made else jobs
+
+
+def not_fresh_anew() -> set[str]:
+    """Return the same from a process of its own, which reads the code that is there now."""
+    done = subprocess.run(
+        [sys.executable, "-m", "distil.audit", "--study", "micro", "status", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout, done.stderr
+    rows = json.loads(done.stdout)["jobs"]
+    return _asked_for({row["job"] for row in rows if row["state"] != FRESH})
+
+
+def configured(config: dict, folder: Path) -> Path:
+    path = folder / "changed.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return path
+
+
+# ------------------------------------------------------------------------------------ code
+
+
+@pytest.fixture
+def code(monkeypatch, tmp_path):
+    """Fingerprints taken in a copy of the code, with what was read before forgotten."""
     for name in ("distil", "scripts"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "requirements.lock", tmp_path)
     monkeypatch.setattr(fingerprint, "ROOT", tmp_path)
     monkeypatch.setattr(fingerprint, "LOCK", tmp_path / "requirements.lock")
 
-    def all_of_them() -> dict[str, str]:
+    def changed(file: str, text: str) -> set[str]:
+        """Return the scripts whose fingerprint another text of a file changes."""
+        path = tmp_path / file
+        with edited(path, text.encode()):
+            after = fingerprints()
+        return {script for script in SCRIPTS if before[script] != after[script]}
+
+    def fingerprints() -> dict[str, str]:
         fingerprint.forget()
         return {script: fingerprint.fingerprint(f"scripts/{script}.py") for script in SCRIPTS}
 
-    yield tmp_path, all_of_them
+    before = fingerprints()
+    yield tmp_path, changed
     fingerprint.forget()
 
 
-def test_each_module_changes_the_fingerprints_of_exactly_its_importers(here):
-    folder, fingerprints = here
-    before = fingerprints()
-    for module in MODULES:
-        path = folder / module
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text + "\n_CHANGED = 1\n", encoding="utf-8")
-        after = fingerprints()
-        path.write_text(text, encoding="utf-8")
-        changed = {script for script in SCRIPTS if before[script] != after[script]}
-        expected = {script for script in SCRIPTS if module in reached(script)[0]}
-        if module in fingerprint.NOT_FINGERPRINTED:
-            expected = set()
-        assert changed == expected, module
-    assert fingerprints() == before
-
-
-def test_each_script_changes_its_own_fingerprint_only(here):
-    folder, fingerprints = here
-    before = fingerprints()
+def test_each_module_and_script_changes_the_fingerprints_of_exactly_its_importers(code):
+    folder, changed = code
     for script in SCRIPTS:
-        path = folder / "scripts" / f"{script}.py"
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text + "\n_CHANGED = 1\n", encoding="utf-8")
-        after = fingerprints()
-        path.write_text(text, encoding="utf-8")
-        assert {name for name in SCRIPTS if before[name] != after[name]} == {script}
+        file = f"scripts/{script}.py"
+        assert changed(file, (folder / file).read_text() + "\n_CHANGED = 1\n") == {script}
+    for module in MODULES:
+        found = changed(module, (folder / module).read_text() + "\n_CHANGED = 1\n")
+        assert found == derived.importers(module), module
 
 
-def requirements(package: str, seen: set[str]) -> set[str]:
-    """Return what an installed package requires, by its own metadata, extras left out."""
-    if package in seen:
-        return seen
-    try:
-        required = importlib.metadata.requires(package) or []
-    except importlib.metadata.PackageNotFoundError:
-        return seen
-    seen.add(package)
-    for text in required:
-        requirement = Requirement(text)
-        if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
-            requirements(requirement.name.lower().replace("_", "-"), seen)
-    return seen
-
-
-def test_each_package_changes_the_fingerprints_of_exactly_the_scripts_that_need_it(here):
-    folder, fingerprints = here
-    before = fingerprints()
-    lock = folder / "requirements.lock"
-    text = lock.read_text(encoding="utf-8")
+def test_each_package_changes_the_fingerprints_of_exactly_the_scripts_that_need_it(code):
+    folder, changed = code
+    text = (folder / "requirements.lock").read_text(encoding="utf-8")
     needed = {}
     for script in SCRIPTS:
-        tops = {fingerprint.DISTRIBUTIONS.get(top, top) for top in reached(script)[1]}
-        needed[script] = set().union(*(requirements(top, set()) for top in tops)) if tops else set()
-        for _ in range(2):  # mlx-lm requires mlx, which loads more unasked
-            for name, loaded in fingerprint.UNDECLARED.items():
-                if name in needed[script]:
-                    needed[script] |= set().union(*(requirements(one, set()) for one in loaded))
+        tops = {fingerprint.DISTRIBUTIONS.get(top, top) for top in derived.reached(script)[1]}
+        # And what these load unasked; a test of the jobs holds that table to what they load.
+        tops |= {name for top in tops for name in fingerprint.UNDECLARED.get(top, ())}
+        needed[script] = set().union(*(derived.requirements(top, set()) for top in tops), set())
+    for _ in range(2):  # mlx-lm requires mlx, which loads more unasked
+        for packages in needed.values():
+            for name in [*packages]:
+                for loaded in fingerprint.UNDECLARED.get(name, ()):
+                    packages |= derived.requirements(loaded, set())
     for package in sorted(set().union(*needed.values())):
         pattern = rf"^({re.escape(package)}==)"
         if not re.search(pattern, text, re.M):
             continue  # an optional requirement that the lock leaves out
-        lock.write_text(re.sub(pattern, r"\g<1>9!", text, flags=re.M), encoding="utf-8")
-        after = fingerprints()
-        changed = {script for script in SCRIPTS if before[script] != after[script]}
+        found = changed("requirements.lock", re.sub(pattern, r"\g<1>9!", text, flags=re.M))
         expected = {script for script in SCRIPTS if package in needed[script]}
         # An extra (mlx[cpu] brings mlx-cpu) is in the lock's closure and in no bare requirement.
-        assert expected <= changed, package
-        assert not changed - expected or package.startswith("mlx"), (package, changed - expected)
-    lock.write_text(text, encoding="utf-8")
+        assert expected <= found, package
+        assert not found - expected or package.startswith("mlx"), (package, found - expected)
 
 
-@pytest.mark.parametrize("module", MODULES if TORTURE else SAMPLED)
-def test_a_dry_run_names_the_importers_of_a_module_and_all_below(study, module):
-    jobs = graph(study)
-    with (study.path / module).open("a", encoding="utf-8") as stream:
-        stream.write("\n_CHANGED = 1\n")
-    direct = {script for script in SCRIPTS if module in reached(script)[0]}
-    assert study.planned() == downstream(jobs, of_rules(jobs, direct))
+@pytest.mark.parametrize("module", MODULES_RUN)
+def test_a_dry_run_and_the_status_name_the_importers_of_a_module_and_all_below(
+    inside, jobs, module
+):
+    direct = derived.of_rules(jobs, derived.importers(module))
+    with appended(inside.path / module, "\n_CHANGED = 1\n"):
+        assert inside.planned() == downstream(jobs, direct)
+        assert not_fresh(inside.path / CONFIG) == downstream(jobs, direct)
 
 
-def test_every_rule_is_reached_by_some_mutation(finished):
-    rules = {job["rule"] for job in graph(finished).values()}
-    assert rules == set(SCRIPTS) - ELSEWHERE
+@pytest.mark.parametrize("package", ["matplotlib", *(("mlx-lm", "pypdfium2") if TORTURE else ())])
+def test_a_new_version_of_a_package_reruns_the_jobs_that_need_it(inside, jobs, package):
+    lock = inside.path / "requirements.lock"
+    direct = {name for name, job in jobs.items() if package in job.packages}
+    text = re.sub(rf"^({package}==)", r"\g<1>9!", lock.read_text(), flags=re.M)
+    with edited(lock, text.encode()):
+        assert inside.planned() == downstream(jobs, direct)
+        assert not_fresh(inside.path / CONFIG) == downstream(jobs, direct)
+    if package == "matplotlib":
+        assert direct
+        assert {jobs[name].rule.partition("_")[0] for name in downstream(jobs, direct)} == {"plot"}
 
 
-# ------------------------------------------------------------------------------------ parameters
+def test_a_helper_of_the_rules_reruns_what_it_is_asked_for_and_no_more(inside, jobs):
+    study = inside.path / "distil" / "study.py"
+    text = study.read_text(encoding="utf-8")
+    old = 'return {key: self.config["predictions"][key] for key in chosen}'
+    assert text.count(old) == 1
+    other = text.replace(old, old.replace("for key in chosen}", 'for key in (*chosen, "stops")}'))
+    with edited(study, other.encode()):
+        expected = downstream(jobs, derived.of_rules(jobs, {"predict_answers"}))
+        assert inside.planned() == not_fresh_anew() == expected
+    with appended(inside.path / "rules" / "predictions.smk", "\n\nHELPER = len(study.years)\n"):
+        assert inside.planned() == set()
 
 
-def leaves(value, path=()):
-    """Yield the path and the value of each leaf of the configuration; lists count as leaves."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from leaves(inner, (*path, key))
-    else:
-        yield path, value
+# ----------------------------------------------------------------------------------- files
 
 
-def other(value):
-    """Return another value that the schema accepts in the same place."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int):
-        return value + 1
-    if isinstance(value, float):
-        return value * 0.5 if value else 1.0
-    return None
+def sources(jobs: derived.Graph) -> list[str]:
+    """Return the inputs that no job makes."""
+    made = set().union(*(job.output for job in jobs.values()))
+    return sorted(set().union(*(job.input for job in jobs.values())) - made)
 
 
-MICRO = yaml.safe_load((ROOT / "config.micro.yaml").read_text(encoding="utf-8"))
-NUMBERS = [path for path, value in leaves(MICRO) if other(value) is not None]
-# Numbers that must agree with others, or that name jobs: tests of their own change these.
-TOGETHER = {
-    ("adapters", "horizon"), ("adapters", "evaluate_every"), ("adapters", "pilot_seed"),
-    ("published",),
-}  # fmt: skip
+def test_each_file_that_no_job_makes_is_watched_by_content_with_its_date_kept(inside, jobs):
+    assert {Path(path).name for path in sources(jobs)} >= {
+        "solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml", "exam.typ",
+        "published.yaml", "model.lock.json",
+    }  # fmt: skip
+    for path in sources(jobs):
+        expected = downstream(jobs, derived.readers(jobs, path))
+        with appended(inside.path / path, "\n"):
+            assert inside.planned() == expected, path
+            assert not_fresh(inside.path / CONFIG) == expected, path
 
 
-def holds(params: dict, key: str, value) -> bool:
-    """Whether recorded params hold a configuration leaf: its key with its value, at any depth.
-
-    The micro study gives equal keys of different stages different values, so that this is exact.
-    """
-    own = params.get(key, ...)
-    if own == value and type(own) is type(value):
-        return True
-    return any(holds(inner, key, value) for inner in params.values() if isinstance(inner, dict))
-
-
-def set_leaf(config: dict, path, value) -> None:
-    for key in path[:-1]:
-        config = config[key]
-    config[path[-1]] = value
+def handed_on(jobs: derived.Graph) -> dict[tuple[str, ...], str]:
+    """Return one file for each set of rules that read what a rule made."""
+    found: dict[tuple[str, ...], str] = {}
+    for job in jobs.values():
+        for path in sorted(job.output):
+            rules = sorted({jobs[name].rule for name in derived.readers(jobs, path)})
+            if rules:
+                found.setdefault((job.rule, *rules), path)
+    return found
 
 
-@pytest.mark.parametrize("path", [path for path in NUMBERS if path not in TOGETHER], ids=".".join)
-def test_each_number_of_the_configuration_reruns_exactly_what_it_shapes(finished, tmp_path, path):
-    jobs = graph(finished)
-    config = yaml.safe_load((ROOT / "config.micro.yaml").read_text(encoding="utf-8"))
-    value = functools.reduce(lambda inner, key: inner[key], path, config)
-    set_leaf(config, path, other(value))
-    changed = tmp_path / "changed.yaml"
-    changed.write_text(yaml.safe_dump(config), encoding="utf-8")
-    direct = {name for name, job in jobs.items() if holds(job["params"], path[-1], value)}
-    if path[0] == "student":
-        direct = set()  # only `make student` reads it
-    if path[:2] == ("teacher", "agents"):
-        direct = {name for name in direct if jobs[name]["rule"].startswith(path[2][:5])}
-    assert finished.planned(config=str(changed)) == downstream(jobs, direct)
+def test_a_file_that_a_job_made_is_watched_by_content_and_its_own_job_does_not_rerun(inside, jobs):
+    for path in handed_on(jobs).values():
+        file = inside.path / path
+        with edited(file, file.read_bytes() + b"\n", later=True):
+            assert inside.planned() == downstream(jobs, derived.readers(jobs, path)), path
 
 
-def test_reordering_the_keys_of_the_configuration_reruns_nothing(finished, tmp_path):
+def test_a_deleted_file_is_named_and_made_again_with_nothing_below(inside, jobs):
+    path = "results/micro/problems/2014.jsonl"
+    maker = {name for name, job in jobs.items() if path in job.output}
+    before = (inside.path / path).read_bytes()
+    (inside.path / path).unlink()
+    try:
+        found = status.look("micro", planned.plan([inside.path / CONFIG]))
+        assert found.named(GONE) == maker
+        assert status.exit_code(found) != 0
+        assert inside.ran("--", path) == maker
+        assert (inside.path / path).read_bytes() == before
+    finally:
+        (inside.path / path).write_bytes(before)
+    assert inside.planned() == set()
+
+
+# ----------------------------------------------------------------------------- configuration
+
+
+def classes(jobs: derived.Graph) -> dict[frozenset[str], tuple[str, ...]]:
+    """Return a configuration leaf for each set of jobs that some leaves are given to."""
+    found: dict[frozenset[str], tuple[str, ...]] = {}
+    for path in VALUES:
+        found.setdefault(frozenset(derived.given(jobs, path)), path)
+    return found
+
+
+def test_each_value_of_the_configuration_makes_stale_exactly_what_it_shapes(inside, jobs, tmp_path):
+    run = set(VALUES) if TORTURE else set(classes(jobs).values())
+    for path in VALUES:
+        changed = configured(derived.changed(path), tmp_path)
+        expected = downstream(jobs, derived.given(jobs, path))
+        assert not_fresh(changed) == expected, ".".join(path)
+        if path in run:
+            assert inside.planned(config=str(changed)) == expected, ".".join(path)
+
+
+def test_every_value_of_the_configuration_is_changed_by_some_mutation():
+    lists = {path for path, value in derived.leaves(derived.micro()) if isinstance(value, list)}
+    both = derived.TOGETHER | lists
+    shaped = {
+        path
+        for shape in SHAPES.values()
+        for path, value in derived.leaves(derived.micro())
+        if dict(derived.leaves(shape())).get(path) != value
+    }
+    # Another name, source or student is another study.
+    assert both - shaped == {("study",), ("exams", "source"), ("student", "model")}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_other_years_seeds_levels_and_folds_run_what_is_new_and_what_reads_it(
+    inside, jobs, tmp_path, name
+):
+    changed = configured(SHAPES[name](), tmp_path)
+    graph = derived.plan_graph(changed)
+    expected = downstream(graph, derived.differing(graph, jobs))
+    assert not_fresh(changed) == expected
+    if name in SHAPES_RUN:
+        assert inside.planned(config=str(changed)) == expected
+    dropped = {name for name in jobs if name not in graph}
+    assert set(status.look("micro", planned.plan([changed])).orphans) == dropped
+    if name == "a seed added":
+        trained = {job for job in expected if job.startswith("train_adapter")}
+        assert trained == {"train_adapter(fold=temporal, seed=3, variant=prompt)"}
+
+
+def test_reordering_the_keys_of_the_configuration_reruns_nothing(inside, tmp_path):
     def reorder(value):
         if isinstance(value, dict):
             return {key: reorder(value[key]) for key in reversed(value)}
         return value
 
-    changed = tmp_path / "reordered.yaml"
-    config = yaml.safe_load((ROOT / "config.micro.yaml").read_text(encoding="utf-8"))
+    config = derived.micro()
     sections = config["exams"]["sections"]  # their order is that of papers and tables
-    changed.write_text(yaml.safe_dump(reorder(config), sort_keys=False), encoding="utf-8")
     config = reorder(config)
     config["exams"]["sections"] = sections
-    changed.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    assert finished.planned(config=str(changed)) == set()
+    changed = configured(config, tmp_path)
+    assert inside.planned(config=str(changed)) == not_fresh(changed) == set()
 
 
-def test_one_more_seed_trains_one_adapter(finished, tmp_path):
-    jobs = graph(finished)
-    config = yaml.safe_load((ROOT / "config.micro.yaml").read_text(encoding="utf-8"))
-    config["adapters"]["seeds"].append(3)
-    changed = tmp_path / "changed.yaml"
-    changed.write_text(yaml.safe_dump(config), encoding="utf-8")
-    planned = finished.planned(config=str(changed))
-    trained = {name for name in planned if name.startswith("train_adapter")}
-    assert trained == {"train_adapter(fold=temporal, seed=3, variant=prompt)"}
-    below = {"choose_stops", "plan_predictions", "predict_answers", "grade_predictions"}
-    upstream = {name for name in planned if jobs.get(name, {}).get("rule") not in below}
-    assert not {name for name in upstream if name.startswith(("solve", "distill", "extract"))}
+# ------------------------------------------------------------------------------- the matrix
+
+NOTHING = (
+    "a touch of every file", "a checkout of another commit and back", "a comment, a docstring",
+    "keys in another order", "a caption (the report shows it)", "an unpacked or copied study",
+)  # fmt: skip
+
+
+def mutations(jobs: derived.Graph) -> dict[str, tuple[derived.Graph, set[str]]]:
+    """Return every mutation by name: the jobs there are then, and those it changes themselves."""
+    found: dict[str, tuple[derived.Graph, set[str]]] = {name: (jobs, set()) for name in NOTHING}
+    for path in sources(jobs):
+        found[path] = jobs, derived.readers(jobs, path)
+    for (rule, *_), path in handed_on(jobs).items():
+        found[f"{rule}: {Path(path).name}"] = jobs, derived.readers(jobs, path)
+    for path in VALUES:
+        found[".".join(path)] = jobs, derived.given(jobs, path)
+    for name, shape in SHAPES.items():
+        path = Path("shape.yaml")
+        path.write_text(yaml.safe_dump(shape(), sort_keys=False), encoding="utf-8")
+        graph = derived.plan_graph(path)
+        path.unlink()
+        found[name] = graph, derived.differing(graph, jobs)
+    for script in sorted({job.rule for job in jobs.values()}):
+        found[f"scripts/{script}.py"] = jobs, derived.of_rules(jobs, {script})
+    for module in MODULES:
+        found[module] = jobs, derived.of_rules(jobs, derived.importers(module))
+    for package in sorted(set().union(*map(derived.imported, SCRIPTS))):
+        needing = {script for script in SCRIPTS if package in derived.imported(script)}
+        found[f"package {package}"] = jobs, derived.of_rules(jobs, needing)
+    return found
+
+
+def marks(graph: derived.Graph, direct: set[str], rules: list[str]) -> str:
+    """Return a sign for each rule: O its own, + below, ? below a checkpoint, . not touched."""
+    certain, possible = derived.below(graph, direct), downstream(graph, direct)
+    signs = [("O", direct), ("+", certain), ("?", possible)]
+    return "".join(
+        next((sign for sign, names in signs if any(graph[n].rule == rule for n in names)), ".")
+        for rule in rules
+    )
+
+
+def in_order(jobs: derived.Graph) -> list[str]:
+    """Return the rules as they run, those of a stage side by side."""
+    text = "".join(
+        (ROOT / "rules" / f"{stage}.smk").read_text(encoding="utf-8")
+        for stage in re.findall(r'include: "rules/(\w+)\.smk"', (ROOT / "Snakefile").read_text())
+    )
+    there = {job.rule for job in jobs.values()}
+    return [rule for rule in re.findall(r"(?:rule|checkpoint) (\w+):", text) if rule in there]
+
+
+def matrix(jobs: derived.Graph) -> str:
+    """Return the block of docs/lineage.md: mutations of the same marks share a line."""
+    rules = in_order(jobs)
+    lines = []
+    for place, rule in enumerate(rules):
+        lines.append("|" * place + rule)
+    lines.append("|" * len(rules))
+    rows: dict[str, list[str]] = {}
+    for name, (graph, direct) in mutations(jobs).items():
+        rows.setdefault(marks(graph, direct, rules), []).append(name)
+    for signs, names in rows.items():
+        wrapped = textwrap.wrap(", ".join(names), 98 - len(rules), break_on_hyphens=False)
+        lines += [f"{signs}  {wrapped[0]}"]
+        lines += [f"{' ' * len(rules)}  {text}" for text in wrapped[1:]]
+    return "\n".join(lines)
+
+
+def test_the_matrix_of_mutations_and_rules_is_the_one_in_the_docs(inside, jobs):
+    path = ROOT / "docs" / "lineage.md"
+    text = path.read_text(encoding="utf-8")
+    block = re.compile(r"(?<=<!-- matrix -->\n```\n).*?(?=\n```\n<!-- end of matrix -->)", re.S)
+    assert block.search(text), "docs/lineage.md has lost the marks of its matrix"
+    made = matrix(jobs)
+    print(made)
+    if os.environ.get("DISTIL_DOCS"):
+        path.write_text(block.sub(lambda _: made, text), encoding="utf-8")
+    assert block.search(path.read_text(encoding="utf-8"))[0] == made, (
+        "docs/lineage.md is not what the mutations do; look at what moved, then: make matrix"
+    )
+
+
+def test_every_rule_is_changed_by_some_mutation_of_its_own_inputs_params_and_code(inside, jobs):
+    rules = {job.rule for job in jobs.values()}
+    assert rules == set(SCRIPTS) - ELSEWHERE
+    found = mutations(jobs)
+    for kind in (lambda n: n.startswith(("scripts/", "distil/", "package ")), lambda n: "." in n):
+        changed = {g[job].rule for n, (g, direct) in found.items() if kind(n) for job in direct}
+        assert rules <= changed, rules - changed

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import time
+
+from tests.workflow.checkout import copy_repository
 
 TRACKED = ("Snakefile", "config.yaml", "rules", "scripts", "distil", "resources")
 
@@ -47,3 +51,65 @@ def test_comments_and_docstrings_rerun_nothing(study):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace('"""', '"""Edited. ', 1) + "\n# a comment\n", encoding="utf-8")
     assert study.planned() == set()
+
+
+def test_a_caption_changes_the_report_and_reruns_nothing(study):
+    study.edit("report/levels.rst", "\n", " Said by a changed caption.\n")
+    assert study.planned() == set()
+    study.snakemake("--report", "report.html")
+    assert "Said by a changed caption." in (study.path / "report.html").read_text(encoding="utf-8")
+
+
+def test_results_copied_into_a_new_clone_rerun_nothing_where_metadata_came_along(study, tmp_path):
+    clone = copy_repository(tmp_path / "clone")
+    later = time.time() + 60
+    for file in clone.path.rglob("*"):  # a clone's files are younger than results copied into it
+        os.utime(file, (later, later))
+    shutil.copytree(study.path / "results", clone.path / "results", dirs_exist_ok=True)
+    shutil.copytree(
+        study.path / ".snakemake" / "metadata",
+        clone.path / ".snakemake" / "metadata",
+        dirs_exist_ok=True,
+    )
+    assert clone.planned() == set()
+
+
+def test_files_over_a_megabyte_are_compared_by_content(study):
+    figure = "results/micro/figures/curves.svg"
+    big = study.path / "results/micro/adapters/temporal/prompt/seed-1/curve.csv"
+    big.write_bytes(big.read_bytes() + b"\n" * 1_500_000)
+    assert "plot_curves" in study.ran("--", figure)
+    os.utime(big, (time.time() + 60,) * 2)
+    assert study.planned("--", figure) == set()
+    state = big.stat()
+    big.write_bytes(big.read_bytes() + b"\n")
+    os.utime(big, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert "plot_curves" in study.planned("--", figure)
+
+
+def test_a_test_question_that_becomes_a_copy_of_a_training_question_trains_again(study):
+    top = study.path / "results" / "micro"
+    rows = top / "datasets" / "temporal" / "prompt" / "train.jsonl"
+    copied = json.loads(rows.read_text(encoding="utf-8").splitlines()[0])["problem"]
+    source = _problems(top / "problems" / f"{copied[:4]}.jsonl")
+    target = _problems(top / "problems" / "2014.jsonl")
+    kept = {"id", "year", "section", "number"}
+    target[0] |= {
+        key: value
+        for key, value in next(row for row in source if row["id"] == copied).items()
+        if key not in kept
+    }
+    (top / "problems" / "2014.jsonl").write_text(
+        "".join(json.dumps(row, sort_keys=True) + "\n" for row in target), encoding="utf-8"
+    )
+    study.ran("--", rows.relative_to(study.path).as_posix())
+    left = {json.loads(line)["problem"] for line in rows.read_text(encoding="utf-8").splitlines()}
+    assert copied not in left
+    trained = {name for name in study.planned() if name.startswith("train_adapter")}
+    assert trained == {
+        f"train_adapter(fold=temporal, seed={seed}, variant=prompt)" for seed in (1, 2, 100)
+    }
+
+
+def _problems(path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
