@@ -2,12 +2,14 @@
 
 Prints ratios: a dry run with nothing to do against an empty workflow of Snakemake (and against
 `dvc repro` on as many stages, if a dvc is on PATH or named by DISTIL_DVC); `audit verify` with a
-cold cache against `sha256sum` on the same files; the record's share of a job; and what one changed
-statement costs in requests, generated answers and seconds against the whole.
+cold cache against `sha256sum` on the same files; what leaving a record costs beside what the job
+itself takes; and what one changed statement costs in requests, generated answers and seconds
+against the whole.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -18,8 +20,15 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+import yaml
+
+from distil.fingerprint import describe
+from distil.hashing import canonical_json, sha256_file, sha256_text
+from distil.lineage import leave_record, record_path
 from tests.workflow.checkout import Checkout, copy_repository
 
+LARGE = "large"
 EMPTY = "rule all:\n    input: []\n"
 REPEATS = 5
 
@@ -60,17 +69,95 @@ def dvc_repro(folder: Path, study: Checkout) -> float | None:
     return seconds([dvc, "repro", "-q"], folder)
 
 
-def verify_ratio(study: Checkout) -> float:
-    """Return the throughput of `audit verify` over that of `sha256sum` on the recorded files."""
-    records = study.path.glob("results/micro/lineage/*/*.json")
+def recorded_files(study: Checkout, name: str) -> list[str]:
+    """Return every file that the records of a study name."""
     names = set()
-    for path in records:
+    for path in study.path.glob(f"results/{name}/lineage/*/*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
         names |= {row["path"] for side in ("input", "output") for row in record[side]}
-    # Large files tell about hashing, small ones about everything else.
-    plain = seconds(["sha256sum", *sorted(names)], study.path)
-    ours = seconds([sys.executable, "-m", "distil.audit", "--study", "micro", "verify"], study.path)
-    return plain / ours
+    return sorted(names)
+
+
+def write_adapters(study: Checkout) -> None:
+    """Leave adapters as large as a 7B student's, with the record of a job that wrote them.
+
+    On the micro study's files, a few megabytes, starting Python takes longer than hashing.
+    """
+    rng = np.random.default_rng(1)
+    with contextlib.chdir(study.path):
+        paths = [Path(f"results/{LARGE}/adapters/{number:05}.safetensors") for number in range(32)]
+        paths[0].parent.mkdir(parents=True)
+        for path in paths:
+            path.write_bytes(rng.bytes(64 * 1024**2))
+        fingerprint = describe("scripts/train_adapter.py")
+        leave_record(
+            record_path(LARGE, "train_adapter", {"seed": "1"}),
+            {
+                "format": 1,
+                "rule": "train_adapter",
+                "wildcards": {"study": LARGE, "seed": "1"},
+                "params": {},
+                "input": [],
+                "output": [
+                    {"name": None, "path": path.as_posix(), "sha256": sha256_file(path),
+                     "size": path.stat().st_size}
+                    for path in paths
+                ],
+                "script": "scripts/train_adapter.py",
+                "code": sha256_text(canonical_json(fingerprint)),
+                "fingerprint": fingerprint,
+                "facts": {},
+            },
+            {"started": "2026-11-27T00:00:00.000+00:00", "seconds": 1.0},
+        )  # fmt: skip
+
+
+def verify_ratio(study: Checkout, name: str) -> tuple[float, float]:
+    """Return `audit verify`'s throughput over `sha256sum`'s on a study's files, and their MB."""
+    files = recorded_files(study, name)
+    plain = seconds(["sha256sum", *files], study.path)
+    ours = seconds([sys.executable, "-m", "distil.audit", "--study", name, "verify"], study.path)
+    return plain / ours, sum((study.path / path).stat().st_size for path in files) / 1e6
+
+
+# A job that does nothing but leave its record, timed from the first import to the end.
+RECORD_ONLY = """
+import json, sys, time
+from types import SimpleNamespace
+from snakemake.io import InputFiles, OutputFiles, Params, Wildcards
+start = time.perf_counter()
+from distil.lineage import run
+record = json.load(open(sys.argv[1]))
+files = {}
+for side, kind in (("input", InputFiles), ("output", OutputFiles)):
+    named = {}
+    for row in record[side]:
+        named.setdefault(row["name"] or "files", []).append(row["path"])
+    files[side] = kind(fromdict=named)
+run(lambda: None, SimpleNamespace(
+    rule=record["rule"], log=[], threads=1, config=json.loads(sys.argv[2]), **files,
+    params={"settings": record["params"], "code": record["code"]},
+    wildcards=Wildcards(fromdict=record["wildcards"]),
+))
+print(time.perf_counter() - start)
+"""
+
+
+def record_cost(study: Checkout) -> tuple[float, float]:
+    """Return the seconds that a record costs a job (median over the rules), and their share."""
+    config = json.dumps(yaml.safe_load((study.path / "config.micro.yaml").read_text()))
+    runs = (study.path / "results/micro/lineage/runs.jsonl").read_text().splitlines()
+    whole = {row["record"]: row["seconds"] for row in map(json.loads, runs)}
+    costs, jobs = [], []
+    for folder in sorted((study.path / "results/micro/lineage").iterdir()):
+        for path in sorted(folder.glob("*.json"))[:1] if folder.is_dir() else []:
+            done = subprocess.run(
+                [sys.executable, "-c", RECORD_ONLY, str(path.relative_to(study.path)), config],
+                cwd=study.path, check=True, capture_output=True, text=True,
+            )  # fmt: skip
+            costs.append(float(done.stdout))
+            jobs.append(whole[path.relative_to(folder.parent).as_posix()])
+    return statistics.median(costs), sum(costs) / sum(jobs)
 
 
 def row_reuse(study: Checkout) -> dict[str, float]:
@@ -116,7 +203,12 @@ def main() -> None:
         (folder / "dvc").mkdir()
         dvc = dvc_repro(folder / "dvc", study)
         print(f"no-op dry run / dvc repro: {ours / dvc:.2f}" if dvc else "dvc repro: no dvc found")
-        print(f"verify / sha256sum, throughput: {verify_ratio(study):.2f}")
+        write_adapters(study)
+        for name, what in (("micro", "micro study"), (LARGE, "adapters of a 7B student")):
+            ratio, size = verify_ratio(study, name)
+            print(f"verify / sha256sum, throughput, {what} ({size:.0f} MB): {ratio:.2f}")
+        cost, share = record_cost(study)
+        print(f"record / job, seconds: {share:.3f} ({cost:.2f} s a job)")
         for what, ratio in row_reuse(study).items():
             print(f"one changed statement / all, {what}: {ratio:.3f}")
 

@@ -21,6 +21,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("distil")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, and all that share the finished micro study (`-n 2`)."""
     for item in items:
