@@ -25,7 +25,7 @@ reproduce: setup ## run the sample study from exam PDFs to the claims table
 	$(SNAKEMAKE) --configfile $(CONFIG)
 
 test: setup ## run every test, the sample study end to end among them
-	$(BIN)/python -m pytest tests -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest tests -n 2 --dist loadscope --no-loadscope-reorder
 
 lint: setup ## ruff, snakefmt and snakemake --lint
 	$(BIN)/ruff check .

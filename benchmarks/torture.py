@@ -37,7 +37,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         code = subprocess.run(
-            [sys.executable, "-m", "pytest", *SUITES, f"--junitxml={report}", "--timeout=14400"],
+            [
+                *(sys.executable, "-m", "pytest", *SUITES, f"--junitxml={report}"),
+                *("--timeout=14400", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"),
+            ],
             cwd=ROOT,
             env={**os.environ, "DISTIL_TORTURE": "1"},
             check=False,

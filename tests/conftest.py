@@ -21,14 +21,33 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("distil")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def group(nodeid: str) -> str:
+    """Return what a test shares a process with: its file, or all that use the finished micro study."""
+    name = nodeid.partition("::")[0]
+    shared = "tests/workflow/" in name and not name.endswith("test_sample.py")
+    return "tests/workflow" if shared else name
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Keep a group's tests in one process (`-n 2`).
+
+    The mark `xdist_group` does the same by changing the tests' ids, which pytest 9.2 no longer
+    lets it.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all that share the finished micro study (`-n 2`)."""
-    for item in items:
-        name = item.nodeid.partition("::")[0]
-        shared = "tests/workflow/" in name and not name.endswith("test_sample.py")
-        item.add_marker(pytest.mark.xdist_group("workflow" if shared else name))
-    # The longest first, so that neither process waits for the other at the end.
+    """Put the longest groups first, so that neither process waits for the other at the end."""
     items.sort(
-        key=lambda item: ("test_sample.py" not in item.nodeid, "workflow" not in item.nodeid)
+        key=lambda item: (
+            "test_sample.py" not in item.nodeid,
+            group(item.nodeid) != "tests/workflow",
+        )
     )
