@@ -13,7 +13,7 @@ import yaml
 from distil.audit import chains, explain, verify
 from tests.vision_host import MODEL, serve
 from tests.workflow.checkout import copy_repository
-from tests.workflow.test_mutations import SCRIPTS, downstream, graph, of_rules, reached
+from tests.workflow.derived import downstream, importers, of_rules, read_graph
 
 FILE = "resources/micro/corrections.yaml"
 REVIEW = ("--", "all", "results/micro/review/problems.html")
@@ -49,7 +49,7 @@ def correct(study, *changes: tuple[str, str], **more) -> None:
 
 
 def test_a_correction_reruns_its_own_year_and_what_lies_below(study):
-    jobs = graph(study)
+    jobs = read_graph(study)
 
     def below(*years: int) -> set[str]:
         return downstream(jobs, {f"correct_problems(year={year})" for year in years})
@@ -126,14 +126,14 @@ def reviewed(finished, tmp_path_factory):
     ["distil/review.py", "distil/crops.py", "distil/corrections.py", "distil/exams/crops.py"],
 )
 def test_a_module_of_crops_or_review_reruns_its_importers_and_what_lies_below(reviewed, module):
-    jobs = graph(reviewed)
-    assert {"crop_problems", "review_problems"} <= {job["rule"] for job in jobs.values()}
+    jobs = read_graph(reviewed)
+    assert {"crop_problems", "review_problems"} <= {job.rule for job in jobs.values()}
     path = reviewed.path / module
     text = path.read_text(encoding="utf-8")
     path.write_text(text + "\n_CHANGED = 1\n", encoding="utf-8")
     try:
-        direct = {script for script in SCRIPTS if module in reached(script)[0]}
-        assert reviewed.planned(*REVIEW) == downstream(jobs, of_rules(jobs, direct))
+        direct = of_rules(jobs, importers(module))
+        assert reviewed.planned(*REVIEW) == downstream(jobs, direct)
     finally:
         path.write_text(text, encoding="utf-8")
 
