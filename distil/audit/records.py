@@ -12,16 +12,19 @@ from distil import history
 from distil.hashing import sha256_bytes
 from distil.lineage import record_path
 
-KEYS = {
+# What a record must hold: a type, the shape of a list's items, or that of a mapping's keys or,
+# under `str`, of all its values.
+FILE = {"name": (str, type(None)), "path": str, "sha256": str, "size": int}
+SHAPE = {
     "format": int,
     "rule": str,
-    "wildcards": dict,
+    "wildcards": {"study": str, str: str},
     "params": dict,
-    "input": list,
-    "output": list,
+    "input": [FILE],
+    "output": [FILE],
     "script": str,
     "code": str,
-    "fingerprint": dict,
+    "fingerprint": {"modules": {str: str}, "packages": {str: str}, "python": str},
     "facts": dict,
 }
 FORMAT = 1
@@ -130,32 +133,35 @@ def _parse(path: Path, data: bytes, study: str) -> tuple[dict[str, Any], str | N
         content = json.loads(data)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         return {}, f"corrupt: not JSON ({error}); run its job again"
-    if not isinstance(content, dict):
-        return {}, "corrupt: not a JSON object; run its job again"
-    for key, kind in KEYS.items():
-        if not isinstance(content.get(key), kind):
-            return (
-                {},
-                f"corrupt: {key} is missing or no {kind.__name__}; run its job again",
-            )
+    if misshapen := _find_misshapen(content, SHAPE, ""):
+        return {}, f"corrupt: {misshapen}; run its job again"
     if content["format"] != FORMAT:
         return {}, (
             f"foreign: format {content['format']}, this version reads {FORMAT}; "
             "check out the version that wrote it"
         )
-    for side in ("input", "output"):
-        for row in content[side]:
-            if not isinstance(row, dict) or {"name", "path", "sha256", "size"} - row.keys():
-                return (
-                    {},
-                    f"corrupt: a row of {side} is incomplete; run its job again",
-                )
     if content["wildcards"].get("study") != study:
         return {}, f"foreign: a record of study {content['wildcards'].get('study')}; remove it"
     expected = record_path(study, content["rule"], content["wildcards"])
     if expected != Path("results", study) / path:
         return {}, f"swapped: it is the record that belongs at {expected}"
     return content, None
+
+
+def _find_misshapen(content: Any, shape: Any, where: str) -> str | None:
+    """Say where a record's content is not of a shape, or return None."""
+    kind = type(shape) if isinstance(shape, dict | list) else shape
+    if not isinstance(content, kind):
+        return f"{where or 'the record'} is missing or of another type"
+    parts: list[tuple[Any, Any, str]] = []
+    if isinstance(shape, list):
+        parts = [(item, shape[0], f"{where}[{place}]") for place, item in enumerate(content)]
+    elif isinstance(shape, dict):
+        named = [key for key in shape if key is not str]
+        parts = [(content.get(key), shape[key], f"{where}.{key}".lstrip(".")) for key in named]
+        if str in shape:
+            parts += [(value, shape[str], f"{where}.{key}") for key, value in content.items()]
+    return next(filter(None, (_find_misshapen(*part) for part in parts)), None)
 
 
 def _read_history(books: Books) -> None:

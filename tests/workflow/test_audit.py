@@ -151,6 +151,18 @@ def test_a_truncated_or_foreign_record_is_named_and_nothing_else_is_damaged(insi
     assert any("foreign" in fault.message for fault in verify.verify(STUDY))
 
 
+def test_a_record_whose_keys_were_changed_is_named_and_stops_no_audit(inside):
+    record = Path("results", STUDY, "lineage", "choose_stops", "fold=temporal,variant=prompt.json")
+    text = record.read_text()
+    keys = {key for key in json.loads(text) if key != "format"}
+    for key in sorted(keys | {"modules", "packages", "python", "path", "sha256", "size", "study"}):
+        assert f'"{key}":' in text
+        record.write_text(text.replace(f'"{key}":', f'"{key}~":', 1))
+        assert record in read_books(STUDY).faults, key
+        if key in ("packages", "sha256", "wildcards"):
+            assert record.as_posix() in named(verify.verify(STUDY))
+
+
 def test_a_missing_study_is_said_to_be_missing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     faults = verify.verify("nowhere")
