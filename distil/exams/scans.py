@@ -38,7 +38,7 @@ from distil.exams.marks import (
     sized,
     usual_height,
 )
-from distil.exams.readings import Char, read_row
+from distil.exams.readings import Char, Sign, read_row
 from distil.exams.shapes import JUNK
 from distil.exams.structures import Sheet
 
@@ -406,10 +406,10 @@ def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -
         if mark.row is not None:
             plain.setdefault(id(mark.row), []).append(mark)
     for row in sheet.rows:
-        signs, unread = read_row(row, plain.get(id(row), []), words.get(id(row), []), sheet.labels)
-        if id(row) in sheet.part_rows and len(signs) == 1 and signs[0].text in "IlJ|]!":
-            # A stroke alone over or under a bar is a number.
-            signs[0].text = "1"
+        own = plain.get(id(row), [])
+        signs, unread = read_row(row, own, words.get(id(row), []), sheet.labels)
+        if own and all(id(mark) in sheet.parts for mark in own):
+            number_strokes(signs)
         for sign in signs:
             style = "m" if sign.text in OPERATORS else ""
             if sign.doubt > DOUBT:
@@ -442,6 +442,14 @@ def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -
     page.glyphs.sort(key=lambda glyph: (round(glyph.base, 1), glyph.x0))
     for order, glyph in enumerate(page.glyphs):
         glyph.order = order * 3
+
+
+def number_strokes(signs: list[Sign]) -> None:
+    """Take strokes for the digit 1 where nothing but strokes and digits is over or under a bar."""
+    strokes = [sign for sign in signs if sign.text in ("IlJ|]!" if len(signs) == 1 else "IlJ|]")]
+    if all(sign.text.isdigit() for sign in signs if sign not in strokes):
+        for sign in strokes:
+            sign.text = "1"
 
 
 def put(

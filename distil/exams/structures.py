@@ -10,7 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from distil.exams.marks import (
+    ASCENDING,
     BRACKETS,
+    DESCENDING,
+    EITHER,
     LOW,
     PLACE,
     TALL,
@@ -271,7 +274,7 @@ class Sheet:
             for g, mark in near
             if mark.h > 0.25 * tall
         ]
-        if not solid or min(solid) > 0.66 * tall:
+        if not solid or min(solid) > 0.75 * tall:
             return []
         if first in bars and abs(first.w - bar.w) < 0.4 * bar.w and gap < 0.4 * tall:
             return []  # the other stroke of an equals sign
@@ -283,7 +286,7 @@ class Sheet:
         # A row stands between the bar and the next line of text, not across it.
         return [
             mark for mark in chosen
-            if (mark.bottom > bar.y - 1.15 * tall if up else mark.cy < bar.bottom + 1.1 * tall)
+            if (mark.bottom > bar.y - 1.15 * tall if up else mark.cy < bar.bottom + 1.3 * tall)
         ]  # fmt: skip
 
     def runs_on(
@@ -292,7 +295,16 @@ class Sheet:
         """Return whether what is beside a bar goes on at its sides: then it stands over or under text."""  # noqa: E501
         x0, x1 = min(m.x for m in part), max(m.right for m in part)
         level = float(np.median([m.cy for m in part]))
+        # Beside a small fraction the line goes on whose middle its bar is at.
+        row = bar.row
+        aside = (
+            row is not None
+            and row.base - 0.75 * row.tall < bar.cy < row.base - 0.1 * row.tall
+            and abs(float(np.median([m.bottom for m in part])) - row.base) > 0.2 * tall
+        )
         for mark in pool.within(x0 - tall, level - tall, x1 + tall, level + tall):
+            if aside and abs(metrics(mark, mark.best)[1] - row.base) < 0.12 * tall:
+                continue
             # The next fraction's denominator is under a bar of its own.
             if any(other is not bar and other.x <= mark.cx <= other.right for other in bars):
                 continue
@@ -302,9 +314,9 @@ class Sheet:
                 and mark.best not in BRACKETS
             ):
                 # Next to underlined words the same line of text goes on after a space.
-                row = mark.row
-                long = row is not None and row.count >= 8 and row.x1 - row.x0 > 2 * bar.w
-                reach = (0.8 if long and any(m.row is row for m in part) else 0.22) * tall
+                own = mark.row
+                long = own is not None and own.count >= 8 and own.x1 - own.x0 > 2 * bar.w
+                reach = (0.8 if long and any(m.row is own for m in part) else 0.22) * tall
                 beside = 0 <= mark.x - x1 < reach or 0 <= x0 - mark.right < reach
                 if beside and not bar.x <= mark.cx <= bar.right:
                     return True
@@ -318,9 +330,24 @@ class Sheet:
         if sizes:
             # The biggest are the row; what is smaller are its scripts.
             biggest = max(size for size, _ in sizes)
-            main = [(size, base) for size, base in sizes if size > 0.8 * biggest]
-            size = float(np.median([size for size, _ in main]))
-            base = float(np.median([base for _, base in main]))
+            main = [
+                (size, base, mark.best in ASCENDING) for (size, base), mark in told
+                if size is not None and size > 0.8 * biggest
+            ]  # fmt: skip
+            size = float(np.median([size for size, _, _ in main]))
+            # How deep a letter hangs is a guess; digits and capitals stand on the line.
+            standing = [base for _, base, stands in main if stands]
+            base = float(np.median(standing or [base for _, base, _ in main]))
+            # A letter lower than these stands on the line, and they are its exponent.
+            lower = [
+                mark
+                for mark in plain
+                if mark.best in EITHER and mark.bottom > base + 0.3 * TALL * size
+            ]
+            if lower:
+                base = float(np.median([mark.bottom for mark in lower]))
+                # Small letters of mathematics are larger than those of text.
+                size = max(size, float(np.median([mark.h for mark in lower])) / (LOW + 0.12))
         elif plain:
             high = max(mark.h for mark in plain)
             # c, o, s, x ... alone are small letters, unless they are as tall as capitals.
@@ -430,8 +457,10 @@ class Sheet:
         if mark.h < 0.28 * tall and not bracket and not ring:
             return ""
         size, base = metrics(mark, text)
-        if mark.bottom <= row.base - 0.28 * tall and mark.y <= row.base - 0.7 * tall:
-            if mark.h > 0.92 * tall and not bracket:
+        hangs = text in DESCENDING
+        low = base if hangs else mark.bottom
+        if low <= row.base - 0.28 * tall and mark.y <= row.base - 0.7 * tall:
+            if mark.h > (1.2 if hangs else 0.92) * tall and not bracket:
                 return ""
             quote = (
                 mark.h < 0.45 * tall
@@ -476,7 +505,7 @@ class Sheet:
                 continue
             inside = top - 0.25 * tall < mark.cy < bottom + 0.12 * tall
             beside = x0 - 0.62 * tall < mark.cx < x1 + 0.3 * tall
-            flat = mark.h < 0.3 * tall and mark.w < 0.8 * tall
+            flat = mark.h < 0.3 * tall and mark.w < tall
             if level == "sup":
                 right = mark.bottom < row.base - 0.25 * tall
             else:
