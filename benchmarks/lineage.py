@@ -124,20 +124,21 @@ def verify_ratio(study: Checkout, name: str) -> tuple[float, float]:
 RECORD_ONLY = """
 import json, sys, time
 from types import SimpleNamespace
-from snakemake.io import InputFiles, OutputFiles, Params, Wildcards
 start = time.perf_counter()
 from distil.lineage import run
 record = json.load(open(sys.argv[1]))
-files = {}
-for side, kind in (("input", InputFiles), ("output", OutputFiles)):
-    named = {}
-    for row in record[side]:
-        named.setdefault(row["name"] or "files", []).append(row["path"])
-    files[side] = kind(fromdict=named)
+
+class Files(list):
+    def __init__(self, rows):
+        super().__init__(row["path"] for row in rows)
+        self.names = [(row["name"], row["path"]) for row in rows if row["name"]]
+    def items(self):
+        return self.names
+
 run(lambda: None, SimpleNamespace(
-    rule=record["rule"], log=[], threads=1, config=json.loads(sys.argv[2]), **files,
-    params={"settings": record["params"], "code": record["code"]},
-    wildcards=Wildcards(fromdict=record["wildcards"]),
+    rule=record["rule"], log=[], threads=1, config=json.loads(sys.argv[2]),
+    input=Files(record["input"]), output=Files(record["output"]),
+    params={"settings": record["params"], "code": record["code"]}, wildcards=record["wildcards"],
 ))
 print(time.perf_counter() - start)
 """
