@@ -158,7 +158,8 @@ def _find_misshapen(content: Any, shape: Any, where: str) -> str | None:
         parts = [(item, shape[0], f"{where}[{place}]") for place, item in enumerate(content)]
     elif isinstance(shape, dict):
         named = [key for key in shape if key is not str]
-        parts = [(content.get(key), shape[key], f"{where}.{key}".lstrip(".")) for key in named]
+        # A key that is missing is not one that holds null.
+        parts = [(content.get(key, ...), shape[key], f"{where}.{key}".lstrip(".")) for key in named]
         if str in shape:
             parts += [(value, shape[str], f"{where}.{key}") for key, value in content.items()]
     return next(filter(None, (_find_misshapen(*part) for part in parts)), None)

@@ -71,50 +71,12 @@ class Sign:
     why: str = ""
 
 
-COMMON = frozenset(
-    [
-        "a",
-        "all",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "by",
-        "each",
-        "find",
-        "for",
-        "from",
-        "has",
-        "have",
-        "if",
-        "in",
-        "is",
-        "it",
-        "its",
-        "let",
-        "of",
-        "on",
-        "one",
-        "or",
-        "set",
-        "such",
-        "sum",
-        "that",
-        "the",
-        "then",
-        "these",
-        "this",
-        "to",
-        "two",
-        "value",
-        "what",
-        "when",
-        "where",
-        "which",
-        "with",
-    ]
-)
+COMMON = frozenset([
+    "a", "all", "and", "are", "as", "at", "be", "by", "each", "find", "for", "from", "has",
+    "have", "if", "in", "is", "it", "its", "let", "of", "on", "one", "or", "set", "such",
+    "sum", "that", "the", "then", "these", "this", "to", "two", "value", "what", "when",
+    "where", "which", "with",
+])  # fmt: skip
 
 
 def twins(one: str, other: str) -> bool:

@@ -15,6 +15,7 @@ import modulefinder
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from packaging.requirements import Requirement
@@ -23,6 +24,9 @@ from distil import fingerprint
 from distil.audit import planned
 from distil.fingerprint import sorted_keys
 from tests.workflow.checkout import Checkout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "config.micro.yaml"
@@ -125,19 +129,26 @@ def asks(jobs: Graph, name: str, above: str) -> bool:
     return bool(functions) and (reads or functions != {"training_rows"})
 
 
-def below(jobs: Graph, direct: set[str]) -> set[str]:
-    """Return some jobs and all that run for certain once these have run: no checkpoint between."""
+def reach(direct: set[str], jobs: Graph, leads: Callable[[str, str], bool]) -> set[str]:
+    """Return some jobs and all that they lead to, step by step; `leads(above, other)` is a step."""
     found, pending = set(), list(direct)
     while pending:
         name = pending.pop()
         if name not in found:
             found.add(name)
-            pending += [
-                other
-                for other, job in jobs.items()
-                if job.input & jobs[name].output and not asks(jobs, other, name)
-            ]
+            pending += [other for other in jobs if leads(name, other)]
     return found
+
+
+def below(jobs: Graph, direct: set[str]) -> set[str]:
+    """Return some jobs and all that run for certain once these have run: no checkpoint between."""
+    return reach(
+        direct,
+        jobs,
+        lambda above, other: (
+            bool(jobs[other].input & jobs[above].output) and not asks(jobs, other, above)
+        ),
+    )
 
 
 def downstream(jobs: Graph, direct: set[str]) -> set[str]:
@@ -146,16 +157,13 @@ def downstream(jobs: Graph, direct: set[str]) -> set[str]:
     Below a checkpoint that will run, a dry run names every job that asks for it: what these
     will do is known only once it has run.
     """
-    found, pending = set(), list(direct)
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending += [
-                other
-                for other, job in jobs.items()
-                if job.input & jobs[name].output or asks(jobs, other, name)
-            ]
+    found = reach(
+        direct,
+        jobs,
+        lambda above, other: (
+            bool(jobs[other].input & jobs[above].output) or asks(jobs, other, above)
+        ),
+    )
     if any(jobs[name].rule == "split_datasets" for name in found):
         # Until the rows are made, nobody has asked for a plan yet.
         found -= of_rules(jobs, {"plan_predictions"})

@@ -155,7 +155,9 @@ def test_a_record_whose_keys_were_changed_is_named_and_stops_no_audit(inside):
     record = Path("results", STUDY, "lineage", "choose_stops", "fold=temporal,variant=prompt.json")
     text = record.read_text()
     keys = {key for key in json.loads(text) if key != "format"}
-    for key in sorted(keys | {"modules", "packages", "python", "path", "sha256", "size", "study"}):
+    for key in sorted(
+        keys | {"modules", "packages", "python", "name", "path", "sha256", "size", "study"}
+    ):
         assert f'"{key}":' in text
         record.write_text(text.replace(f'"{key}":', f'"{key}~":', 1))
         assert record in read_books(STUDY).faults, key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -34,11 +35,13 @@ def test_two_runs_at_once_in_one_folder_leave_one_at_work(study):
         and time.monotonic() < limit
     ):
         time.sleep(0.02)
-    first.send_signal(19)  # stopped, so that it is at work for as long as the second one looks
+    first.send_signal(
+        signal.SIGSTOP
+    )  # stopped, so that it is at work for as long as the second one looks
     try:
         second = study.snakemake("--forceall", check=False)
     finally:
-        first.send_signal(18)
+        first.send_signal(signal.SIGCONT)
     assert second.returncode
     assert "lock" in second.stderr.lower()
     assert str(study.path) in second.stderr

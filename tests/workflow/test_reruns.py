@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import time
 
+from distil.hashing import read_jsonl, write_jsonl
 from tests.workflow.checkout import copy_repository
 
 TRACKED = ("Snakefile", "config.yaml", "rules", "scripts", "distil", "resources")
@@ -90,26 +90,19 @@ def test_files_over_a_megabyte_are_compared_by_content(study):
 def test_a_test_question_that_becomes_a_copy_of_a_training_question_trains_again(study):
     top = study.path / "results" / "micro"
     rows = top / "datasets" / "temporal" / "prompt" / "train.jsonl"
-    copied = json.loads(rows.read_text(encoding="utf-8").splitlines()[0])["problem"]
-    source = _problems(top / "problems" / f"{copied[:4]}.jsonl")
-    target = _problems(top / "problems" / "2014.jsonl")
+    copied = read_jsonl(rows)[0]["problem"]
+    source = read_jsonl(top / "problems" / f"{copied[:4]}.jsonl")
+    target = read_jsonl(top / "problems" / "2014.jsonl")
     kept = {"id", "year", "section", "number"}
     target[0] |= {
         key: value
         for key, value in next(row for row in source if row["id"] == copied).items()
         if key not in kept
     }
-    (top / "problems" / "2014.jsonl").write_text(
-        "".join(json.dumps(row, sort_keys=True) + "\n" for row in target), encoding="utf-8"
-    )
+    write_jsonl(top / "problems" / "2014.jsonl", target)
     study.ran("--", rows.relative_to(study.path).as_posix())
-    left = {json.loads(line)["problem"] for line in rows.read_text(encoding="utf-8").splitlines()}
-    assert copied not in left
+    assert copied not in {row["problem"] for row in read_jsonl(rows)}
     trained = {name for name in study.planned() if name.startswith("train_adapter")}
     assert trained == {
         f"train_adapter(fold=temporal, seed={seed}, variant=prompt)" for seed in (1, 2, 100)
     }
-
-
-def _problems(path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
