@@ -18,6 +18,8 @@ from distil.exams.mathematics import SCRIPT_RATIO, Item, Line, right_end, usual_
 
 # Words stand closer than this, columns farther, in units of the font size.
 GUTTER = 0.55
+# Lines of text that a column has at least.
+FEWEST = 4
 # A formula may stick out of its column so far, in units of the font size.
 OVERHANG = 6.0
 
@@ -100,7 +102,11 @@ def find_gutter(
         start = None
         for index, crosses in enumerate([*crossing, True]):
             if crosses:
-                if start is not None and divided(lines[start:index], spans[start:index], x, body):
+                if (
+                    start is not None
+                    and index - start >= FEWEST
+                    and divided(lines[start:index], spans[start:index], x, body)
+                ):
                     bands.append(trimmed(start, index, spans, x, body))
                 start = None
             elif start is None:
@@ -127,7 +133,7 @@ def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
     """Return whether a band of lines is two columns of text with a gutter at x."""
     lefts = [max(b for a, b in span if b <= x) for span in spans if any(b <= x for a, b in span)]
     rights = [min(a for a, b in span if a >= x) for span in spans if any(a >= x for a, b in span)]
-    if len(lefts) < 4 or len(rights) < 4:
+    if len(lefts) < FEWEST or len(rights) < FEWEST:
         return False
     # A column has a straight left edge.
     edge, count = Counter(round(value / 2) for value in rights).most_common(1)[0]

@@ -283,7 +283,7 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
         if code in SILENT:
             continue
         handle = raw.FPDFText_GetTextObject(text, index)
-        address = ctypes.cast(handle, ctypes.c_void_p).value
+        address = ctypes.addressof(handle.contents) if handle else None
         if address not in objects:
             objects[address] = None
             if address:

@@ -191,10 +191,10 @@ def text_line(page: Page, line: Line, column: int, left: float, body: float) -> 
         (min(i.x0 for i in cell), max(map(right_end, cell)), tidy(render(cell))) for cell in cells
     ]
     letters = [item for item in line.items if item.text.isalpha()]
-    doubts = [
-        {name for mark, name in DOUBTS if any(mark in item.style for item in every(cell))}
-        for cell in cells
-    ]
+    doubts = []
+    for cell in cells:
+        styles = "".join({item.style for item in every(cell)})
+        doubts.append({name for mark, name in DOUBTS if mark in styles})
     flags = set().union(*doubts)
     if line.size < 0.8 * body and len(line.items) < 12:
         flags.add("small")
@@ -251,8 +251,9 @@ def every(items: list[Item]) -> list[Item]:
     out = []
     for item in items:
         out.append(item)
-        out.extend(every(item.sup))
-        out.extend(every(item.sub))
+        if item.sup or item.sub:
+            out.extend(every(item.sup))
+            out.extend(every(item.sub))
     return out
 
 

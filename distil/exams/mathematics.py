@@ -16,6 +16,7 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from distil.exams.glyphs import Box, Glyph, Rule
 from distil.exams.symbols import (
@@ -30,6 +31,7 @@ from distil.exams.symbols import (
     letter_of,
 )
 
+SIZE = attrgetter("size")
 AXIS = 0.25
 SAME_BASE = 0.14
 SCRIPT_RATIO = 0.87
@@ -45,6 +47,8 @@ PIECES = {
     "⏐": "|", "⎪": "{", "⎷": "√", "⎸": "√",
 }  # fmt: skip
 DELIMITERS = OPENERS | CLOSERS | set("|∥‖/")
+# Glyphs that are more than a letter on a line.
+SPECIAL = DELIMITERS | BIG_OPERATORS | INTEGRALS | PIECES.keys() | {"∣"}
 ACCENTS = {"ˆ": "hat", "^": "hat", "˜": "tilde", "~": "tilde", "¯": "bar", "⃗": "vec",
            "˙": "dot", "¨": "ddot", "ˇ": "check", "̂": "hat", "̃": "tilde", "̄": "bar"}  # fmt: skip
 DIACRITICS = {"´": "\u0301", "`": "\u0300", "¨": "\u0308", "˜": "\u0303", "ˆ": "\u0302",
@@ -152,6 +156,8 @@ def items_of(glyphs: Iterable[Glyph]) -> list[Item]:
         )  # fmt: skip
     body = usual_size(items)
     for place, item in enumerate(items):
+        if item.text not in SPECIAL:
+            continue
         height = item.bottom - item.top
         if item.text in DELIMITERS and item.size > 1.25 * body:
             near = items[max(0, place - 1) : place + 2]
@@ -439,18 +445,21 @@ class Shelf:
 
     def __init__(self, items: Iterable[Item]) -> None:
         self.rows: dict[int, list[Item]] = {}
-        for item in items:
-            self.add(item)
+        self.add(items)
 
-    def add(self, item: Item) -> None:
-        """Put an item on the shelf."""
-        rows = self.rows
-        first, last = int(item.top // self.STEP), int(item.bottom // self.STEP)
-        for row in (first,) if first == last else range(first, last + 1):
-            if row in rows:
-                rows[row].append(item)
-            else:
-                rows[row] = [item]
+    def add(self, items: Iterable[Item]) -> None:
+        """Put items on the shelf."""
+        rows, step = self.rows, self.STEP
+        for item in items:
+            first, last = int(item.top // step), int(item.bottom // step)
+            if first == last:
+                if first in rows:
+                    rows[first].append(item)
+                else:
+                    rows[first] = [item]
+                continue
+            for row in range(first, last + 1):
+                rows.setdefault(row, []).append(item)
 
     def between(self, top: float, bottom: float) -> list[Item]:
         """Return the items whose ink touches the band from top to bottom, once each."""
@@ -493,7 +502,7 @@ def build(
         for part in parts:
             alive.pop(id(part), None)
         alive[id(whole)] = whole
-        shelf.add(whole)
+        shelf.add([whole])
 
     operators = [item for item in items if item.kind == "operator"]
     by_order = {item.order: item for item in items}
@@ -1145,8 +1154,8 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
     shelf = Shelf(())
 
     def settle(run: list[Item]) -> None:
-        size = max(item.size for item in run)
-        base = max(run, key=lambda item: item.size).base
+        biggest = max(run, key=SIZE)
+        size, base = biggest.size, biggest.base
         for line in reversed(lines):
             slack = SAME_BASE * max(min(line.size, size), 1.0)
             near = abs(line.base - base) < slack or (
@@ -1166,8 +1175,7 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
                 break
         else:
             lines.append(Line(list(run), base, size))
-        for item in run:
-            shelf.add(item)
+        shelf.add(run)
 
     def seat(item: Item, *, far: float = 6.0) -> bool:
         best, best_cost = None, 1.0
@@ -1184,13 +1192,13 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
             return False
         item.base = best.base
         best.items.append(item)
-        shelf.add(item)
+        shelf.add([item])
         return True
 
     def start_line(item: Item) -> None:
         item.base = item.axis + AXIS * body
         lines.append(Line([item], item.base, body))
-        shelf.add(item)
+        shelf.add([item])
 
     def hang(run: list[Item]) -> bool:
         host, where = find_host(run, shelf)
@@ -1198,12 +1206,13 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
             return False
         getattr(host, where).extend(run)
         host.reach = max(host.reach, *(item.x1 for item in run))
-        for item in run:
-            shelf.add(item)
+        shelf.add(run)
         return True
 
-    runs.sort(key=lambda run: (-round(max(item.size for item in run), 1), run[0].base, run[0].x0))
-    big = [run for run in runs if max(item.size for item in run) >= SCRIPT_RATIO * body]
+    sized = [(max(map(SIZE, run)), run) for run in runs]
+    sized.sort(key=lambda pair: (-round(pair[0], 1), pair[1][0].base, pair[1][0].x0))
+    big = [run for size, run in sized if size >= SCRIPT_RATIO * body]
+    small = [run for size, run in sized if size < SCRIPT_RATIO * body]
     if not page:
         big.sort(key=lambda run: min(item.order for item in run))
     for run in big:
@@ -1215,7 +1224,6 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
         if style_size(item) >= SCRIPT_RATIO * body and any(item is other for other in waiting):
             start_line(item)
             waiting = seat_all([other for other in waiting if other is not item], seat)
-    small = [run for run in runs if max(item.size for item in run) < SCRIPT_RATIO * body]
     for run in small:
         if not hang(run):
             settle(run)
@@ -1238,7 +1246,7 @@ def assemble(items: list[Item], body: float | None = None) -> list[Line]:
             continue
         item.base = item.axis + AXIS * item.size
         lines.append(Line([item], item.base, item.size))
-        shelf.add(item)
+        shelf.add([item])
     for line in lines:
         line.items.sort(key=lambda item: (item.x0, item.order))
     return sorted(lines, key=lambda line: (line.base, line.x0))
@@ -1300,7 +1308,7 @@ def split_runs(flat: list[Item], everything: list[Item]) -> list[list[Item]]:
     runs = []
     for row in rows:
         row.sort(key=lambda item: (item.x0, item.order))
-        smallest = min(item.size for item in row) / SCRIPT_RATIO
+        smallest = min(map(SIZE, row)) / SCRIPT_RATIO
         dividers = [
             other
             for other in shelf.between(
@@ -1629,7 +1637,7 @@ def render(items: list[Item], script: bool = False) -> str:
         first, last = group[0], group[-1]
         sign = not script and previous is not None and is_binary(tokens, place)
         if previous is not None:
-            gap = first.x0 - max(previous.x1, previous.reach)
+            gap = first.x0 - right_end(previous)
             size = max(previous.size, first.size) if not script else first.size
             wide = gap > WORD_GAP * size or (first.spaced and gap > 0.02 * size)
             word = WORD_END.search(out) and token[:1].isalpha()
@@ -1671,7 +1679,7 @@ def is_binary(tokens: list[tuple[str, list[Item]]], place: int) -> bool:
         before.text in OPENERS or before.text in RELATIONS or before.text in "+−±∓×·⋅÷,;:/|"
     ):
         return False
-    ahead = item.x0 - max(before.x1, before.reach)
+    ahead = item.x0 - right_end(before)
     behind = after.x0 - item.x1
     return not (ahead > WORD_GAP * item.size and behind < 0.4 * ahead)
 
@@ -1803,5 +1811,7 @@ def matching(text: str, start: int) -> int:
 
 def usual_size(items: Iterable[Item | Glyph]) -> float:
     """Return the font size that most characters have, in steps of a tenth of a point."""
-    counts = Counter(round(item.size, 1) for item in items)
+    counts: Counter[float] = Counter()
+    for size, count in Counter(map(SIZE, items)).items():  # few sizes, many items
+        counts[round(size, 1)] += count
     return counts.most_common(1)[0][0] if counts else 10.0

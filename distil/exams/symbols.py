@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 COMMANDS = {
@@ -73,6 +74,7 @@ OPENERS = set("([{⟨⌊⌈")
 CLOSERS = set(")]}⟩⌋⌉")
 
 
+@functools.lru_cache(maxsize=4096)
 def letter_of(char: str) -> tuple[str, str]:
     """Return a mathematical letter's plain letter and its alphabet.
 
@@ -129,6 +131,7 @@ def letter_of(char: str) -> tuple[str, str]:
     return char, ""
 
 
+@functools.lru_cache(maxsize=4096)
 def latex_of(char: str) -> str:
     """Return one character as LaTeX without delimiters.
 
