@@ -23,7 +23,8 @@ def test_one_changed_statement_asks_and_generates_its_own_rows_only(study):
         if row["id"] == CHANGED:
             row["statement"] += " Show your work."
     path.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows))
-    ran = study.ran()
+    # What is made of the answers is no matter here.
+    ran = study.ran("--", "results/micro/grades/answers.parquet")
     after = history(study)[len(before) :]
 
     assert not any(name.startswith(("train_adapter", "distill", "verify")) for name in ran)
