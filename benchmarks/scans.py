@@ -59,25 +59,55 @@ def alike(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, letters(one), letters(other), autojunk=False).ratio()
 
 
+POWER = re.compile(r"-?(?:\d+(?:\.\d+)?|[A-Za-z])")
+
+
 def exponents(text: str) -> Counter:
-    """Return the exponents of a transcription or of a plain rendering."""
-    found = re.findall(
-        r"\^\(([^()]*(?:\([^()]*\)[^()]*)*)\)|\^\{([^{}]*)\}|\^(-?(?:\d+(?:\.\d+)?|[A-Za-z]))", text
-    )
-    raised = re.findall(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿˣʸ]+", text)
-    parts = [a or b or c for a, b, c in found] + [part.translate(SUPERSCRIPTS) for part in raised]
-    return Counter(letters(part) for part in parts if letters(part))
+    """Return the exponents of a transcription or of a plain rendering, those of exponents too."""
+    text = text.replace("∛", "³√").replace("∜", "⁴√")  # as the transcription writes roots
+    found = []
+    for match in re.finditer(r"\^", text):
+        rest = text[match.end() :].replace("{", "(").replace("}", ")")
+        power = POWER.match(rest)
+        found.append(brackets(rest) if rest[:1] == "(" else power[0] if power else "")
+    found += re.findall(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿˣʸ]+", text)
+    return Counter(letters(part) for part in found if letters(part))
 
 
-PART = r"\((?:[^()]|\([^()]*\))*\)|(?:\d*√\([^()]*\))|√?[0-9A-Za-zπ.]+"
+def brackets(text: str) -> str:
+    """Return the brackets that a text starts with and what they hold."""
+    depth = 0
+    for place, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if depth == 0:
+            return text[: place + 1]
+    return ""
+
+
+PART = re.compile(r"[0-9A-Za-zπ.√^₀-₉⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿˣʸ]")
+
+
+def part(text: str) -> str:
+    """Return the number, name, power, root or brackets that a text starts with, in any order."""
+    end = depth = 0
+    for place, char in enumerate(text):
+        depth += (char == "(") - (char == ")")
+        if depth < 0 or (depth == 0 and char != ")" and not PART.match(char)):
+            break
+        if depth == 0:
+            end = place + 1
+    return text[:end]
 
 
 def fractions(text: str) -> Counter:
     """Return the fractions of a transcription or of a plain rendering."""
-    return Counter(
-        (letters(a), letters(b)) for a, b in re.findall(rf"({PART})\s?/\s?({PART})", text)
-        if letters(a) and letters(b)
-    )  # fmt: skip
+    turned = str.maketrans("()", ")(")
+    found = [
+        (letters(part(text[: slash.start()][::-1].translate(turned))[::-1]),
+         letters(part(text[slash.end() :])))
+        for slash in re.finditer(r"\s?/\s?", text)
+    ]  # fmt: skip
+    return Counter((above, below) for above, below in found if above and below)
 
 
 def files(folder: Path) -> dict[int, list[tuple[Path, int | None]]]:

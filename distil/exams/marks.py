@@ -353,8 +353,10 @@ def unclear(mark: Mark) -> bool:
 
 
 def is_bar(mark: Mark, tall: float) -> bool:
-    """Return whether a mark is a thin horizontal line."""
-    return mark.w >= 0.3 * tall and mark.h <= max(5, 0.19 * tall) and mark.w >= 2.7 * mark.h
+    """Return whether a mark is a thin horizontal line, but for a speck that touches it."""
+    thin = mark.h <= max(5, 0.19 * tall)
+    specked = mark.h <= 0.26 * tall and mark.w > 0.8 * tall and mark.area < 0.14 * tall * mark.w
+    return (thin or specked) and mark.w >= 0.3 * tall and mark.w >= 2.7 * mark.h
 
 
 def metrics(mark: Mark, text: str) -> tuple[float | None, float]:

@@ -24,6 +24,7 @@ import numpy as np
 from distil.exams.errors import ExamError
 from distil.exams.glyphs import Box, Glyph, Page, Rule
 from distil.exams.marks import (
+    EITHER,
     TALL,
     Mark,
     Row,
@@ -401,6 +402,7 @@ def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -
     """Put glyphs, rules and drawings on a page."""
     for box in sheet.figures:
         page.drawings.append(tuple(value / scale for value in box))
+    placed: list[tuple[float, Glyph]] = []  # glyphs with the baseline of the row they belong to
     plain: dict[int, list[Mark]] = {}
     for mark in sheet.free():
         if mark.row is not None:
@@ -414,7 +416,7 @@ def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -
             style = "m" if sign.text in OPERATORS else ""
             if sign.doubt > DOUBT:
                 style += "d"
-            put(page, sign.text, (sign.x0, sign.y0, sign.x1, sign.y1), row.base, row.em, scale,
+            put(placed, sign.text, (sign.x0, sign.y0, sign.x1, sign.y1), row.base, row.em, scale,
                 style, sign.spaced)  # fmt: skip
         for mark in unread:
             page.unread.append((mark.cx / scale, mark.cy / scale))
@@ -423,23 +425,24 @@ def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -
         if id(line) not in bars:
             page.blanks.append(tuple(v / scale for v in (line.x, line.y, line.right, line.bottom)))
     for members in sheet.scripts:
-        put_scripts(page, members, scale)
+        put_scripts(placed, members, scale)
     for mark in sheet.brackets:
         row = mark.row
         base, em = (row.base, row.em) if row is not None else (mark.bottom, sheet.tall / TALL)
         style = "m" if mark.score > 0.6 else "md"
-        put(page, mark.best, (mark.x, mark.y, mark.right, mark.bottom), base, em, scale, style)
+        put(placed, mark.best, (mark.x, mark.y, mark.right, mark.bottom), base, em, scale, style)
     for bar in sheet.bars:
         page.rules.append(rule_of(bar.x, bar.right, bar.y, bar.bottom, scale, bar=True))
     for root in sheet.roots:
         row = root.row
         em = row.em if row is not None else sheet.tall / TALL
         edge = root.x + max(root.root, int(0.3 * root.h))
-        put(page, "√", (root.x, root.y, edge, root.bottom), root.bottom, em, scale, "m")
+        put(placed, "√", (root.x, root.y, edge, root.bottom), root.bottom, em, scale, "m")
         page.rules.append(rule_of(edge, root.right, root.y, root.y + 3, scale))
     for line in sheet.overlines:
         page.rules.append(rule_of(line.x, line.right, line.y, line.bottom, scale))
-    page.glyphs.sort(key=lambda glyph: (round(glyph.base, 1), glyph.x0))
+    placed.sort(key=lambda seat: (round(seat[0], 1), seat[1].x0))
+    page.glyphs = [glyph for _, glyph in placed]
     for order, glyph in enumerate(page.glyphs):
         glyph.order = order * 3
 
@@ -453,14 +456,13 @@ def number_strokes(signs: list[Sign]) -> None:
 
 
 def put(
-    page: Page, text: str, box: tuple, base: float, em: float, scale: float, style: str = "",
-    spaced: bool = False,
+    placed: list[tuple[float, Glyph]], text: str, box: tuple, base: float, em: float, scale: float,
+    style: str = "", spaced: bool = False, line: float | None = None,
 ) -> None:  # fmt: skip
-    """Add a glyph to a page, from pixels."""
+    """Add a glyph, from pixels; `line` is the baseline of its row where that is not its own."""
     x0, y0, x1, y1 = (value / scale for value in box)
-    page.glyphs.append(
-        Glyph(text, x0, max(x1, x0 + 0.1), y0, y1, base / scale, em / scale, 0, style, spaced)
-    )
+    glyph = Glyph(text, x0, max(x1, x0 + 0.1), y0, y1, base / scale, em / scale, 0, style, spaced)
+    placed.append(((base if line is None else line) / scale, glyph))
 
 
 def rule_of(x0: float, x1: float, y0: float, y1: float, scale: float, *, bar: bool = False) -> Rule:
@@ -468,19 +470,24 @@ def rule_of(x0: float, x1: float, y0: float, y1: float, scale: float, *, bar: bo
     return Rule(x0 / scale, x1 / scale, y0 / scale, y1 / scale, bar)
 
 
-def put_scripts(page: Page, members: list[Mark], scale: float) -> None:
+def put_scripts(placed: list[tuple[float, Glyph]], members: list[Mark], scale: float) -> None:
     """Add raised or lowered marks, read by their shape."""
     row = members[0].row
     first = members[0]
     if len(members) == 1 and first.best in "o0" and sized(first, row, "o") == "°":
         box = (first.x, first.y, first.right, first.bottom)
-        put(page, "°", box, row.base, row.em, scale, "m")
+        put(placed, "°", box, row.base, row.em, scale, "m")
         return
     told = [metrics(mark, script_text(mark)) for mark in members]
     sizes = [size for size, _ in told if size is not None]
+    # What is smaller than the rest is an exponent of an exponent.
+    sizes = [size for size in sizes if size > 0.85 * max(sizes)]
     usual = float(np.median(sizes)) if sizes else 0.68 * row.em
     usual = min(max(usual, 0.45 * row.em), 0.78 * row.em)
-    bases = [base for size, base in told if size is not None and abs(size - usual) < 0.3 * usual]
+    bases = [
+        base for (size, base), mark in zip(told, members, strict=True)
+        if (mark.best in EITHER if size is None else abs(size - usual) < 0.15 * usual)
+    ]  # fmt: skip
     level = float(np.median(bases)) if bases else max(mark.bottom for mark in members)
     for place, mark in enumerate(members):
         name = script_text(mark)
@@ -497,7 +504,7 @@ def put_scripts(page: Page, members: list[Mark], scale: float) -> None:
         if after is not None and text.isalnum() and after.x - right < 0.35 * usual:
             right = max(right, after.x)
         box = (mark.x, mark.y, right, mark.bottom)
-        put(page, text, box, base, min(size, 0.85 * row.em), scale, style)
+        put(placed, text, box, base, min(size, 0.85 * row.em), scale, style, line=row.base)
 
 
 def script_text(mark: Mark) -> str:
