@@ -67,6 +67,8 @@ STRUCTURES = {
     "Simplify the root $sqrt(45)$ now.": r"\sqrt{45}",
     "Let $a_1 = 4$ be the first term.": r"a_{1} = 4",
     "Compare $(x + 5)/(y - 2)$ with one.": r"\frac{x + 5}{y - 2}",
+    "Solve $2^(x^2 + 3 x) = 16$ for $x$.": r"2^{x^{2}+3x}",
+    "Let the sum $k^3 + 1/k^3$ be given.": r"k^{3} + \frac{1}{k^{3}}",
 }
 
 
