@@ -21,6 +21,7 @@ from distil.exams import extract
 
 SECTIONS = ("freshman_sophomore_test", "junior_senior_test", "two_person_speed_event")
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿˣʸ", "0123456789-+nxy")
+RAISED = "".join(map(chr, SUPERSCRIPTS))
 NAMES = {"pi": "π", "theta": "θ", "alpha": "α", "beta": "β"}
 SPELLED = re.compile(
     r"(?<![a-z])(?:pi|theta|alpha|beta|sqrt|degrees?|angle|triangle)(?![a-z])|√", re.I
@@ -65,12 +66,12 @@ POWER = re.compile(r"-?(?:\d+(?:\.\d+)?|[A-Za-z])")
 def exponents(text: str) -> Counter:
     """Return the exponents of a transcription or of a plain rendering, those of exponents too."""
     text = text.replace("∛", "³√").replace("∜", "⁴√")  # as the transcription writes roots
-    found = []
+    text = text.replace("{", "(").replace("}", ")")
+    found = re.findall(rf"[{RAISED}]+", text)
     for match in re.finditer(r"\^", text):
-        rest = text[match.end() :].replace("{", "(").replace("}", ")")
+        rest = text[match.end() :]
         power = POWER.match(rest)
         found.append(brackets(rest) if rest[:1] == "(" else power[0] if power else "")
-    found += re.findall(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿˣʸ]+", text)
     return Counter(letters(part) for part in found if letters(part))
 
 
@@ -84,18 +85,17 @@ def brackets(text: str) -> str:
     return ""
 
 
-PART = re.compile(r"[0-9A-Za-zπ.√^₀-₉⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿˣʸ]")
+PART = re.compile(rf"[0-9A-Za-zπ.√^₀-₉{RAISED}]")
 
 
 def part(text: str) -> str:
     """Return the number, name, power, root or brackets that a text starts with, in any order."""
-    end = depth = 0
-    for place, char in enumerate(text):
-        depth += (char == "(") - (char == ")")
-        if depth < 0 or (depth == 0 and char != ")" and not PART.match(char)):
+    end = 0
+    while end < len(text):
+        step = len(brackets(text[end:])) if text[end] == "(" else bool(PART.match(text[end]))
+        if not step:
             break
-        if depth == 0:
-            end = place + 1
+        end += step
     return text[:end]
 
 

@@ -250,6 +250,11 @@ SPACES = {0x20, 0xA0, 0x09, 0x0A, 0x0D, 0x3000, *range(0x2000, 0x200C)}
 SILENT = {*range(0xFE00, 0xFE10), 0x200C, 0x200D, *range(0x2060, 0x2065), 0xFEFF}
 
 
+def address_of(handle) -> int | None:
+    """Return where a handle of PDFium points, by which two are told to be one; None: nowhere."""
+    return ctypes.addressof(handle.contents) if handle else None
+
+
 def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
     """Append the page's characters to `page.glyphs`; return the addresses of their objects."""
     count = raw.FPDFText_CountChars(text)
@@ -283,12 +288,12 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
         if code in SILENT:
             continue
         handle = raw.FPDFText_GetTextObject(text, index)
-        address = ctypes.addressof(handle.contents) if handle else None
+        address = address_of(handle)
         if address not in objects:
             objects[address] = None
             if address:
                 font = raw.FPDFTextObj_GetFont(handle)
-                where = ctypes.cast(font, ctypes.c_void_p).value
+                where = address_of(font)
                 if where not in names:
                     names[where] = name = font_name(raw, font) if font else ""
                     if name not in typefaces:
@@ -428,7 +433,7 @@ def read_drawings(raw, page, result: Page, place, spoken: set[int]) -> None:
         item = raw.FPDFPage_GetObject(page, index)
         if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_TEXT:
             if (
-                ctypes.cast(item, ctypes.c_void_p).value not in spoken
+                address_of(item) not in spoken
                 and len(result.silent) < MAX_SILENT
                 and raw.FPDFPageObj_GetBounds(item, *map(ctypes.byref, edges))
             ):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -444,7 +444,7 @@ class Shelf:
     STEP = 12.0
 
     def __init__(self, items: Iterable[Item]) -> None:
-        self.rows: dict[int, list[Item]] = {}
+        self.rows: dict[int, list[Item]] = defaultdict(list)
         self.add(items)
 
     def add(self, items: Iterable[Item]) -> None:
@@ -452,14 +452,8 @@ class Shelf:
         rows, step = self.rows, self.STEP
         for item in items:
             first, last = int(item.top // step), int(item.bottom // step)
-            if first == last:
-                if first in rows:
-                    rows[first].append(item)
-                else:
-                    rows[first] = [item]
-                continue
             for row in range(first, last + 1):
-                rows.setdefault(row, []).append(item)
+                rows[row].append(item)
 
     def between(self, top: float, bottom: float) -> list[Item]:
         """Return the items whose ink touches the band from top to bottom, once each."""
@@ -1069,7 +1063,7 @@ def last_scripts(row: list[Item], pool: list[Item], base: float, size: float) ->
                 continue
             for host in (*row, *found):
                 after = 0 < item.order - host.order <= 9
-                beside = -0.15 * size < item.x0 - max(host.x1, host.reach) < 0.35 * size
+                beside = -0.15 * size < item.x0 - right_end(host) < 0.35 * size
                 if after and (beside or abs(item.x0 - host.x1) < 0.35 * size):
                     chosen.add(id(item))
                     found.append(item)
@@ -1350,7 +1344,7 @@ def find_host(run: list[Item], shelf: Shelf) -> tuple[Item | None, str]:
     for host in shelf.between(top - 1.2 * size, bottom + 1.6 * size):
         if not (host.x0 < x0 and x0 >= host.x1 - 0.4 * host.size):
             continue
-        if x0 > max(host.reach, host.x1) + 0.35 * host.size:
+        if x0 > right_end(host) + 0.35 * host.size:
             continue
         smaller = size <= SCRIPT_RATIO * host.size
         tall = host.axis is not None or host.kind == "radical"

@@ -35,9 +35,8 @@ def test_two_runs_at_once_in_one_folder_leave_one_at_work(study):
         and time.monotonic() < limit
     ):
         time.sleep(0.02)
-    first.send_signal(
-        signal.SIGSTOP
-    )  # stopped, so that it is at work for as long as the second one looks
+    # Stopped, so that it is at work for as long as the second one looks.
+    first.send_signal(signal.SIGSTOP)
     try:
         second = study.snakemake("--forceall", check=False)
     finally:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
+
+from distil.hashing import read_jsonl, write_jsonl
 
 CHANGED = "2014-fs-01"
 
 
 def history(study) -> list[dict]:
     path = study.path / "results" / "micro" / "lineage" / "runs.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return read_jsonl(path)
 
 
 def test_one_changed_statement_asks_and_generates_its_own_rows_only(study):
     top = study.path / "results" / "micro"
     before = history(study)
     path = top / "problems" / "2014.jsonl"
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = read_jsonl(path)
     for row in rows:
         if row["id"] == CHANGED:
             row["statement"] += " Show your work."
-    path.write_text("".join(json.dumps(row, sort_keys=True) + "\n" for row in rows))
+    write_jsonl(path, rows)
     # What is made of the answers is no matter here.
     ran = study.ran("--", "results/micro/grades/answers.parquet")
     after = history(study)[len(before) :]
