@@ -80,7 +80,8 @@ class _Cache:
     """What was found in files, by this process and by those before it: {sha256: finding}."""
 
     def __init__(self, file: Path) -> None:
-        self.file, self.found, self.grown = file, {}, False
+        self.file, self.found = file, {}
+        self.own: dict[str, Any] = {}  # found by this process
         # What another version of this module, of Python or of the platform found does not count.
         own = Path(__file__).read_text(encoding="utf-8")
         self.by = sha256_text(f"{own}\n{sys.version}\n{sys.platform}\n{platform.machine()}")
@@ -93,10 +94,9 @@ class _Cache:
         """Return what is found in a text, searched once; a finding must be plain JSON."""
         key = sha256_text(f"{kind}\n{text}")
         if key not in self.found:
-            self.found[key] = find(text)
-            if not self.grown:
-                self.grown = True
+            if not self.own:
                 atexit.register(self.save)
+            self.found[key] = self.own[key] = find(text)
         return self.found[key]
 
     def save(self) -> None:
@@ -116,12 +116,13 @@ def forget(*, cache: bool = True) -> None:
     """Forget every file that was read, for whoever changes files and asks again.
 
     Args:
-        cache: whether to go on using what was found in texts, which goes by the texts' sha256.
+        cache: whether to go on using what earlier processes found in texts, which goes by the
+            texts' sha256; what this process found itself it goes on using in any case.
     """
     for function in (_read_module, _module_files, locked_packages, _required, fingerprint):
         function.cache_clear()
     if not cache:
-        _cache().found = {}
+        _cache().found = dict(_cache().own)
 
 
 @functools.cache

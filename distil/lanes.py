@@ -10,18 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import multiprocessing
 import os
-import socket
-import subprocess
-import sys
-from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from multiprocessing.connection import Connection
 
-ROOT = Path(__file__).resolve().parents[1]
 # A model that both processes hold; beyond this the memory costs more than the core brings.
 LARGEST_BYTES = 512 * 1024**2
 
@@ -35,18 +31,15 @@ class Lane:
     """
 
     def __init__(self, target: str) -> None:
-        """Start the process; it gets ready while the caller goes on."""
-        here, there = socket.socketpair()
-        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        # Not multiprocessing's own start: that would import a Snakemake job's script again.
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "distil.lanes", target, str(there.fileno())],
-            pass_fds=[there.fileno()],
-            stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        """Start the process, which has at once whatever this one has imported."""
+        # Forked: importing mlx-lm takes longer than an adapter's first iterations.
+        context = multiprocessing.get_context("fork")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(
+            target=serve, args=(target, theirs, self.connection), daemon=True
         )
-        there.close()
-        self.connection = Connection(here.detach())
+        self.process.start()
+        theirs.close()
 
     def send(self, message: Any) -> None:
         """Send a message, which is pickled.
@@ -75,17 +68,17 @@ class Lane:
         return self.connection.poll()
 
     def _death(self) -> RuntimeError:
-        code = self.process.wait()
+        self.process.join()
         return RuntimeError(
-            f"the second process of this job ended with code {code} (its error stands above; "
-            "-9 often means too little memory); remedy: run the job again"
+            f"the second process of this job ended with code {self.process.exitcode}"
+            " (its error stands above; -9 often means too little memory); remedy: run the job again"
         )
 
     def close(self) -> None:
         """End the process."""
         self.connection.close()
         self.process.kill()
-        self.process.wait()
+        self.process.join()
 
 
 def useful() -> bool:
@@ -119,15 +112,15 @@ def shareable(model: Any) -> bool:
     return sum(value.nbytes for _, value in tree_flatten(model.parameters())) <= LARGEST_BYTES
 
 
-def serve(target: str, descriptor: int) -> None:
-    """Answer messages until the other side is gone; the entry point of the process."""
+def serve(target: str, connection: Connection, theirs: Connection) -> None:
+    """Answer messages until the other side is gone: what the process does."""
+    theirs.close()  # a copy of the other side's end, which would hide that it is gone
+    import mlx.core as mx
+
+    # The threads of the streams that were in use are not copied with a process.
+    mx.set_default_stream(mx.new_stream(mx.cpu))
     module, _, name = target.partition(":")
     answer = getattr(importlib.import_module(module), name)()
-    connection = Connection(descriptor)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             connection.send(answer(connection.recv()))
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1], int(sys.argv[2]))

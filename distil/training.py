@@ -143,8 +143,8 @@ def count_lanes() -> int:
 
 
 def evaluation_rows(settings: LoraSettings) -> int:
-    """Rows evaluated together: many on CPU, what training fits in memory elsewhere."""
-    return 32 if mx.default_device() == mx.cpu else settings.batch_size
+    """Rows evaluated together: what a CPU's caches hold, what training fits in memory elsewhere."""
+    return 16 if mx.default_device() == mx.cpu else settings.batch_size
 
 
 def pad_multiple() -> int:
@@ -267,8 +267,12 @@ class Lanes:
 
 def lane_functions(model: nn.Module) -> Callable[..., Any]:
     """What a lane computes: a function of (name, tokens, places, learnt tokens, seed)."""
-    gradient_of = nn.value_and_grad(model, sum_losses)
-    functions = {"losses": sum_losses, "gradients": gradient_of}
+
+    def losses_of(*batch: Any) -> mx.array:
+        with merged(model):  # a fifth less time
+            return sum_losses(*batch)
+
+    functions = {"losses": losses_of, "gradients": nn.value_and_grad(model, sum_losses)}
 
     def compute(name: str, tokens: np.ndarray, places: np.ndarray, learnt: int, seed: int | None):
         model.train(name == "gradients")

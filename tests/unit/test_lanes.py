@@ -15,7 +15,7 @@ def echo():
 
 @pytest.fixture
 def lane(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.syspath_prepend(Path(__file__).parent)
     lane = Lane("test_lanes:echo")
     yield lane
     lane.close()
@@ -41,7 +41,7 @@ def test_the_death_of_the_process_is_told_with_a_remedy(lane):
     lane.send("x")
     lane.receive()
     os.kill(lane.process.pid, signal.SIGKILL)
-    lane.process.wait()
+    lane.process.join()
     with pytest.raises(RuntimeError, match=r"ended with code -9.*remedy: run the job again"):
         lane.receive()
 
@@ -57,7 +57,8 @@ def test_the_process_ends_with_the_one_that_started_it(lane):
     lane.send("x")
     pid = lane.receive()[0]
     lane.connection.close()
-    assert lane.process.wait(timeout=10) == 0
+    lane.process.join(timeout=10)
+    assert lane.process.exitcode == 0
     assert not psutil.pid_exists(pid)
 
 
