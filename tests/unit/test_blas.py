@@ -45,10 +45,10 @@ def multiply(kind: str, size: int, rounds: int) -> tuple[float, str]:
 
 @linux_cpu
 def test_the_wheels_openblas_is_10_times_faster_than_the_blas_of_mlx():
-    fast, digest = multiply("fast", 2048, 5)
-    slow, _ = multiply("slow", 2048, 1)
+    fast, digest = multiply("fast", 1024, 5)
+    slow, _ = multiply("slow", 1024, 1)
     assert slow / fast >= 10
-    assert multiply("fast", 2048, 1)[1] == digest  # the same bytes in every run
+    assert multiply("fast", 1024, 1)[1] == digest  # the same bytes in every run
 
 
 @linux_cpu

@@ -44,7 +44,7 @@ def test_an_untouched_study_verifies(looking):
 def test_every_job_of_the_study_left_a_record(looking):
     books = read_books(STUDY)
     assert not books.faults
-    listed = looking.snakemake("--summary").stdout.splitlines()[1:]
+    listed = looking.dry("--summary").stdout.splitlines()[1:]
     outputs = {line.split("\t")[0] for line in listed if line.strip()}
     assert outputs
     assert outputs <= set(books.writers)

@@ -81,7 +81,7 @@ def test_killed_studies_resume_to_the_same_results_and_records(finished, tmp_pat
             assert running.returncode == 0
             # It came to its end: begin again with nothing but what was paid for and trained.
             subprocess.run(["rm", "-r", str(study.path / "results")], check=True)
-        study.snakemake("--unlock")
+        study.dry("--unlock")
     study.snakemake()
     assert contents(study) == expected
 
