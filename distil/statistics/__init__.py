@@ -35,8 +35,8 @@ from distil.statistics.power import (
     mcnemar_detectable,
     mcnemar_items,
     mcnemar_power,
-    upper_tail,
 )
+from distil.statistics.tails import upper_tail
 from distil.statistics.variance import decompose
 
 __all__ = [

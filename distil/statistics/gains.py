@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.formula.api import ols
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.proportion import proportion_confint
-from statsmodels.stats.weightstats import DescrStatsW
+from scipy import special
 
 from distil.statistics.estimates import (
     Estimate,
@@ -20,7 +16,7 @@ from distil.statistics.estimates import (
     cluster_sums,
     linearised,
 )
-from distil.statistics.power import upper_tail
+from distil.statistics.tails import normal_quantile, t_quantile, two_sided, upper_tail
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -64,14 +60,14 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
         effective = min(binary_spread / variance, float(matrix.size))
     else:
         effective = float(count)
-    low, high = proportion_confint(mean * effective, effective, alpha=alpha, method="wilson")
+    low, high = _wilson_bounds(mean, effective, alpha)
     note = "one cluster of questions only: nothing is known about others" if count < 2 else ""
     if count < 2 and len(matrix) > 1:
         low, high = 0.0, 1.0
     return Estimate(
         estimate=mean,
-        low=min(float(low), mean),
-        high=max(float(high), mean),
+        low=min(low, mean),
+        high=max(high, mean),
         p=1.0,
         se=float(np.sqrt(variance)),
         n=len(matrix),
@@ -100,11 +96,11 @@ def wilson(successes: int, total: int, alpha: float = 0.05) -> Estimate:
     if not 0 <= successes <= total or total < 1:
         raise ValueError(f"successes {successes} of total {total}: not a count of right answers")
     share = successes / total
-    low, high = proportion_confint(successes, total, alpha=alpha, method="wilson")
+    low, high = _wilson_bounds(share, total, alpha)
     return Estimate(
         estimate=share,
-        low=min(float(low), share),
-        high=max(float(high), share),
+        low=min(low, share),
+        high=max(high, share),
         p=1.0,
         se=float(np.sqrt(share * (1 - share) / total)),
         n=total,
@@ -112,6 +108,15 @@ def wilson(successes: int, total: int, alpha: float = 0.05) -> Estimate:
         df=float("inf"),
         test="Wilson interval",
     )
+
+
+def _wilson_bounds(share: float, total: float, alpha: float) -> tuple[float, float]:
+    """Wilson's bounds (JASA 22, 1927) of a share; `total` need not be whole."""
+    critical = -normal_quantile(alpha / 2)
+    widened = 1 + critical**2 / total
+    centre = (share + critical**2 / (2 * total)) / widened
+    half = critical * np.sqrt(share * (1 - share) / total + critical**2 / (4 * total**2)) / widened
+    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
 
 
 def _without_variation(mean: float, count: int, alpha: float) -> tuple[float, float, float]:
@@ -131,9 +136,11 @@ def paired_gain(
     """Mean paired difference by least squares with standard errors clustered by question.
 
     The estimand is the expected difference of accuracy between two variants on questions like
-    these, for these seeds. `statsmodels` regresses the difference of each question and seed on a
-    constant, with the cluster-robust covariance (Liang and Zeger, Biometrika 73, 1986) and its
-    small-sample factor; the reference is Student's t with clusters - 1 degrees of freedom.
+    these, for these seeds. The difference of each question and seed is regressed on a constant,
+    with the cluster-robust covariance (Liang and Zeger, Biometrika 73, 1986) and its small-sample
+    factor G/(G - 1), G the number of clusters: the squares of the clusters' summed deviations from
+    the mean, over the square of the number of answers. The reference is Student's t with G - 1
+    degrees of freedom.
 
     Args:
         differences: First minus second variant, -1, 0 or 1, shape (questions, seeds).
@@ -154,19 +161,17 @@ def paired_gain(
         low, high, p = _without_variation(mean, count, alpha)
         note = "every cluster of questions shows the same difference: exact bounds instead of OLS"
         return Estimate(mean, low, high, p, 0.0, len(matrix), count, count - 1, test, note)
-    frame = pd.DataFrame({"difference": matrix.ravel(), "cluster": codes.repeat(matrix.shape[1])})
-    fit = ols("difference ~ 1", frame).fit(
-        cov_type="cluster", cov_kwds={"groups": frame["cluster"]}, use_t=True
-    )
-    low, high = fit.conf_int(alpha).loc["Intercept"]
+    deviations, _ = cluster_sums((matrix - mean).sum(axis=1, keepdims=True), codes)
+    se = float(np.sqrt(count / (count - 1) * (deviations**2).sum()) / matrix.size)
+    half = t_quantile(1 - alpha / 2, count - 1) * se
     # A symmetric interval may reach past what a difference of accuracies can be.
     limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
     return Estimate(
         estimate=mean,
-        low=max(float(low), -limit),
-        high=min(float(high), limit),
-        p=float(fit.pvalues["Intercept"]),
-        se=float(fit.bse["Intercept"]),
+        low=max(mean - half, -limit),
+        high=min(mean + half, limit),
+        p=two_sided(mean / se, count - 1),
+        se=se,
         n=len(matrix),
         clusters=count,
         df=count - 1,
@@ -250,16 +255,15 @@ def bootstrap_gain(
         note = "every cluster of questions shows the same difference: exact bounds instead"
         return Estimate(mean, low, high, p, 0.0, len(matrix), count, df, test, note)
     se = float(np.sqrt(variance))
-    widening = stats.t.ppf(1 - alpha / 2, df) / stats.norm.ppf(1 - alpha / 2)
+    widening = t_quantile(1 - alpha / 2, df) / normal_quantile(1 - alpha / 2)
     scaled = deviations * (se / spread) * widening
     below, above = np.quantile(scaled, [alpha / 2, 1 - alpha / 2])
-    p = 2 * stats.t.sf(abs(mean) / se, df)
     note = "" if seeds > 1 else "one seed: nothing is known about the spread between seeds"
     return Estimate(
         estimate=mean,
         low=mean - float(above),
         high=mean - float(below),
-        p=float(p),
+        p=two_sided(mean / se, df),
         se=se,
         n=len(matrix),
         clusters=count,
@@ -299,14 +303,15 @@ def mcnemar_exact(first: ArrayLike, second: ArrayLike, alpha: float = 0.05) -> E
         low, high, p = _without_variation(0.0, n, alpha)
         note = "the runs agree on every question"
         return Estimate(0.0, low, high, p, 0.0, n, n, n - 1, "exact McNemar", note, extra)
-    p = float(mcnemar([[both, gained], [lost, neither]], exact=True).pvalue)
-    low, high = proportion_confint(gained, discordant, alpha=alpha, method="beta")
+    p = 2 * float(special.bdtr(min(gained, lost), discordant, 0.5))
+    low = float(special.betaincinv(gained, lost + 1, alpha / 2)) if gained else 0.0
+    high = float(special.betaincinv(gained + 1, lost, 1 - alpha / 2)) if lost else 1.0
     share = discordant / n
     difference = (gained - lost) / n
     return Estimate(
         estimate=difference,
-        low=float(2 * low - 1) * share,
-        high=float(2 * high - 1) * share,
+        low=(2 * low - 1) * share,
+        high=(2 * high - 1) * share,
         p=min(1.0, p),
         se=float(np.sqrt(max(share - difference**2, 0.0) / n)),
         n=n,
@@ -340,14 +345,14 @@ def seeds_t(gains: ArrayLike, alpha: float = 0.05) -> Estimate:
         low, high, p = _without_variation(mean, count, alpha)
         note = "all seeds equal: exact bounds; " + SEEDS_ONLY_WARNING
         return Estimate(mean, low, high, p, 0.0, 0, 0, count - 1, test, note)
-    result = stats.ttest_1samp(values, 0.0)
-    low, high = result.confidence_interval(1 - alpha)
+    se = spread / float(np.sqrt(count))
+    half = t_quantile(1 - alpha / 2, count - 1) * se
     return Estimate(
         estimate=mean,
-        low=float(low),
-        high=float(high),
-        p=float(result.pvalue),
-        se=spread / np.sqrt(count),
+        low=mean - half,
+        high=mean + half,
+        p=two_sided(mean / se, count - 1),
+        se=se,
         n=0,
         clusters=0,
         df=count - 1,
@@ -393,20 +398,20 @@ def equivalence(
         note = "no variation between clusters: equivalence cannot be tested"
         low, high, _ = _without_variation(mean, max(count, 1), alpha)
         return Estimate(mean, low, high, 1.0, 0.0, len(matrix), count, 0.0, test, note)
-    described = DescrStatsW(pseudo)
-    p = float(described.ttost_mean(target - margin, target + margin)[0])
-    low, high = described.tconfint_mean(alpha)
-    return Estimate(
+    se = float(pseudo.std(ddof=1) / np.sqrt(count))
+    half = t_quantile(1 - alpha / 2, count - 1) * se
+    found = Estimate(
         estimate=mean,
-        low=float(low),
-        high=float(high),
-        p=p,
-        se=float(described.std_mean),
+        low=mean - half,
+        high=mean + half,
+        p=1.0,
+        se=se,
         n=len(matrix),
         clusters=count,
         df=count - 1,
         test=test,
     )
+    return equivalence_of(found, target, margin)
 
 
 def equivalence_of(found: Estimate, target: float, margin: float) -> Estimate:
@@ -459,7 +464,7 @@ def simultaneous_band(
     single = [paired_gain(matrix, codes, alpha) for matrix in matrices]
     se = np.array([estimate.se for estimate in single])
     moving = se > _NO_VARIATION
-    critical = float(stats.t.ppf(1 - alpha / 2, max(len(sizes) - 1, 1)))
+    critical = t_quantile(1 - alpha / 2, max(len(sizes) - 1, 1))
     if moving.any() and len(sizes) > 1:
         draws = resample(sums, sizes, replicates, np.random.default_rng(seed)) - means
         largest = np.abs(draws[:, moving] / se[moving]).max(axis=1)

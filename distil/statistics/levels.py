@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.formula.api import gee, ols
-from statsmodels.genmod.cov_struct import Exchangeable
-from statsmodels.genmod.families import Binomial
-from statsmodels.stats.contingency_tables import cochrans_q
-from statsmodels.stats.multitest import multipletests
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
+from scipy import special
 
 from distil.statistics.estimates import (
     Estimate,
@@ -23,6 +17,7 @@ from distil.statistics.estimates import (
     cluster_sums,
 )
 from distil.statistics.gains import paired_gain, resample
+from distil.statistics.tails import two_sided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,18 +34,20 @@ def holm(values: Sequence[float]) -> np.ndarray:
     Returns:
         An array of the same length; empty for an empty family.
     """
-    if len(values) == 0:
-        return np.array([])
-    return multipletests(np.asarray(values, dtype=float), method="holm")[1]
+    given = np.asarray(values, dtype=float)
+    order = np.argsort(given)
+    stepped = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
+    adjusted = np.empty_like(given)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
 
 
 def any_difference(levels: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
     """Cochran's Q: do the levels differ at all.
 
-    With one run the values are 0 and 1 and `statsmodels` computes Cochran's Q (Biometrika 37,
-    1950). With means over seeds, or sums over a cluster, the same statistic in its permutation
-    form, (L - 1) sum_l (T_l - mean T)^2 / sum of squares within rows, applies; for 0 and 1 both
-    are equal.
+    The statistic is (L - 1) sum_l (T_l - mean T)^2 / sum of squares within rows. For one run, with
+    values 0 and 1, this is Cochran's Q (Biometrika 37, 1950); for means over seeds, or sums over
+    a cluster, its permutation form.
 
     Args:
         levels: Mean right answers, shape (questions, levels).
@@ -67,13 +64,9 @@ def any_difference(levels: ArrayLike, clusters: ArrayLike | None = None) -> Esti
     if df < 1 or within == 0:
         note = "no question whose answers differ between levels" if df else "one level"
         return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, n, len(sums), df, test, note)
-    if np.isin(sums, (0.0, 1.0)).all():
-        result = cochrans_q(sums)
-        statistic, p = float(result.statistic), float(result.pvalue)
-    else:
-        totals = sums.sum(axis=0)
-        statistic = (count - 1) * float(((totals - totals.mean()) ** 2).sum()) / float(within)
-        p = float(stats.chi2.sf(statistic, df))
+    totals = sums.sum(axis=0)
+    statistic = (count - 1) * float(((totals - totals.mean()) ** 2).sum()) / float(within)
+    p = float(special.chdtrc(df, statistic))
     return Estimate(statistic, statistic, statistic, p, 0.0, n, len(sums), df, test)
 
 
@@ -132,7 +125,7 @@ def trend(
     else:
         note = slopes.note
         z = statistic / np.sqrt(variance)
-        p = float(2 * stats.norm.sf(abs(z)))
+        p = two_sided(z)
     normal_p = p
     if permutations and len(moving):
         draws = _permuted(moving, scores, permutations, np.random.default_rng(seed))
@@ -310,6 +303,8 @@ def difference_of_means(
     if groups < 4 or (first.std() < 1e-12 and second.std() < 1e-12):
         note = "too few questions, or no variation: no interval can be given"
         return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
+    from statsmodels.formula.api import ols  # slow to load, and few tables ask for this
+
     frame = pd.DataFrame({"value": values, "inside": inside.astype(float), "cluster": codes})
     fit = ols("value ~ inside", frame).fit(
         cov_type="cluster", cov_kwds={"groups": frame["cluster"]}, use_t=True
@@ -361,6 +356,8 @@ def section_interaction(
         note = "too few questions, or a section without variation"
     if note:
         return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
+    from statsmodels.formula.api import ols
+
     fit = ols("value ~ C(section)", frame).fit(
         cov_type="cluster", cov_kwds={"groups": frame["cluster"]}, use_t=True
     )
@@ -399,6 +396,11 @@ def odds_ratios(frame: pd.DataFrame, formula: str, alpha: float = 0.05) -> pd.Da
     empty = pd.DataFrame(columns=["term", "odds_ratio", "low", "high", "p", "note"])
     if data["right"].nunique() < 2 or data["cluster"].nunique() < 2:
         return empty
+    from statsmodels.formula.api import gee
+    from statsmodels.genmod.cov_struct import Exchangeable
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", RuntimeWarning)

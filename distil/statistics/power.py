@@ -6,13 +6,9 @@ Power is always that for a stated effect (a published one), never for the observ
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import special
 
-
-def upper_tail(statistic: float, df: float = float("inf")) -> float:
-    """One-sided p of a t statistic; df infinite or below 1 means the normal distribution."""
-    reference = stats.norm if np.isinf(df) or df < 1 else stats.t(df)
-    return float(reference.sf(statistic))
+from distil.statistics.tails import normal_quantile, t_quantile, upper_tail
 
 
 def gain_power(effect: float, se: float, df: float = float("inf"), alpha: float = 0.05) -> float:
@@ -29,11 +25,11 @@ def gain_power(effect: float, se: float, df: float = float("inf"), alpha: float 
     """
     if se <= 0 or df < 1:
         return 1.0 if se <= 0 and effect != 0 else alpha
+    critical, shift = t_quantile(1 - alpha / 2, df), abs(effect) / se
     if np.isinf(df):
-        critical, shift = stats.norm.ppf(1 - alpha / 2), abs(effect) / se
-        return float(stats.norm.sf(critical - shift) + stats.norm.cdf(-critical - shift))
-    critical, shift = stats.t.ppf(1 - alpha / 2, df), abs(effect) / se
-    return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift))
+        return upper_tail(critical - shift) + upper_tail(critical + shift)
+    missed = special.nctdtr(df, shift, [-critical, critical])
+    return float(1 - (missed[1] - missed[0]))
 
 
 def detectable_gain(
@@ -52,8 +48,7 @@ def detectable_gain(
     """
     if se <= 0:
         return 0.0
-    reference = stats.norm if np.isinf(df) or df < 1 else stats.t(df)
-    return float(se * (reference.ppf(1 - alpha / 2) + reference.ppf(power)))
+    return se * (t_quantile(1 - alpha / 2, df) + t_quantile(power, df))
 
 
 def equivalence_power(
@@ -73,8 +68,8 @@ def equivalence_power(
     """
     if se <= 0:
         return 1.0
-    critical = stats.norm.ppf(1 - alpha) if np.isinf(df) or df < 1 else stats.t.ppf(1 - alpha, df)
-    return float(max(0.0, 2 * stats.norm.cdf(margin / se - critical) - 1))
+    critical = t_quantile(1 - alpha, df)
+    return max(0.0, 2 * upper_tail(critical - margin / se) - 1)
 
 
 def equivalence_items(share: float, margin: float, alpha: float = 0.05, power: float = 0.8) -> int:
@@ -89,7 +84,7 @@ def equivalence_items(share: float, margin: float, alpha: float = 0.05, power: f
     Returns:
         The number of questions (Julious 2004, equation 20).
     """
-    multiple = stats.norm.ppf(1 - alpha) + stats.norm.ppf((1 + power) / 2)
+    multiple = normal_quantile(1 - alpha) + normal_quantile((1 + power) / 2)
     return int(np.ceil(share * (1 - share) * (multiple / margin) ** 2))
 
 
@@ -112,6 +107,8 @@ def mcnemar_power(n: int, gain: float, discordance: float, alpha: float = 0.05) 
     Raises:
         ValueError: If the gain exceeds the discordance.
     """
+    from scipy import stats  # slow to load, and few tables ask for this
+
     if not 0 <= abs(gain) <= discordance <= 1 or n < 1:
         raise ValueError(f"gain {gain} with discordance {discordance} and n {n}: impossible")
     if discordance == 0:
@@ -140,8 +137,8 @@ def mcnemar_items(gain: float, discordance: float, alpha: float = 0.05, power: f
     """
     if not 0 < abs(gain) <= discordance <= 1:
         raise ValueError(f"gain {gain} with discordance {discordance}: impossible")
-    first = stats.norm.ppf(1 - alpha / 2) * np.sqrt(discordance)
-    second = stats.norm.ppf(power) * np.sqrt(discordance - gain**2)
+    first = normal_quantile(1 - alpha / 2) * np.sqrt(discordance)
+    second = normal_quantile(power) * np.sqrt(discordance - gain**2)
     return int(np.ceil((first + second) ** 2 / gain**2))
 
 
@@ -161,9 +158,11 @@ def mcnemar_detectable(
         that would be missed.
     """
 
+    from scipy import optimize
+
     def excess(gain: float) -> float:
-        first = stats.norm.ppf(1 - alpha / 2) * np.sqrt(discordance)
-        second = stats.norm.ppf(power) * np.sqrt(discordance - gain**2)
+        first = normal_quantile(1 - alpha / 2) * np.sqrt(discordance)
+        second = normal_quantile(power) * np.sqrt(discordance - gain**2)
         return gain * np.sqrt(n) - first - second
 
     if excess(discordance) < 0:
