@@ -29,6 +29,7 @@ main fold, as published; `transfer` is the other benchmark under the main fold. 
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,7 +39,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 COLUMNS = (
     "row",
@@ -57,6 +58,7 @@ COLUMNS = (
     "verdict",
     "words",
 )
+ROLES = ("base", "teacher", "student")
 ESTIMANDS = ("held_out", "in_sample", "transfer")
 STOPS = ("pilot", "seed", "nested", "horizon")
 MAIN_FOLD = "temporal"
@@ -85,10 +87,8 @@ class Study:
     stops: Mapping[str, Any]
     settings: Mapping[str, Any]
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
-    # Selections already made: each claim asks for some that another has asked for.
-    made: dict[Selection, Answers] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    # What was looked up already: each claim asks for much that another has asked for.
+    found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def levels(self) -> list[str]:
@@ -340,6 +340,40 @@ def read_study(
     return Study(read_answers(answers), read_stops(stops), settings, read_curves(curves))
 
 
+def _once(lookup: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep what a function of a study and further, hashable arguments has found, in the study."""
+
+    @functools.wraps(lookup)
+    def known(study: Study, *asked: Any) -> Any:
+        key = (lookup, *asked)
+        if key not in study.found:
+            study.found[key] = lookup(study, *asked)
+        return study.found[key]
+
+    return known
+
+
+@_once
+def rows_of(study: Study, estimand: str, role: str | None) -> pd.DataFrame:
+    """Return the rows of an estimand and a role (None: all), sorted by problem and seed.
+
+    Raises:
+        ValueError: If the role or the estimand is unknown.
+    """
+    table = study.answers
+    if estimand not in ESTIMANDS:
+        raise ValueError(f"estimand {estimand!r}: use one of {', '.join(ESTIMANDS)}")
+    if role not in (*ROLES, None):
+        raise ValueError(f"role {role!r}: use one of {', '.join(ROLES)}")
+    benchmark = study.transfer if estimand == "transfer" else "competition"
+    keep = (table["benchmark"] == benchmark) & table["fold"].isin(study.folds_of(estimand))
+    if estimand == "held_out":
+        keep &= table["part"] == "test"
+    if role is not None:
+        keep &= table["role"] == role
+    return table.loc[keep, list(COLUMNS)].sort_values(["problem", "seed"], kind="stable")
+
+
 def select(study: Study, selection: Selection) -> pd.DataFrame:
     """Return the rows of a selection.
 
@@ -353,43 +387,32 @@ def select(study: Study, selection: Selection) -> pd.DataFrame:
     Raises:
         ValueError: If the role or the estimand is unknown.
     """
-    table = study.answers
-    if selection.estimand not in ESTIMANDS:
-        raise ValueError(f"estimand {selection.estimand!r}: use one of {', '.join(ESTIMANDS)}")
-    benchmark = study.transfer if selection.estimand == "transfer" else "competition"
-    folds = study.folds_of(selection.estimand)
-    keep = (table["role"] == selection.role) & (table["benchmark"] == benchmark)
-    keep &= table["fold"].isin(folds)
-    if selection.estimand == "held_out":
-        keep &= table["part"] == "test"
+    rows = rows_of(study, selection.estimand, selection.role)
+    keep = np.ones(len(rows), dtype=bool)
     if selection.level is not None:
-        keep &= table["level"] == selection.level
+        keep &= (rows["level"] == selection.level).to_numpy()
     if selection.section is not None:
-        keep &= table["section"] == selection.section
+        keep &= (rows["section"] == selection.section).to_numpy()
     if selection.role == "student":
         variant = selection.variant
         if variant == "adapter":
             variant = str(selection.level).lower()
-        keep &= table["variant"] == variant
-        keep &= table["iteration"].notna() & table["seed"].notna()
-        rows = table[keep]
-        wanted = [
-            (fold, seed, study.iteration(fold, seed, selection.stop, variant))
-            for fold in folds
-            for seed in study.seeds(fold)
-        ]
-        key = pd.MultiIndex.from_arrays(
-            [rows["fold"], rows["seed"].astype(int), rows["iteration"].astype(int)]
+        keep &= (rows["variant"] == variant).to_numpy()
+        seeds, iterations = (
+            rows[name].to_numpy(dtype=float, na_value=np.nan) for name in ("seed", "iteration")
         )
-        rows = rows[key.isin(wanted)]
-    elif selection.role in ("base", "teacher"):
-        rows = table[keep]
-    else:
-        raise ValueError(f"role {selection.role!r}: use base, teacher or student")
-    return rows.sort_values(["problem", "seed"], kind="stable")
+        chosen = np.zeros(len(rows), dtype=bool)
+        for fold in study.folds_of(selection.estimand):
+            inside = (rows["fold"] == fold).to_numpy()
+            for seed in study.seeds(fold):
+                iteration = study.iteration(fold, seed, selection.stop, variant)
+                chosen |= inside & (seeds == seed) & (iterations == iteration)
+        keep &= chosen
+    return rows[keep]
 
 
-def questions(study: Study, estimand: str, section: str | None = None) -> pd.DataFrame:
+@_once
+def questions(study: Study, estimand: str, section: str | None) -> pd.DataFrame:
     """Questions of an estimand: every problem that anyone was asked.
 
     Args:
@@ -400,18 +423,15 @@ def questions(study: Study, estimand: str, section: str | None = None) -> pd.Dat
     Returns:
         A frame indexed by problem (sorted) with cluster, section and year.
     """
-    table = study.answers
-    benchmark = study.transfer if estimand == "transfer" else "competition"
-    keep = (table["benchmark"] == benchmark) & table["fold"].isin(study.folds_of(estimand))
-    if estimand == "held_out":
-        keep &= table["part"] == "test"
+    rows = rows_of(study, estimand, None)
     if section is not None:
-        keep &= table["section"] == section
-    found = table.loc[keep, ["problem", "cluster", "section", "year"]].drop_duplicates("problem")
-    found["cluster"] = found["cluster"].fillna(found["problem"])
-    return found.set_index("problem").sort_index()
+        rows = rows[rows["section"] == section]
+    asked = rows[["problem", "cluster", "section", "year"]].drop_duplicates("problem")
+    asked["cluster"] = asked["cluster"].fillna(asked["problem"])
+    return asked.set_index("problem").sort_index()
 
 
+@_once
 def answers(study: Study, selection: Selection) -> Answers:
     """Right answers of a selection, a missing one counted as wrong.
 
@@ -426,12 +446,6 @@ def answers(study: Study, selection: Selection) -> Answers:
         MissingAnswersError: If the study holds no such answer, or none of a whole seed or year.
         ValueError: If a question has two answers under this filter.
     """
-    if selection not in study.made:
-        study.made[selection] = _answers(study, selection)
-    return study.made[selection]
-
-
-def _answers(study: Study, selection: Selection) -> Answers:
     rows = select(study, selection)
     asked = questions(study, selection.estimand, selection.section)
     if selection.role == "teacher" and selection.level is None and rows["level"].notna().any():
@@ -456,11 +470,11 @@ def _answers(study: Study, selection: Selection) -> Answers:
                 "predict this checkpoint, or choose another stop"
             )
     columns = rows["seed"].fillna(0).astype(int).to_numpy()
-    if pd.MultiIndex.from_arrays([rows["problem"], columns]).duplicated().any():
-        raise ValueError(f"a question has two answers for {selection.text}; see fold and variant")
+    places = asked.index.get_indexer(rows["problem"]), np.searchsorted(seeds, columns)
     # An answer that is missing stays 0: wrong.
     right = np.zeros((len(asked), len(seeds)))
-    places = asked.index.get_indexer(rows["problem"]), np.searchsorted(seeds, columns)
+    if len(np.unique(np.ravel_multi_index(places, right.shape))) < len(rows):
+        raise ValueError(f"a question has two answers for {selection.text}; see fold and variant")
     right[places] = (rows["verdict"] == "right").to_numpy(dtype=float, na_value=0.0)
     made_of = sorted(
         zip(rows["row"].astype(str), zip(rows["problem"], columns, strict=True), strict=True)
