@@ -119,10 +119,15 @@ def grouped(path: str | Path) -> dict[str, Any]:
     Returns:
         `groups`, each set of groups once; `cells`, [row, column, index of its groups].
     """
+    table = pq.read_table(path)
+    frame = table.to_pandas(categories=table.column_names)  # few values, in very many lines
+    if "cell" not in frame:
+        frame["cell"] = frame["claim"].astype(str) + "/" + frame["estimand"].astype(str)
+    frame["row"] = frame["row"].map(group)
     found: dict[tuple[str, str], set[str]] = {}
-    for line in pq.read_table(path).to_pylist():
-        row = line["cell"] if "cell" in line else f"{line['claim']}/{line['estimand']}"
-        found.setdefault((row, line["column"]), set()).add(group(line["row"]))
+    told = frame[["cell", "column", "row"]].drop_duplicates()
+    for cell, column, source in told.itertuples(index=False):
+        found.setdefault((cell, column), set()).add(source)
     groups = sorted({tuple(sorted(names)) for names in found.values()})
     cells = [
         [row, column, groups.index(tuple(sorted(names)))]

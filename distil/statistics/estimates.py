@@ -109,6 +109,29 @@ def cluster_sums(matrix: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.
     return sums, np.bincount(codes, minlength=count).astype(float)
 
 
+def clustered_fit(
+    design: np.ndarray, values: np.ndarray, codes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares with the cluster-robust covariance of Liang and Zeger (Biometrika 73, 1986).
+
+    With G clusters, n values and k columns the small-sample factor is G/(G - 1) (n - 1)/(n - k).
+
+    Args:
+        design: Shape (n, k), of full rank.
+        values: Shape (n,).
+        codes: Cluster numbers, shape (n,).
+
+    Returns:
+        The coefficients, shape (k,), and their covariance, shape (k, k).
+    """
+    bread = np.linalg.inv(design.T @ design)
+    fitted = bread @ (design.T @ values)
+    scores, _ = cluster_sums(design * (values - design @ fitted)[:, None], codes)
+    (n, k), groups = design.shape, len(scores)
+    factor = groups / (groups - 1) * (n - 1) / (n - k)
+    return fitted, factor * bread @ (scores.T @ scores) @ bread
+
+
 def linearised(matrix: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Return one independent value per cluster whose mean is the mean over all questions.
 

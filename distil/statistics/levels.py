@@ -15,9 +15,10 @@ from distil.statistics.estimates import (
     as_matrix,
     cluster_codes,
     cluster_sums,
+    clustered_fit,
 )
 from distil.statistics.gains import paired_gain, resample
-from distil.statistics.tails import two_sided
+from distil.statistics.tails import t_quantile, two_sided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -303,19 +304,16 @@ def difference_of_means(
     if groups < 4 or (first.std() < 1e-12 and second.std() < 1e-12):
         note = "too few questions, or no variation: no interval can be given"
         return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
-    from statsmodels.formula.api import ols  # slow to load, and few tables ask for this
-
-    frame = pd.DataFrame({"value": values, "inside": inside.astype(float), "cluster": codes})
-    fit = ols("value ~ inside", frame).fit(
-        cov_type="cluster", cov_kwds={"groups": frame["cluster"]}, use_t=True
-    )
-    low, high = fit.conf_int(alpha).loc["inside"]
+    design = np.column_stack([np.ones(len(values)), inside.astype(float)])
+    _, covariance = clustered_fit(design, values, codes)
+    se = float(np.sqrt(covariance[1, 1]))
+    half = t_quantile(1 - alpha / 2, df) * se
     return Estimate(
         estimate=difference,
-        low=float(low),
-        high=float(high),
-        p=float(fit.pvalues["inside"]),
-        se=float(fit.bse["inside"]),
+        low=difference - half,
+        high=difference + half,
+        p=two_sided(difference / se, df),
+        se=se,
         n=len(values),
         clusters=groups,
         df=df,
@@ -356,18 +354,16 @@ def section_interaction(
         note = "too few questions, or a section without variation"
     if note:
         return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
-    from statsmodels.formula.api import ols
-
-    fit = ols("value ~ C(section)", frame).fit(
-        cov_type="cluster", cov_kwds={"groups": frame["cluster"]}, use_t=True
-    )
-    found = fit.f_test(np.eye(count)[1:])
-    statistic = float(np.squeeze(found.fvalue))
+    design = pd.get_dummies(frame["section"], drop_first=True, dtype=float)
+    design.insert(0, "constant", 1.0)
+    fitted, covariance = clustered_fit(design.to_numpy(), matrix, codes)
+    contrasts = fitted[1:]
+    statistic = float(contrasts @ np.linalg.solve(covariance[1:, 1:], contrasts)) / (count - 1)
     return Estimate(
         estimate=statistic,
         low=statistic,
         high=statistic,
-        p=float(found.pvalue),
+        p=float(special.fdtrc(count - 1, groups - 1, statistic)),
         se=0.0,
         n=len(matrix),
         clusters=groups,
@@ -396,7 +392,7 @@ def odds_ratios(frame: pd.DataFrame, formula: str, alpha: float = 0.05) -> pd.Da
     empty = pd.DataFrame(columns=["term", "odds_ratio", "low", "high", "p", "note"])
     if data["right"].nunique() < 2 or data["cluster"].nunique() < 2:
         return empty
-    from statsmodels.formula.api import gee
+    from statsmodels.formula.api import gee  # slow to load, and few tables ask for this
     from statsmodels.genmod.cov_struct import Exchangeable
     from statsmodels.genmod.families import Binomial
     from statsmodels.tools.sm_exceptions import ConvergenceWarning
