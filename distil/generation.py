@@ -103,11 +103,13 @@ def decode_batches(
     classes = defaultdict(list)
     for i, prompt in enumerate(prompts):
         classes[-(-len(prompt) // geometry.length_class)].append(i)
-    waiting = deque(
+    batches = [
         (size * geometry.length_class, rows[start : start + geometry.width])
-        for size, rows in sorted(classes.items(), reverse=True)
+        for size, rows in classes.items()
         for start in range(0, len(rows), geometry.width)
-    )
+    ]
+    # The longest work first, so that two processes end at nearly the same time.
+    waiting = deque(sorted(batches, key=lambda batch: (-len(batch[1]), -batch[0], batch[1])))
     answers: dict[int, Answer] = {}
     away: list[int] = []
 

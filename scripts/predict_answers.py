@@ -9,6 +9,7 @@ Answers decoded before are taken from `state/STUDY/predictions`. Without `code`,
 of what decodes, nothing is taken from there, since nothing would say that it still holds.
 """
 
+import functools
 import json
 import sys
 import tempfile
@@ -129,6 +130,7 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     iterations = sorted({item["iteration"] for item in plan}, key=lambda i: i or 0)
     with second_lane("distil.generation:serve_batches") as second:
         model, tokenizer = open_student(input.student, checkpoints.get(iterations[0]), configs)
+        tokens_of = functools.cache(functools.partial(render_prompt, tokenizer))
         for iteration in iterations:
             adapter_sha256 = None
             if iteration is not None:
@@ -144,7 +146,7 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
                 answers, counts = answer_prompts(
                     model,
                     tokenizer,
-                    [render_prompt(tokenizer, message) for _, _, message in asked],
+                    [tokens_of(message) for _, _, message in asked],
                     params.max_tokens,
                     geometry,
                     store,
