@@ -157,7 +157,6 @@ def mcnemar_detectable(
         The gain as a proportion; the discordance itself (the largest gain there can be) where even
         that would be missed.
     """
-
     from scipy import optimize
 
     def excess(gain: float) -> float:
