@@ -11,6 +11,7 @@ import ctypes
 import functools
 import itertools
 import re
+import struct
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -245,6 +246,8 @@ def placement(page):
     return lambda x, y: (x - left, top - y)
 
 
+# How `read_text` has PDFium lay out what it says of a character's places.
+PLACES = struct.Struct("6d4f")
 SPACES = {0x20, 0xA0, 0x09, 0x0A, 0x0D, 0x3000, *range(0x2000, 0x200C)}
 # Variation selectors, joiners and invisible operators print nothing.
 SILENT = {*range(0xFE00, 0xFE10), 0x200C, 0x200D, *range(0x2060, 0x2065), 0xFEFF}
@@ -255,16 +258,32 @@ def address_of(handle) -> int | None:
     return ctypes.addressof(handle.contents) if handle else None
 
 
+def by_address(function, result, *arguments):
+    """Return a function of PDFium that takes and gives plain addresses.
+
+    pypdfium2's own look at the type of every pointer, which takes longer than the work itself.
+    """
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)
+
+
 def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
     """Append the page's characters to `page.glyphs`; return the addresses of their objects."""
     count = raw.FPDFText_CountChars(text)
-    x, y = ctypes.c_double(), ctypes.c_double()
-    left, right = ctypes.c_double(), ctypes.c_double()
-    bottom, top = ctypes.c_double(), ctypes.c_double()
-    loose, matrix = raw.FS_RECTF(), raw.FS_MATRIX()
-    point_x, point_y = ctypes.byref(x), ctypes.byref(y)
-    edges = tuple(ctypes.byref(value) for value in (left, right, bottom, top))
-    loose_ref, matrix_ref = ctypes.byref(loose), ctypes.byref(matrix)
+    whole, pointer = ctypes.c_int, ctypes.c_void_p
+    code_of = by_address(raw.FPDFText_GetUnicode, ctypes.c_uint, pointer, whole)
+    is_generated = by_address(raw.FPDFText_IsGenerated, whole, pointer, whole)
+    is_unmapped = by_address(raw.FPDFText_HasUnicodeMapError, whole, pointer, whole)
+    object_of = by_address(raw.FPDFText_GetTextObject, pointer, pointer, whole)
+    origin_of = by_address(raw.FPDFText_GetCharOrigin, whole, pointer, whole, pointer, pointer)
+    ink_of = by_address(raw.FPDFText_GetCharBox, whole, pointer, whole, *[pointer] * 4)
+    advance_of = by_address(raw.FPDFText_GetLooseCharBox, whole, pointer, whole, pointer)
+    # The origin's x and y, the ink's left, right, bottom and top, and the advance box.
+    found = ctypes.create_string_buffer(PLACES.size)
+    doubles = [ctypes.addressof(found) + 8 * place for place in range(7)]
+    matrix = raw.FS_MATRIX()
+    matrix_ref = ctypes.byref(matrix)
+    characters = address_of(text)
     objects: dict[int, tuple[Typeface, float, bool, bool, int | None] | None] = {}
     names: dict[int | None, str] = {}  # by font handle, which means nothing on another page
     bitmaps: dict[int | None, list[Glyph]] = {}
@@ -273,25 +292,25 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
     pending = 0  # the first half of a surrogate pair
     glyphs = page.glyphs
     for index in range(count):
-        code = raw.FPDFText_GetUnicode(text, index)
+        code = code_of(characters, index)
         if 0xD800 <= code < 0xDC00:
             pending = code
             continue
         if 0xDC00 <= code < 0xE000 and pending:
             code = 0x10000 + ((pending - 0xD800) << 10) + (code - 0xDC00)
         pending = 0
-        if raw.FPDFText_IsGenerated(text, index) == 1:
-            continue
+        if code <= 0x20 and is_generated(characters, index) == 1:
+            continue  # PDFium's own spaces and line ends
         if code in SPACES and code > 0x20:
             spaced = True
             continue
         if code in SILENT:
             continue
-        handle = raw.FPDFText_GetTextObject(text, index)
-        address = address_of(handle)
+        address = object_of(characters, index)
         if address not in objects:
             objects[address] = None
             if address:
+                handle = ctypes.cast(address, raw.FPDF_PAGEOBJECT)
                 font = raw.FPDFTextObj_GetFont(handle)
                 where = address_of(font)
                 if where not in names:
@@ -326,11 +345,7 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
         if code in SPACES and not (
             (typeface.encoding is not None and code < 0x20)
             or typeface.encoding in (OMS, OMX)
-            or (
-                code <= 0x20
-                and raw.FPDFText_HasUnicodeMapError(text, index) == 1
-                and typeface.is_named(code)
-            )
+            or (code <= 0x20 and is_unmapped(characters, index) == 1 and typeface.is_named(code))
         ):
             spaced = True
             continue
@@ -339,22 +354,23 @@ def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
             continue
         if not upright or size < 0.5:
             continue
-        raw.FPDFText_GetCharOrigin(text, index, point_x, point_y)
-        raw.FPDFText_GetLooseCharBox(text, index, loose_ref)
-        raw.FPDFText_GetCharBox(text, index, *edges)
-        origin_x, base = place(x.value, y.value)
-        advance_a, _ = place(loose.left, loose.bottom)
-        advance_b, _ = place(loose.right, loose.top)
-        ink_a, low = place(left.value, bottom.value)
-        ink_b, high = place(right.value, top.value)
+        origin_of(characters, index, doubles[0], doubles[1])
+        ink_of(characters, index, *doubles[2:6])
+        advance_of(characters, index, doubles[6])
+        x, y, left, right, bottom, top, near, over, far, under = PLACES.unpack_from(found)
+        origin_x, base = place(x, y)
+        advance_a, _ = place(near, under)
+        advance_b, _ = place(far, over)
+        ink_a, low = place(left, bottom)
+        ink_b, high = place(right, top)
         if high > low:
             low, high = high, low
         if not (high > -page.height and low < 2 * page.height):
             continue  # nobody sees it, and shelves by height would grow with it
-        unmapped = raw.FPDFText_HasUnicodeMapError(text, index) == 1
+        unmapped = is_unmapped(characters, index) == 1
         if code == 0x02 and not unmapped and typeface.encoding in (None, OT1, BITMAP):
             code = 0x2D  # PDFium's mark for a hyphen at the end of a line
-        width = (loose.right - loose.left) / size
+        width = (far - near) / size
         value, mark = typeface.read(code, unmapped, width)
         if value >= "\ufb00":
             value = compatible(value)

@@ -284,10 +284,11 @@ def without_labels(glyphs: list[Glyph], figures: list[Box]) -> list[Glyph]:
         if box is None:
             kept.append(glyph)
             continue
-        core = box[0] + LABELS <= x <= box[2] - LABELS and box[1] + LABELS <= y <= box[3] - LABELS
+        if box[0] + LABELS <= x <= box[2] - LABELS and box[1] + LABELS <= y <= box[3] - LABELS:
+            continue
         row = [other for n in (-1, 0, 1) for other in rows.get(round(glyph.base) + n, ())]
         level = [other for other in row if abs(other.base - glyph.base) < 0.6]
-        if not core and in_text(glyph, level):
+        if in_text(glyph, level):
             kept.append(glyph)
     return kept
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect
+from bisect import bisect, bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -445,28 +445,27 @@ class Shelf:
 
     def __init__(self, items: Iterable[Item]) -> None:
         self.rows: dict[int, list[Item]] = defaultdict(list)
+        self.starts: dict[int, list[Item]] = defaultdict(list)
         self.add(items)
 
     def add(self, items: Iterable[Item]) -> None:
         """Put items on the shelf."""
-        rows, step = self.rows, self.STEP
+        rows, starts, step = self.rows, self.starts, self.STEP
         for item in items:
             first, last = int(item.top // step), int(item.bottom // step)
+            if first <= last:
+                starts[first].append(item)
             for row in range(first, last + 1):
                 rows[row].append(item)
 
     def between(self, top: float, bottom: float) -> list[Item]:
         """Return the items whose ink touches the band from top to bottom, once each."""
         first, last = int(top // self.STEP), int(bottom // self.STEP)
-        if first == last:
-            row = self.rows.get(first, ())
-            return [item for item in row if item.bottom >= top and item.top <= bottom]
-        seen: dict[int, Item] = {}
-        for row in range(first, last + 1):
-            for item in self.rows.get(row, ()):
-                if item.bottom >= top and item.top <= bottom:
-                    seen[id(item)] = item
-        return list(seen.values())
+        shelves = [self.rows.get(first, ())]
+        shelves += [self.starts.get(row, ()) for row in range(first + 1, last + 1)]
+        return [
+            item for row in shelves for item in row if item.bottom >= top and item.top <= bottom
+        ]
 
 
 def build(
@@ -1471,6 +1470,8 @@ def raise_small_brackets(items: list[Item]) -> None:
         (item for item in items if item.kind == "glyph" and item.text in "()"),
         key=lambda item: item.x0,
     )
+    by_base = sorted(range(len(items)), key=lambda place: items[place].base)
+    bases = [items[place].base for place in by_base]
     for left in brackets:
         if left.text != "(":
             continue
@@ -1484,11 +1485,15 @@ def raise_small_brackets(items: list[Item]) -> None:
         )
         if right is None or right.text != ")" or right.x0 - left.x1 > 8 * left.size:
             continue
+        near = by_base[
+            bisect(bases, left.top - 0.5 * left.size) : bisect_left(
+                bases, left.bottom + 0.5 * left.size
+            )
+        ]
         inside = [
-            item
-            for item in items
-            if left.top - 0.5 * left.size < item.base < left.bottom + 0.5 * left.size
-            and left.x1 - 0.1 * left.size < item.middle < right.x0 + 0.1 * left.size
+            items[place]
+            for place in sorted(near)
+            if left.x1 - 0.1 * left.size < items[place].middle < right.x0 + 0.1 * left.size
         ]
         if not inside or any(item.size > SCRIPT_RATIO * left.size for item in inside):
             continue
@@ -1626,7 +1631,7 @@ def render(items: list[Item], script: bool = False) -> str:
     tokens = words(items)
     out = ""
     previous: Item | None = None
-    after_sign = False
+    after_sign = after_command = False
     for place, (token, group) in enumerate(tokens):
         first, last = group[0], group[-1]
         sign = not script and previous is not None and is_binary(tokens, place)
@@ -1634,13 +1639,14 @@ def render(items: list[Item], script: bool = False) -> str:
             gap = first.x0 - right_end(previous)
             size = max(previous.size, first.size) if not script else first.size
             wide = gap > WORD_GAP * size or (first.spaced and gap > 0.02 * size)
-            word = WORD_END.search(out) and token[:1].isalpha()
+            word = after_command and token[:1].isalpha()
             if wide or word or sign or after_sign:
                 out += " "
         after_sign = sign
         sub = render(last.sub, script=True) if last.sub else ""
         sup = render(last.sup, script=True) if last.sup else ""
         out += token
+        after_command = not (sub or sup) and WORD_END.search(token)
         if sub:
             out += f"_{{{close(sub)}}}"
         if sup:
