@@ -31,7 +31,7 @@ import numpy as np  # noqa: E402
 from mlx_lm.tuner.datasets import CacheDataset, ChatDataset  # noqa: E402
 from mlx_lm.tuner.trainer import TrainingArgs, train  # noqa: E402
 
-from distil.generation import Geometry, answer_text, decode_batches  # noqa: E402
+from distil.generation import Geometry, answer_text, decode_batches, serve_batches  # noqa: E402
 from distil.hashing import read_jsonl  # noqa: E402
 from distil.lanes import second_lane  # noqa: E402
 from distil.student import load_student, render_prompt  # noqa: E402
@@ -41,6 +41,8 @@ from distil.training import (  # noqa: E402
     add_lora,
     encode_rows,
     evaluate,
+    evaluation_rows,
+    serve_lane,
     train_lora,
 )
 
@@ -101,7 +103,7 @@ def train_ours(rows: list[dict], seed: int) -> tuple[float, object]:
     one = encode_rows(tokenizer, rows[:1], SETTINGS.max_tokens)
     with (
         tempfile.TemporaryDirectory() as temporary,
-        second_lane("distil.training:serve_lane") as second,
+        second_lane(serve_lane) as second,
     ):
         started = time.perf_counter()
         train_lora(
@@ -120,7 +122,7 @@ def bench_training() -> None:
         for name, run in (("stock", train_stock), ("ours", train_ours)):
             took, model = run(rows, seed)
             seconds[name].append(took)
-            losses[name].append(evaluate(Lanes(model), held, 32))
+            losses[name].append(evaluate(Lanes(model), held, evaluation_rows(SETTINGS)))
     tokens = sum(map(len, encode_rows(tokenizer, rows, SETTINGS.max_tokens).tokens))
     tokens *= SETTINGS.horizon * SETTINGS.batch_size / len(rows)
     stock, ours = (statistics.median(seconds[name]) for name in ("stock", "ours"))
@@ -149,7 +151,7 @@ def bench_generation() -> None:
         seconds["stock"].append((time.perf_counter() - started) / STOCK_PROMPTS)
         mx.reset_peak_memory()
         started = time.perf_counter()
-        with second_lane("distil.generation:serve_batches") as second:
+        with second_lane(serve_batches) as second:
             answers = decode_batches(
                 model, prompts, tokenizer.eos_token_ids, MAX_TOKENS, Geometry(), second
             )

@@ -59,9 +59,9 @@ _PINNED = re.compile(
     r"^(?P<name>[A-Za-z0-9_.-]+)==(?P<version>[^\s;\\]+)\s*(?:;(?P<marker>[^\\]*))?"
 )
 _REQUIRED_BY = re.compile(r"^\s+#\s+(?:via\s+)?(?P<name>[A-Za-z0-9_.-]+)")
-# What a process of its own runs is named by a string, not imported: `-m distil.exams.workers`, a
-# lane's `distil.training:serve_lane`, `-c "from distil.answers.workers import serve"`.
-_MODULE_NAME = re.compile(r"(?:^|(?:from|import) )(distil(?:\.[a-z_0-9]+)+)(?=$|:\w+$| import |;)")
+# What a process of its own runs is named by a string, not imported: `-m distil.exams.workers`,
+# `-c "from distil.answers.workers import serve"`.
+_MODULE_NAME = re.compile(r"(?:^|(?:from|import) )(distil(?:\.[a-z_0-9]+)+)(?=$| import |;)")
 
 
 def sorted_keys(value: Any) -> Any:

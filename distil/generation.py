@@ -88,8 +88,8 @@ def decode_batches(
         ends: the end-of-turn tokens.
         max_tokens: tokens of an answer, the end-of-turn token included.
         geometry: shapes of the batches.
-        second: process that decodes every batch this one is not at (`distil.lanes`, target
-            "distil.generation:serve_batches"); the answers are the same without one.
+        second: process that decodes every batch this one is not at (`distil.lanes`, started with
+            `serve_batches`); the answers are the same without one.
 
     Returns:
         The answers, in the order of the prompts.

@@ -9,13 +9,12 @@ second process, so neither do the bytes.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import multiprocessing
 import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
 # A model that both processes hold; beyond this the memory costs more than the core brings.
@@ -26,17 +25,17 @@ class Lane:
     """A process that answers messages, one at a time and in order.
 
     Args:
-        target: "module:function"; the function is called with no argument in the new process and
-            returns what is called with each message and returns its answer.
+        start: is called in the new process and returns what is then called with each message and
+            returns its answer.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, start: Callable[[], Callable[[Any], Any]]) -> None:
         """Start the process, which has at once whatever this one has imported."""
         # Forked: importing mlx-lm takes longer than an adapter's first iterations.
         context = multiprocessing.get_context("fork")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(
-            target=serve, args=(target, theirs, self.connection), daemon=True
+            target=serve, args=(start, theirs, self.connection), daemon=True
         )
         self.process.start()
         theirs.close()
@@ -93,12 +92,12 @@ def useful() -> bool:
 
 
 @contextlib.contextmanager
-def second_lane(target: str) -> Iterator[Lane | None]:
+def second_lane(start: Callable[[], Callable[[Any], Any]]) -> Iterator[Lane | None]:
     """Run a second process for the length of a `with` block; None where it would not help."""
     if not useful():
         yield None
         return
-    lane = Lane(target)
+    lane = Lane(start)
     try:
         yield lane
     finally:
@@ -112,15 +111,16 @@ def shareable(model: Any) -> bool:
     return sum(value.nbytes for _, value in tree_flatten(model.parameters())) <= LARGEST_BYTES
 
 
-def serve(target: str, connection: Connection, theirs: Connection) -> None:
+def serve(
+    start: Callable[[], Callable[[Any], Any]], connection: Connection, theirs: Connection
+) -> None:
     """Answer messages until the other side is gone: what the process does."""
     theirs.close()  # a copy of the other side's end, which would hide that it is gone
     import mlx.core as mx
 
     # The threads of the streams that were in use are not copied with a process.
     mx.set_default_stream(mx.new_stream(mx.cpu))
-    module, _, name = target.partition(":")
-    answer = getattr(importlib.import_module(module), name)()
+    answer = start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             connection.send(answer(connection.recv()))

@@ -193,9 +193,8 @@ class Lanes:
 
     Args:
         model: the student; its trainable weights are what `share_weights` keeps up to date.
-        second: process that computes the second lane (`distil.lanes`, target
-            "distil.training:serve_lane"); without one this process computes all lanes in turn,
-            to the same bytes.
+        second: process that computes the second lane (`distil.lanes`, started with `serve_lane`);
+            without one this process computes all lanes in turn, to the same bytes.
         multiple: widths are rounded up to a multiple of this.
         gradient_checkpointing: recompute layers in the backward pass to save memory.
     """

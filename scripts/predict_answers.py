@@ -30,6 +30,7 @@ from distil.generation import (
     answer_prompts,
     answer_text,
     answering_name,
+    serve_batches,
 )
 from distil.hashing import canonical_json, read_jsonl, sha256_file, sha256_text
 from distil.lanes import second_lane
@@ -128,7 +129,7 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     geometry = Geometry(width=params.batch_size)
     totals, rows = Counts(), []
     iterations = sorted({item["iteration"] for item in plan}, key=lambda i: i or 0)
-    with second_lane("distil.generation:serve_batches") as second:
+    with second_lane(serve_batches) as second:
         model, tokenizer = open_student(input.student, checkpoints.get(iterations[0]), configs)
         tokens_of = functools.cache(functools.partial(render_prompt, tokenizer))
         for iteration in iterations:

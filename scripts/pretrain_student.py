@@ -19,6 +19,7 @@ from distil.lanes import second_lane
 from distil.lineage import run
 from distil.pretraining import build_student
 from distil.questions import load_prompts
+from distil.training import serve_lane
 
 
 def excluded_forms(paths: Iterable[str]) -> frozenset[tuple[str, ...]]:
@@ -29,7 +30,7 @@ def excluded_forms(paths: Iterable[str]) -> frozenset[tuple[str, ...]]:
 def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     prompts = load_prompts(input.student_prompt, input.levels)
     excluded = excluded_forms([*input.problems, *input.benchmarks])
-    with second_lane("distil.training:serve_lane") as second:
+    with second_lane(serve_lane) as second:
         record = build_student(
             pretraining_rows(prompts, excluded, params.seed),
             tokenizer_sample(prompts, params.seed, params.sample_rows),

@@ -16,7 +16,14 @@ from distil.hashing import read_jsonl, sha256_file, write_atomically
 from distil.lanes import second_lane
 from distil.lineage import run
 from distil.student import backend, load_student
-from distil.training import LoraSettings, Rows, adapter_config, encode_rows, train_lora
+from distil.training import (
+    LoraSettings,
+    Rows,
+    adapter_config,
+    encode_rows,
+    serve_lane,
+    train_lora,
+)
 
 
 def read_settings(params: Any) -> LoraSettings:
@@ -51,7 +58,7 @@ def count_rows(rows: Rows) -> dict[str, int]:
 def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     settings = read_settings(params)
     state = Path("state", params.study, "adapters", params.fold, params.variant)
-    with second_lane("distil.training:serve_lane") as second:
+    with second_lane(serve_lane) as second:
         model, tokenizer = load_student(input.student)
         train, validation = (
             encode_rows(tokenizer, read_jsonl(path), settings.max_tokens, str(path))

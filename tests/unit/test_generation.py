@@ -68,7 +68,7 @@ def test_an_answer_does_not_depend_on_its_neighbours(opened, prompts):
 @pytest.mark.skipif(mx.default_device() != mx.cpu, reason="lanes are for the CPU")
 def test_a_second_process_answers_the_same(opened, prompts):
     model, tokenizer = opened
-    second = Lane("distil.generation:serve_batches")
+    second = Lane(generation.serve_batches)
     try:
         for geometry in (Geometry(width=8), Geometry(length_class=4), Geometry()):
             asked = (model, prompts, tokenizer.eos_token_ids, LIMIT, geometry)

@@ -1,7 +1,6 @@
 import os
 import signal
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -14,9 +13,8 @@ def echo():
 
 
 @pytest.fixture
-def lane(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parent)
-    lane = Lane("test_lanes:echo")
+def lane():
+    lane = Lane(echo)
     yield lane
     lane.close()
 
@@ -47,10 +45,11 @@ def test_the_death_of_the_process_is_told_with_a_remedy(lane):
 
 
 def test_an_error_in_the_process_is_told(capfd):
-    lane = Lane("distil.lanes:nothing")
+    lane = Lane(lambda: int)
+    lane.send("nothing")
     with pytest.raises(RuntimeError, match="ended with code 1"):
         lane.receive()
-    assert "nothing" in capfd.readouterr().err
+    assert "invalid literal for int() with base 10: 'nothing'" in capfd.readouterr().err
 
 
 def test_the_process_ends_with_the_one_that_started_it(lane):
@@ -68,7 +67,7 @@ def test_one_core_has_no_second_process():
     os.sched_setaffinity(0, {min(cores)})
     try:
         assert not useful()
-        with second_lane("test_lanes:echo") as lane:
+        with second_lane(echo) as lane:
             assert lane is None
     finally:
         os.sched_setaffinity(0, cores)

@@ -75,7 +75,7 @@ def test_another_seed_gives_other_bytes(folder, rows, trained, tmp_path):
 )
 def test_a_second_process_changes_no_byte(folder, rows, tmp_path, changes):
     alone = train(folder, rows, tmp_path / "alone", **changes)
-    second = Lane("distil.training:serve_lane")
+    second = Lane(training.serve_lane)
     try:
         assert train(folder, rows, tmp_path / "shared", second, **changes) == alone
     finally:
