@@ -102,7 +102,11 @@ def find_gutter(
         start = None
         for index, crosses in enumerate([*crossing, True]):
             if crosses:
-                if start is not None and divided(lines[start:index], spans[start:index], x, body):
+                if (
+                    start is not None
+                    and index - start >= FEWEST
+                    and divided(lines[start:index], spans[start:index], x, body)
+                ):
                     bands.append(trimmed(start, index, spans, x, body))
                 start = None
             elif start is None:
@@ -127,8 +131,6 @@ def spans_of(line: Line) -> list[tuple[float, float]]:
 
 def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
     """Return whether a band of lines is two columns of text with a gutter at x."""
-    if len(lines) < FEWEST:
-        return False
     lefts = [max(b for a, b in span if b <= x) for span in spans if any(b <= x for a, b in span)]
     rights = [min(a for a, b in span if a >= x) for span in spans if any(a >= x for a, b in span)]
     if len(lefts) < FEWEST or len(rights) < FEWEST:

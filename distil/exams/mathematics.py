@@ -115,12 +115,12 @@ class Line:
     @property
     def top(self) -> float:
         """Highest ink, scripts included."""
-        return min(extent(item)[0] for item in self.items)
+        return min(extent(item)[0] if item.sup or item.sub else item.top for item in self.items)
 
     @property
     def bottom(self) -> float:
         """Lowest ink, scripts included."""
-        return max(extent(item)[1] for item in self.items)
+        return max(extent(item)[1] if item.sup or item.sub else item.bottom for item in self.items)
 
     @property
     def latex(self) -> str:
@@ -280,18 +280,9 @@ def join_overlays(items: list[Item]) -> list[Item]:
         if item.text in ACCENTS or item.text in DIACRITICS or item.text in ("̸", "↦", "/", "∼")
     ]
     gone: set[int] = set()
-    shelf = Shelf(items if found else ())
+    shelf: Shelf | None = None
     join_dots(items, gone)
     for place, mark in found:
-        # PDFium may report an accent at the end of its line: neighbours are found by place.
-        near = [
-            other
-            for other in shelf.between(mark.top, mark.bottom + mark.size)
-            if other is not mark
-            and id(other) not in gone
-            and abs(other.middle - mark.middle) < max(other.x1 - other.x0, 0.2 * other.size) * 0.6
-            and abs(other.base - mark.base) < 0.8 * mark.size
-        ]
         if mark.text in ("̸", "/"):
             # The slash of a negation has no width of its own: it starts where its partner does.
             near = [
@@ -340,7 +331,7 @@ def join_overlays(items: list[Item]) -> list[Item]:
                 mark.x1 = mark.reach = max(mark.x1, arrow[0].x1)
                 gone.add(id(arrow[0]))
             continue
-        # An accent's ink stays above the letter's x-height.
+        shelf = shelf or Shelf(items)
         if mark.text == "¯" and (digits := digits_under(mark, shelf, gone)):
             gone.update(id(digit) for digit in digits[1:])
             gone.add(id(mark))
@@ -349,12 +340,17 @@ def join_overlays(items: list[Item]) -> list[Item]:
             digits[0].kind = "accent"
             digits[0].x1 = digits[0].reach = digits[-1].x1
             continue
+        # PDFium may report an accent at the end of its line: neighbours are found by place. Its ink
+        # stays above the letter's x-height.
         near = [
             other
-            for other in near
-            if other.text[:1].isalpha() and other.kind == "glyph"
+            for other in shelf.between(mark.top, mark.bottom + mark.size)
+            if other is not mark and id(other) not in gone
+            and other.text[:1].isalpha() and other.kind == "glyph"
+            and abs(other.middle - mark.middle) < max(other.x1 - other.x0, 0.2 * other.size) * 0.6
+            and abs(other.base - mark.base) < 0.8 * mark.size
             and mark.bottom < other.bottom - 0.3 * other.size
-            and (mark.bottom < other.top + 0.25 * other.size)
+            and mark.bottom < other.top + 0.25 * other.size
         ]  # fmt: skip
         if not near:
             continue
@@ -1297,24 +1293,27 @@ def split_runs(flat: list[Item], everything: list[Item]) -> list[list[Item]]:
                 break
         else:
             rows.append([item])
-    shelf = Shelf(everything)
+    by_size = sorted(everything, key=SIZE)
+    sizes = list(map(SIZE, by_size))
+    raised = [item for item in everything if item.axis is not None]
     runs = []
     for row in rows:
         row.sort(key=lambda item: (item.x0, item.order))
         smallest = min(map(SIZE, row)) / SCRIPT_RATIO
-        dividers = [
-            other
-            for other in shelf.between(
-                min(i.top for i in row) - 0.35 * row[0].size,
-                max(i.bottom for i in row) + 0.35 * row[0].size,
-            )
-            if other.axis is not None or other.size > smallest
-        ]
+        top = min(i.top for i in row) - 0.35 * row[0].size
+        bottom = max(i.bottom for i in row) + 0.35 * row[0].size
+        dividers: list[Item] | None = None
         run = [row[0]]
         for item in row[1:]:
             gap = item.x0 - run[-1].x1
             split = gap > 1.0 * item.size
             if not split and gap > 0.08 * item.size:
+                if dividers is None:
+                    dividers = [
+                        other
+                        for other in (*raised, *by_size[bisect(sizes, smallest) :])
+                        if other.bottom >= top and other.top <= bottom
+                    ]
                 left, right = run[-1].x1, item.x0
                 split = any(
                     left - 0.1 * other.size < other.middle < right + 0.1 * other.size
