@@ -124,7 +124,7 @@ def clustered_fit(
     Returns:
         The coefficients, shape (k,), and their covariance, shape (k, k).
     """
-    bread = np.linalg.inv(design.T @ design)
+    bread = np.linalg.pinv(design.T @ design)
     fitted = bread @ (design.T @ values)
     scores, _ = cluster_sums(design * (values - design @ fitted)[:, None], codes)
     (n, k), groups = design.shape, len(scores)

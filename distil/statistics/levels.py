@@ -300,13 +300,14 @@ def difference_of_means(
     first, second = values[inside], values[~inside]
     difference = float(first.mean() - second.mean())
     groups = int(codes.max()) + 1
-    df = groups - 1
-    if groups < 4 or (first.std() < 1e-12 and second.std() < 1e-12):
+    df, se = groups - 1, 0.0
+    if groups >= 4:
+        design = np.column_stack([np.ones(len(values)), inside.astype(float)])
+        _, covariance = clustered_fit(design, values, codes)
+        se = float(np.sqrt(covariance[1, 1]))
+    if se < 1e-12:
         note = "too few questions, or no variation: no interval can be given"
         return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
-    design = np.column_stack([np.ones(len(values)), inside.astype(float)])
-    _, covariance = clustered_fit(design, values, codes)
-    se = float(np.sqrt(covariance[1, 1]))
     half = t_quantile(1 - alpha / 2, df) * se
     return Estimate(
         estimate=difference,
@@ -358,6 +359,9 @@ def section_interaction(
     design.insert(0, "constant", 1.0)
     fitted, covariance = clustered_fit(design.to_numpy(), matrix, codes)
     contrasts = fitted[1:]
+    if np.linalg.matrix_rank(covariance[1:, 1:], tol=1e-24) < count - 1:
+        note = "the clusters of a section do not vary"
+        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
     statistic = float(contrasts @ np.linalg.solve(covariance[1:, 1:], contrasts)) / (count - 1)
     return Estimate(
         estimate=statistic,

@@ -87,6 +87,17 @@ def test_least_squares_of_sections_is_the_clustered_ols_of_statsmodels(study, al
             same(found, low, high, single.pvalues["inside"])
 
 
+def test_clusters_whose_questions_cancel_out_give_no_interval():
+    values, clusters = np.tile([1.0, -1.0], 12), np.arange(24) // 2
+    sections = np.repeat(["fs", "js", "tp"], 8)
+    joint = statistics.section_interaction(values, sections, clusters)
+    assert (joint.p, joint.estimate) == (1.0, 0.0)
+    assert joint.note
+    single = statistics.difference_of_means(values, sections == "fs", clusters)
+    assert (single.low, single.high, single.p) == (-2.0, 2.0, 1.0)
+    assert single.note
+
+
 @given(study=STUDIES, alpha=ALPHAS)
 @settings(max_examples=40, deadline=None)
 def test_single_runs_are_tested_as_by_statsmodels_and_scipy(study, alpha):
