@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from distil import claims, forensics, statistics
 from distil.claims import Entry, Finding
 from distil.selections import MissingAnswersError
+from distil.statistics.tails import normal_quantile, two_sided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,8 +130,8 @@ def least_favourable(first: Count, second: Count, alpha: float) -> statistics.Es
     if first.total == second.total:
         least_p, p = forensics.pair_tails(first.successes - second.successes, round(most * n))
     else:
-        least_p, p = 0.0, float(2 * stats.norm.sf(abs(difference) / se)) if se else 1.0
-    half = stats.norm.ppf(1 - alpha / 2) * se
+        least_p, p = 0.0, two_sided(difference / se) if se else 1.0
+    half = normal_quantile(1 - alpha / 2) * se
     return statistics.Estimate(
         estimate=difference,
         low=difference - half,
@@ -254,8 +254,8 @@ def section_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
         contrasts[name] = (own.estimate - other.estimate, se)
     binding = min(contrasts, key=lambda name: contrasts[name][0])
     difference, se = contrasts[binding]
-    half = stats.norm.ppf(1 - release.alpha / 2) * se
-    p = max(float(2 * stats.norm.sf(abs(value) / spread)) for value, spread in contrasts.values())
+    half = normal_quantile(1 - release.alpha / 2) * se
+    p = max(two_sided(value / spread) for value, spread in contrasts.values())
     found = statistics.Estimate(
         estimate=difference,
         low=difference - half,

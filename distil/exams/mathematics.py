@@ -115,12 +115,12 @@ class Line:
     @property
     def top(self) -> float:
         """Highest ink, scripts included."""
-        return min(extent(item)[0] if item.sup or item.sub else item.top for item in self.items)
+        return min(extent(item)[0] for item in self.items)
 
     @property
     def bottom(self) -> float:
         """Lowest ink, scripts included."""
-        return max(extent(item)[1] if item.sup or item.sub else item.bottom for item in self.items)
+        return max(extent(item)[1] for item in self.items)
 
     @property
     def latex(self) -> str:

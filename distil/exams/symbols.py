@@ -132,7 +132,6 @@ def letter_of(char: str) -> tuple[str, str]:
 
 
 @functools.lru_cache(maxsize=4096)
-@functools.cache
 def latex_of(char: str) -> str:
     """Return one character as LaTeX without delimiters.
 

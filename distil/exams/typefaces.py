@@ -180,8 +180,7 @@ class Typeface:
     """
 
     __slots__ = (
-        "double", "encoding", "fraktur", "glyph_names", "known", "read_before", "script", "style",
-        "symbol",
+        "double", "encoding", "fraktur", "glyph_names", "known", "script", "style", "symbol",
     )  # fmt: skip
 
     def __init__(self, name: str, flags: int, weight: int) -> None:
@@ -199,7 +198,6 @@ class Typeface:
             self.encoding = BITMAP
         self.glyph_names: Callable[[], dict[int, str]] = dict
         self.known: dict[int, str] | None = None
-        self.read_before: dict[tuple[int, bool], tuple[str, str]] = {}
         if self.encoding is OMX:
             style += "x"
         self.style = style
@@ -216,15 +214,6 @@ class Typeface:
             unmapped: whether PDFium says so; it does not always.
             width: advance in units of the font size.
         """
-        if self.encoding is OMX:  # the only one that looks at widths
-            return self.look_up(code, unmapped, width)
-        found = self.read_before.get((code, unmapped))
-        if found is None:
-            found = self.read_before[code, unmapped] = self.look_up(code, unmapped, width)
-        return found
-
-    def look_up(self, code: int, unmapped: bool, width: float) -> tuple[str, str]:
-        """Do what `read` promises."""
         text = chr(code) if 0 <= code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
         table = self.encoding
         if table is not None:

@@ -14,6 +14,7 @@ from distil.statistics.estimates import (
     as_matrix,
     cluster_codes,
     cluster_sums,
+    clustered_fit,
     linearised,
 )
 from distil.statistics.tails import normal_quantile, t_quantile, two_sided, upper_tail
@@ -138,9 +139,7 @@ def paired_gain(
     The estimand is the expected difference of accuracy between two variants on questions like
     these, for these seeds. The difference of each question and seed is regressed on a constant,
     with the cluster-robust covariance (Liang and Zeger, Biometrika 73, 1986) and its small-sample
-    factor G/(G - 1), G the number of clusters: the squares of the clusters' summed deviations from
-    the mean, over the square of the number of answers. The reference is Student's t with G - 1
-    degrees of freedom.
+    factor; the reference is Student's t with clusters - 1 degrees of freedom.
 
     Args:
         differences: First minus second variant, -1, 0 or 1, shape (questions, seeds).
@@ -161,8 +160,9 @@ def paired_gain(
         low, high, p = _without_variation(mean, count, alpha)
         note = "every cluster of questions shows the same difference: exact bounds instead of OLS"
         return Estimate(mean, low, high, p, 0.0, len(matrix), count, count - 1, test, note)
-    deviations, _ = cluster_sums((matrix - mean).sum(axis=1, keepdims=True), codes)
-    se = float(np.sqrt(count / (count - 1) * (deviations**2).sum()) / matrix.size)
+    constant, groups = np.ones((matrix.size, 1)), codes.repeat(matrix.shape[1])
+    _, covariance = clustered_fit(constant, matrix.ravel(), groups)
+    se = float(np.sqrt(covariance[0, 0]))
     half = t_quantile(1 - alpha / 2, count - 1) * se
     # A symmetric interval may reach past what a difference of accuracies can be.
     limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
