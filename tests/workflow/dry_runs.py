@@ -1,12 +1,13 @@
 """Snakemake loaded once for every dry run of the tests; each then runs in a fork of its own.
 
-Loading Snakemake takes three of the four seconds that `snakemake -n` takes on the micro study. A fork
-has what was loaded, and nothing of what another run read, set or left behind.
+Loading Snakemake and its plugins takes three of the four seconds that `snakemake -n` takes on the
+micro study. A fork has what was loaded, and nothing of what another run read, set or left behind.
 """
 
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 import subprocess
@@ -44,8 +45,14 @@ def _server() -> subprocess.Popen:
 
 def serve() -> None:
     """Run what comes on standard input, a request a line, and answer each with its exit code."""
+    # The last two are loaded late: by distil.config and by Snakemake's parser.
+    import jsonschema  # noqa: F401
+    import smart_open  # noqa: F401
     import snakemake.cli
 
+    snakemake.cli.parse_args([])  # loads the plugins
+    # Collecting garbage among what was loaded takes a fork more time than its dry run.
+    gc.freeze()
     # A run imports `distil` from its own folder.
     sys.path[:] = [name for name in sys.path if name and Path(name) != ROOT]
     for line in sys.stdin:
