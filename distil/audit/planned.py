@@ -9,6 +9,7 @@ beforehand in this workflow, and what asks for it is written down.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 from dataclasses import dataclass
@@ -165,6 +166,7 @@ def _walk(workflow: Any, asked: dict[str, str]) -> list[Planned]:
     jobs: dict[str, Planned] = {}
     state: dict[str, str] = {}
 
+    @functools.cache  # a file that many jobs read is looked at once
     def visit(path: str) -> None:
         rules = [rule for rule in workflow.rules if rule.is_producer(path)]
         if not rules:
