@@ -44,10 +44,13 @@ def multiply(kind: str, size: int, rounds: int) -> tuple[float, str]:
 
 
 @linux_cpu
-def test_the_wheels_openblas_is_many_times_faster_than_the_blas_of_mlx():
-    fast, digest = multiply("fast", 1024, 5)
-    slow, _ = multiply("slow", 1024, 1)
-    assert slow / fast >= 5  # 9 to 30, as other work shares the processor's units
+def test_the_wheels_openblas_is_10_times_faster_than_the_blas_of_mlx():
+    # In turns, and the best of each: other work takes more from the fast one, and not all the time.
+    fast, slow = zip(
+        *((multiply("fast", 1024, 5), multiply("slow", 1024, 1)) for _ in range(3)), strict=True
+    )
+    (best, digest), (reference, _) = min(fast), min(slow)
+    assert reference / best >= 10
     assert multiply("fast", 1024, 1)[1] == digest  # the same bytes in every run
 
 

@@ -45,7 +45,7 @@ def _server() -> subprocess.Popen:
 
 def serve() -> None:
     """Run what comes on standard input, a request a line, and answer each with its exit code."""
-    # The last two are loaded late: by distil.config and by Snakemake's parser.
+    # Otherwise loaded by each run: by distil.config, and where Snakemake opens a rule file.
     import jsonschema  # noqa: F401
     import smart_open  # noqa: F401
     import snakemake.cli
