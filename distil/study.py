@@ -354,6 +354,7 @@ class Study(AnyStudy):
             "checkpoints": self.checkpoints,
             "benchmarks": self.config["benchmarks"],
             "stops": self.config["predictions"]["stops"],
+            "asked_in_full": self.config["predictions"]["asked_in_full"],
             "levels": self.config["predictions"]["levels"],
         }
 

@@ -160,6 +160,12 @@ WRONG = {
         "predictions.stops.0",
         "nested",
     ),
+    "neither primary nor all": (
+        "asked_in_full: primary",
+        "asked_in_full: horizon",
+        "predictions.asked_in_full",
+        "primary",
+    ),
     "study with a path": ("study: sample", "study: ../sample", "study", "does not match"),
     "missing key": ("  margin: 2.0", "  # margin: 2.0", "claims.margin", "is missing"),
     "not YAML": ("title: Sample", "title: : Sample", "", "mend this line"),

@@ -1,0 +1,92 @@
+"""What each checkpoint is asked: everything, or the test years at the first level."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from scripts import plan_predictions
+
+LEVELS = ["R1", "R2", "R3"]
+PARTS = {"train": [2011, 2012], "validation": [2013], "test": [2014, 2015]}
+STOPS = {
+    "nested": {"iteration": 20},
+    "horizon": {"iteration": 50},
+    "pilot": {"iteration": 30, "seed": 100},
+    "seed": {"1": 20, "2": 40},
+}
+EVERYTHING = {
+    *(("competition", level, (2014, 2015)) for level in LEVELS),
+    ("competition", "R1", (2011, 2012, 2013)),
+    ("math500", "R1", None),
+}
+TEST_YEARS = {("competition", "R1", (2014, 2015))}
+
+
+def plan(tmp_path, variant="prompt", **changes):
+    """{run: {iteration: what it is asked}} as the rule's script writes it."""
+    stops = tmp_path / "adapters" / "temporal" / variant / "stops.json"
+    stops.parent.mkdir(parents=True)
+    stops.write_text(json.dumps(STOPS), encoding="utf-8")
+    runs = ["base", f"temporal/{variant}/seed-1", f"temporal/{variant}/seed-2"]
+    outputs = [tmp_path / "plans" / f"{run}.json" for run in runs]
+    for path in outputs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    params = {
+        "folds": {"temporal": PARTS},
+        "variants": [variant],
+        "seeds": [1, 2],
+        "checkpoints": [10, 20, 30, 40, 50],
+        "benchmarks": ["competition", "math500"],
+        "stops": ["nested", "horizon", "pilot", "seed"],
+        "asked_in_full": "primary",
+        "levels": LEVELS,
+        **changes,
+    }
+    plan_predictions.main(
+        input=SimpleNamespace(stops=[str(stops)]),
+        output=SimpleNamespace(plans=[str(path) for path in outputs]),
+        params=SimpleNamespace(**params),
+    )
+    asked = {}
+    for run, path in zip(runs, outputs, strict=True):
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        items = [(row["iteration"], row["benchmark"], row["level"]) for row in rows]
+        years = [row["years"] and tuple(row["years"]) for row in rows]
+        assert len(rows) == len(set(zip(items, years, strict=True)))  # nothing is asked twice
+        asked[run] = {}
+        for (iteration, *item), when in zip(items, years, strict=True):
+            asked[run].setdefault(iteration, set()).add((*item, when))
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "second"),
+    [
+        ({}, {20}, {20}),
+        ({"stops": ["horizon", "nested"]}, {50}, {50}),
+        ({"stops": ["seed", "horizon"]}, {20}, {40}),
+        ({"asked_in_full": "all"}, {20, 30, 50}, {20, 30, 40, 50}),
+        ({"asked_in_full": "all", "stops": ["nested", "seed"]}, {20}, {20, 40}),
+    ],
+)
+def test_the_chosen_checkpoints_answer_everything_and_the_others_the_test_years(
+    tmp_path, changes, first, second
+):
+    asked = plan(tmp_path, **changes)
+    assert asked["base"] == {None: EVERYTHING}
+    for run, in_full in (("seed-1", first), ("seed-2", second)):
+        assert asked[f"temporal/prompt/{run}"] == {
+            iteration: EVERYTHING if iteration in in_full else TEST_YEARS
+            for iteration in (10, 20, 30, 40, 50)
+        }
+
+
+def test_an_adapter_of_one_level_is_asked_at_that_level(tmp_path):
+    asked = plan(tmp_path, "r2")["temporal/r2/seed-1"]
+    assert asked[20] == {
+        ("competition", "R2", (2014, 2015)),
+        ("competition", "R2", (2011, 2012, 2013)),
+        ("math500", "R2", None),
+    }
+    assert asked[10] == {("competition", "R2", (2014, 2015))}
