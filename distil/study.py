@@ -354,7 +354,6 @@ class Study(AnyStudy):
             "checkpoints": self.checkpoints,
             "benchmarks": self.config["benchmarks"],
             "stops": self.config["predictions"]["stops"],
-            "asked_in_full": self.config["predictions"]["asked_in_full"],
             "levels": self.config["predictions"]["levels"],
         }
 

@@ -3,12 +3,11 @@
 Input: `stops`, one JSON per fold and variant (.../adapters/FOLD/VARIANT/stops.json). Output:
 `plans`, one JSON per run (.../plans/base.json, .../plans/FOLD/VARIANT/seed-SEED.json), a list of
 {iteration, benchmark, level, years}; `years` is null for a benchmark that has none. Params:
-`folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `asked_in_full`, `levels`.
+`folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`.
 
-A checkpoint that is asked in full answers the test years at every level, all other years and
-benchmarks at the first level: the one that the primary stop chose, or (`asked_in_full: all`) that
-any stop chose. Any other checkpoint answers the test years at the first level, for what the stops
-are worth and the gain along the checkpoints. The base is asked in full.
+A checkpoint that one of `stops` chose answers the test years at every level, all other years and
+benchmarks at the first level. Any other checkpoint answers the test years at the first level, for
+what the other stops are worth and the gain along the checkpoints. The base answers everything.
 """
 
 import json
@@ -57,12 +56,11 @@ def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str,
     levels = params.levels
     if variant != "prompt":
         levels = [level for level in levels if level.lower() == variant]
-    kinds = params.stops if params.asked_in_full == "all" else params.stops[:1]
-    in_full = stop_iterations(stops, kinds, seed)
+    chosen = stop_iterations(stops, params.stops, seed)
     tested, untested = sorted(parts["test"]), sorted(parts["train"] + parts["validation"])
     rows = []
     for iteration in params.checkpoints:
-        if iteration in in_full:
+        if iteration in chosen:
             rows += full_plan(
                 iteration,
                 tested=tested,

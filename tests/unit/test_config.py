@@ -155,16 +155,10 @@ WRONG = {
         "does not match",
     ),
     "unknown stop": (
-        "stops: [nested, horizon,",
-        "stops: [best, horizon,",
+        "stops: [nested]",
+        "stops: [best]",
         "predictions.stops.0",
         "nested",
-    ),
-    "neither primary nor all": (
-        "asked_in_full: primary",
-        "asked_in_full: horizon",
-        "predictions.asked_in_full",
-        "primary",
     ),
     "study with a path": ("study: sample", "study: ../sample", "study", "does not match"),
     "missing key": ("  margin: 2.0", "  # margin: 2.0", "claims.margin", "is missing"),

@@ -272,7 +272,6 @@ TEXTS = {
     ("teacher", "prices", "currency"): "EUR",
     ("teacher", "base_url"): "http://127.0.0.1:9/v1",
     ("teacher", "api_key_env"): "OTHER_KEY",
-    ("predictions", "asked_in_full"): "all",
 }
 
 
