@@ -61,7 +61,7 @@ lock: ## lock all packages with hashes and without addresses (needs uv)
 	$(PYTHON) envs/conda.py > envs/study.yaml
 
 docs: setup ## make docs/config.md from the schema
-	$(BIN)/python -m distil.config > docs/config.md
+	$(BIN)/python -m distil.study.config > docs/config.md
 
 matrix: setup ## write which change reruns which rules into docs/lineage.md, from the micro study
 	DISTIL_DOCS=1 $(BIN)/python -m pytest tests/workflow/test_mutations.py -k matrix

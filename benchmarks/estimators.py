@@ -12,7 +12,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from distil import statistics
+from distil.inference.gains import bootstrap_gain, paired_gain, simultaneous_band
+from distil.inference.levels import trend
+from distil.inference.power import mcnemar_power
 
 QUESTIONS, SEEDS, REPLICATES = 651, 5, 10_000
 WORDS = [220, 120, 80, 60, 40, 31]
@@ -48,18 +50,16 @@ def main() -> None:
     levels = (rng.random((QUESTIONS, 6)) < chance - np.linspace(0, 0.2, 6)).astype(float)
     size = f"{REPLICATES:,} x {QUESTIONS} x {SEEDS}"
     calls: dict[str, Callable[[], object]] = {
-        f"bootstrap_gain, {size}": lambda: statistics.bootstrap_gain(
-            differences, replicates=REPLICATES
-        ),
+        f"bootstrap_gain, {size}": lambda: bootstrap_gain(differences, replicates=REPLICATES),
         f"the same, one replicate at a time, {size}": lambda: looped_bootstrap(
             differences, REPLICATES
         ),
-        "paired_gain": lambda: statistics.paired_gain(differences),
-        "simultaneous_band, five checkpoints": lambda: statistics.simultaneous_band(
+        "paired_gain": lambda: paired_gain(differences),
+        "simultaneous_band, five checkpoints": lambda: simultaneous_band(
             [differences] * 5, replicates=REPLICATES
         ),
-        "trend, 9,999 permutations": lambda: statistics.trend(levels, WORDS),
-        "mcnemar_power, n = 651": lambda: statistics.mcnemar_power(QUESTIONS, 0.0476, 0.25),
+        "trend, 9,999 permutations": lambda: trend(levels, WORDS),
+        "mcnemar_power, n = 651": lambda: mcnemar_power(QUESTIONS, 0.0476, 0.25),
     }
     for name, call in calls.items():
         wall, cpu = seconds(call)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from distil.exams import extract  # noqa: E402
-from distil.exams.symbols import plain  # noqa: E402
+from distil.exams.extraction import extract  # noqa: E402
+from distil.notation.plain import plain  # noqa: E402
 
 DATA = ROOT.parent / "shared" / "data"
 ROUNDS = 5

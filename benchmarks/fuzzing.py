@@ -30,7 +30,8 @@ from types import SimpleNamespace
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
-from distil.exams import ExamError, extract, extract_safely  # noqa: E402
+from distil.exams.errors import ExamError  # noqa: E402
+from distil.exams.extraction import extract, extract_safely  # noqa: E402
 
 CONTESTS = ROOT.parent / "shared" / "data" / "contests"
 LIMITS = {"memory": 2 * 1024**3, "cpu_seconds": 20, "wall_seconds": 30}
@@ -157,14 +158,12 @@ def fuzz(folder: Path, seconds: int, seed: int) -> None:
         return
     os.dup2(devnull, 1)
     with atheris.instrument_imports(include=["distil.exams"]):
-        from distil.exams import (  # noqa: F401
+        from distil.exams import keys, problems, segmentation  # noqa: F401
+        from distil.exams.text import (  # noqa: F401
             columns,
             glyphs,
-            keys,
             layout,
             mathematics,
-            problems,
-            segmentation,
             symbols,
             typefaces,
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from distil.answers import judge_all
+from distil.grading.grading import judge_all
 
 TRICKY = Path(__file__).resolve().parents[2] / "shared" / "data" / "grading" / "tricky.jsonl"
 TARGET = 200
@@ -41,7 +41,7 @@ def cpu_seconds() -> float:
 
 def ours(pairs: list[tuple[str, str]]) -> list[bool]:
     """Verdicts of this repository's grader; its workers are ended, so that their time counts."""
-    from distil.answers.workers import stop_all
+    from distil.grading.workers import stop_all
 
     verdicts = [verdict.verdict == "right" for verdict in judge_all(pairs)]
     stop_all()

@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from distil.fingerprint import describe
-from distil.hashing import canonical_json, sha256_file, sha256_text
-from distil.lineage import leave_record, record_path
+from distil.content.fingerprint import describe
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.lineage.record import leave_record, record_path
 from tests.workflow.checkout import Checkout, copy_repository
 
 LARGE = "large"
@@ -125,7 +125,7 @@ RECORD_ONLY = """
 import json, sys, time
 from types import SimpleNamespace
 start = time.perf_counter()
-from distil.lineage import run
+from distil.lineage.record import run
 record = json.load(open(sys.argv[1]))
 
 class Files(list):

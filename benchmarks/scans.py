@@ -16,8 +16,8 @@ import resource
 from collections import Counter
 from pathlib import Path
 
-from distil.answers import canonical_answer
-from distil.exams import extract
+from distil.exams.extraction import extract
+from distil.notation.answers import canonical_answer
 
 SECTIONS = ("freshman_sophomore_test", "junior_senior_test", "two_person_speed_event")
 SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿˣʸ", "0123456789-+nxy")

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from distil.blas import load_blas  # noqa: E402
+from distil.student.blas import load_blas  # noqa: E402
 
 load_blas()
 
@@ -31,11 +31,11 @@ import numpy as np  # noqa: E402
 from mlx_lm.tuner.datasets import CacheDataset, ChatDataset  # noqa: E402
 from mlx_lm.tuner.trainer import TrainingArgs, train  # noqa: E402
 
-from distil.generation import Geometry, answer_text, decode_batches, serve_batches  # noqa: E402
-from distil.hashing import read_jsonl  # noqa: E402
-from distil.lanes import second_lane  # noqa: E402
-from distil.student import load_student, render_prompt  # noqa: E402
-from distil.training import (  # noqa: E402
+from distil.content.hashing import read_jsonl  # noqa: E402
+from distil.student.decoding import Geometry, answer_text, decode_batches, serve_batches  # noqa: E402
+from distil.student.lanes import second_lane  # noqa: E402
+from distil.student.model import load_student, render_prompt  # noqa: E402
+from distil.student.training import (  # noqa: E402
     Lanes,
     LoraSettings,
     add_lora,

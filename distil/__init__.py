@@ -1,1 +1,1 @@
-"""What two or more stages of the study share; each stage itself is a file in scripts/."""
+"""Library of the study; each stage itself is a script in `scripts/`."""

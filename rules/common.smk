@@ -7,16 +7,16 @@ import sys
 
 sys.path.insert(0, workflow.basedir)
 
-from distil import environment
+from distil.study import environment
 
 environment.require_packages()
 environment.show_modules(workflow.basedir)
 environment.name_run()
 environment.compare_every_job()
 
-from distil import config as configuration
-from distil.fingerprint import contents, fingerprint, sorted_keys
-from distil.study import open_study
+from distil.study import config as configuration
+from distil.content.fingerprint import contents, fingerprint, sorted_keys
+from distil.study.shape import open_study
 
 configuration.check(workflow.configfiles, config)
 study = open_study(config)

@@ -19,11 +19,11 @@ from typing import Any
 
 import pandas as pd
 
-from distil import tables
-from distil.duplicates import normal_form
-from distil.hashing import read_jsonl, write_jsonl
-from distil.release import PARTS, evaluated, is_placeholder, read_split
-from distil.sources import Sources
+from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.sources import Sources
+from distil.notation.normal import normal_form
+from distil.release.files import PARTS, evaluated, is_placeholder, read_split
+from distil.report import tables
 
 _STATED = re.compile(r"Answer:\s*(.*?)\s*$")
 
@@ -143,6 +143,6 @@ def main(*, input, output, params) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

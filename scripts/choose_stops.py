@@ -85,6 +85,6 @@ def main(*, input, output, params) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

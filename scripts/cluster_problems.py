@@ -13,8 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.duplicates import KINDS, find_pairs, group, problem_text
-from distil.hashing import read_jsonl
+from distil.content.hashing import read_jsonl
+from distil.datasets.duplicates import KINDS, find_pairs, group
+from distil.notation.normal import problem_text
 
 
 def cluster_rows(problems: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -47,6 +48,6 @@ def main(*, input, output) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -13,7 +13,7 @@ Base and teacher belong to no fold, so they stand once for each: `fold` is set a
 
 import pandas as pd
 
-from distil.hashing import read_jsonl
+from distil.content.hashing import read_jsonl
 
 COLUMNS = [
     "row", "role", "run", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
@@ -96,6 +96,6 @@ def main(*, input, output, params) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

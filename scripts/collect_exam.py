@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from distil.hashing import sha256_bytes, write_atomically
+from distil.content.hashing import sha256_bytes, write_atomically
 
 LARGEST = 200 * 1024**2
 PATIENCE = (20, 60)  # seconds to connect, and of silence
@@ -70,6 +70,6 @@ def main(*, input, output, params) -> dict:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -11,10 +11,10 @@ page.
 
 import pandas as pd
 
-from distil import tables
-from distil.answers import agreement
-from distil.hashing import read_jsonl
-from distil.sources import Sources
+from distil.content.hashing import read_jsonl
+from distil.content.sources import Sources
+from distil.grading.second_grader import agreement
+from distil.report import tables
 
 # The first grader's other reading, the grader that shares no code with it, the chat model.
 OTHERS = ("strict", "second", "judge")
@@ -154,6 +154,6 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

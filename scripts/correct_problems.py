@@ -10,9 +10,9 @@ text stands where extraction and second reading disagree (null: there is no seco
 
 from typing import Any
 
-from distil.corrections import apply_corrections, count_corrections
-from distil.hashing import read_jsonl, write_jsonl
-from distil.second_readings import apply_readings
+from distil.content.hashing import read_jsonl, write_jsonl
+from distil.review.corrections import apply_corrections, count_corrections
+from distil.review.vision_readings import apply_readings
 
 
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
@@ -31,6 +31,6 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

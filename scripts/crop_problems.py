@@ -1,15 +1,15 @@
 """Cut each problem of one year, and its answer in the key, out of the page it stands on.
 
 Input: `papers` and `answer_keys`, the year's PDFs; `extracted`, its problems (JSONL).
-Output: `crops`, their pictures (distil/crops.py says how).
+Output: `crops`, their pictures (distil/review/crops.py says how).
 Params: `dpi`; `limits`, what the process that draws one PDF's places may take.
 """
 
 from typing import Any
 
-from distil.crops import places, write_crops
-from distil.exams import crop_safely
-from distil.hashing import read_jsonl, sha256_bytes, sha256_file
+from distil.content.hashing import read_jsonl, sha256_bytes, sha256_file
+from distil.exams.extraction import crop_safely
+from distil.review.crops import places, write_crops
 
 
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
@@ -38,6 +38,6 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

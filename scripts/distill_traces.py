@@ -11,8 +11,10 @@ response_sha256, usage. Besides the statuses of a reply: `no-solution` (the solv
 `no-answer-line` (the last line is not `Answer: ...`).
 """
 
-from distil.hashing import read_jsonl, write_jsonl
-from distil.teacher import Prompt, Reply, Request, final_answer, open_teacher, read_instructions
+from distil.content.hashing import read_jsonl, write_jsonl
+from distil.teacher.agents import Prompt, final_answer, open_teacher, read_instructions
+from distil.teacher.client import Request
+from distil.teacher.responses import Reply
 
 
 def solver_text(solution: dict) -> str:
@@ -92,6 +94,6 @@ def main(*, input, output, params):  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -11,8 +11,9 @@ whether its key is a file of its own}; `limits`, what the process that reads one
 from collections import Counter
 from typing import Any
 
-from distil.exams import ExamError, extract_safely
-from distil.hashing import write_jsonl
+from distil.content.hashing import write_jsonl
+from distil.exams.errors import ExamError
+from distil.exams.extraction import extract_safely
 
 
 def read_year(
@@ -70,6 +71,6 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.answers import Limits, judge_all, second_verdict
-from distil.hashing import read_jsonl
-from distil.lineage import run
+from distil.content.hashing import read_jsonl
+from distil.grading.grading import judge_all
+from distil.grading.second_grader import second_verdict
+from distil.grading.workers import Limits
+from distil.lineage.record import run
 
 COLUMNS = (
     "id", "problem", "verdict", "strict_verdict", "second_verdict", "reason", "extracted", "rule",

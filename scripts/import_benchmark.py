@@ -6,8 +6,8 @@ of exam problems, without year, section, page and box. Params: `benchmark`, `sha
 
 from pathlib import Path  # noqa: I001
 
-from distil.notation import canonical_answer
-from distil.hashing import read_jsonl, sha256_file, write_jsonl
+from distil.notation.answers import canonical_answer
+from distil.content.hashing import read_jsonl, sha256_file, write_jsonl
 
 
 def import_row(benchmark: str, number: int, row: dict, source: str) -> dict:
@@ -51,6 +51,6 @@ def main(*, input, output, params) -> dict:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -30,8 +30,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from distil.hashing import read_jsonl
-from distil.release import (
+from distil.content.hashing import read_jsonl
+from distil.release.files import (
     LEVELS,
     PARTS,
     SECTIONS,
@@ -291,6 +291,6 @@ def main(*, input, output) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -9,9 +9,9 @@ flagged `placeholder`, verbatim repetitions `duplicate-of:ID`.
 
 from collections import Counter
 
-from distil.hashing import write_jsonl
-from distil.release import evaluated, flag_exact_duplicates
-from distil.transcriptions import read_transcription
+from distil.content.hashing import write_jsonl
+from distil.release.files import evaluated, flag_exact_duplicates
+from distil.release.transcriptions import read_transcription
 
 
 def main(*, input, output, params) -> None:  # noqa: A002
@@ -29,6 +29,6 @@ def main(*, input, output, params) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

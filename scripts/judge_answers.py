@@ -14,8 +14,10 @@ key, and one that the judge calls neither CORRECT nor INCORRECT, is unknown.
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.hashing import read_jsonl, write_jsonl
-from distil.teacher import Prompt, Reply, Request, open_teacher, verifier_word
+from distil.content.hashing import read_jsonl, write_jsonl
+from distil.teacher.agents import Prompt, open_teacher, verifier_word
+from distil.teacher.client import Request
+from distil.teacher.responses import Reply
 
 # Characters of an output without an answer that the judge is shown.
 END_SHOWN = 800
@@ -95,6 +97,6 @@ def main(*, input, output, params):  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

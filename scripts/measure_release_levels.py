@@ -23,10 +23,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil import tables
-from distil.hashing import read_jsonl
-from distil.release import LEVELS, SECTIONS, evaluated, read_chains, read_table
-from distil.sources import Sources
+from distil.content.hashing import read_jsonl
+from distil.content.sources import Sources
+from distil.release.files import LEVELS, SECTIONS, evaluated, read_chains, read_table
+from distil.report import tables
 
 
 def words_of(text: str) -> int:
@@ -126,6 +126,6 @@ def main(*, input, output) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

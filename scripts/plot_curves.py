@@ -3,8 +3,8 @@
 Input: `stops`, `curves` (as of test_claims). Output: `svg`, `png`. Params: none.
 """
 
-from distil import plots
-from distil.selections import read_curves, read_stops
+from distil.claims.selections import read_curves, read_stops
+from distil.report import plots
 
 
 def main(*, input, output) -> None:  # noqa: A002 - Snakemake's own name for it
@@ -13,6 +13,6 @@ def main(*, input, output) -> None:  # noqa: A002 - Snakemake's own name for it
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -3,8 +3,8 @@
 Input: `answers`, `stops`. Output: `svg`, `png`. Params: as of test_claims.
 """
 
-from distil import plots, summaries
-from distil.selections import read_study
+from distil.claims.selections import read_study
+from distil.report import plots, summaries
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
@@ -14,6 +14,6 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

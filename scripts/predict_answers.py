@@ -21,8 +21,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.blas import load_blas
-from distil.generation import (
+from distil.content.hashing import canonical_json, read_jsonl, sha256_file, sha256_text
+from distil.lineage.record import run
+from distil.student.blas import load_blas
+from distil.student.decoding import (
     Answer,
     Counts,
     Geometry,
@@ -32,12 +34,10 @@ from distil.generation import (
     answering_name,
     serve_batches,
 )
-from distil.hashing import canonical_json, read_jsonl, sha256_file, sha256_text
-from distil.lanes import second_lane
-from distil.lineage import run
-from distil.questions import load_prompts, question_text
-from distil.student import backend, load_student, render_prompt
-from distil.training import make_adapter_folder, merged, swap_adapter
+from distil.student.lanes import second_lane
+from distil.student.model import backend, load_student, render_prompt
+from distil.student.questions import load_prompts, question_text
+from distil.student.training import make_adapter_folder, merged, swap_adapter
 
 SCHEMA = pa.schema(
     [

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.hashing import read_jsonl
+from distil.content.hashing import read_jsonl
 
 SCHEMA = pa.schema(
     [
@@ -60,6 +60,6 @@ def main(*, input, output, params):  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -3,7 +3,7 @@
 Input `problems` and `benchmarks` (JSONL; their statements are kept out of the text),
 `student_prompt`, `levels`. Output: the files of a model folder, among them `lock`
 (model.lock.json). Params `study`, `tokens`, `seed`, `vocabulary`, `sample_rows`, and `training`
-and `shape`, which override `SETTINGS` and `SHAPE` of distil/pretraining.py.
+and `shape`, which override `SETTINGS` and `SHAPE` of distil/synthetic/pretraining.py.
 
 A run killed on the way resumes from `state/STUDY/student`, to the same bytes.
 """
@@ -12,14 +12,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from distil.corpus import pretraining_rows, tokenizer_sample
-from distil.duplicates import normal_form
-from distil.hashing import read_jsonl
-from distil.lanes import second_lane
-from distil.lineage import run
-from distil.pretraining import build_student
-from distil.questions import load_prompts
-from distil.training import serve_lane
+from distil.content.hashing import read_jsonl
+from distil.lineage.record import run
+from distil.notation.normal import normal_form
+from distil.student.lanes import second_lane
+from distil.student.questions import load_prompts
+from distil.student.training import serve_lane
+from distil.synthetic.corpus import pretraining_rows, tokenizer_sample
+from distil.synthetic.pretraining import build_student
 
 
 def excluded_forms(paths: Iterable[str]) -> frozenset[tuple[str, ...]]:

@@ -13,10 +13,12 @@ served_model, content, finish, usage.
 
 from typing import Any
 
-from distil.crops import read_crops
-from distil.hashing import read_jsonl, write_jsonl
-from distil.second_readings import agree, doubts, extracted_text, read_text
-from distil.teacher import Prompt, Reply, Request, open_teacher
+from distil.content.hashing import read_jsonl, write_jsonl
+from distil.review.crops import read_crops
+from distil.review.vision_readings import agree, doubts, extracted_text, read_text
+from distil.teacher.agents import Prompt, open_teacher
+from distil.teacher.client import Request
+from distil.teacher.responses import Reply
 
 SHOWN = {"statement": "text", "key": "answer, as the key of the paper gives it,"}
 
@@ -79,6 +81,6 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -13,11 +13,11 @@ correct_problems refuses them.
 
 from typing import Any
 
-from distil.corrections import unfit
-from distil.crops import WHAT, read_crops
-from distil.hashing import read_jsonl, write_atomically
-from distil.review import Item, entries_to_fill, page
-from distil.second_readings import apply_readings
+from distil.content.hashing import read_jsonl, write_atomically
+from distil.review.corrections import unfit
+from distil.review.crops import WHAT, read_crops
+from distil.review.page import Item, entries_to_fill, page
+from distil.review.vision_readings import apply_readings
 
 
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
@@ -52,6 +52,6 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -9,8 +9,10 @@ reason, request_sha256, prompt_sha256, response_sha256, served_model, reasoning,
 (of the last line `Answer: ...`, or null), finish, usage.
 """
 
-from distil.hashing import read_jsonl, write_jsonl
-from distil.teacher import Prompt, Reply, Request, final_answer, open_teacher
+from distil.content.hashing import read_jsonl, write_jsonl
+from distil.teacher.agents import Prompt, final_answer, open_teacher
+from distil.teacher.client import Request
+from distil.teacher.responses import Reply
 
 
 def solution(problem: str, request: Request, reply: Reply) -> dict:
@@ -45,6 +47,6 @@ def main(*, input, output, params):  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distil.duplicates import assign_pairs, find_pairs, problem_text
-from distil.hashing import read_jsonl, write_jsonl
-from distil.questions import load_prompts, question_text
-from distil.splits import Fold, level_plan, named_fold
+from distil.content.hashing import read_jsonl, write_jsonl
+from distil.datasets.duplicates import assign_pairs, find_pairs
+from distil.datasets.splits import Fold, level_plan, named_fold
+from distil.notation.normal import problem_text
+from distil.student.questions import load_prompts, question_text
 
 DUPLICATE_COLUMNS = [
     "kind", "score", "a", "a_part", "b", "b_part", "action", "removed", "a_text", "b_text",
@@ -209,6 +210,6 @@ def main(*, input, output, params) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -17,11 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from distil import tables
-from distil.answers import judge_all
-from distil.duplicates import normal_form, numbers_of, problem_text
-from distil.hashing import read_jsonl
-from distil.release import evaluated
+from distil.content.hashing import read_jsonl
+from distil.grading.grading import judge_all
+from distil.notation.normal import normal_form, numbers_of, problem_text
+from distil.release.files import evaluated
+from distil.report import tables
 
 WORDS = {"right": "yes", "wrong": "no", "unknown": "unknown"}
 NOTES = [
@@ -149,6 +149,6 @@ def main(*, input: Any, output: Any, params: Any) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -7,8 +7,10 @@ questions there are, by year). Output: `csv`, `markdown`, `html`, `rows`
 
 import pandas as pd
 
-from distil import claims, forensics, tables
-from distil.sources import Sources, row_names
+from distil.claims.table import read_published
+from distil.content.sources import Sources, row_names
+from distil.release import forensics
+from distil.report import tables
 
 LATE_YEARS = 4
 
@@ -36,7 +38,7 @@ def find_sources(table: pd.DataFrame, counts: pd.DataFrame) -> Sources:
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
-    published = claims.read_published(input.published)
+    published = read_published(input.published)
     by_id = {claim["id"]: claim for claim in published["claims"]}
     counts = pd.read_parquet(input.counts)
     table = forensics.tabulate(by_id, *questions_asked(counts), alpha=params.alpha)
@@ -49,6 +51,6 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -8,15 +8,16 @@ Readings: primary; strict and second, where those verdicts exist; best and worst
 answer that could not be judged for and against the student.
 """
 
-from distil import claims, tables
-from distil.selections import read_study
-from distil.sources import Sources
+from distil.claims.selections import read_study
+from distil.claims.table import judge_gradings, read_published
+from distil.content.sources import Sources
+from distil.report import tables
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
     study = read_study(input.answers, input.stops, vars(params), input.curves)
     sources = Sources()
-    table = claims.judge_gradings(study, claims.read_published(input.published), sources)
+    table = judge_gradings(study, read_published(input.published), sources)
     changed = table.loc[table["changed"], "id"].drop_duplicates().tolist()
     tables.write(
         [output.csv, output.markdown, output.html],
@@ -28,6 +29,6 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

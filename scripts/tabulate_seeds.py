@@ -4,9 +4,9 @@ Input: `answers`, `stops`. Output: `csv`, `markdown`, `html`, `rows` (Parquet:
 cell, column, row: what stands behind each number). Params: as of test_claims.
 """
 
-from distil import summaries, tables
-from distil.selections import read_study
-from distil.sources import Sources
+from distil.claims.selections import read_study
+from distil.content.sources import Sources
+from distil.report import summaries, tables
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
@@ -22,6 +22,6 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

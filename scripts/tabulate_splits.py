@@ -14,10 +14,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from distil.duplicates import normal_form, problem_text
-from distil.hashing import read_jsonl
-from distil.sources import Sources
-from distil.splits import PARTS
+from distil.content.hashing import read_jsonl
+from distil.content.sources import Sources
+from distil.datasets.splits import PARTS
+from distil.notation.normal import normal_form, problem_text
 
 KEYS = ("fold", "variant", "part", "year", "section")
 
@@ -154,6 +154,6 @@ def main(*, input, output) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -9,26 +9,27 @@ Input: `answers` (items.parquet), `stops` (every .../adapters/FOLD/VARIANT/stops
 The columns of the table are described in distil/claims.py.
 """
 
-from distil import claims, tables
-from distil.selections import read_study
+from distil.claims.selections import read_study
+from distil.claims.table import judge_study, links, read_published, readable, reasons
+from distil.report import tables
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
     settings = vars(params)
     study = read_study(input.answers, input.stops, settings, input.curves)
-    table, rows = claims.judge_study(study, claims.read_published(input.published))
+    table, rows = judge_study(study, read_published(input.published))
     tables.write(
         [output.csv, output.markdown, output.html, output.latex],
         table,
         f"Claims: {params.title}",
-        claims.reasons(table),
-        readable=claims.readable(table),
-        links=claims.links(["levels", "seeds", "stops", "splits"]),
+        reasons(table),
+        readable=readable(table),
+        links=links(["levels", "seeds", "stops", "splits"]),
     )
     rows.to_parquet(output.rows, index=False)
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -8,7 +8,9 @@ test_claims; the rows are ids of counts, losses and levels. Params: `title`, `al
 
 import pandas as pd
 
-from distil import claims, counts, tables
+from distil.claims.table import links, read_published, readable, reasons
+from distil.release import counts
+from distil.report import tables
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
@@ -18,19 +20,19 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
         pd.read_parquet(input.levels),
         vars(params),
     )
-    table, rows = counts.judge_release(release, claims.read_published(input.published))
+    table, rows = counts.judge_release(release, read_published(input.published))
     tables.write(
         [output.csv, output.markdown, output.html, output.latex],
         table,
         f"Claims: {params.title}",
-        claims.reasons(table),
-        readable=claims.readable(table),
-        links=claims.links(["levels", "splits", "forensics"]),
+        reasons(table),
+        readable=readable(table),
+        links=links(["levels", "splits", "forensics"]),
     )
     rows.to_parquet(output.rows, index=False)
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

@@ -11,12 +11,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from distil.blas import load_blas
-from distil.hashing import read_jsonl, sha256_file, write_atomically
-from distil.lanes import second_lane
-from distil.lineage import run
-from distil.student import backend, load_student
-from distil.training import (
+from distil.content.hashing import read_jsonl, sha256_file, write_atomically
+from distil.lineage.record import run
+from distil.student.blas import load_blas
+from distil.student.lanes import second_lane
+from distil.student.model import backend, load_student
+from distil.student.training import (
     LoraSettings,
     Rows,
     adapter_config,

@@ -14,10 +14,10 @@ from typing import Any
 
 import typst
 
-from distil.hashing import write_jsonl
-from distil.templates import LABELS
-from distil.templates.papers import SPEED_SECTION, Question, draw_papers, truth_row
-from distil.templates.transfer import draw_transfer
+from distil.content.hashing import write_jsonl
+from distil.synthetic.papers import SPEED_SECTION, Question, draw_papers, truth_row
+from distil.synthetic.templates import LABELS
+from distil.synthetic.transfer import draw_transfer
 
 TITLE = "Sample Mathematics Competition"
 INSTRUCTIONS = (
@@ -125,6 +125,6 @@ def main(*, input: Any, output: Any, params: Any) -> None:  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

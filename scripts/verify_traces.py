@@ -13,9 +13,11 @@ distillation: `no-key`, `incorrect` (the verifier's word), `unclear` (neither wo
 `grader-disagrees`, and `verifier-STATUS` where the verifier gave no answer.
 """
 
-from distil.answers import judge_all
-from distil.hashing import read_jsonl, write_jsonl
-from distil.teacher import Prompt, Reply, Request, open_teacher, render_options, verifier_word
+from distil.content.hashing import read_jsonl, write_jsonl
+from distil.grading.grading import judge_all
+from distil.teacher.agents import Prompt, open_teacher, render_options, verifier_word
+from distil.teacher.client import Request
+from distil.teacher.responses import Reply
 
 
 def graded(problem: dict, row: dict) -> tuple[str, str, str]:
@@ -91,6 +93,6 @@ def main(*, input, output, params):  # noqa: A002
 
 
 if __name__ == "__main__":
-    from distil.lineage import run
+    from distil.lineage.record import run
 
     run(main, snakemake)  # noqa: F821

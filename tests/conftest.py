@@ -8,7 +8,7 @@ import os
 import hypothesis
 import pytest
 
-from distil.blas import load_blas
+from distil.student.blas import load_blas
 
 # Before any test module can import mlx, as the scripts do: later it has no effect.
 load_blas()

@@ -8,7 +8,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from distil.sources import row_names
+from distil.content.sources import row_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ class Cell:
 
     Attributes:
         table: claims, or the name of a file in tables/.
-        row: the row's name (distil/sources.py).
+        row: the row's name (distil/content/sources.py).
         column: the column's name.
         value: what stands there, as text; a dict for a whole row.
     """

@@ -36,14 +36,14 @@ from rocrate.model import ContextEntity
 from rocrate.model.metadata import BASENAME
 from rocrate.rocrate import ROCrate
 
-from distil import history
 from distil.audit import croissant
 from distil.audit.files import Files
 from distil.audit.graphs import layers, rule_edges
 from distil.audit.records import Books, Record, read_books
 from distil.audit.verify import MODEL_LOCK
-from distil.fingerprint import ROOT, locked_packages
-from distil.hashing import canonical_json, sha256_file, sha256_text
+from distil.content.fingerprint import ROOT, locked_packages
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.lineage import history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

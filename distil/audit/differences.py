@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from distil.audit.cells import CLAIMS, FAMILY, Cell, Tables, parse
 from distil.audit.planned import job_name
 from distil.audit.records import Books, read_books
-from distil.hashing import canonical_json, read_jsonl, sha256_text
-from distil.sources import group, key_columns
+from distil.content.hashing import canonical_json, read_jsonl, sha256_text
+from distil.content.sources import group, key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -14,9 +14,9 @@ from distil.audit.cells import CLAIMS, NotFoundError, Tables
 from distil.audit.chains import Chain, without
 from distil.audit.records import Books, read_books
 from distil.audit.released import ReleaseRows
-from distil.crops import read_crops
-from distil.hashing import read_jsonl, sha256_text
-from distil.sources import row_names
+from distil.content.hashing import read_jsonl, sha256_text
+from distil.content.sources import row_names
+from distil.review.crops import read_crops
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -221,7 +221,7 @@ class Explainer:
     # ------------------------------------------------------------------- stage after stage
 
     def follow(self, chain: Chain, sources: set[str]) -> None:
-        """Follow the rows behind a cell down to the pages (distil/sources.py lists their ids)."""
+        """Follow the rows behind a cell down to the pages (content/sources.py lists their ids)."""
         kinds: dict[str, set[tuple[str, ...]]] = {}
         answers = {source for source in sources if "#" in source}
         for source in sources - answers:

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distil.hashing import canonical_json, write_atomically
+from distil.content.hashing import canonical_json, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

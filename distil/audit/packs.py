@@ -15,7 +15,7 @@ import tarfile
 from pathlib import Path
 
 from distil.audit.verify import anchor
-from distil.hashing import sha256_bytes, sha256_file, write_atomically
+from distil.content.hashing import sha256_bytes, sha256_file, write_atomically
 
 METADATA = Path(".snakemake", "metadata")
 MANIFEST = "manifest.json"

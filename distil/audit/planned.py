@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from distil.fingerprint import ROOT
-from distil.lineage import record_path
+from distil.content.fingerprint import ROOT
+from distil.lineage.record import record_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from distil.audit.records import read_books
-from distil.fingerprint import ROOT
+from distil.content.fingerprint import ROOT
 
 if TYPE_CHECKING:
     from distil.audit.records import Record

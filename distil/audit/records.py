@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from distil import history
-from distil.hashing import sha256_bytes
-from distil.lineage import record_path
+from distil.content.hashing import sha256_bytes
+from distil.lineage import history
+from distil.lineage.record import record_path
 
 # What a record must hold: a type, the shape of a list's items, or that of a mapping's keys or,
 # under `str`, of all its values.
@@ -36,7 +36,7 @@ class Record:
 
     Attributes:
         path: where it lies, relative to the folder of the study's repository.
-        content: the record as written by `distil.lineage.run`.
+        content: the record as written by `distil.lineage.record.run`.
         sha256: of the record's own bytes.
     """
 

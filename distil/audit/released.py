@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from distil import release
 from distil.audit.chains import without
-from distil.hashing import read_jsonl
+from distil.content.hashing import read_jsonl
+from distil.release import files as release
 
 if TYPE_CHECKING:
     from distil.audit.chains import Chain
     from distil.audit.explain import Explainer
 
-# Kinds of ids (distil/sources.py) that are followed here.
+# Kinds of ids (distil/content/sources.py) that are followed here.
 KINDS = ("loss", "line", "found", "published", "chain", "training")
 
 

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from distil.audit.files import Files
 from distil.audit.records import Books, Record, read_books
 from distil.audit.verify import MISMATCH, MISSING, OK, UNLISTED, changed_code
-from distil.fingerprint import describe, sorted_keys
-from distil.lineage import running
+from distil.content.fingerprint import describe, sorted_keys
+from distil.lineage.record import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -25,12 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distil import history
 from distil.audit.files import Files
 from distil.audit.records import Books, Record, read_books
-from distil.fingerprint import describe, forget, locked_packages
-from distil.hashing import canonical_json, sha256_text
-from distil.lineage import record_digest, running
+from distil.content.fingerprint import describe, forget, locked_packages
+from distil.content.hashing import canonical_json, sha256_text
+from distil.lineage import history
+from distil.lineage.record import record_digest, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

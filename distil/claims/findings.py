@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from distil import statistics
+from distil.inference.estimates import Estimate
 
 EXPECTED = {
     "above_zero": "above 0",
@@ -43,10 +43,10 @@ class Finding:
             direction only; empty if it does.
     """
 
-    here: statistics.Estimate | None
+    here: Estimate | None
     rows: Sequence[str]
     filter: str
-    direction: statistics.Estimate | None = None
+    direction: Estimate | None = None
     values: np.ndarray | None = None
     clusters: np.ndarray | None = None
     sd: float | None = None
@@ -89,11 +89,11 @@ class Entry:
         return None
 
 
-def interval_text(found: statistics.Estimate) -> str:
+def interval_text(found: Estimate) -> str:
     """Write an interval in points."""
     return f"{100 * found.low:.2f} to {100 * found.high:.2f}"
 
 
-def effect_text(found: statistics.Estimate) -> str:
+def effect_text(found: Estimate) -> str:
     """Write an effect with its interval in points."""
     return f"{100 * found.estimate:+.2f} points ({interval_text(found)})"

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from distil import statistics
 from distil.claims.findings import Entry, Finding, effect_text, interval_text
-from distil.selections import (
+from distil.claims.selections import (
     Answers,
     MissingAnswersError,
     Selection,
@@ -19,6 +18,10 @@ from distil.selections import (
     differences,
     student,
 )
+from distil.inference.estimates import Estimate
+from distil.inference.gains import accuracy, bootstrap_gain, paired_gain, seeds_t, wilson
+from distil.inference.levels import section_contrast, trend
+from distil.inference.power import gain_power
 
 SPEED_SECTION = "tp"
 
@@ -27,7 +30,7 @@ def base_accuracy(study: Study, estimand: str) -> Finding:
     """Accuracy of the base student at the longest level."""
     found = base(study, estimand)
     return Finding(
-        here=statistics.accuracy(found.right, found.clusters, study.alpha),
+        here=accuracy(found.right, found.clusters, study.alpha),
         rows=found.rows,
         filter=found.filter,
         values=found.right.to_numpy(),
@@ -38,9 +41,9 @@ def base_accuracy(study: Study, estimand: str) -> Finding:
 def teacher_accuracy(study: Study, estimand: str) -> Finding:
     """Accuracy of the teacher's first answers; its sign test is the paired gain over the base."""
     teacher, plain = answers(study, Selection("teacher", estimand)), base(study, estimand)
-    direction = statistics.paired_gain(differences(teacher, plain), teacher.clusters, study.alpha)
+    direction = paired_gain(differences(teacher, plain), teacher.clusters, study.alpha)
     return Finding(
-        here=statistics.accuracy(teacher.right, teacher.clusters, study.alpha),
+        here=accuracy(teacher.right, teacher.clusters, study.alpha),
         rows=[*teacher.rows, *plain.rows],
         filter=f"{teacher.filter}; sign against {plain.filter}",
         direction=direction,
@@ -55,7 +58,7 @@ def student_accuracy(study: Study, estimand: str) -> Finding:
     found = student(study, estimand)
     by_seed = found.right.mean(axis=0).to_numpy()
     return Finding(
-        here=statistics.accuracy(found.right, found.clusters, study.alpha),
+        here=accuracy(found.right, found.clusters, study.alpha),
         rows=found.rows,
         filter=found.filter,
         values=found.right.to_numpy(),
@@ -68,11 +71,9 @@ def gain_over_base(study: Study, estimand: str) -> Finding:
     """Paired gain of all seeds over the base, clustered by question (primary test)."""
     tuned, plain = student(study, estimand), base(study, estimand)
     gains = differences(tuned, plain)
-    gain = statistics.paired_gain(gains, tuned.clusters, study.alpha)
+    gain = paired_gain(gains, tuned.clusters, study.alpha)
     by_seed = gains.mean(axis=0)
-    resampled = statistics.bootstrap_gain(
-        gains, tuned.clusters, alpha=study.alpha, **study.bootstrap
-    )
+    resampled = bootstrap_gain(gains, tuned.clusters, alpha=study.alpha, **study.bootstrap)
     return Finding(
         here=gain,
         rows=[*tuned.rows, *plain.rows],
@@ -108,8 +109,8 @@ def validation_minimum(study: Study, estimand: str) -> Finding:  # noqa: ARG001
     for seed in seeds if len(seeds) > 1 else []:
         turn = wide[[other for other in seeds if other != seed]].mean(axis=1).idxmin()
         rises.append(float(wide.loc[last, seed] - wide.loc[turn, seed]))
-    direction = statistics.seeds_t(rises, study.alpha) if rises else None
-    here = statistics.Estimate(
+    direction = seeds_t(rises, study.alpha) if rises else None
+    here = Estimate(
         estimate=lowest,
         low=min(minima),
         high=max(minima),
@@ -152,8 +153,8 @@ def level_drop(study: Study, estimand: str) -> Finding:
     found = _by_level(study, estimand)
     levels = np.column_stack([one.right.mean(axis=1) for one in found])
     words = [one.words for one in found]
-    drop = statistics.paired_gain(differences(found[0], found[-1]), found[0].clusters, study.alpha)
-    slope = statistics.trend(
+    drop = paired_gain(differences(found[0], found[-1]), found[0].clusters, study.alpha)
+    slope = trend(
         levels,
         words,
         found[0].clusters,
@@ -182,7 +183,7 @@ def level_drop(study: Study, estimand: str) -> Finding:
             f"{100 * slope.estimate:.1f} points per doubling of words "
             f"({100 * slope.low:.1f} to {100 * slope.high:.1f}); {order}"
         ),
-        power=lambda effect: statistics.gain_power(effect, drop.se, drop.df, study.alpha),
+        power=lambda effect: gain_power(effect, drop.se, drop.df, study.alpha),
     )
 
 
@@ -191,7 +192,7 @@ def section_drop(study: Study, estimand: str) -> Finding:
     longest, shortest = (student(study, estimand, level=study.levels[end]) for end in (0, -1))
     drops = differences(longest, shortest)
     try:
-        found = statistics.section_contrast(
+        found = section_contrast(
             drops, longest.sections, SPEED_SECTION, longest.clusters, study.alpha
         )
     except ValueError as error:
@@ -213,8 +214,8 @@ def stop_worth(study: Study, estimand: str) -> Finding:
     stopped, horizon = student(study, estimand), student(study, estimand, stop="horizon")
     gains = {}
     for name, found in ((study.settings["primary_stop"], stopped), ("horizon", horizon)):
-        gains[name] = statistics.paired_gain(differences(found, plain), plain.clusters, study.alpha)
-    worth = statistics.paired_gain(differences(stopped, horizon), plain.clusters, study.alpha)
+        gains[name] = paired_gain(differences(found, plain), plain.clusters, study.alpha)
+    worth = paired_gain(differences(stopped, horizon), plain.clusters, study.alpha)
     listed = "; ".join(f"gain with stop {name} {effect_text(gain)}" for name, gain in gains.items())
     return Finding(
         here=worth,
@@ -246,9 +247,7 @@ def split_overlap(study: Study, estimand: str) -> Finding:
         counts = " ".join(f"{part} {parts[part]}" for part in ("train", "validation", "test"))
         sizes.append(f"{fold}: {counts}")
     return Finding(
-        here=statistics.wilson(
-            int(sum(one.sum() for one in overlaps)), sum(map(len, overlaps)), study.alpha
-        ),
+        here=wilson(int(sum(one.sum() for one in overlaps)), sum(map(len, overlaps)), study.alpha),
         rows=sorted(set(rows)),
         filter=f"questions of estimand={estimand} with their clusters and parts",
         sentence=f"questions by part: {'; '.join(sizes)}",
@@ -264,7 +263,7 @@ def level_table(study: Study, estimand: str) -> Finding:
     ]
     count = float(len(found))
     return Finding(
-        here=statistics.Estimate(count, count, count, 1.0, 0.0, len(found[0].right), 0, 0, ""),
+        here=Estimate(count, count, count, 1.0, 0.0, len(found[0].right), 0, 0, ""),
         rows=[row for one in found for row in one.rows],
         filter=f"{found[0].filter} and the same for {' '.join(study.levels[1:])}",
         sentence=", ".join(cells),

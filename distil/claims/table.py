@@ -10,14 +10,14 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from distil import statistics
 from distil.claims.findings import EXPECTED, Entry
 from distil.claims.formulas import FORMULAS, find
+from distil.claims.selections import GRADINGS, MissingAnswersError, Study, has_grading, regraded
 from distil.claims.verdicts import Tested, examine, verdict
-from distil.hashing import canonical_json, sha256_text
-from distil.selections import GRADINGS, MissingAnswersError, Study, has_grading, regraded
-from distil.sources import Sources
-from distil.tables import p_text, shown
+from distil.claims.wording import p_text, shown
+from distil.content.hashing import canonical_json, sha256_text
+from distil.content.sources import Sources
+from distil.inference.levels import holm
 
 COLUMNS = (
     "id",
@@ -128,7 +128,7 @@ def assemble(
         for index, row in enumerate(rows)
         if row.p is not None and not row.entry.claim["id"].startswith("Q")
     ]
-    adjusted = dict(zip(family, statistics.holm([rows[index].p for index in family]), strict=True))
+    adjusted = dict(zip(family, holm([rows[index].p for index in family]), strict=True))
     lines, sources = [], []
     for index, row in enumerate(rows):
         entry, found = row.entry, row.finding

@@ -7,19 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from distil import statistics
 from distil.claims.findings import EXPECTED, OPPOSITE, Entry, Finding, effect_text
-from distil.tables import p_text, shown
+from distil.claims.wording import p_text, shown
+from distil.inference.estimates import Estimate
+from distil.inference.gains import equivalence, equivalence_of
+from distil.inference.power import detectable_gain, equivalence_items, equivalence_power, gain_power
+from distil.inference.tails import upper_tail
 
 
-def _sign_tested(expected: str, found: statistics.Estimate, margin: float) -> tuple[int, float]:
+def _sign_tested(expected: str, found: Estimate, margin: float) -> tuple[int, float]:
     """Return +1, -1 or 0 for the expected, opposite or no direction, and the p of the claim."""
     if expected == "not_below_zero":
         # Non-inferiority: one-sided against a loss of the margin or more.
         if found.se <= 0:
             return 0, 1.0
         shifted = (found.estimate + margin) / found.se
-        p = statistics.upper_tail(shifted, found.df)
+        p = upper_tail(shifted, found.df)
         return (1 if found.estimate > -margin else -1), (p if shifted > 0 else 2 * (1 - p))
     wanted = 1 if expected == "above_zero" else -1
     return int(np.sign(found.estimate)) * wanted, found.p
@@ -96,24 +99,24 @@ def examine(
     if value is not None and (finding.values is not None or (differs and here.se > 0)):
         target = value / finding.scale
         if finding.values is not None:
-            equal = statistics.equivalence(finding.values, target, margin, finding.clusters, alpha)
+            equal = equivalence(finding.values, target, margin, finding.clusters, alpha)
         else:
-            equal = statistics.equivalence_of(here, target, margin)
+            equal = equivalence_of(here, target, margin)
         facts["equivalence_p"] = equal.p
         facts["excluded"] = here.low > target + margin or here.high < target - margin
         if facts.get("p") is None:
             facts["p"], facts["test"] = equal.p, equal.test
-            facts["power"] = statistics.equivalence_power(equal.se, margin, equal.df, alpha)
+            facts["power"] = equivalence_power(equal.se, margin, equal.df, alpha)
             facts["power_effect"] = "equality within the margin"
         share = min(max(target, 0.0), 1.0)
         if entry.claim["unit"] == "percent":
-            needed = statistics.equivalence_items(share, margin, alpha)
+            needed = equivalence_items(share, margin, alpha)
             facts["descriptive"] = needed if here.n < needed else None
     effect = entry.effect if published else None
     if differs and here.se > 0:
-        facts["detectable"] = 100 * statistics.detectable_gain(here.se, here.df, alpha)
+        facts["detectable"] = 100 * detectable_gain(here.se, here.df, alpha)
     if differs and effect is not None:
-        power = finding.power or (lambda size: statistics.gain_power(size, here.se, here.df, alpha))
+        power = finding.power or (lambda size: gain_power(size, here.se, here.df, alpha))
         facts["power"] = power(effect / finding.scale)
         facts["power_effect"] = f"{effect:.2f} points"
     return Tested(entry, finding, **facts)

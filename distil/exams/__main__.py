@@ -7,7 +7,8 @@ import json
 import os
 import sys
 
-from distil.exams import ExamError, extract_safely
+from distil.exams.errors import ExamError
+from distil.exams.extraction import extract_safely
 
 SHOWN = (
     "id", "number", "statement", "statement_plain", "options", "answer", "answer_raw", "page",

@@ -7,8 +7,6 @@ import re
 import statistics
 from dataclasses import dataclass, field
 
-from distil.exams.glyphs import Box
-from distil.exams.layout import Sheet, TextLine
 from distil.exams.segmentation import (
     MARKER,
     QUESTION,
@@ -19,6 +17,8 @@ from distil.exams.segmentation import (
     find_markers,
     join_lines,
 )
+from distil.exams.text.glyphs import Box
+from distil.exams.text.layout import Sheet, TextLine
 
 CELL = re.compile(
     r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|(?-i:[A-H])\d{1,2}|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*",

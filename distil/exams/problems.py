@@ -6,8 +6,8 @@ import contextlib
 import re
 from pathlib import Path
 
+from distil.content.hashing import sha256_file
 from distil.exams.errors import ExamError
-from distil.exams.glyphs import Page, open_document, read_page
 from distil.exams.keys import (
     Answer,
     cut_solution,
@@ -17,8 +17,6 @@ from distil.exams.keys import (
     read_key,
     result_of,
 )
-from distil.exams.layout import Sheet, TextLine, drop_running_lines, read_layout
-from distil.exams.mathematics import usual_size
 from distil.exams.segmentation import (
     Passage,
     join_lines,
@@ -27,9 +25,11 @@ from distil.exams.segmentation import (
     split_problems,
     vocabulary_of,
 )
-from distil.exams.symbols import plain
-from distil.hashing import sha256_file
-from distil.notation import canonical_answer
+from distil.exams.text.glyphs import Page, open_document, read_page
+from distil.exams.text.layout import Sheet, TextLine, drop_running_lines, read_layout
+from distil.exams.text.mathematics import usual_size
+from distil.notation.answers import canonical_answer
+from distil.notation.plain import plain
 
 MAX_PAGES = 400
 FEW_GLYPHS = 25
@@ -84,7 +84,7 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
         backs = {}
         for index, page in enumerate(pages):
             if is_scan(page):
-                from distil.exams.scans import read_scan
+                from distil.exams.scans.pages import read_scan
 
                 pages[index], backs[index] = read_scan(document, index, page, path)
     body = usual_size([glyph for page in pages for glyph in page.glyphs])
@@ -110,7 +110,7 @@ def is_scan(page: Page) -> bool:
 
 def put_back(sheet: Sheet, back) -> None:
     """Move a recognised page's boxes to where they lie on the page in the file."""
-    from distil.exams.scans import moved
+    from distil.exams.scans.pages import moved
 
     sheet.method = "ocr"
     flag_fragments(sheet)

@@ -12,7 +12,7 @@ import itertools
 import re
 from dataclasses import dataclass, field
 
-from distil.exams.layout import Sheet, TextLine
+from distil.exams.text.layout import Sheet, TextLine
 
 MARKER = re.compile(
     r"""^(?P<word>(?:problem|question|exercise|ex\.|problema|aufgabe|item|task|tie[- ]?breaker|no\.

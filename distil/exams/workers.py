@@ -135,11 +135,11 @@ def serve() -> int:
 def answer_request(request: dict) -> list:
     """Return the rows of a paper, or the pictures of places in it as base64 text."""
     if "places" in request:
-        from distil.exams.crops import crop_places
+        from distil.exams.drawing import crop_places
 
         pictures = crop_places(Path(request["paper"]), request["places"], request["dpi"])
         return [base64.b64encode(picture).decode("ascii") for picture in pictures]
-    from distil.exams import extract
+    from distil.exams.extraction import extract
 
     return extract(request["paper"], request["key"], **request["options"])
 

@@ -1,37 +1,11 @@
-"""The teacher: three agents behind an OpenAI-compatible API, each response paid for once and kept.
+"""The teacher: agents behind an OpenAI-compatible API, each response paid for once and kept.
 
-`open_teacher` yields the client of one agent; `Prompt` and the readers of `agents` turn problems
-into prompts and answers into rows. The journal under `state/` holds every request and raw response.
+- `agents`: prompts from problems and rows from answers; opening a client in a job.
+- `client`: one agent's requests, from journal or host.
+- `dispatch`: concurrency, retries, pauses and stops.
+- `transport`: one HTTP exchange with deadlines and limits.
+- `responses`: what a response says, with a status for each fault.
+- `journal`: the append-only store of requests and raw responses.
+- `money`: token prices and the account.
+- `settings`: settings and errors.
 """
-
-from distil.teacher.agents import (
-    JobStopped,
-    Prompt,
-    final_answer,
-    open_teacher,
-    read_instructions,
-    render_options,
-    verifier_word,
-)
-from distil.teacher.client import Request, TeacherClient
-from distil.teacher.journal import Journal, JournalError
-from distil.teacher.responses import Reply
-from distil.teacher.settings import TeacherError, TeacherSettings, TeacherStopped
-
-__all__ = [
-    "JobStopped",
-    "Journal",
-    "JournalError",
-    "Prompt",
-    "Reply",
-    "Request",
-    "TeacherClient",
-    "TeacherError",
-    "TeacherSettings",
-    "TeacherStopped",
-    "final_answer",
-    "open_teacher",
-    "read_instructions",
-    "render_options",
-    "verifier_word",
-]

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from distil.fingerprint import modules
-from distil.hashing import canonical_json, sha256_text
+from distil.content.fingerprint import modules
+from distil.content.hashing import canonical_json, sha256_text
 from distil.teacher.client import TeacherClient
 from distil.teacher.journal import Journal, JournalError
 from distil.teacher.settings import (
@@ -148,10 +148,10 @@ def open_teacher(agent: str, section: Mapping[str, Any], study: str) -> Iterator
     with contextlib.ExitStack() as stack:
         base_url = host = None
         if settings.base_url == SIMULATED:
-            from distil import simulated_teacher
+            from distil.synthetic import teacher as simulated_teacher
 
             # Its answers follow from its code, so another code is another host.
-            code = modules("distil/simulated_teacher.py")
+            code = modules("distil/synthetic/teacher.py")
             host = f"{SIMULATED}-{sha256_text(canonical_json(code))[:16]}"
             base_url = "http://127.0.0.1:9"
             if settings.mode != "replay":

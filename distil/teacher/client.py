@@ -16,7 +16,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
-from distil.hashing import sha256_text
+from distil.content.hashing import sha256_text
 from distil.teacher.dispatch import Dispatch
 from distil.teacher.journal import Journal, export, request_key, unpack_body
 from distil.teacher.money import picture_tokens

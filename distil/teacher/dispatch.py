@@ -30,7 +30,7 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from distil.hashing import canonical_json
+from distil.content.hashing import canonical_json
 from distil.teacher.journal import pack_body
 from distil.teacher.responses import Reply, error_text, is_quota
 from distil.teacher.settings import (

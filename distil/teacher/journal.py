@@ -32,7 +32,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from distil.hashing import canonical_json, sha256_bytes
+from distil.content.hashing import canonical_json, sha256_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,7 +12,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from distil.hashing import sha256_bytes
+from distil.content.hashing import sha256_bytes
 
 OK = "ok"
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 
-from distil.teacher import Journal, TeacherClient, TeacherSettings
+from distil.teacher.client import TeacherClient
+from distil.teacher.journal import Journal
+from distil.teacher.settings import TeacherSettings
 from tests.faults.fault_host import MODEL
 
 SETTINGS = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from distil.teacher import Journal
+from distil.teacher.journal import Journal
 from tests.faults.teacher_study import client
 
 

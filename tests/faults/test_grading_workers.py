@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from distil.answers import judge, judge_all
-from distil.answers.workers import Limits, Worker, check_all
+from distil.grading.grading import judge, judge_all
+from distil.grading.workers import Limits, Worker, check_all
 
 # No typed rule covers a sum, so that these go to the bigger parser.
 SUM = r"\sum_{k=1}^{9} k"
@@ -60,7 +60,7 @@ def test_a_stopped_worker_is_a_hang_that_is_tried_elsewhere(worker):
 
 
 def test_a_crash_or_time_out_is_unknown_with_its_reason(monkeypatch):
-    from distil.answers import grading
+    from distil.grading import grading
 
     for outcome, said in (
         ("cpu limit", "time-out"),

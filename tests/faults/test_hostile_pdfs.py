@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from distil.exams import ExamError, extract_safely
+from distil.exams.errors import ExamError
+from distil.exams.extraction import extract_safely
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from distil.teacher import Journal
+from distil.teacher.journal import Journal
 from tests.faults.fault_host import MODEL, FaultHost
 from tests.faults.teacher_study import ask, client
 

@@ -11,15 +11,8 @@ import time
 import pytest
 import requests
 
-from distil.teacher import (
-    JournalError,
-    TeacherError,
-    TeacherSettings,
-    TeacherStopped,
-    dispatch,
-    journal,
-)
-from distil.teacher.journal import Journal, unpack_body
+from distil.teacher import dispatch, journal
+from distil.teacher.journal import Journal, JournalError, unpack_body
 from distil.teacher.settings import (
     EXIT_CAP,
     EXIT_PAUSE,
@@ -27,6 +20,9 @@ from distil.teacher.settings import (
     EXIT_REFUSED,
     EXIT_REPLAY_MISS,
     EXIT_UNANSWERED,
+    TeacherError,
+    TeacherSettings,
+    TeacherStopped,
 )
 from tests.faults.fault_host import MODEL, RESPONSES, FaultHost
 from tests.faults.teacher_study import SETTINGS, ask, client

@@ -4,8 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from distil.student import load_student
-from distil.training import LoraSettings, encode_rows, train_lora
+from distil.student.model import load_student
+from distil.student.training import LoraSettings, encode_rows, train_lora
 
 SETTINGS = LoraSettings(
     seed=5,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from distil.answers import canonical_answer, judge, judge_all
+from distil.grading.grading import judge, judge_all
+from distil.notation.answers import canonical_answer
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 # On a machine that others use too, wall time says little.

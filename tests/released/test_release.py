@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from distil import release
-from distil.duplicates import find_pairs, group, problem_text
-from distil.hashing import read_jsonl, sha256_file
-from distil.study import open_study
+from distil.content.hashing import read_jsonl, sha256_file
+from distil.datasets.duplicates import find_pairs, group
+from distil.notation.normal import problem_text
+from distil.release import files as release
+from distil.study.shape import open_study
 from scripts import (
     audit_release_splits,
     import_release_counts,

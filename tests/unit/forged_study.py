@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from distil.hashing import canonical_json, read_jsonl, sha256_file, sha256_text, write_jsonl
-from distil.lineage import leave_record, record_path
+from distil.content.hashing import canonical_json, read_jsonl, sha256_file, sha256_text, write_jsonl
+from distil.lineage.record import leave_record, record_path
 
 STUDY = "forged"
 MACHINE = {"host": "one", "platform": "Linux", "python": "3.11.7", "blas": {"core": "Zen"}}

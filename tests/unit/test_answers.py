@@ -11,16 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distil.answers import (
-    agreement,
-    canonical_answer,
-    judge,
-    judge_all,
-    second_verdict,
-)
-from distil.answers.equivalence import compare_answers
-from distil.answers.extraction import extract_answer
-from distil.notation import clean
+from distil.grading.equivalence import compare_answers
+from distil.grading.extraction import extract_answer
+from distil.grading.grading import judge, judge_all
+from distil.grading.second_grader import agreement, second_verdict
+from distil.notation.answers import canonical_answer, clean
 
 ROOT = Path(__file__).resolve().parents[2]
 # The machine that runs this may be busy: no deadline for an example.
@@ -319,7 +314,7 @@ def test_equal_pairs_share_a_verdict_and_order_is_kept():
 
 def test_the_first_grader_needs_no_heavy_package_for_common_answers():
     code = (
-        "import sys; from distil.answers import judge, canonical_answer\n"
+        "import sys; from distil.grading.grading import judge; from distil.notation.answers import canonical_answer\n"
         r"assert judge('\\frac{3}{4}', 'Answer: 0.75').verdict == 'right'" + "\n"
         "print([m for m in ('sympy', 'math_verify', 'mpmath', 'pandas', 'pyarrow') if m in "
         "sys.modules])"
@@ -346,7 +341,7 @@ def test_a_printed_key_becomes_canonical(printed, canonical):
 
 def run_command(*arguments, stdin=""):
     return subprocess.run(
-        [sys.executable, "-m", "distil.answers", *map(str, arguments)],
+        [sys.executable, "-m", "distil.grading", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -401,7 +396,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path):
     line = json.dumps({"id": "a" * 2000, "gold": "1", "output": "Answer: 1"}) + "\n"
     path.write_text(line * 400, encoding="utf-8")
     done = subprocess.run(
-        f"{sys.executable} -m distil.answers {path} | head -n 1",
+        f"{sys.executable} -m distil.grading {path} | head -n 1",
         cwd=ROOT,
         shell=True,
         capture_output=True,

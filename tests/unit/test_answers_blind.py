@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from distil.answers import judge_all
+from distil.grading.grading import judge_all
 
 PAIRS = [
     json.loads(line)

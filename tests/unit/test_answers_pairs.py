@@ -8,7 +8,7 @@ batch and 344 of the 346 of a third (one of either asked for too much and was le
 
 import pytest
 
-from distil.answers import judge
+from distil.grading.grading import judge
 
 PAIRS = [
     # fractions and decimals

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from distil import blas
+from distil.student import blas
 
 linux_cpu = pytest.mark.skipif(
     sys.platform != "linux" or blas.uses_cuda(), reason="only mlx's Linux CPU wheel needs help"
@@ -14,7 +14,7 @@ linux_cpu = pytest.mark.skipif(
 PRODUCT = """
 import hashlib, sys, time
 import numpy as np
-from distil import blas
+from distil.student import blas
 if sys.argv[1] == "fast":
     assert blas.open_openblas(blas.find_wheel_openblas()[0])["kind"] == "fast"
 import mlx.core as mx
@@ -85,7 +85,7 @@ def test_without_a_fast_blas_one_line_names_the_remedy(monkeypatch, capsys):
 
 @linux_cpu
 def test_loading_after_mlx_is_refused_because_it_would_do_nothing():
-    code = "import mlx.core; from distil.blas import load_blas; load_blas()"
+    code = "import mlx.core; from distil.student.blas import load_blas; load_blas()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode != 0
     assert "call load_blas first" in done.stderr
@@ -112,7 +112,7 @@ def test_kernels_are_the_same_on_every_processor_that_has_avx(tmp_path):
 def test_the_kernels_are_chosen_for_mlx_alone(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
     code = (
-        "import os; from distil.blas import load_blas; "
+        "import os; from distil.student.blas import load_blas; "
         "print(load_blas()['core'], os.environ['OPENBLAS_CORETYPE'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

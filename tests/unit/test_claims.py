@@ -11,10 +11,35 @@ import pandas as pd
 import pytest
 import simulated_study as simulated
 
-from distil import claims, compare, counts, lineage, selections, statistics, summaries, tables
+from distil.claims import compare, selections, verdicts
+from distil.claims.findings import EXPECTED, Entry, Finding
+from distil.claims.formulas import (
+    FORMULAS,
+    base_accuracy,
+    find,
+    gain_over_base,
+    level_drop,
+    validation_minimum,
+)
+from distil.claims.table import (
+    entries,
+    judge_gradings,
+    judge_study,
+    plan_sha256,
+    read_published,
+    readable,
+    rows_sha256,
+)
+from distil.claims.verdicts import examine
+from distil.inference.gains import paired_gain
+from distil.inference.levels import holm
+from distil.inference.power import gain_power
+from distil.lineage import record as lineage
+from distil.release import counts
+from distil.report import summaries, tables
 from scripts import tabulate_levels, tabulate_seeds, tabulate_stops
 
-PUBLISHED = claims.read_published("resources/published.yaml")
+PUBLISHED = read_published("resources/published.yaml")
 # Imported by name, so that pytest does not take the script for a module of tests.
 test_claims_script = importlib.import_module("scripts.test_claims")
 test_claims_script.__test__ = False
@@ -45,7 +70,7 @@ def study(paths):
 
 @pytest.fixture(scope="module")
 def judged(study):
-    return claims.judge_study(study, PUBLISHED)
+    return judge_study(study, PUBLISHED)
 
 
 def full(study):
@@ -123,7 +148,7 @@ def test_a_null_verdict_counts_as_wrong(study):
 
 def test_unknown_is_not_right_and_bounds_the_gain(study):
     worst, primary, best = (
-        claims.gain_over_base(selections.regraded(study, name), "held_out").here.estimate
+        gain_over_base(selections.regraded(study, name), "held_out").here.estimate
         for name in ("worst", "primary", "best")
     )
     assert worst < primary < best
@@ -131,7 +156,7 @@ def test_unknown_is_not_right_and_bounds_the_gain(study):
 
 def test_levels_not_asked_on_a_year_are_missing_not_wrong(study):
     with pytest.raises(selections.MissingAnswersError, match="was not asked in 2011"):
-        claims.level_drop(study, "in_sample")
+        level_drop(study, "in_sample")
 
 
 def test_a_seed_without_its_checkpoint_is_named(study):
@@ -146,15 +171,15 @@ def test_two_answers_to_one_question_are_refused(study):
     copy = table[(table["role"] == "base") & (table["part"] == "test")].head(1)
     doubled = pd.concat([table, copy.assign(row="again")], ignore_index=True)
     with pytest.raises(ValueError, match="two answers"):
-        claims.base_accuracy(dataclasses.replace(study, answers=doubled), "held_out")
+        base_accuracy(dataclasses.replace(study, answers=doubled), "held_out")
 
 
 def test_clusters_of_questions_widen_the_interval(study):
     table = study.answers
     # Questions of one section and year become one cluster: 9 instead of 108.
     merged = table.assign(cluster=table["year"].astype(str) + table["section"].astype(str))
-    plain = claims.gain_over_base(study, "held_out").here
-    grouped = claims.gain_over_base(dataclasses.replace(study, answers=merged), "held_out").here
+    plain = gain_over_base(study, "held_out").here
+    grouped = gain_over_base(dataclasses.replace(study, answers=merged), "held_out").here
     assert grouped.estimate == pytest.approx(plain.estimate)
     assert (plain.clusters, grouped.clusters) == (108, 9)
 
@@ -165,19 +190,19 @@ def test_clusters_of_questions_widen_the_interval(study):
 def test_every_number_is_recomputed_from_its_listed_rows_alone(study, judged):
     table, rows = judged
     checked = 0
-    for entry in claims.entries(PUBLISHED, sample=True):
+    for entry in entries(PUBLISHED, sample=True):
         line = row(table, entry.claim["id"], entry.estimand)
         if line["here"] is None:
             continue
         listed = rows[(rows["claim"] == entry.claim["id"]) & (rows["estimand"] == entry.estimand)]
         ids = set(listed.loc[listed["column"] == "here", "row"])
-        assert claims.rows_sha256(sorted(ids)) == line["rows_sha256"]
+        assert rows_sha256(sorted(ids)) == line["rows_sha256"]
         assert len(ids) == line["rows"]
         if entry.estimand == "validation":
             assert all(one.startswith("curve/temporal/prompt/seed-") for one in ids)
             continue
         few = dataclasses.replace(study, answers=study.answers[study.answers["row"].isin(ids)])
-        found = claims.find(entry, few)
+        found = find(entry, few)
         assert 100 * found.here.estimate == pytest.approx(
             line["here"] * (1 if found.scale == 100 else 100)
         )
@@ -190,12 +215,12 @@ def test_every_number_is_recomputed_from_its_listed_rows_alone(study, judged):
 
 def test_each_rows_formula_is_a_function_of_that_name(judged):
     for _, line in judged[0].iterrows():
-        assert claims.FORMULAS[line["formula"]].__name__ == line["formula"]
+        assert FORMULAS[line["formula"]].__name__ == line["formula"]
 
 
 def test_the_plan_hash_changes_with_margin_alpha_and_stop():
     hashes = {
-        claims.plan_sha256({**simulated.SETTINGS, **change})
+        plan_sha256({**simulated.SETTINGS, **change})
         for change in ({}, {"margin": 3.0}, {"alpha": 0.1}, {"primary_stop": "pilot"})
     }
     assert len(hashes) == 4
@@ -211,7 +236,7 @@ def test_the_sample_study_has_directions_and_no_published_figures(judged):
     assert set(table["verdict"]) <= {
         "as expected", "not as expected", "inconclusive", "not tested", "answered",
     }  # fmt: skip
-    assert "published" not in claims.readable(table).columns
+    assert "published" not in readable(table).columns
     for text in ("64.67", "69.43", "91.4", "73.1", "4.76"):
         assert text not in tables.as_csv(table)
 
@@ -223,7 +248,7 @@ def test_a_planted_gain_is_found_and_its_absence_is_not(tmp_path):
         folder.mkdir()
         paths = simulated.write(folder, gain=gain, questions=10)
         study = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
-        table, _ = claims.judge_study(study, PUBLISHED)
+        table, _ = judge_study(study, PUBLISHED)
         verdicts[gain] = row(table, "C4", "held_out")["verdict"]
         assert row(table, "C7", "held_out")["verdict"] == "as expected"
     assert verdicts == {0.3: "as expected", 0.0: "inconclusive", -0.3: "not as expected"}
@@ -234,20 +259,18 @@ def entry(expected="above_zero", value=None, unit="points"):
         "id": "C4", "claim": "gain", "unit": unit, "expected": expected,
         "estimands": {"in_sample": {"value": value} if value is not None else None},
     }  # fmt: skip
-    return claims.Entry(claim, "in_sample", claim["estimands"]["in_sample"] or {})
+    return Entry(claim, "in_sample", claim["estimands"]["in_sample"] or {})
 
 
 def decide(gain, n, *, value, margin=0.02, p_holm=None, spread=1.0, expected="above_zero"):
     """Verdict of a paired gain on n questions with discordance `spread`."""
     won, lost = (round(n * (spread + sign * gain) / 2) for sign in (1, -1))
     differences = np.repeat([1.0, -1.0, 0.0], [won, lost, n - won - lost])[:, None]
-    found = statistics.paired_gain(differences)
-    finding = claims.Finding(found, ["a"], "", direction=found, values=differences)
-    tested = claims.examine(
-        entry(expected, value), finding, alpha=0.05, margin=margin, published=True
-    )
+    found = paired_gain(differences)
+    finding = Finding(found, ["a"], "", direction=found, values=differences)
+    tested = examine(entry(expected, value), finding, alpha=0.05, margin=margin, published=True)
     p_holm = tested.p if p_holm is None else p_holm
-    return claims.verdict(tested, p_holm, alpha=0.05, published=True)
+    return verdicts.verdict(tested, p_holm, alpha=0.05, published=True)
 
 
 def test_reproduced_needs_sign_significance_and_equivalence():
@@ -277,19 +300,19 @@ def test_another_estimand_is_not_compared_with_the_published_value():
 
 
 def test_power_is_for_the_published_effect_never_for_the_observed_one(study):
-    table, _ = claims.judge_study(full(study), PUBLISHED)
+    table, _ = judge_study(full(study), PUBLISHED)
     line = row(table, "C4", "held_out")
-    finding = claims.gain_over_base(full(study), "held_out").here
-    assert line["power"] == pytest.approx(statistics.gain_power(0.0476, finding.se, finding.df))
+    finding = gain_over_base(full(study), "held_out").here
+    assert line["power"] == pytest.approx(gain_power(0.0476, finding.se, finding.df))
     assert line["power"] != pytest.approx(
-        statistics.gain_power(finding.estimate, finding.se, finding.df), abs=0.01
+        gain_power(finding.estimate, finding.se, finding.df), abs=0.01
     )
-    sample, _ = claims.judge_study(study, PUBLISHED)
+    sample, _ = judge_study(study, PUBLISHED)
     assert sample["power"].isna().all()
 
 
 def test_held_out_rows_carry_no_published_value(study):
-    table, _ = claims.judge_study(full(study), PUBLISHED)
+    table, _ = judge_study(full(study), PUBLISHED)
     held = table[table["estimand"] == "held_out"]
     assert held["published"].isna().all()
     assert held["equivalence_p"].isna().all()
@@ -311,19 +334,19 @@ def test_holm_runs_over_the_declared_family_of_claims_only(judged):
     claimed = table[~table["id"].str.startswith("Q") & table["p"].notna()]
     assert claimed["p_holm"].notna().all()
     assert table.loc[table["id"].str.startswith("Q"), "p_holm"].isna().all()
-    expected = statistics.holm(claimed["p"].astype(float).tolist())
+    expected = holm(claimed["p"].astype(float).tolist())
     assert claimed["p_holm"].astype(float).tolist() == pytest.approx(expected.tolist())
 
 
 def test_reasons_are_composed_from_the_figures(study, judged):
     before = row(judged[0], "C4", "held_out")["reason"]
     other = dataclasses.replace(study, settings={**study.settings, "primary_stop": "horizon"})
-    after = row(claims.judge_study(other, PUBLISHED)[0], "C4", "held_out")["reason"]
+    after = row(judge_study(other, PUBLISHED)[0], "C4", "held_out")["reason"]
     assert before != after
 
 
 def test_c6_rise_is_measured_from_a_minimum_chosen_on_other_seeds(study):
-    found = claims.validation_minimum(study, "validation")
+    found = validation_minimum(study, "validation")
     assert (
         found.here.estimate
         == study.curves[study.curves["seed"] == 100].set_index("iteration")["loss"].idxmin()
@@ -331,7 +354,7 @@ def test_c6_rise_is_measured_from_a_minimum_chosen_on_other_seeds(study):
     assert found.direction.estimate > 0
     # A loss that only falls has its minimum at the horizon, and no rise.
     falling = study.curves.assign(loss=1 / (1 + study.curves["iteration"]))
-    flat = claims.validation_minimum(dataclasses.replace(study, curves=falling), "validation")
+    flat = validation_minimum(dataclasses.replace(study, curves=falling), "validation")
     assert flat.direction.estimate == pytest.approx(0)
     assert flat.direction.p == 1.0
     assert not flat.within
@@ -342,7 +365,7 @@ def test_noise_alone_does_not_make_the_validation_loss_rise(study):
     for number in range(200):
         rng = np.random.default_rng(number)
         noise = study.curves.assign(loss=1 + rng.normal(0, 0.01, len(study.curves)))
-        found = claims.validation_minimum(dataclasses.replace(study, curves=noise), "validation")
+        found = validation_minimum(dataclasses.replace(study, curves=noise), "validation")
         rejected += found.direction.p < 0.05 and found.direction.estimate > 0
     assert rejected / 200 <= 0.07
 
@@ -351,15 +374,15 @@ def test_a_claim_without_its_field_is_refused_by_name(tmp_path):
     path = tmp_path / "published.yaml"
     path.write_text("claims:\n  - {id: C1, claim: x, formula: base_accuracy}\n", encoding="utf-8")
     with pytest.raises(ValueError, match="C1: no unit"):
-        claims.read_published(path)
+        read_published(path)
 
 
 def test_published_figures_name_formulas_that_exist():
     for claim in PUBLISHED["claims"]:
-        assert claim["formula"] in claims.FORMULAS
+        assert claim["formula"] in FORMULAS
         assert claim["counts"] is None or claim["counts"] in counts.FORMULAS
         assert set(claim["sample"]) <= set(claim["estimands"])
-        assert claim["expected"] in (None, *claims.EXPECTED)
+        assert claim["expected"] in (None, *EXPECTED)
 
 
 # -------------------------------------------------------------------------------------- scripts
@@ -408,7 +431,7 @@ def test_order_of_the_answers_does_not_change_the_claims(study, judged, tmp_path
     path = tmp_path / "shuffled.parquet"
     shuffled.to_parquet(path)
     again = dataclasses.replace(study, answers=selections.read_answers(path))
-    assert tables.as_csv(claims.judge_study(again, PUBLISHED)[0]) == tables.as_csv(judged[0])
+    assert tables.as_csv(judge_study(again, PUBLISHED)[0]) == tables.as_csv(judged[0])
 
 
 def test_stops_table_shows_every_stop_and_what_it_is_worth(study):
@@ -434,7 +457,7 @@ def test_any_two_variants_compare_by_name(study):
         "role=student estimand=held_out level=R1 stop=nested",
         "role=student estimand=held_out level=R6 stop=nested",
     )
-    assert found.estimate == pytest.approx(claims.level_drop(study, "held_out").here.estimate)
+    assert found.estimate == pytest.approx(level_drop(study, "held_out").here.estimate)
     with pytest.raises(ValueError, match="key=value"):
         compare.compare(study, "student", "base")
 
@@ -451,7 +474,7 @@ def test_a_finished_study_is_compared_from_the_command_line(paths, tmp_path, mon
     first, second = (f"role={one} estimand=held_out level=R1" for one in ("student", "base"))
     assert compare.main(["unit", f"{first} stop=nested", second]) == 0
     whole = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
-    gain = claims.gain_over_base(whole, "held_out").here
+    gain = gain_over_base(whole, "held_out").here
     assert f"{100 * gain.estimate:+.2f} points" in capsys.readouterr().out
     for name, other, said in (
         ("absent", second, "run study absent"),
@@ -475,8 +498,8 @@ def test_adapters_of_one_level_each_are_read_by_that_protocol(study):
         stops=stops,
         settings={**study.settings, "variant": "adapter"},
     )
-    found = claims.level_drop(both, "held_out")
-    assert found.here.estimate == claims.level_drop(study, "held_out").here.estimate
+    found = level_drop(both, "held_out")
+    assert found.here.estimate == level_drop(study, "held_out").here.estimate
     assert all(one.startswith("own/") for one in found.rows)
 
 
@@ -510,14 +533,14 @@ def test_stops_and_curves_are_read_from_their_places(paths):
 
 
 def test_every_reading_of_the_verdicts_is_judged(study):
-    table = claims.judge_gradings(study, PUBLISHED)
+    table = judge_gradings(study, PUBLISHED)
     gains = table[(table["id"] == "C4") & (table["estimand"] == "held_out")].set_index("grading")
     assert list(gains.index) == ["primary", "strict", "second", "best", "worst"]
     assert gains.loc["worst", "here"] <= gains.loc["primary", "here"] <= gains.loc["best", "here"]
     assert not gains.loc["primary", "changed"]
     assert set(table.loc[table["id"] == "C7", "grading"]) == {"primary", "strict", "second"}
     ungraded = dataclasses.replace(study, answers=study.answers.assign(second_verdict=None))
-    assert "second" not in set(claims.judge_gradings(ungraded, PUBLISHED)["grading"])
+    assert "second" not in set(judge_gradings(ungraded, PUBLISHED)["grading"])
 
 
 def test_leakage_compares_questions_trained_on_with_questions_held_out(study):
@@ -525,5 +548,5 @@ def test_leakage_compares_questions_trained_on_with_questions_held_out(study):
     assert table.loc[["train", "validation", "test", "all"], "n"].tolist() == [72, 36, 108, 216]
     expected = table.loc["train", "gain"] - table.loc["test", "gain"]
     assert table.loc["train minus test", "gain"] == pytest.approx(expected)
-    held_out = claims.gain_over_base(study, "held_out").here
+    held_out = gain_over_base(study, "held_out").here
     assert table.loc["test", "gain"] == pytest.approx(100 * held_out.estimate)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distil import config as configuration
+from distil.study import config as configuration
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = (ROOT / "config.yaml").read_text(encoding="utf-8")

@@ -9,13 +9,13 @@ from random import Random
 
 import pytest
 
-from distil.corpus import chat_row, draw_drill, draw_lookup, pretraining_rows
-from distil.duplicates import normal_form
-from distil.questions import load_prompts
-from distil.templates import LEVELS, draw_item, is_reserved, pattern
-from distil.templates.contest import BEYOND, SOLVABLE
-from distil.templates.papers import draw_papers
-from distil.templates.transfer import TRANSFER, draw_transfer
+from distil.notation.normal import normal_form
+from distil.student.questions import load_prompts
+from distil.synthetic.contest import BEYOND, SOLVABLE
+from distil.synthetic.corpus import chat_row, draw_drill, draw_lookup, pretraining_rows
+from distil.synthetic.papers import draw_papers
+from distil.synthetic.templates import LEVELS, draw_item, is_reserved, pattern
+from distil.synthetic.transfer import TRANSFER, draw_transfer
 
 PROMPTS = Path(__file__).resolve().parents[2] / "resources/prompts/sample"
 ROWS = 4000

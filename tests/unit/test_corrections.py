@@ -9,15 +9,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distil.corrections import (
+from distil.content.hashing import read_jsonl, write_jsonl
+from distil.review.corrections import (
     CorrectionError,
     _check_text,
     apply_corrections,
     read_corrections,
     unfit,
 )
-from distil.hashing import read_jsonl, write_jsonl
-from distil.review import entry_text
+from distil.review.page import entry_text
 from scripts import correct_problems
 
 YEARS = [2014, 2015]

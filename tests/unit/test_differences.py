@@ -89,8 +89,8 @@ def test_a_seed_more_is_a_seed_and_no_param(moved):
 
 
 def test_a_module_moves_what_its_rule_made(moved):
-    found = moved(BEFORE.but(modules={"train_adapter": {"distil/training.py": "1"}}))
-    assert causes(found[STUDENT]) == {"code": "train_adapter: distil/training.py"}
+    found = moved(BEFORE.but(modules={"train_adapter": {"distil/student/training.py": "1"}}))
+    assert causes(found[STUDENT]) == {"code": "train_adapter: distil/student/training.py"}
     assert BASE not in found
 
 

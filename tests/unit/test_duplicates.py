@@ -4,17 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distil.duplicates import (
-    KINDS,
-    assign_pairs,
-    find_pairs,
-    group,
-    mask_numbers,
-    normal_form,
-    numbers_of,
-    problem_text,
-    similar_pairs,
-)
+from distil.datasets.duplicates import KINDS, assign_pairs, find_pairs, group, similar_pairs
+from distil.notation.normal import mask_numbers, normal_form, numbers_of, problem_text
 
 
 SAME = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from distil import environment
+from distil.study import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 

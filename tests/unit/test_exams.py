@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 import typst
 
-from distil.exams import ExamError, crop, extract, extract_safely
+from distil.exams.errors import ExamError
+from distil.exams.extraction import crop, extract, extract_safely
 from distil.exams.segmentation import join_lines
-from distil.exams.symbols import plain
+from distil.notation.plain import plain
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))

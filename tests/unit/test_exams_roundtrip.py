@@ -12,7 +12,7 @@ from expressions import expressions, squeeze
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from distil.exams import extract
+from distil.exams.extraction import extract
 
 BATCH = 20
 # A failing batch is not shrunk: the list of wrong expressions says enough.

@@ -9,9 +9,9 @@ import pypdfium2
 import pytest
 import typst
 
-from distil.exams import extract
+from distil.exams.extraction import extract
 from distil.exams.problems import FORMULA
-from distil.exams.shapes import ALIKE, CLASS_OF, CLASSES, classify
+from distil.exams.scans.shapes import ALIKE, CLASS_OF, CLASSES, classify
 from tests.unit.made_scans import FONTS, make_paper, scan, typeset
 
 pytestmark = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is missing")

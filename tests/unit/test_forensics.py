@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distil import claims, forensics, statistics
+from distil.claims.table import read_published
+from distil.inference.gains import mcnemar_exact
+from distil.inference.power import mcnemar_detectable
+from distil.release import forensics
 
-PUBLISHED = {
-    claim["id"]: claim for claim in claims.read_published("resources/published.yaml")["claims"]
-}
+PUBLISHED = {claim["id"]: claim for claim in read_published("resources/published.yaml")["claims"]}
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_probability_of_a_spread_agrees_with_simulation():
 
 
 def test_what_the_design_can_see():
-    seen = [100 * statistics.mcnemar_detectable(n, 0.25) for n in (651, 180)]
+    seen = [100 * mcnemar_detectable(n, 0.25) for n in (651, 180)]
     assert seen == pytest.approx([5.5, 10.4], abs=0.05)
 
 
@@ -110,7 +111,7 @@ def test_sums_of_squares_agree_with_all_small_runs():
 def test_mcnemar_p_over_every_discordance_holds_the_true_one():
     rng = np.random.default_rng(0)
     first, second = (rng.random(300) < share for share in (0.6, 0.5))
-    found = statistics.mcnemar_exact(first, second)
+    found = mcnemar_exact(first, second)
     _, most = forensics.discordance_limits(first.mean(), second.mean())
     low, high = forensics.pair_tails(int(first.sum() - second.sum()), round(most * 300))
     assert low <= found.p <= high

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from tiny_student import chat_rows, draw_pairs, make_student
 
-from distil import generation
-from distil.generation import Answer, Geometry, RowStore, answer_prompts, answer_text
-from distil.generation import decode_batches as decode
-from distil.hashing import sha256_file
-from distil.lanes import Lane
-from distil.student import load_student, render_prompt
-from distil.training import LoraSettings, adapter_config, encode_rows, train_lora
+from distil.content.hashing import sha256_file
+from distil.student import decoding as generation
+from distil.student.decoding import Answer, Geometry, RowStore, answer_prompts, answer_text
+from distil.student.decoding import decode_batches as decode
+from distil.student.lanes import Lane
+from distil.student.model import load_student, render_prompt
+from distil.student.training import LoraSettings, adapter_config, encode_rows, train_lora
 from scripts import predict_answers
 
 mx = generation.mx

@@ -5,7 +5,7 @@ import time
 import psutil
 import pytest
 
-from distil.lanes import Lane, second_lane, useful
+from distil.student.lanes import Lane, second_lane, useful
 
 
 def echo():

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distil import config as configuration
-from distil import new_study
+from distil.study import config as configuration
+from distil.study import new as new_study
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distil import claims, lineage
 from distil.audit import plans
 from distil.audit.records import Books
-from distil.study import open_study
+from distil.claims.table import plan_sha256
+from distil.lineage import record as lineage
+from distil.study.shape import open_study
 
 CONFIG = yaml.safe_load(Path("config.micro.yaml").read_text(encoding="utf-8"))
 
@@ -19,7 +20,7 @@ def run(record, plan, minute):
 
 def test_claims_and_history_hash_the_same_plan():
     settings = open_study(CONFIG).claims()
-    assert lineage.plan_sha256(CONFIG) == claims.plan_sha256(settings)
+    assert lineage.plan_sha256(CONFIG) == plan_sha256(settings)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_a_changed_setting_changes_the_plan(part, key, value):
     changed = {**CONFIG, part: {**CONFIG[part], key: value}}
     assert lineage.plan_sha256(changed) != lineage.plan_sha256(CONFIG)
     settings = open_study(changed).claims()
-    assert lineage.plan_sha256(changed) == claims.plan_sha256(settings)
+    assert lineage.plan_sha256(changed) == plan_sha256(settings)
 
 
 def test_the_release_makes_no_answers_and_has_no_such_plan():

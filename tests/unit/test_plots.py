@@ -11,7 +11,8 @@ import matplotlib as mpl
 import pytest
 import simulated_study as simulated
 
-from distil import plots, selections, summaries
+from distil.claims import selections
+from distil.report import plots, summaries
 
 NAMES = ["curves", "words", "sections", "seeds", "stops", "checkpoints", "discordance", "graders"]
 SVG = "{http://www.w3.org/2000/svg}"

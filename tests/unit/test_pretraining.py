@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tiny_student import SETTINGS, SHAPE, draw_pairs, make_student
 from tokenizers import Tokenizer
 
-from distil import pretraining
-from distil.student import load_student
+from distil.student.model import load_student
+from distil.synthetic import pretraining
 
 TOKENS = 30_000
 

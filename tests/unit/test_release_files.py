@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distil import release, transcriptions
+from distil.release import files as release
+from distil.release import transcriptions
 from scripts import audit_release_splits, import_release_counts, import_transcriptions
 
 PLACEHOLDER = "Question 2 (content not visible in provided pages)"

@@ -14,11 +14,12 @@ import typst
 import yaml
 from PIL import Image
 
-from distil.corrections import read_corrections
-from distil.crops import read_crops
-from distil.exams import ExamError, crop, crop_safely, extract
-from distil.hashing import sha256_bytes, write_jsonl
-from distil.review import meaning
+from distil.content.hashing import sha256_bytes, write_jsonl
+from distil.exams.errors import ExamError
+from distil.exams.extraction import crop, crop_safely, extract
+from distil.review.corrections import read_corrections
+from distil.review.crops import read_crops
+from distil.review.page import meaning
 from scripts import crop_problems, review_problems
 from tests.unit.test_corrections import entry, row
 
@@ -216,7 +217,7 @@ def test_the_corrections_file_is_ready_to_edit(year, tmp_path):
     ]  # fmt: skip
     assert filled[1]["was"] == {"A": r"\frac{1}{2}", "B": "it's"}
     assert filled[2]["was"] == filled[2]["value"] == rows[0]["statement"]
-    from distil.corrections import apply_corrections
+    from distil.review.corrections import apply_corrections
 
     assert [r["id"] for r in apply_corrections(rows, filled, "c.yaml")] == [r["id"] for r in rows]
 

@@ -9,12 +9,13 @@ from types import SimpleNamespace
 import pytest
 import typst
 
-from distil.crops import read_crops as crops_of
-from distil.exams import extract
-from distil.hashing import read_jsonl, sha256_bytes, sha256_text, write_jsonl
-from distil.second_readings import agree, apply_readings, doubts, read_text, with_readings
-from distil.teacher import JobStopped, Prompt, TeacherError
+from distil.content.hashing import read_jsonl, sha256_bytes, sha256_text, write_jsonl
+from distil.exams.extraction import extract
+from distil.review.crops import read_crops as crops_of
+from distil.review.vision_readings import agree, apply_readings, doubts, read_text, with_readings
+from distil.teacher.agents import JobStopped, Prompt
 from distil.teacher.money import picture_tokens
+from distil.teacher.settings import TeacherError
 from scripts import correct_problems, crop_problems, read_crops
 from tests.unit.test_corrections import row
 from tests.vision_host import MODEL, serve

@@ -10,13 +10,13 @@ from statistics import fmean
 import pytest
 import yaml
 
-from distil.corpus import chat_row
-from distil.generation import Geometry, answer_text, decode_batches
-from distil.pretraining import SETTINGS
-from distil.questions import load_prompts
-from distil.student import check_model, load_student, render_prompt
-from distil.templates import LEVELS, draw_item
-from distil.templates.contest import SOLVABLE
+from distil.student.decoding import Geometry, answer_text, decode_batches
+from distil.student.model import check_model, load_student, render_prompt
+from distil.student.questions import load_prompts
+from distil.synthetic.contest import SOLVABLE
+from distil.synthetic.corpus import chat_row
+from distil.synthetic.pretraining import SETTINGS
+from distil.synthetic.templates import LEVELS, draw_item
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT, PROMPTS = ROOT / "resources/student", ROOT / "resources/prompts/sample"

@@ -9,10 +9,10 @@ import pytest
 import requests
 import yaml
 
-from distil.simulated_teacher import complete, serve
-from distil.templates import LEVELS, render_steps
-from distil.templates.contest import BEYOND
-from distil.templates.papers import draw_papers
+from distil.synthetic.contest import BEYOND
+from distil.synthetic.papers import draw_papers
+from distil.synthetic.teacher import complete, serve
+from distil.synthetic.templates import LEVELS, render_steps
 
 PROMPTS = Path(__file__).resolve().parents[2] / "resources/prompts/sample"
 QUESTIONS = draw_papers(range(2011, 2026), {"fs": 12, "js": 11, "tp": 8}, 7)

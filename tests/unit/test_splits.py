@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from distil.questions import load_prompts, question_text
-from distil.splits import PARTS, level_plan, named_fold, resolve_folds, year_folds
+from distil.datasets.splits import PARTS, level_plan, named_fold, resolve_folds, year_folds
+from distil.student.questions import load_prompts, question_text
 from scripts import cluster_problems, split_datasets, tabulate_splits
 
 YEARS = list(range(2011, 2026))

@@ -9,7 +9,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from distil import statistics
+from distil.inference.gains import (
+    accuracy,
+    bootstrap_gain,
+    equivalence,
+    equivalence_of,
+    mcnemar_exact,
+    paired_gain,
+    seeds_t,
+    simultaneous_band,
+    wilson,
+)
+from distil.inference.levels import (
+    any_difference,
+    difference_of_means,
+    holm,
+    odds_ratios,
+    section_contrast,
+    section_interaction,
+    trend,
+)
+from distil.inference.power import (
+    detectable_gain,
+    equivalence_items,
+    equivalence_power,
+    gain_power,
+    mcnemar_detectable,
+    mcnemar_items,
+    mcnemar_power,
+)
+from distil.inference.variance import decompose
 
 # Student's sleep data (Biometrika 6, 1908), R's `sleep`.
 SLEEP_1 = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
@@ -27,7 +56,7 @@ def pairs(both, first_only, second_only, neither):
 
 def test_paired_gain_of_unrelated_questions_is_the_paired_t_test():
     # R: t.test(extra ~ group, paired): t = -4.0621, df = 9, p = 0.002833, -2.4598858 to -0.7001142
-    found = statistics.paired_gain(SLEEP_1 - SLEEP_2)
+    found = paired_gain(SLEEP_1 - SLEEP_2)
     assert found.estimate == pytest.approx(-1.58)
     assert found.estimate / found.se == pytest.approx(-4.0621, abs=1e-4)
     assert (found.df, found.p) == (9, pytest.approx(0.002833, abs=5e-7))
@@ -38,7 +67,7 @@ def test_paired_gain_has_the_cluster_robust_variance_of_liang_and_zeger():
     rng = np.random.default_rng(3)
     values = rng.integers(-1, 2, size=(12, 3)).astype(float)
     clusters = np.array([0, 0, 1, 1, 1, 2, 3, 3, 4, 5, 5, 6])
-    found = statistics.paired_gain(values, clusters)
+    found = paired_gain(values, clusters)
     residual_sums = [(values[clusters == c] - values.mean()).sum() for c in range(7)]
     rows, groups = values.size, 7
     variance = sum(s**2 for s in residual_sums) / rows**2
@@ -50,20 +79,20 @@ def test_paired_gain_has_the_cluster_robust_variance_of_liang_and_zeger():
 def test_seeds_of_one_question_do_not_count_as_questions():
     one = np.random.default_rng(0).integers(-1, 2, size=200).astype(float)
     many = np.repeat(one[:, None], 5, axis=1)
-    assert statistics.paired_gain(many).se == pytest.approx(statistics.paired_gain(one).se)
+    assert paired_gain(many).se == pytest.approx(paired_gain(one).se)
 
 
 def test_duplicated_questions_in_one_cluster_change_nothing():
     one = np.random.default_rng(1).integers(-1, 2, size=100).astype(float)
-    twice = statistics.paired_gain(np.repeat(one, 2), np.repeat(np.arange(100), 2))
-    assert twice.se == pytest.approx(statistics.paired_gain(one).se)
-    assert twice.p == pytest.approx(statistics.paired_gain(one).p)
+    twice = paired_gain(np.repeat(one, 2), np.repeat(np.arange(100), 2))
+    assert twice.se == pytest.approx(paired_gain(one).se)
+    assert twice.p == pytest.approx(paired_gain(one).p)
 
 
 def test_mcnemar_agrees_with_the_exact_binomial_test_of_agrestis_approval_ratings():
     # Agresti, Categorical Data Analysis, 1990, p. 350, and R's ?mcnemar.test: 150 against 86.
     first, second = pairs(794, 150, 86, 570)
-    found = statistics.mcnemar_exact(first, second)
+    found = mcnemar_exact(first, second)
     assert found.p == pytest.approx(stats.binomtest(86, 236).pvalue)
     # The chi-square version there is 17.36 with p = 3.099e-05 (Penn State STAT 504, lesson 5).
     assert found.p == pytest.approx(3.1e-5, rel=0.25)
@@ -75,7 +104,7 @@ def test_mcnemar_agrees_with_the_exact_binomial_test_of_agrestis_approval_rating
 
 def test_t_over_seeds_is_the_one_sample_t_test_with_its_warning():
     # R: t.test(sleep$extra[1:10]): t = 1.3257, df = 9, p = 0.2176, -0.5297804 to 2.0297804
-    found = statistics.seeds_t(SLEEP_1)
+    found = seeds_t(SLEEP_1)
     assert found.p == pytest.approx(0.2176, abs=5e-5)
     assert (found.low, found.high) == pytest.approx((-0.5297804, 2.0297804), abs=1e-7)
     assert "questions are taken as fixed" in found.note
@@ -83,15 +112,15 @@ def test_t_over_seeds_is_the_one_sample_t_test_with_its_warning():
 
 def test_bootstrap_of_one_seed_has_the_spread_of_the_paired_t_test():
     values = np.random.default_rng(2).integers(-1, 2, size=400).astype(float)
-    resampled = statistics.bootstrap_gain(values, replicates=20_000, seed=1)
-    plain = statistics.paired_gain(values)
+    resampled = bootstrap_gain(values, replicates=20_000, seed=1)
+    plain = paired_gain(values)
     assert resampled.se == pytest.approx(plain.se)
     assert (resampled.low, resampled.high) == pytest.approx((plain.low, plain.high), abs=0.004)
 
 
 def test_bootstrap_is_the_same_for_the_same_seed_and_differs_for_another():
     values = np.random.default_rng(2).integers(-1, 2, size=(50, 5)).astype(float)
-    draw = [statistics.bootstrap_gain(values, replicates=500, seed=s) for s in (1, 1, 2)]
+    draw = [bootstrap_gain(values, replicates=500, seed=s) for s in (1, 1, 2)]
     assert draw[0] == draw[1]
     assert draw[0].low != draw[2].low
 
@@ -101,7 +130,7 @@ def test_bootstrap_widens_when_seeds_differ():
     # Questions vary far more than seeds, as they do where five seeds meet one base.
     values = rng.normal(0, 1, size=(300, 1)) + rng.normal(0, 0.3, size=(300, 5))
     shifted = values + np.array([-0.2, -0.1, 0, 0.1, 0.2])
-    close, apart = (statistics.bootstrap_gain(v, replicates=500) for v in (values, shifted))
+    close, apart = (bootstrap_gain(v, replicates=500) for v in (values, shifted))
     assert apart.se > 1.5 * close.se
     assert apart.df < 10 < close.df
 
@@ -120,17 +149,17 @@ def test_bootstrap_widens_when_seeds_differ():
     ],
 )
 def test_wilson_reproduces_newcombes_table(successes, total, low, high):
-    found = statistics.wilson(successes, total)
+    found = wilson(successes, total)
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
     right = np.repeat([1.0, 0.0], [successes, total - successes])
-    assert statistics.accuracy(right).low == pytest.approx(found.low)
-    assert statistics.accuracy(right).high == pytest.approx(found.high)
+    assert accuracy(right).low == pytest.approx(found.low)
+    assert accuracy(right).high == pytest.approx(found.high)
 
 
 def test_accuracy_of_identical_seeds_is_as_uncertain_as_one_seed():
     right = (np.random.default_rng(0).random(300) < 0.6).astype(float)
-    one = statistics.accuracy(right)
-    many = statistics.accuracy(np.repeat(right[:, None], 5, axis=1))
+    one = accuracy(right)
+    many = accuracy(np.repeat(right[:, None], 5, axis=1))
     assert many.extra["effective"] == pytest.approx(299, rel=1e-6)
     assert (many.low, many.high) == pytest.approx((one.low, one.high), abs=1e-3)
 
@@ -140,17 +169,17 @@ def test_equivalence_reproduces_the_one_sample_example_of_toster():
     # t = 3.3333 and -2.6667 with 99 degrees of freedom; the larger p decides.
     values = np.random.default_rng(0).normal(size=100)
     values = 0.54 + 1.2 * (values - values.mean()) / values.std(ddof=1)
-    found = statistics.equivalence(values, 0.5, 0.36)
+    found = equivalence(values, 0.5, 0.36)
     assert found.p == pytest.approx(stats.t.sf(2.0 + 2 / 3, 99))
     assert found.p == pytest.approx(0.0045, abs=5e-5)
-    assert statistics.equivalence_of(found, 0.5, 0.36).p == pytest.approx(found.p)
+    assert equivalence_of(found, 0.5, 0.36).p == pytest.approx(found.p)
 
 
 def test_equivalence_needs_about_4500_questions_for_two_points():
-    assert statistics.equivalence_items(0.6943, 0.02) == 4545
+    assert equivalence_items(0.6943, 0.02) == 4545
     n = 4545
     se = np.sqrt(0.6943 * 0.3057 / n)
-    assert statistics.equivalence_power(se, 0.02) == pytest.approx(0.8, abs=0.001)
+    assert equivalence_power(se, 0.02) == pytest.approx(0.8, abs=0.001)
 
 
 # ------------------------------------------------------------------------------------- levels
@@ -162,7 +191,7 @@ def test_cochran_q_reproduces_the_classifiers_of_kuncheva():
     patterns.append((0, 0, 0))
     wrong = {(1, 1, 1): 3, (1, 1, 0): 3, (1, 0, 1): 1, (1, 0, 0): 9, (0, 1, 1): 2, (0, 0, 1): 2}
     rows = [p for p in patterns for _ in range(wrong.get(p, 80 if p == (0, 0, 0) else 0))]
-    found = statistics.any_difference(np.array(rows, dtype=float))
+    found = any_difference(np.array(rows, dtype=float))
     assert found.estimate == pytest.approx(7.5294, abs=5e-5)
     assert found.p == pytest.approx(0.0232, abs=5e-5)
 
@@ -170,9 +199,7 @@ def test_cochran_q_reproduces_the_classifiers_of_kuncheva():
 def test_cochran_q_for_means_over_seeds_is_cochrans_q_where_seeds_agree():
     right = (np.random.default_rng(0).random((80, 4)) < [0.7, 0.6, 0.5, 0.5]).astype(float)
     # Half of each answer is no longer 0 or 1, so the permutation form computes it.
-    assert statistics.any_difference(right / 2).estimate == pytest.approx(
-        statistics.any_difference(right).estimate
-    )
+    assert any_difference(right / 2).estimate == pytest.approx(any_difference(right).estimate)
 
 
 def test_trend_is_pages_test_on_the_strength_of_cotton_fibres():
@@ -186,14 +213,14 @@ def test_trend_is_pages_test_on_the_strength_of_cotton_fibres():
         ]
     )
     ranks = stats.rankdata(observed, axis=1)
-    found = statistics.trend(ranks, 2.0 ** np.arange(1, 6), permutations=0)
+    found = trend(ranks, 2.0 ** np.arange(1, 6), permutations=0)
     page = stats.page_trend_test(observed, method="asymptotic")
     expected, variance = 3 * 5 * 6**2 / 4, 3 * 25 * 36 * 4 / 144
     assert page.statistic == 158
     assert found.extra["statistic"] == pytest.approx(158 - expected)
     assert found.extra["z"] == pytest.approx((158 - expected) / np.sqrt(variance))
     assert found.extra["normal_p"] == pytest.approx(2 * page.pvalue)
-    drawn = statistics.trend(ranks, 2.0 ** np.arange(1, 6), permutations=40_000)
+    drawn = trend(ranks, 2.0 ** np.arange(1, 6), permutations=40_000)
     exact = stats.page_trend_test(observed, method="exact")
     assert drawn.p == pytest.approx(2 * exact.pvalue, rel=0.15)
 
@@ -207,14 +234,14 @@ def test_trend_by_random_permutations_agrees_with_all_permutations():
         for orders in itertools.product(itertools.permutations(scores), repeat=len(right))
     ]
     exact = np.mean(np.abs(totals) >= abs(observed) - 1e-9)
-    found = statistics.trend(right, [4, 2, 1], permutations=40_000, seed=1)
+    found = trend(right, [4, 2, 1], permutations=40_000, seed=1)
     assert found.p == pytest.approx(exact, abs=0.01)
 
 
 def test_trend_with_ties_has_the_variance_of_the_permutations():
     right = (np.random.default_rng(0).random((40, 6)) < np.linspace(0.7, 0.4, 6)).astype(float)
     words = np.array([200, 120, 80, 60, 40, 30])
-    found = statistics.trend(right, words, permutations=0)
+    found = trend(right, words, permutations=0)
     rng = np.random.default_rng(1)
     scores = np.log2(words) - np.log2(words).mean()
     draws = [(rng.permuted(right, axis=1) @ scores).sum() for _ in range(4000)]
@@ -223,16 +250,16 @@ def test_trend_with_ties_has_the_variance_of_the_permutations():
 
 def test_trend_is_positive_when_more_words_are_more_accurate():
     right = (np.random.default_rng(0).random((300, 4)) < [0.8, 0.6, 0.4, 0.2]).astype(float)
-    falling = statistics.trend(right, [80, 40, 20, 10], permutations=99)
+    falling = trend(right, [80, 40, 20, 10], permutations=99)
     assert falling.estimate == pytest.approx(0.2, abs=0.03)
     assert falling.low > 0
-    assert statistics.trend(right, [10, 20, 40, 80], permutations=99).estimate < 0
+    assert trend(right, [10, 20, 40, 80], permutations=99).estimate < 0
 
 
 def test_holm_reproduces_a_worked_example():
     # Holm's steps by hand: 0.005 x 4, 0.01 x 3, 0.03 x 2, 0.04 kept at the step before.
-    assert statistics.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert len(statistics.holm([])) == 0
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert len(holm([])) == 0
 
 
 def test_odds_ratios_reproduce_the_gee_of_the_six_cities_study():
@@ -248,7 +275,7 @@ def test_odds_ratios_reproduce_the_gee_of_the_six_cities_study():
                 rows += [(name, smoke, age - 2, pattern[age]) for age in range(4)]
     frame = pd.DataFrame(rows, columns=["cluster", "smoke", "age", "right"])
     assert frame["cluster"].nunique() == 537
-    found = statistics.odds_ratios(frame, "right ~ age * smoke").set_index("term")
+    found = odds_ratios(frame, "right ~ age * smoke").set_index("term")
     for term, value in (("Intercept", -1.900), ("age", -0.141), ("smoke", 0.314)):
         assert np.log(found.loc[term, "odds_ratio"]) == pytest.approx(value, abs=6e-4)
     assert np.log(found.loc["age:smoke", "odds_ratio"]) == pytest.approx(0.071, abs=6e-4)
@@ -262,7 +289,7 @@ def test_odds_ratio_of_a_group_all_right_is_reported_as_not_estimable():
             "cluster": list(range(20)) * 2,
         }
     )
-    found = statistics.odds_ratios(frame, "right ~ C(group)").set_index("term")
+    found = odds_ratios(frame, "right ~ C(group)").set_index("term")
     assert found.loc["C(group)[T.b]", "p"] == 1.0
     assert "not estimable" in found.loc["C(group)[T.b]", "note"]
 
@@ -271,7 +298,7 @@ def test_section_contrast_of_unrelated_questions_is_the_difference_of_means():
     rng = np.random.default_rng(0)
     drops = np.concatenate([rng.normal(0.5, 0.4, 60), rng.normal(0.1, 0.4, 80)])
     sections = ["tp"] * 60 + ["fs"] * 80
-    found = statistics.section_contrast(drops, sections, "tp")
+    found = section_contrast(drops, sections, "tp")
     welch = stats.ttest_ind(drops[:60], drops[60:], equal_var=False)
     assert found.estimate == pytest.approx(drops[:60].mean() - drops[60:].mean())
     assert found.estimate / found.se == pytest.approx(welch.statistic, rel=0.02)
@@ -281,7 +308,7 @@ def test_section_contrast_binds_at_the_closest_section_and_takes_its_p():
     rng = np.random.default_rng(0)
     sections = np.repeat(["tp", "fs", "js"], 100)
     drops = rng.normal(np.repeat([0.5, 0.49, 0.0], 100), 0.3)
-    found = statistics.section_contrast(drops, sections, "tp")
+    found = section_contrast(drops, sections, "tp")
     assert found.estimate == pytest.approx(drops[:100].mean() - drops[100:200].mean())
     assert found.p > 0.05
     assert set(found.extra) == {"fs", "js"}
@@ -292,7 +319,7 @@ def test_section_interaction_is_the_clustered_wald_test_by_hand():
     sections = np.repeat(["fs", "js", "tp"], [80, 90, 60])
     clusters = np.arange(230) // 2 + 1000 * (np.arange(230) % 7 == 0)
     values = rng.normal(0, 0.4, 230) + rng.normal(0, 0.3, 1200)[clusters] + (sections == "tp") * 0.2
-    found = statistics.section_interaction(values, sections, clusters)
+    found = section_interaction(values, sections, clusters)
     # Liang and Zeger's sandwich on cell means, with its small-sample factor.
     design = np.stack([sections == name for name in ("fs", "js", "tp")], axis=1).astype(float)
     bread = np.linalg.inv(design.T @ design)
@@ -313,11 +340,11 @@ def test_section_interaction_is_the_clustered_wald_test_by_hand():
 def test_section_interaction_of_two_sections_is_the_square_of_their_contrast():
     rng = np.random.default_rng(2)
     values, sections = rng.normal(size=120), np.repeat(["fs", "tp"], 60)
-    joint = statistics.section_interaction(values, sections)
-    single = statistics.difference_of_means(values, sections == "tp", np.arange(120))
+    joint = section_interaction(values, sections)
+    single = difference_of_means(values, sections == "tp", np.arange(120))
     assert joint.estimate == pytest.approx((single.estimate / single.se) ** 2)
     assert joint.p == pytest.approx(single.p)
-    flat = statistics.section_interaction(np.zeros(120), sections)
+    flat = section_interaction(np.zeros(120), sections)
     assert (flat.p, flat.note != "") == (1.0, True)
 
 
@@ -329,7 +356,7 @@ def test_components_reproduce_the_table_of_shrout_and_fleiss():
     ratings = np.array(
         [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
     )
-    found = statistics.decompose(ratings).set_index("source")["component"]
+    found = decompose(ratings).set_index("source")["component"]
     assert found["rest"] == pytest.approx(1.02, abs=0.005)
     assert found["questions"] == pytest.approx((11.24 - 1.02) / 4, abs=0.005)
     assert found["seeds"] == pytest.approx((32.49 - 1.02) / 6, abs=0.005)
@@ -339,33 +366,33 @@ def test_components_reproduce_the_table_of_shrout_and_fleiss():
 def test_mcnemar_power_reproduces_the_manual_of_gpower():
     # G*Power 3.1 manual, McNemar: odds ratio 0.25, N = 50, 40 % discordant, one-sided 5 %: 0.839343
     # Both sides of 5 % each add the far tail, 0.00002.
-    assert statistics.mcnemar_power(50, 0.24, 0.4, alpha=0.10) == pytest.approx(0.839343, abs=2e-5)
+    assert mcnemar_power(50, 0.24, 0.4, alpha=0.10) == pytest.approx(0.839343, abs=2e-5)
 
 
 def test_mcnemar_items_reproduce_connor_and_chow():
     # Connor, Biometrics 43, 1987, p. 209: 0.45 against 0.05: 23 pairs.
     # Chow, Shao and Wang, Sample Size Calculations, section 6.4: psi = 2.5, 70 % discordant: 59.
-    assert statistics.mcnemar_items(0.40, 0.50) == 23
-    assert statistics.mcnemar_items(0.30, 0.70) == 59
+    assert mcnemar_items(0.40, 0.50) == 23
+    assert mcnemar_items(0.30, 0.70) == 59
 
 
 def test_detectable_gain_of_mcnemar_has_the_power_asked_for():
-    gain = statistics.mcnemar_detectable(651, 0.25)
+    gain = mcnemar_detectable(651, 0.25)
     assert gain == pytest.approx(0.055, abs=5e-4)
-    assert statistics.mcnemar_items(gain, 0.25) == pytest.approx(651, abs=1)
-    assert statistics.mcnemar_power(651, gain, 0.25) == pytest.approx(0.80, abs=0.02)
+    assert mcnemar_items(gain, 0.25) == pytest.approx(651, abs=1)
+    assert mcnemar_power(651, gain, 0.25) == pytest.approx(0.80, abs=0.02)
 
 
 def test_power_of_the_t_test_reproduces_cohens_table():
     # Cohen, Statistical Power Analysis, 2nd ed.; R: power.t.test(n = 20, delta = 1, sd = 1,
     # type = "one.sample") gives power 0.9886
-    assert statistics.gain_power(1.0, 1 / np.sqrt(20), 19) == pytest.approx(0.9886, abs=1e-3)
-    assert statistics.gain_power(0.0, 1.0, 50) == pytest.approx(0.05)
+    assert gain_power(1.0, 1 / np.sqrt(20), 19) == pytest.approx(0.9886, abs=1e-3)
+    assert gain_power(0.0, 1.0, 50) == pytest.approx(0.05)
 
 
 def test_detectable_gain_is_seen_with_80_percent_power():
-    effect = statistics.detectable_gain(0.02, 200)
-    assert statistics.gain_power(effect, 0.02, 200) == pytest.approx(0.80, abs=0.003)
+    effect = detectable_gain(0.02, 200)
+    assert gain_power(effect, 0.02, 200) == pytest.approx(0.80, abs=0.003)
 
 
 # --------------------------------------------------------------------------------- degenerate
@@ -376,61 +403,61 @@ def test_detectable_gain_is_seen_with_80_percent_power():
 def test_answers_that_all_agree_give_finite_honest_results(value, shape):
     differences = np.full(shape, value)
     for found in (
-        statistics.paired_gain(differences),
-        statistics.bootstrap_gain(differences, replicates=100),
-        statistics.equivalence(differences, 0.0, 0.02),
-        statistics.seeds_t(differences.mean(axis=0)),
+        paired_gain(differences),
+        bootstrap_gain(differences, replicates=100),
+        equivalence(differences, 0.0, 0.02),
+        seeds_t(differences.mean(axis=0)),
     ):
         assert np.isfinite([found.estimate, found.low, found.high, found.p, found.se]).all()
         assert -1 <= found.low <= found.estimate <= found.high <= 1
         assert found.high > found.low
         assert found.note
-    assert statistics.paired_gain(np.zeros((40, 5))).p == 1.0
+    assert paired_gain(np.zeros((40, 5))).p == 1.0
 
 
 def test_zero_discordance_leaves_room_for_what_was_not_seen():
-    found = statistics.mcnemar_exact(np.ones(50), np.ones(50))
+    found = mcnemar_exact(np.ones(50), np.ones(50))
     assert found.p == 1.0
     assert found.high == pytest.approx(1 - 0.025 ** (1 / 50))
-    assert statistics.paired_gain(np.zeros(50)).high == pytest.approx(found.high)
+    assert paired_gain(np.zeros(50)).high == pytest.approx(found.high)
 
 
 def test_one_cluster_gives_no_interval():
-    found = statistics.paired_gain([1.0, 0.0, 1.0], ["same"] * 3)
+    found = paired_gain([1.0, 0.0, 1.0], ["same"] * 3)
     assert (found.low, found.high, found.p) == (-1.0, 1.0, 1.0)
     assert "one cluster" in found.note
-    assert statistics.accuracy([1, 0, 1], ["same"] * 3).high == 1.0
+    assert accuracy([1, 0, 1], ["same"] * 3).high == 1.0
 
 
 def test_all_right_keeps_an_interval_below_one():
-    found = statistics.accuracy(np.ones((60, 5)))
+    found = accuracy(np.ones((60, 5)))
     assert found.estimate == found.high == 1.0
-    assert found.low == pytest.approx(statistics.wilson(60, 60).low)
+    assert found.low == pytest.approx(wilson(60, 60).low)
 
 
 def test_levels_without_any_difference_give_p_one():
     constant = np.repeat(np.array([[1.0], [0.0], [1.0]]), 6, axis=1)
-    assert statistics.any_difference(constant).p == 1.0
-    assert statistics.trend(constant, [6, 5, 4, 3, 2, 1]).p == 1.0
-    assert statistics.trend(constant, [5, 5, 5, 5, 5, 5]).note
-    assert statistics.decompose(np.ones((4, 3)))["component"].sum() == 0
-    band = statistics.simultaneous_band([np.zeros((20, 2)), np.zeros((20, 2))], replicates=100)
+    assert any_difference(constant).p == 1.0
+    assert trend(constant, [6, 5, 4, 3, 2, 1]).p == 1.0
+    assert trend(constant, [5, 5, 5, 5, 5, 5]).note
+    assert decompose(np.ones((4, 3)))["component"].sum() == 0
+    band = simultaneous_band([np.zeros((20, 2)), np.zeros((20, 2))], replicates=100)
     assert np.isfinite(band.to_numpy()).all()
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: statistics.paired_gain([]), "questions x seeds"),
-        (lambda: statistics.paired_gain([0.0, np.nan]), "counted"),
-        (lambda: statistics.paired_gain([0.0, 1.0], ["a"]), "labels"),
-        (lambda: statistics.mcnemar_exact([1, 0], [1]), "pair them"),
-        (lambda: statistics.wilson(5, 4), "not a count"),
-        (lambda: statistics.equivalence([0.0, 1.0], 0.5, 0.0), "margin"),
-        (lambda: statistics.trend([[1.0, 0.0]], [3, 0]), "positive"),
-        (lambda: statistics.section_contrast([1.0, 0.0], ["fs", "js"], "tp"), "tp"),
-        (lambda: statistics.mcnemar_power(10, 0.5, 0.4), "impossible"),
-        (lambda: statistics.mcnemar_items(0.5, 0.4), "impossible"),
+        (lambda: paired_gain([]), "questions x seeds"),
+        (lambda: paired_gain([0.0, np.nan]), "counted"),
+        (lambda: paired_gain([0.0, 1.0], ["a"]), "labels"),
+        (lambda: mcnemar_exact([1, 0], [1]), "pair them"),
+        (lambda: wilson(5, 4), "not a count"),
+        (lambda: equivalence([0.0, 1.0], 0.5, 0.0), "margin"),
+        (lambda: trend([[1.0, 0.0]], [3, 0]), "positive"),
+        (lambda: section_contrast([1.0, 0.0], ["fs", "js"], "tp"), "tp"),
+        (lambda: mcnemar_power(10, 0.5, 0.4), "impossible"),
+        (lambda: mcnemar_items(0.5, 0.4), "impossible"),
     ],
 )
 def test_impossible_input_is_refused_by_name(call, said):
@@ -455,11 +482,11 @@ def test_any_answers_give_an_interval_around_the_estimate(rows, data):
         st.lists(st.integers(0, 4), min_size=len(rows), max_size=len(rows)), label="clusters"
     )
     for found in (
-        statistics.paired_gain(differences, clusters),
-        statistics.bootstrap_gain(differences, clusters, replicates=200),
+        paired_gain(differences, clusters),
+        bootstrap_gain(differences, clusters, replicates=200),
     ):
         assert found.low <= found.estimate + 1e-9
         assert found.estimate <= found.high + 1e-9
         assert 0 <= found.p <= 1
-    mirrored = statistics.paired_gain(-differences, clusters)
-    assert mirrored.p == pytest.approx(statistics.paired_gain(differences, clusters).p)
+    mirrored = paired_gain(-differences, clusters)
+    assert mirrored.p == pytest.approx(paired_gain(differences, clusters).p)

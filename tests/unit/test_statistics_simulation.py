@@ -11,7 +11,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from distil import statistics
+from distil.inference import levels as level_tests
+from distil.inference.gains import (
+    accuracy,
+    bootstrap_gain,
+    equivalence,
+    mcnemar_exact,
+    paired_gain,
+    seeds_t,
+    simultaneous_band,
+)
+from distil.inference.levels import (
+    any_difference,
+    odds_ratios,
+    section_contrast,
+    section_interaction,
+    words_curve,
+)
 
 QUESTIONS, SEEDS = 500, 5
 FULL = bool(os.environ.get("DISTIL_TORTURE"))
@@ -65,7 +81,7 @@ def run(estimator, count, *, truth=0.0, start=0, **chosen):
 @pytest.mark.parametrize("truth", [0.0, 0.06])
 def test_paired_gain_keeps_its_size_and_coverage(truth, clustered):
     count = studies(300, 4_000)
-    rejected, covered = run(statistics.paired_gain, count, truth=truth, clustered=clustered)
+    rejected, covered = run(paired_gain, count, truth=truth, clustered=clustered)
     assert within(covered, 0.93, 0.97, count)
     if truth == 0:
         assert within(rejected, 0.03, 0.07, count)
@@ -76,7 +92,7 @@ def test_bootstrap_keeps_its_size_and_coverage_with_seeds_random(seed_sd):
     count = studies(150, 2_000)
 
     def estimator(differences, clusters):
-        return statistics.bootstrap_gain(differences, clusters, replicates=600, seed=3)
+        return bootstrap_gain(differences, clusters, replicates=600, seed=3)
 
     rejected, covered = run(estimator, count, seed_sd=seed_sd)
     assert within(rejected, 0.03, 0.07, count)
@@ -85,7 +101,7 @@ def test_bootstrap_keeps_its_size_and_coverage_with_seeds_random(seed_sd):
 
 def test_t_over_seeds_alone_rejects_a_true_null_far_too_often():
     count = studies(300, 4_000)
-    rejected, _ = run(lambda d, c: statistics.seeds_t(d.mean(axis=0)), count)
+    rejected, _ = run(lambda d, c: seeds_t(d.mean(axis=0)), count)
     assert rejected > 0.25
 
 
@@ -96,7 +112,7 @@ def test_mcnemar_keeps_its_size_and_coverage():
         rng = np.random.default_rng([7, number])
         chance = skills(rng)
         first, second = (rng.random(QUESTIONS) < chance for _ in range(2))
-        found = statistics.mcnemar_exact(first, second)
+        found = mcnemar_exact(first, second)
         rejected += found.p < 0.05
         covered += found.low <= 0 <= found.high
     assert within(rejected / count, 0.03, 0.07, count)
@@ -112,7 +128,7 @@ def test_accuracy_interval_covers(clustered):
         clusters = np.arange(QUESTIONS) // (2 if clustered else 1)
         chance = rng.uniform(0.25, 0.95, QUESTIONS)[clusters]
         right = (rng.random((QUESTIONS, SEEDS)) < chance[:, None]).astype(float)
-        found = statistics.accuracy(right, clusters)
+        found = accuracy(right, clusters)
         covered += found.low <= 0.60 <= found.high
     assert within(covered / count, 0.93, 0.97, count)
 
@@ -123,7 +139,7 @@ def test_equivalence_is_claimed_in_5_percent_at_the_edge_of_the_margin():
     for number in range(count):
         differences, clusters = study(np.random.default_rng([13, number]), gain=0.10)
         # Wide enough for the other side not to matter: the edge itself is tested.
-        claimed += statistics.equivalence(differences, 0.0, 0.10, clusters).p < 0.05
+        claimed += equivalence(differences, 0.0, 0.10, clusters).p < 0.05
     assert within(claimed / count, 0.03, 0.07, count)
 
 
@@ -142,10 +158,10 @@ def test_trend_and_cochran_q_keep_their_size():
     trend = normal = overall = 0
     for number in range(count):
         levels = leveled(np.random.default_rng([17, number]))
-        found = statistics.trend(levels, WORDS, permutations=199, seed=number)
+        found = level_tests.trend(levels, WORDS, permutations=199, seed=number)
         trend += found.p <= 0.05
         normal += found.extra["normal_p"] < 0.05
-        overall += statistics.any_difference(levels).p < 0.05
+        overall += any_difference(levels).p < 0.05
     for rejected in (trend, normal, overall):
         assert within(rejected / count, 0.03, 0.07, count)
 
@@ -157,7 +173,7 @@ def test_slope_on_log_words_covers():
     covered = 0
     for number in range(count):
         rng = np.random.default_rng([19, number])
-        found = statistics.trend(leveled(rng, 0.2), WORDS, permutations=0)
+        found = level_tests.trend(leveled(rng, 0.2), WORDS, permutations=0)
         covered += found.low <= truth <= found.high
     assert within(covered / count, 0.93, 0.97, count)
 
@@ -174,7 +190,7 @@ def test_band_over_checkpoints_covers_all_of_them_at_once():
             (rng.random((QUESTIONS, SEEDS)) < chance[:, None] + truth).astype(float) - base[:, None]
             for truth in truths
         ]
-        band = statistics.simultaneous_band(points, replicates=400, seed=number)
+        band = simultaneous_band(points, replicates=400, seed=number)
         together += bool(((band["low"] <= truths) & (truths <= band["high"])).all())
         inside = (band["point_low"] <= truths) & (truths <= band["point_high"])
         pointwise += bool(inside.all())
@@ -191,7 +207,7 @@ def test_line_on_log_words_covers_at_once_where_the_truth_is_a_line():
         rng = np.random.default_rng([29, number])
         shift = rng.uniform(-0.15, 0.15, (QUESTIONS, 1, 1))
         right = rng.random((QUESTIONS, 6, SEEDS)) < chances[None, :, None] + shift
-        line = statistics.words_curve(right.mean(axis=2), WORDS, replicates=400, points=12)
+        line = words_curve(right.mean(axis=2), WORDS, replicates=400, points=12)
         truth = 0.2 + 0.08 * (np.log2(line["words"]) - scores.min())
         inside = (line["low"] <= truth + 1e-12) & (truth <= line["high"] + 1e-12)
         covered += bool(inside.all())
@@ -210,7 +226,7 @@ def test_section_contrast_keeps_its_size_where_one_section_loses_as_much():
             (rng.random((QUESTIONS, SEEDS)) < (chance - lost)[:, None]).mean(axis=1)
             for lost in (0 * losses, losses)
         )
-        found = statistics.section_contrast(long - short, sections, "tp")
+        found = section_contrast(long - short, sections, "tp")
         claimed += found.p < 0.05 and found.estimate > 0
     # One-sided: at most half of 5 % may claim a lead that is not there.
     assert claimed / count <= 0.025 + (0.0 if FULL else 2 * np.sqrt(0.025 * 0.975 / count))
@@ -232,7 +248,7 @@ def test_section_interaction_keeps_its_size(clustered):
         right = chance[:, None] - fall[:, None] * np.linspace(-0.5, 0.5, 6)
         shares = rng.binomial(SEEDS, right) / SEEDS
         slopes = shares @ scores / (scores @ scores)
-        rejected += statistics.section_interaction(slopes, sections, clusters).p < 0.05
+        rejected += section_interaction(slopes, sections, clusters).p < 0.05
     assert within(rejected / count, 0.03, 0.07, count)
 
 
@@ -250,6 +266,6 @@ def test_odds_ratio_of_a_level_keeps_its_size():
                 "cluster": np.repeat(np.arange(QUESTIONS), 2),
             }
         )
-        found = statistics.odds_ratios(frame, "right ~ level").set_index("term")
+        found = odds_ratios(frame, "right ~ level").set_index("term")
         rejected += found.loc["level", "p"] < 0.05
     assert within(rejected / count, 0.03, 0.07, count)

@@ -5,8 +5,8 @@ import sys
 import pytest
 from tiny_student import draw_pairs, make_student
 
-from distil import student
-from distil.questions import load_prompts, question_text
+from distil.student import model as student
+from distil.student.questions import load_prompts, question_text
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_missing_file_is_named(model_folder):
 
 
 def test_a_model_without_a_lock_is_refused_with_the_command_that_locks_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"python -m distil.student"):
+    with pytest.raises(FileNotFoundError, match=r"python -m distil.student.model"):
         student.check_model(tmp_path)
 
 
@@ -130,6 +130,6 @@ def test_incomplete_prompts_are_refused_with_file_and_field(tmp_path, template, 
 
 
 def test_writing_questions_does_not_load_mlx():
-    code = "import sys, distil.questions; print('mlx' in sys.modules)"
+    code = "import sys, distil.student.questions; print('mlx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

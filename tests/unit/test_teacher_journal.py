@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distil.teacher import Journal, JournalError
-from distil.teacher.journal import export, pack_body, request_key, restore, unpack_body
+from distil.teacher.journal import (
+    Journal,
+    JournalError,
+    export,
+    pack_body,
+    request_key,
+    restore,
+    unpack_body,
+)
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Find x\u2028 é"}]}
 

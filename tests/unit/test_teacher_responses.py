@@ -11,10 +11,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distil.teacher import Prompt, TeacherError, final_answer, read_instructions, verifier_word
+from distil.teacher.agents import Prompt, final_answer, read_instructions, verifier_word
 from distil.teacher.dispatch import retry_after
 from distil.teacher.money import Price
 from distil.teacher.responses import error_text, is_quota, read_reply, split_reasoning
+from distil.teacher.settings import TeacherError
 
 PROMPTS = Path(__file__).resolve().parents[2] / "resources" / "prompts"
 PROBLEM = {

@@ -12,11 +12,13 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from distil.hashing import read_jsonl, sha256_text, write_jsonl
-from distil.teacher import JobStopped, Reply
+from distil.content.hashing import read_jsonl, sha256_text, write_jsonl
+from distil.synthetic import contest
+from distil.synthetic.templates import LABELS, draw_item
 from distil.teacher import __main__ as account
+from distil.teacher.agents import JobStopped
+from distil.teacher.responses import Reply
 from distil.teacher.settings import EXIT_REPLAY_MISS
-from distil.templates import LABELS, contest, draw_item
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMPTS = ROOT / "resources" / "prompts" / "sample"

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from distil.templates import LEVELS, draw_item, is_reserved, pattern, render_steps
-from distil.templates.contest import BEYOND, SOLVABLE
-from distil.templates.papers import draw_papers, truth_row
-from distil.templates.transfer import TRANSFER, draw_transfer
+from distil.synthetic.contest import BEYOND, SOLVABLE
+from distil.synthetic.papers import draw_papers, truth_row
+from distil.synthetic.templates import LEVELS, draw_item, is_reserved, pattern, render_steps
+from distil.synthetic.transfer import TRANSFER, draw_transfer
 
 YEARS = list(range(2011, 2026))
 QUESTIONS = {"fs": 12, "js": 11, "tp": 8}

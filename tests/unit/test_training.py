@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_student import chat_rows, draw_pairs, make_student
 
-from distil import training
-from distil.batches import order_epoch, pad_rows
-from distil.lanes import Lane
-from distil.student import load_student
-from distil.training import LoraSettings, encode_rows, train_lora
+from distil.student import training
+from distil.student.batches import order_epoch, pad_rows
+from distil.student.lanes import Lane
+from distil.student.model import load_student
+from distil.student.training import LoraSettings, encode_rows, train_lora
 
 mx = training.mx
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from distil.pretraining import build_student
+from distil.synthetic.pretraining import build_student
 
 SHAPE = {"hidden": 32, "layers": 2, "heads": 2, "feed_forward": 64, "positions": 160}
 SETTINGS = {"batch_tokens": 1024, "warmup": 10, "learning_rate": 1e-2, "seed": 3}

@@ -1,7 +1,7 @@
 """What a change must rerun, derived from the import graph, the records and the rules' own text.
 
 Which modules and packages a script needs is taken from the standard library's ModuleFinder and the
-packages' own metadata, not from `distil.fingerprint`; which jobs lie below a job, from the records of
+packages' own metadata, not from `distil.content.fingerprint`; which jobs lie below a job, from the records of
 the finished study; which jobs a changed configuration calls for, from the rules as Snakemake expands
 them. Nothing here is a list that somebody typed.
 """
@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import yaml
 from packaging.requirements import Requirement
 
-from distil import fingerprint
 from distil.audit import planned
-from distil.fingerprint import sorted_keys
+from distil.content import fingerprint
+from distil.content.fingerprint import sorted_keys
 from tests.workflow.checkout import Checkout
 
 if TYPE_CHECKING:
@@ -176,8 +176,8 @@ def downstream(jobs: Graph, direct: set[str]) -> set[str]:
 @functools.cache
 def reached(script: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the `distil` files and the third-party names a script imports, by ModuleFinder."""
-    # The books are in no fingerprint (distil/fingerprint.py says why).
-    finder = modulefinder.ModuleFinder(path=[str(ROOT)], excludes=["distil.lineage"])
+    # The books are in no fingerprint (distil/content/fingerprint.py says why).
+    finder = modulefinder.ModuleFinder(path=[str(ROOT)], excludes=["distil.lineage.record"])
     finder.run_script(str(ROOT / "scripts" / f"{script}.py"))
     # A module that a process of its own runs is named by a string (`python -m distil.x`).
     pending = True

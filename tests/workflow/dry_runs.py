@@ -45,7 +45,7 @@ def _server() -> subprocess.Popen:
 
 def serve() -> None:
     """Run what comes on standard input, a request a line, and answer each with its exit code."""
-    # Otherwise loaded by each run: by distil.config, and where Snakemake opens a rule file.
+    # Otherwise loaded by each run: by distil.study.config, and where Snakemake opens a rule file.
     import jsonschema  # noqa: F401
     import smart_open  # noqa: F401
     import snakemake.cli

@@ -123,7 +123,12 @@ def reviewed(finished, tmp_path_factory):
 
 @pytest.mark.parametrize(
     "module",
-    ["distil/review.py", "distil/crops.py", "distil/corrections.py", "distil/exams/crops.py"],
+    [
+        "distil/review/page.py",
+        "distil/review/crops.py",
+        "distil/review/corrections.py",
+        "distil/exams/drawing.py",
+    ],
 )
 def test_a_module_of_crops_or_review_reruns_its_importers_and_what_lies_below(reviewed, module):
     jobs = read_graph(reviewed)

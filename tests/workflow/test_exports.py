@@ -18,7 +18,7 @@ from rocrate.rocrate import ROCrate
 from distil.audit import crates, verify
 from distil.audit.files import Files
 from distil.audit.records import read_books
-from distil.hashing import sha256_file
+from distil.content.hashing import sha256_file
 from tests.workflow.checkout import ROOT
 
 STUDY = "micro"

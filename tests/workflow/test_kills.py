@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from distil import history
+from distil.lineage import history
 from tests.workflow.checkout import Checkout, copy_repository
 
 KILLS = 50 if os.environ.get("DISTIL_TORTURE") else 5

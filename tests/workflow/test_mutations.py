@@ -22,9 +22,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distil import fingerprint
 from distil.audit import planned, status
 from distil.audit.status import FRESH, GONE, STALE, UNDECIDED
+from distil.content import fingerprint
 from tests.workflow import derived
 from tests.workflow.checkout import Checkout
 from tests.workflow.derived import CONFIG, MODULES, ROOT, SCRIPTS, SHAPES, VALUES, downstream
@@ -32,8 +32,8 @@ from tests.workflow.derived import CONFIG, MODULES, ROOT, SCRIPTS, SHAPES, VALUE
 TORTURE = bool(os.environ.get("DISTIL_TORTURE"))
 # In continuous integration a dry run is made for these; `make torture` makes one for each.
 MODULES_RUN = MODULES if TORTURE else [
-    "distil/templates/contest.py", "distil/splits.py", "distil/plots.py", "distil/blas.py",
-    "distil/lineage.py", "distil/audit/verify.py", "distil/study.py",
+    "distil/synthetic/contest.py", "distil/datasets/splits.py", "distil/report/plots.py", "distil/student/blas.py",
+    "distil/lineage/record.py", "distil/audit/verify.py", "distil/study/shape.py",
 ]  # fmt: skip
 SHAPES_RUN = list(SHAPES) if TORTURE else [
     "a test year added", "a training year dropped", "a seed added", "adapters per level as well",

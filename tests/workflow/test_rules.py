@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from distil import fingerprint
+from distil.content import fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE_FILES = sorted((ROOT / "rules").glob("*.smk"))
@@ -67,17 +67,21 @@ def test_snakemake_is_named_once_at_the_bottom_of_each_script(path):
     "path", [*SCRIPTS, *MODULES], ids=lambda path: path.relative_to(ROOT).as_posix()
 )
 def test_no_stage_reads_the_configuration_or_the_bookkeeping(path):
-    """Scripts see their params only; `distil.lineage` may give them `run` and nothing else."""
+    """Scripts see their params only; `distil.lineage.record` may give them `run` and nothing else."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.ImportFrom | ast.Import):
             continue
         module = getattr(node, "module", None) or ""
         names = {alias.name for alias in node.names}
         if path.parent.name == "scripts":
-            assert module not in {"distil.config", "distil.study", "distil.audit"}
+            assert module not in {"distil.study.config", "distil.study.shape", "distil.audit"}
             assert "snakemake" not in names | {module}
-        # The audit and `python -m distil.compare` are commands on finished results, no stages.
-        if module == "distil.lineage" and path.parent.name != "audit" and path.name != "compare.py":
+        # The audit and `python -m distil.claims.compare` are commands on finished results, no stages.
+        if (
+            module == "distil.lineage.record"
+            and path.parent.name != "audit"
+            and path.name != "compare.py"
+        ):
             assert names == {"run"}, "what a stage computes must not depend on unfingerprinted code"
             assert path.parent.name == "scripts"
 

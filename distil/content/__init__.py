@@ -1,0 +1,6 @@
+"""Files and their identity: leaf modules that import nothing else of `distil`.
+
+- `hashing`: sha256 of bytes, texts and files; canonical JSON; JSONL; atomic writes.
+- `fingerprint`: the code and packages that a script runs, as one hash.
+- `sources`: the rows that each cell of a table was computed from.
+"""

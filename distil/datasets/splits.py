@@ -1,0 +1,202 @@
+"""Folds: which years train, which choose the stop, which are reported on.
+
+A fold gives every year of the study to exactly one part. Whole years are the unit because the
+problems of one exam are written together: a split inside a year would let a problem's sibling on
+the other section's paper stand on the other side.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from distil.content.hashing import sha256_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One way to cut the years of a study into three parts.
+
+    Attributes:
+        name: the value of the `fold` wildcard.
+        train: years whose traces train the student, ascending.
+        validation: years that choose the stop, ascending.
+        test: years that are reported on, ascending.
+    """
+
+    name: str
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+
+    def part(self, year: int) -> str:
+        """Return the part (`train`, `validation` or `test`) a year belongs to.
+
+        Raises:
+            ValueError: the fold does not have the year.
+        """
+        for part in PARTS:
+            if year in getattr(self, part):
+                return part
+        raise ValueError(
+            f"folds.{self.name}: year {year} is in no part; "
+            "add it to train, validation or test, or take it out of the study's years"
+        )
+
+    def years(self) -> dict[str, list[int]]:
+        """Return the years of each part as plain lists, as job parameters want them."""
+        return {part: list(getattr(self, part)) for part in PARTS}
+
+
+def named_fold(name: str, parts: Mapping[str, Sequence[int]], years: Sequence[int]) -> Fold:
+    """Build a fold from the years a config names for each part.
+
+    Args:
+        name: the fold's name in the config.
+        parts: `train`, `validation` and `test`, each a list of years.
+        years: all years of the study.
+
+    Raises:
+        ValueError: a part is missing, empty or unknown, a year is not a whole number, is in two
+            parts, twice in one, in none, or not in the study. The message names the field and
+            the remedy.
+    """
+    where = f"folds.{name}"
+    _check_years("years", years)
+    if unknown := sorted(set(parts) - set(PARTS)):
+        raise ValueError(
+            f"{where}: unknown part {unknown[0]!r}; the parts are train, validation and test"
+        )
+    for part in PARTS:
+        if not parts.get(part):
+            raise ValueError(f"{where}.{part}: no years; give the part at least one year")
+        _check_years(f"{where}.{part}", parts[part])
+    homes: dict[int, list[str]] = {}
+    for part in PARTS:
+        for year in parts[part]:
+            homes.setdefault(year, []).append(part)
+    for year, found in sorted(homes.items()):
+        if len(found) > 1:
+            raise ValueError(
+                f"{where}: year {year} is in two parts ({' and '.join(found)}); keep it in one"
+            )
+        if year not in years:
+            raise ValueError(
+                f"{where}.{found[0]}: year {year} is not among the study's years; "
+                "add it to years or take it out of the fold"
+            )
+    if missing := sorted(set(years) - set(homes)):
+        raise ValueError(
+            f"{where}: year {missing[0]} is in no part; add it to train, validation or test"
+        )
+    return Fold(name, *(tuple(sorted(parts[part])) for part in PARTS))
+
+
+def year_folds(years: Sequence[int], count: int, prefix: str = "year") -> dict[str, Fold]:
+    """Cut the years into folds such that every year is held out once.
+
+    Block i holds every count-th year, so that each block spans the whole period and an easier
+    decade cannot pass for an easier fold. Fold i reports on block i, chooses its stop on the next
+    block and trains on the rest: every year also validates exactly once.
+
+    Args:
+        years: all years of the study, each once, in any order.
+        count: how many folds, at least 3 and at most the number of years.
+        prefix: folds are named prefix1, prefix2, ...
+
+    Raises:
+        ValueError: fewer than three folds, or fewer years than folds.
+    """
+    _check_years("years", years)
+    if isinstance(count, bool) or not isinstance(count, int) or count < 3:
+        raise ValueError(
+            f"year_folds: {count!r} folds cannot give each fold a block to test, one to validate "
+            "and one to train on; use a whole number of 3 or more"
+        )
+    if count > len(years):
+        raise ValueError(
+            f"year_folds: {count} folds need at least {count} years, the study has {len(years)}; "
+            "use fewer folds"
+        )
+    ordered = sorted(years)
+    blocks = [ordered[start::count] for start in range(count)]
+    folds = {}
+    for index, test in enumerate(blocks):
+        validation = blocks[(index + 1) % count]
+        train = [year for year in ordered if year not in test and year not in validation]
+        name = f"{prefix}{index + 1}"
+        folds[name] = Fold(name, tuple(train), tuple(validation), tuple(test))
+    return folds
+
+
+def resolve_folds(
+    folds: Mapping[str, Mapping[str, Sequence[int]]], years: Sequence[int], count: int = 0
+) -> dict[str, Fold]:
+    """Return all folds of a study by name: those the config names, then the generated ones.
+
+    Args:
+        folds: the config's `folds`, name to years by part.
+        years: all years of the study.
+        count: the config's `year_folds`; 0 for none.
+
+    Raises:
+        ValueError: a fold is refused (see `named_fold`, `year_folds`), or a name is used twice.
+    """
+    resolved = {name: named_fold(name, parts, years) for name, parts in folds.items()}
+    for name, fold in (year_folds(years, count) if count else {}).items():
+        if name in resolved:
+            raise ValueError(f"folds.{name}: year_folds makes a fold of this name; rename yours")
+        resolved[name] = fold
+    return resolved
+
+
+def level_plan(
+    problems: Sequence[str], levels: Sequence[str], levels_per_problem: int | str
+) -> dict[str, list[str]]:
+    """Choose the levels at which each problem enters the training rows.
+
+    In rotation: the i-th problem takes k levels spread evenly over the list, starting at level i,
+    so that every level gets the same share of problems. The rotation goes through the problems in
+    the order of their ids' hashes: in the order of the ids, papers of 12 questions would give
+    question 3 the same levels every year, and length would be confounded with difficulty. The plan
+    depends on the problems of its part alone: a change elsewhere cannot move it.
+
+    Args:
+        problems: ids of one part's problems, removed ones included.
+        levels: level names in order.
+        levels_per_problem: how many levels a problem, or `all`.
+
+    Raises:
+        ValueError: the number is not between 1 and the number of levels.
+    """
+    total = len(levels)
+    count = total if levels_per_problem == "all" else levels_per_problem
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= total:
+        raise ValueError(
+            f"levels_per_problem: {levels_per_problem!r} is not 'all' or a whole number from 1 to "
+            f"{total}, the number of levels"
+        )
+    step = total // count
+    plan = {}
+    for start, problem in enumerate(sorted(problems, key=lambda key: (sha256_text(key), key))):
+        taken = {(start + turn * step) % total for turn in range(count)}
+        plan[problem] = [level for index, level in enumerate(levels) if index in taken]
+    return dict(sorted(plan.items()))
+
+
+def _check_years(where: str, years: Any) -> None:
+    if not years:
+        raise ValueError(f"{where}: no years; list at least one")
+    for year in years:
+        if isinstance(year, bool) or not isinstance(year, int):
+            raise ValueError(  # noqa: TRY004
+                f"{where}: {year!r} is not a year; write a plain number such as 2014, unquoted"
+            )
+    if twice := sorted(year for year, times in Counter(years).items() if times > 1):
+        raise ValueError(f"{where}: year {twice[0]} is listed twice; list it once")

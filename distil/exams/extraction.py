@@ -1,0 +1,148 @@
+"""Read a paper or draw a place of it, in this process or in one that is killed at its limits.
+
+    from distil.exams.extraction import extract_safely
+
+    rows = extract_safely("paper.pdf", "key.pdf", year=2014, sections=("fs", "js"))
+
+The modules that do the work are loaded on the first call, since importing this one is part of
+every command that may read a paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def extract(
+    paper: Path | str,
+    key: Path | str | None = None,
+    *,
+    year: int | None = None,
+    sections: Sequence[str] = (),
+    sha256: str | None = None,
+    key_sha256: str | None = None,
+) -> list[dict]:
+    """Read the problems of a paper.
+
+    Args:
+        paper: a PDF with one test or several; its key may stand at its end.
+        key: a PDF with the answers or written-out solutions, if they are in a second file.
+        year: of the exam; goes into the ids.
+        sections: short names (fs, js, tp) of the tests in the paper's order; goes into the ids.
+        sha256: what the paper's sha256 must be; None: not checked.
+        key_sha256: what the key's sha256 must be; None: not checked.
+
+    Returns:
+        One dict a problem, in the paper's order: id, year, section, number, statement (LaTeX-ish,
+        no `$` delimiters), statement_plain, options, answer_raw, answer (canonical), page, box
+        (points from the page's top-left corner), pdf_sha256, key_page, key_box, key_sha256, method,
+        flags, confidence.
+
+    Raises:
+        ExamError: a file is missing, broken, encrypted, not the expected one, or holds no problem.
+    """
+    from distil.exams.problems import read_problems
+
+    return read_problems(
+        Path(paper),
+        Path(key) if key is not None else None,
+        year=year,
+        sections=tuple(sections),
+        sha256=sha256,
+        key_sha256=key_sha256,
+    )
+
+
+def extract_safely(
+    paper: Path | str,
+    key: Path | str | None = None,
+    *,
+    memory: int = 2 * 1024**3,
+    cpu_seconds: int = 30,
+    wall_seconds: int = 120,
+    **options: object,
+) -> list[dict]:
+    """Read the problems of a paper in a process of its own, which is killed at its limits.
+
+    Args:
+        paper: as for `extract`.
+        key: as for `extract`.
+        memory: bytes of address space the process may have.
+        cpu_seconds: processor time it may use.
+        wall_seconds: time on the clock it may take.
+        options: further arguments of `extract`.
+
+    Returns:
+        The rows of `extract`.
+
+    Raises:
+        ExamError: as for `extract`, or a limit was reached, or the process died.
+    """
+    from distil.exams.workers import run_extraction
+
+    return run_extraction(
+        Path(paper),
+        Path(key) if key is not None else None,
+        memory=memory,
+        cpu_seconds=cpu_seconds,
+        wall_seconds=wall_seconds,
+        options=options,
+    )
+
+
+def crop(pdf: Path | str, page: int, box: Sequence[float], dpi: int = 110) -> bytes:
+    """Return the picture of a place in a PDF.
+
+    Args:
+        pdf: the file.
+        page: 1-based page number.
+        box: x0, top, x1, bottom in points from the page's top-left corner.
+        dpi: dots per inch.
+
+    Returns:
+        PNG bytes.
+
+    Raises:
+        ExamError: the file or the page cannot be read, or the box is empty.
+    """
+    from distil.exams.drawing import crop_places
+
+    return crop_places(Path(pdf), [(page, box)], dpi)[0]
+
+
+def crop_safely(
+    pdf: Path | str,
+    places: Sequence[tuple[int, Sequence[float]]],
+    *,
+    dpi: int,
+    memory: int,
+    cpu_seconds: int,
+    wall_seconds: int,
+) -> list[bytes]:
+    """Return the pictures of places in a PDF, drawn in a process that is killed at its limits.
+
+    Args:
+        pdf: the file.
+        places: page (1-based) and box of each, as for `crop`.
+        dpi: dots per inch.
+        memory: bytes of address space the process may have.
+        cpu_seconds: processor time it may use.
+        wall_seconds: time on the clock it may take.
+
+    Returns:
+        PNG bytes of each place, in order.
+
+    Raises:
+        ExamError: as for `crop`, or a limit was reached, or the process died.
+    """
+    from distil.exams.workers import run_crops
+
+    return run_crops(
+        Path(pdf),
+        places,
+        dpi=dpi,
+        memory=memory,
+        cpu_seconds=cpu_seconds,
+        wall_seconds=wall_seconds,
+    )

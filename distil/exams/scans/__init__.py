@@ -1,0 +1,9 @@
+"""Pages that are pictures: pixels to the characters that the text reader takes.
+
+- `pages`: a scanned page to characters with places.
+- `marks`: connected components and rows of a binarised page.
+- `readings`: tesseract's words held against the marks.
+- `structures`: fractions, roots, brackets and scripts in a scanned page.
+- `shapes`: features of single characters, and the classifier's weights.
+- `lettering`: training of that classifier from fonts.
+"""

@@ -1,0 +1,575 @@
+"""Glyphs, rules and drawings of a PDF page, in points from its top-left corner.
+
+PDFium gives each character's origin (its true baseline), size and advance box, and each path's
+segments.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import itertools
+import re
+import struct
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from distil.exams.errors import ExamError
+from distil.exams.text.typefaces import BITMAP, OMS, OMX, OT1, Typeface
+
+
+@dataclass(slots=True)
+class Glyph:
+    """One character as printed.
+
+    Attributes:
+        text: what it says, Unicode, never empty.
+        x0, x1: left end and right end of advance and ink together, points.
+        top, bottom: extent of its ink, y grows downwards, points.
+        base: y of its baseline, points.
+        size: font size as printed, points.
+        order: position in the content stream.
+        style: subset of "bimxtu": bold, italic, mathematics font, extension (OMX) font, typewriter,
+            unmapped.
+        spaced: whether the file holds a space character just before it.
+    """
+
+    text: str
+    x0: float
+    x1: float
+    top: float
+    bottom: float
+    base: float
+    size: float
+    order: int
+    style: str = ""
+    spaced: bool = False
+
+
+@dataclass(slots=True)
+class Rule:
+    """A straight horizontal (or vertical) line; `y` (or `x0`) is the middle of its thickness.
+
+    `bar` says that it is known to be a fraction's.
+    """
+
+    x0: float
+    x1: float
+    top: float
+    bottom: float
+    bar: bool = False
+
+    @property
+    def y(self) -> float:
+        """Middle height, points."""
+        return (self.top + self.bottom) / 2
+
+    @property
+    def width(self) -> float:
+        """Length, points."""
+        return self.x1 - self.x0
+
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(slots=True)
+class Page:
+    """What one page shows.
+
+    Attributes:
+        number: 1-based.
+        width, height: points, as displayed.
+        glyphs: in the order of the content stream.
+        rules: horizontal rules.
+        verticals: vertical rules.
+        frames: rectangles drawn around something.
+        drawings: boxes of curves and slanted lines.
+        images: boxes of bitmaps.
+        hidden: number of glyphs in invisible text (an OCR layer under a scan).
+        unread: places of ink that recognition could not account for; of scans only.
+        silent: boxes of text that has no character.
+        blanks: lines to write on, x0, top, x1, bottom; of scans only.
+    """
+
+    number: int
+    width: float
+    height: float
+    glyphs: list[Glyph] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    verticals: list[Rule] = field(default_factory=list)
+    frames: list[Box] = field(default_factory=list)
+    drawings: list[Box] = field(default_factory=list)
+    images: list[Box] = field(default_factory=list)
+    hidden: int = 0
+    unread: list[tuple[float, float]] = field(default_factory=list)
+    silent: list[Box] = field(default_factory=list)
+    blanks: list[Box] = field(default_factory=list)
+
+
+MAX_SEGMENTS = 20_000
+MAX_FORM_DEPTH = 8
+MAX_SILENT = 2_000
+GROWING = set("()[]{}|∥‖√⌊⌋⌈⌉⟨⟩")
+
+
+def open_document(path: Path):
+    """Open a PDF.
+
+    Args:
+        path: the file.
+
+    Returns:
+        A `pypdfium2.PdfDocument`; the caller closes it.
+
+    Raises:
+        ExamError: the file is missing, empty, no PDF, encrypted, broken or without pages.
+    """
+    import pypdfium2
+
+    path = Path(path)
+    if not path.is_file():
+        raise ExamError(
+            path, "no such file", "check the path in the manifest or on the command line"
+        )
+    with path.open("rb") as stream:
+        head = stream.read(1024)
+    if not head:
+        raise ExamError(path, "the file is empty", "download it again")
+    if b"%PDF-" not in head:
+        kind = "an HTML page" if re.search(rb"<(!doctype\s+)?html", head, re.I) else "no PDF"
+        raise ExamError(path, f"the file is {kind}", "download the PDF itself, not a page about it")
+    try:
+        document = pypdfium2.PdfDocument(path)
+    except pypdfium2.PdfiumError as error:
+        if "assword" in str(error):
+            raise ExamError(
+                path, "the PDF is encrypted", "save an unencrypted copy and use that"
+            ) from error
+        raise ExamError(
+            path, f"PDFium cannot open it ({error})", "download it again or repair it"
+        ) from error
+    if len(document) == 0:
+        document.close()
+        raise ExamError(path, "the PDF has no pages", "download it again or repair it")
+    return document
+
+
+def font_name(raw, font) -> str:
+    """Return a PDFium font's base name."""
+    length = raw.FPDFFont_GetBaseFontName(font, None, 0)
+    if not length:
+        return ""
+    buffer = ctypes.create_string_buffer(length)
+    raw.FPDFFont_GetBaseFontName(font, buffer, length)
+    return buffer.value.decode("utf-8", "replace")
+
+
+PUT = re.compile(rb"\bdup\s+(\d{1,3})\s*/([A-Za-z0-9_.]{1,40})\s+put\b")
+MAX_PROGRAM = 4 * 1024**2
+
+
+def glyph_names(raw, font) -> dict[int, str]:
+    """Return the names of glyphs by code in the clear part of a Type 1 font program."""
+    length = ctypes.c_size_t()
+    raw.FPDFFont_GetFontData(font, None, 0, ctypes.byref(length))
+    if not 0 < length.value <= MAX_PROGRAM:
+        return {}
+    data = (ctypes.c_uint8 * length.value)()
+    raw.FPDFFont_GetFontData(font, data, length.value, ctypes.byref(length))
+    program = bytes(data)
+    if not program.startswith((b"%!", b"\x80\x01")):
+        return {}
+    clear = program.partition(b"eexec")[0]
+    return {int(code): name.decode("ascii") for code, name in PUT.findall(clear)}
+
+
+def read_page(document, index: int, path: Path, typefaces: dict | None = None) -> Page:
+    """Read one page's glyphs and drawings.
+
+    Args:
+        document: from `open_document`.
+        index: 0-based page index.
+        path: the file, for error messages.
+        typefaces: cache of typefaces by font name, shared by the pages of a document.
+
+    Returns:
+        The page.
+
+    Raises:
+        ExamError: the page cannot be loaded or its size is impossible.
+    """
+    import pypdfium2
+    import pypdfium2.raw as raw
+
+    try:
+        page = document[index]
+    except pypdfium2.PdfiumError as error:
+        raise ExamError(
+            path, f"page {index + 1} cannot be read ({error})", "repair or replace the file"
+        ) from error
+    with contextlib.closing(page):
+        width, height = page.get_size()
+        if not (10 <= width <= 14_400 and 10 <= height <= 14_400):
+            raise ExamError(
+                path,
+                f"page {index + 1} measures {width:.0f} x {height:.0f} points",
+                "a page must measure 10 to 14400 points; print it to a normal paper size",
+            )
+        result = Page(index + 1, width, height)
+        place = placement(page)
+        try:
+            text = page.get_textpage()
+        except pypdfium2.PdfiumError as error:
+            raise ExamError(
+                path, f"page {index + 1}: no text layer ({error})", "repair the file"
+            ) from error
+        with contextlib.closing(text):
+            spoken = read_text(raw, text.raw, result, place, {} if typefaces is None else typefaces)
+        read_drawings(raw, page.raw, result, place, spoken)
+        grow_delimiters(result)
+    return result
+
+
+def placement(page):
+    """Return a function from PDF user space to points from the displayed top-left corner."""
+    left, bottom, right, top = page.get_bbox()
+    rotation = page.get_rotation()
+    if rotation == 90:
+        return lambda x, y: (y - bottom, x - left)
+    if rotation == 180:
+        return lambda x, y: (right - x, y - bottom)
+    if rotation == 270:
+        return lambda x, y: (top - y, right - x)
+    return lambda x, y: (x - left, top - y)
+
+
+# How `read_text` has PDFium lay out what it says of a character's places.
+PLACES = struct.Struct("6d4f")
+SPACES = {0x20, 0xA0, 0x09, 0x0A, 0x0D, 0x3000, *range(0x2000, 0x200C)}
+# Variation selectors, joiners and invisible operators print nothing.
+SILENT = {*range(0xFE00, 0xFE10), 0x200C, 0x200D, *range(0x2060, 0x2065), 0xFEFF}
+
+
+def address_of(handle) -> int | None:
+    """Return where a handle of PDFium points, by which two are told to be one; None: nowhere."""
+    return ctypes.addressof(handle.contents) if handle else None
+
+
+def by_address(function, result, *arguments):
+    """Return a function of PDFium that takes and gives plain addresses.
+
+    pypdfium2's own look at the type of every pointer, which takes longer than the work itself.
+    """
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)
+
+
+def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
+    """Append the page's characters to `page.glyphs`; return the addresses of their objects."""
+    count = raw.FPDFText_CountChars(text)
+    whole, pointer = ctypes.c_int, ctypes.c_void_p
+    code_of = by_address(raw.FPDFText_GetUnicode, ctypes.c_uint, pointer, whole)
+    is_generated = by_address(raw.FPDFText_IsGenerated, whole, pointer, whole)
+    is_unmapped = by_address(raw.FPDFText_HasUnicodeMapError, whole, pointer, whole)
+    object_of = by_address(raw.FPDFText_GetTextObject, pointer, pointer, whole)
+    origin_of = by_address(raw.FPDFText_GetCharOrigin, whole, pointer, whole, pointer, pointer)
+    ink_of = by_address(raw.FPDFText_GetCharBox, whole, pointer, whole, *[pointer] * 4)
+    advance_of = by_address(raw.FPDFText_GetLooseCharBox, whole, pointer, whole, pointer)
+    # The origin's x and y, the ink's left, right, bottom and top, and the advance box.
+    found = ctypes.create_string_buffer(PLACES.size)
+    doubles = [ctypes.addressof(found) + 8 * place for place in range(7)]
+    matrix = raw.FS_MATRIX()
+    matrix_ref = ctypes.byref(matrix)
+    characters = address_of(text)
+    objects: dict[int, tuple[Typeface, float, bool, bool, int | None] | None] = {}
+    names: dict[int | None, str] = {}  # by font handle, which means nothing on another page
+    bitmaps: dict[int | None, list[Glyph]] = {}
+    spaced = False
+    last = -1
+    pending = 0  # the first half of a surrogate pair
+    glyphs = page.glyphs
+    for index in range(count):
+        code = code_of(characters, index)
+        if 0xD800 <= code < 0xDC00:
+            pending = code
+            continue
+        if 0xDC00 <= code < 0xE000 and pending:
+            code = 0x10000 + ((pending - 0xD800) << 10) + (code - 0xDC00)
+        pending = 0
+        if code <= 0x20 and is_generated(characters, index) == 1:
+            continue  # PDFium's own spaces and line ends
+        if code in SPACES and code > 0x20:
+            spaced = True
+            continue
+        if code in SILENT:
+            continue
+        address = object_of(characters, index)
+        if address not in objects:
+            objects[address] = None
+            if address:
+                handle = ctypes.cast(address, raw.FPDF_PAGEOBJECT)
+                font = raw.FPDFTextObj_GetFont(handle)
+                where = address_of(font)
+                if where not in names:
+                    names[where] = name = font_name(raw, font) if font else ""
+                    if name not in typefaces:
+                        typefaces[name] = Typeface(
+                            name,
+                            raw.FPDFFont_GetFlags(font) if font else 0,
+                            raw.FPDFFont_GetWeight(font) if font else 400,
+                        )
+                    if font:  # PDFium may free it with the page
+                        typefaces[name].glyph_names = functools.partial(glyph_names, raw, font)
+                raw.FPDFText_GetMatrix(text, index, matrix_ref)
+                size = raw.FPDFText_GetFontSize(text, index)
+                scale = (matrix.c**2 + matrix.d**2) ** 0.5 or 1.0
+                up_x, up_y = place(matrix.c, matrix.d)
+                zero_x, zero_y = place(0.0, 0.0)
+                upright = abs(up_x - zero_x) <= 0.5 * abs(up_y - zero_y) and up_y < zero_y
+                hidden = raw.FPDFTextObj_GetTextRenderMode(handle) == 3
+                objects[address] = (
+                    typefaces[names[where]],
+                    abs(size) * scale,
+                    upright,
+                    hidden,
+                    where,
+                )
+        known = objects[address]
+        if known is None:
+            continue
+        typeface, size, upright, hidden, where = known
+        # In TeX's mathematics fonts the codes of spaces are braces, arrows and letters.
+        if code in SPACES and not (
+            (typeface.encoding is not None and code < 0x20)
+            or typeface.encoding in (OMS, OMX)
+            or (code <= 0x20 and is_unmapped(characters, index) == 1 and typeface.is_named(code))
+        ):
+            spaced = True
+            continue
+        if hidden:
+            page.hidden += 1
+            continue
+        if not upright or size < 0.5:
+            continue
+        origin_of(characters, index, doubles[0], doubles[1])
+        ink_of(characters, index, *doubles[2:6])
+        advance_of(characters, index, doubles[6])
+        x, y, left, right, bottom, top, near, over, far, under = PLACES.unpack_from(found)
+        origin_x, base = place(x, y)
+        advance_a, _ = place(near, under)
+        advance_b, _ = place(far, over)
+        ink_a, low = place(left, bottom)
+        ink_b, high = place(right, top)
+        if high > low:
+            low, high = high, low
+        if not (high > -page.height and low < 2 * page.height):
+            continue  # nobody sees it, and shelves by height would grow with it
+        unmapped = is_unmapped(characters, index) == 1
+        if code == 0x02 and not unmapped and typeface.encoding in (None, OT1, BITMAP):
+            code = 0x2D  # PDFium's mark for a hyphen at the end of a line
+        width = (far - near) / size
+        value, mark = typeface.read(code, unmapped, width)
+        if value >= "\ufb00":
+            value = compatible(value)
+        previous = glyphs[-1] if glyphs else None
+        if (
+            previous is not None
+            and not spaced
+            and last == index - 1
+            and abs(previous.base - base) < 0.01
+            and abs(previous.x0 - min(origin_x, ink_a, ink_b)) < 0.01
+            and value.isalpha()
+            and previous.text[-1].isalpha()
+        ):
+            previous.text += value  # a ligature is reported letter by letter at one place
+            last = index
+            continue
+        glyphs.append(
+            Glyph(
+                value,
+                min(origin_x, ink_a, ink_b),
+                max(advance_a, advance_b, ink_a, ink_b),
+                high,
+                low,
+                base,
+                size,
+                len(glyphs),
+                typeface.style + mark,
+                spaced,
+            )
+        )
+        if typeface.encoding is BITMAP:
+            bitmaps.setdefault(where, []).append(glyphs[-1])
+        last = index
+        spaced = False
+    mathematics = any(name and "m" in face.style for name, face in typefaces.items())
+    for printed in bitmaps.values():
+        # Fonts of prose have the codes of ASCII; those of signs have codes of their own, but where
+        # these have names, what has none is prose.
+        if mathematics or len({g.text for g in printed if "a" <= g.text <= "z"}) >= 8:
+            for glyph in printed:
+                if glyph.text.isascii():
+                    glyph.style = glyph.style.replace("u", "")
+    return set(objects)
+
+
+def grow_delimiters(page: Page) -> None:
+    """Add pieces that have no character to the brackets, bars and root signs that they prolong.
+
+    Typst builds tall ones of pieces, of which only one says what it is.
+    """
+    if not page.silent:
+        return
+    for glyph in page.glyphs:
+        if glyph.text not in GROWING:
+            continue
+        grown = True
+        while grown:
+            grown = False
+            for piece in page.silent:
+                beside = glyph.x0 - 0.5 < piece[0] and piece[2] < glyph.x1 + 0.5
+                longer = piece[1] < glyph.top - 0.5 or piece[3] > glyph.bottom + 0.5
+                if beside and longer and piece[1] < glyph.bottom + 1 and piece[3] > glyph.top - 1:
+                    glyph.top, glyph.bottom = min(glyph.top, piece[1]), max(glyph.bottom, piece[3])
+                    grown = True
+
+
+def read_drawings(raw, page, result: Page, place, spoken: set[int]) -> None:
+    """Sort the page's paths and images into rules, frames, drawings and images.
+
+    Text objects that are not among those with characters go to `result.silent`.
+    """
+    identity = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+    budget = [MAX_SEGMENTS]
+    edges = [ctypes.c_float() for _ in range(4)]
+    for index in range(raw.FPDFPage_CountObjects(page)):
+        item = raw.FPDFPage_GetObject(page, index)
+        if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_TEXT:
+            if (
+                address_of(item) not in spoken
+                and len(result.silent) < MAX_SILENT
+                and raw.FPDFPageObj_GetBounds(item, *map(ctypes.byref, edges))
+            ):
+                left, bottom, right, top = (edge.value for edge in edges)
+                if right - left > 0.3 and top - bottom > 1.0:
+                    result.silent.append(hull([place(left, bottom), place(right, top)]))
+            continue
+        read_object(raw, item, identity, result, place, 0, budget)
+
+
+def compose(inner: tuple, outer: tuple) -> tuple:
+    """Return the matrix that applies `inner`, then `outer` (PDF order a, b, c, d, e, f)."""
+    a, b, c, d, e, f = inner
+    p, q, r, s, t, u = outer
+    return (
+        a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s,
+        e * p + f * r + t, e * q + f * s + u,
+    )  # fmt: skip
+
+
+def read_object(raw, item, outer: tuple, result: Page, place, depth: int, budget: list) -> None:
+    """Add one page object to the page; a form's objects one by one."""
+    kind = raw.FPDFPageObj_GetType(item)
+    if kind not in (raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM):
+        return
+    matrix = raw.FS_MATRIX()
+    raw.FPDFPageObj_GetMatrix(item, ctypes.byref(matrix))
+    local = (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
+    whole = compose(local, outer)
+    if kind == raw.FPDF_PAGEOBJ_FORM:
+        if depth < MAX_FORM_DEPTH:
+            for index in range(raw.FPDFFormObj_CountObjects(item)):
+                child = raw.FPDFFormObj_GetObject(item, index)
+                read_object(raw, child, whole, result, place, depth + 1, budget)
+        return
+    if kind == raw.FPDF_PAGEOBJ_IMAGE:
+        corners = [place(*apply(whole, x, y)) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1))]
+        result.images.append(hull(corners))
+        return
+    read_path(raw, item, whole, result, place, budget)
+
+
+def apply(matrix: tuple, x: float, y: float) -> tuple[float, float]:
+    """Return a point moved by a PDF matrix."""
+    a, b, c, d, e, f = matrix
+    return a * x + c * y + e, b * x + d * y + f
+
+
+def hull(points: list) -> Box:
+    """Return the box around points."""
+    xs = [x for x, _ in points]
+    ys = [y for _, y in points]
+    return (min(xs), min(ys), max(xs), max(ys))
+
+
+def read_path(raw, item, matrix: tuple, result: Page, place, budget: list) -> None:
+    """Split a path into its strokes and sort each."""
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    raw.FPDFPath_GetDrawMode(item, ctypes.byref(fill), ctypes.byref(stroke))
+    if not fill.value and not stroke.value:
+        return
+    thickness = ctypes.c_float()
+    raw.FPDFPageObj_GetStrokeWidth(item, ctypes.byref(thickness))
+    pen = 0.0
+    if stroke.value:
+        a, b, c, d, _, _ = matrix
+        pen = max(thickness.value * abs(a * d - b * c) ** 0.5, 0.05)
+    count = raw.FPDFPath_CountSegments(item)
+    x, y = ctypes.c_float(), ctypes.c_float()
+    paths: list[list] = []
+    curved = False
+    budget[0] -= count
+    if budget[0] < 0:
+        return
+    for index in range(count):
+        segment = raw.FPDFPath_GetPathSegment(item, index)
+        raw.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y))
+        kind = raw.FPDFPathSegment_GetType(segment)
+        curved = curved or kind == raw.FPDF_SEGMENT_BEZIERTO
+        point = place(*apply(matrix, x.value, y.value))
+        if kind == raw.FPDF_SEGMENT_MOVETO or not paths:
+            paths.append([])
+        paths[-1].append(point)
+    if curved:
+        everything = [point for path in paths for point in path]
+        if everything:
+            result.drawings.append(hull(everything))
+        return
+    for path in paths:
+        sort_path(path, pen, bool(stroke.value), result)
+
+
+def sort_path(path: list, pen: float, stroked: bool, result: Page) -> None:
+    """Add one stroke made of straight lines to the page."""
+    if len(path) < 2:
+        return
+    x0, top, x1, bottom = hull(path)
+    thin = 2.5
+    if bottom - top + pen <= thin and x1 - x0 > 1.0 and x1 - x0 > 2 * (bottom - top + pen):
+        result.rules.append(Rule(x0, x1, top - pen / 2, bottom + pen / 2))
+    elif x1 - x0 + pen <= thin and bottom - top > 1.0:
+        result.verticals.append(Rule(x0 - pen / 2, x1 + pen / 2, top, bottom))
+    elif all(abs(a[0] - b[0]) < 0.3 or abs(a[1] - b[1]) < 0.3 for a, b in itertools.pairwise(path)):
+        if stroked and len(path) in (4, 5):
+            result.frames.append((x0, top, x1, bottom))
+        elif stroked and len(path) > 2:
+            for a, b in itertools.pairwise(path):
+                sort_path([a, b], pen, True, result)
+        # A filled rectangle is a background colour.
+    elif stroked or (x1 - x0 > thin and bottom - top > thin):
+        result.drawings.append((x0, top, x1, bottom))
+
+
+COMPATIBLE = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+
+
+def compatible(text: str) -> str:
+    """Return text with ligatures and presentation forms spelled out, mathematics left alone."""
+    return "".join(
+        COMPATIBLE.get(char)
+        or (unicodedata.normalize("NFKC", char) if "\uff00" <= char <= "\uffef" else char)
+        for char in text
+    )

@@ -1,0 +1,336 @@
+r"""Which part of a model's output is its answer.
+
+Rules, in order: reasoning between think tags is dropped, and reasoning that never ends is no
+answer; the last box counts, adjacent boxes together; without a box an explicit statement counts
+("Answer: 12", "the answer is 12", "12 is the answer", "#### 12"); an output that is one short line
+is itself the answer; else a whole last sentence that concludes counts ("Therefore the sum is 12.").
+The last number of a text is never taken for its answer.
+"""
+
+import re
+from dataclasses import dataclass
+
+from distil.notation.braces import balanced_end
+
+# An answer stands at the end: of longer outputs only this many characters are searched.
+SEARCHED = 100_000
+# A string longer than this is not an answer to a contest question.
+LONGEST_ANSWER = 4_000
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What an output gives as its answer.
+
+    Attributes:
+        answer: the answer as written, or None when the output gives none.
+        rule: how it was found: "box", "boxes", "statement", "whole", "conclusion" or "none".
+        reason: why there is none; empty otherwise.
+        later: an explicit statement after the last box, or None.
+        at_end: the answer runs to the very last character, so a cut output may have lost its tail.
+        parts: the contents of adjacent boxes, when there are several.
+    """
+
+    answer: str | None
+    rule: str
+    reason: str = ""
+    later: str | None = None
+    at_end: bool = False
+    parts: tuple[str, ...] = ()
+
+
+_THINK_CLOSE = re.compile(
+    r"</\s*(?:think|thinking|thought|reasoning)\s*>|<\|end_of_thought\|>|◁/think▷", re.I
+)
+_THINK_OPEN = re.compile(
+    r"<\s*(?:think|thinking|thought|reasoning)\s*>|<\|begin_of_thought\|>|◁think▷", re.I
+)
+_SPECIAL = re.compile(r"<\|[a-z_]{2,30}\|>|</s>|<(?:eos|pad|end_of_turn)>|</?answer>", re.I)
+# What follows the end of the model's turn is another text.
+_END = re.compile(r"<\|(?:endoftext|im_end|eot_id|end|end_of_text)\|>|</s>|<(?:eos|end_of_turn)>")
+_TAGGED = re.compile(r"<answer>([^<>]{1,400})</answer>", re.IGNORECASE)
+_BOX = re.compile(
+    r"\\(?:boxed|fbox|framebox|colorbox\{\w+\}|boxedanswer)(?![a-zA-Z])\s*|(?<![\\a-zA-Z])boxed(?=\{)"
+)
+_BETWEEN_BOXES = re.compile(
+    r"(?:[\s$,;&]|\\[()\[\]]|\\\\|\\(?:quad|qquad|,|;|!|:)|\\(?:text|mbox|mathrm)\{\s*(?:and|or|"
+    r",|;)?\s*\}"
+    r"|and\b|or\b|\\(?:land|lor|wedge|vee|cup)(?![a-zA-Z])|\*\*|"
+    r"(?<![a-zA-Z])[a-zA-Z](?:_\{?\w{1,2}\}?)?\s*=)*"
+)
+_AFTER_BOX = re.compile(
+    r"\s*(?:\\pi(?![a-zA-Z])|\\?%|\^\s*\{?\s*\\circ\s*\}?|\\sqrt\s*\{[^{}]*\}|\\sqrt\s*\d|!|"
+    r"_\{?\d+\}?)"
+)
+_ANSWER_WORD = r"(?:answers?|ans|option|choice|solution\s+set)"
+_STATEMENT = re.compile(
+    r"(?:(?<![A-Za-z])(?:" + _ANSWER_WORD + r")(?![A-Za-z])"
+    r"(?:\s+(?:to|for)\s+(?:this|the|our)\s+(?:\w+\s+)?(?:problem|question|part))?"
+    r"[*_\"'\s]{0,12}(?:\((?:in|as|to|final)\b[^()\n]{0,40}\)\s*)?"
+    r"(?:(?:is|are|was|equals|would be|will be|should be|must be|has to be|can be|"
+    r"comes out to be|turns out to be|becomes|comes to|works out to)\b"
+    r"(?:\s+(?:then|thus|therefore|simply|just|given by|exactly|equal to|option|"
+    r"choice))*\s*[:：]?|[:：=]|\s[–—-](?=\s))"
+    r"|\\(?:text|textbf|mathbf|mathrm|textit)\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
+    r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s.:]{0,6}$"
+    r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?result[*_\s]{0,4}:"
+    r"|答案(?:是|为|：|:)|^#{3,4}(?=\s*[-\d$\\(]))[*_\s]{0,12}",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NAMED_LAST = re.compile(
+    r"(?:^|[.;:!?\n]\s|\b(?:so|thus|hence|therefore|then|and|conclude that|have)\b,?\s)"
+    r"([^\n;!?]{1,120}?)\s+(?:is|are|must be)\s+(?:the|our|my)\s+(?:final\s+|correct\s+|"
+    r"required\s+|desired\s+)*answers?\b",
+    re.IGNORECASE,
+)
+_GOT_AS = re.compile(
+    r"\b(?:get|got|have|obtain|find|found)\s+([^\n;!?]{1,120}?)\s+as\s+(?:the|our|my)\s+"
+    r"(?:final\s+|correct\s+)*answers?\b",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(
+    r"\s*(?:not\b|n't\b|unclear\b|unknown\b|wrong\b|incorrect\b|correct\b|given\b|"
+    r"(?:be\s+)?(?:found|obtained|computed|determined|calculated|derived)\b|"
+    r"in\s+the\s+form\b)",
+    re.IGNORECASE,
+)
+# "The answer is 7?" asks.
+_ASKED = re.compile(r"\s*(?:[^.!?\n(]|\.(?=\d)){1,38}\?")
+_CONDITIONAL = re.compile(
+    r"(?:\b(?:if|since|because|given(?: that)?|whether|when|assuming|suppose|unless|as|"
+    r"for which|why|confirm(?:ing)?"
+    r"|means|check|verify|verifying|checking)\s+(?:that\s+)?(?:the\s+|our\s+)?(?:\w+\s+){0,2})$",
+    re.IGNORECASE,
+)
+# A last sentence that concludes, whole to its stop; "So x = 12." is working like any other.
+_CONCLUSION = re.compile(
+    r"(?:^|[.!?]\s)[\s*]*(?:so|thus|hence|therefore|consequently|finally|we conclude that|"
+    r"it follows that|in conclusion)\b,?\s+((?:[^.;,=]|[.,](?=\d)){1,120}\s(?:is|are|equals)\s+"
+    r"[-$\\\d(\[](?:[^\s.;,=]|[.,](?=\d))*(?:\s+[a-z]+){0,2})[.!][\s*]*$",
+    re.IGNORECASE,
+)
+_PLAIN_LINE = re.compile(r"(?:[^=\n]{1,40}=)?[^=\n]{1,80}")
+_OPTION_LINE = re.compile(r"[*\s]*\(?[A-H][.)]\s+[^\s.;:!?]{1,30}[*\s.]*")
+_MATH_SPAN = re.compile(
+    r"\$\$(.{1,2000}?)\$\$|\$(?!\$)((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|"
+    r"\\\[(.{1,2000}?)\\\]|\s*(\\begin\{(?:align|equation|gather)\*?\}.{1,2000}?\\end\{\w{1,9}\*?\})",
+    re.DOTALL,
+)
+_JOINS_MATH = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*(?=\$|\\\()")
+_UNIT_AFTER = re.compile(
+    r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[A-Za-z]{1,14}(?:\^\{?[23]\}?)?(?:\s*(?:/|"
+    r"per)\s*[A-Za-z]{1,10})?|\\?%)\s*(?=[.,;!]|$|\n|\))"
+)
+_CLAUSE = re.compile(
+    r"[,;]?\s+(?:because|since|which|where|when|as\s+(?:shown|required|desired|expected|we)|"
+    r"so\s+that|but|rather|instead|likely|"
+    r"according|obtained|not)\b|,\s*(?:not|so|as|since|attained|achieved|reached|occurring|obtained|with|and\s+(?:so|this|that|the|we|it)|after|"
+    r"given|I|we|this|it|let|which|implying|likely|accept)\b|\s+—\s+",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[!?。]|\.(?!\d)(?=\s|$|[*\"')\]]|[A-Z])(?!\.)|\n")
+_LONE_LETTER = re.compile(r"[\s*_$]*\(?[A-H][).]?[\s*_$]*")
+_TRAILING = " \t\r\n*_`\"'"
+_ABBREVIATION = re.compile(
+    r"\b(?:a\.m|p\.m|a|p|sq|cu|ft|in|cm|hr|min|sec|approx|no|vs|e\.g|i\.e)$", re.IGNORECASE
+)
+
+
+def _braced(text: str, position: int) -> tuple[str | None, int]:
+    if position < len(text) and text[position] == "{":
+        end = balanced_end(text, position)
+        return (None, len(text)) if end < 0 else (text[position + 1 : end], end + 1)
+    found = re.compile(r"[^\s$\\{}.,;]+|\\[a-zA-Z]+(?:\{[^{}]*\})*").match(text, position)
+    return (found.group(), found.end()) if found else ("", position)
+
+
+def _boxes(text: str) -> list[tuple[int, int, str | None]]:
+    """(start, end, content) of every outermost box; content None marks one never closed."""
+    boxes = []
+    position = 0
+    while (found := _BOX.search(text, position)) is not None:
+        content, position = _braced(text, found.end())
+        if content is not None:
+            content = _BOX.sub("", content)
+        boxes.append((found.start(), position, content))
+        position = max(position, found.end())
+    return boxes
+
+
+def _box_content(text: str, box: tuple[int, int, str | None]) -> str:
+    start, end, content = box
+    before = text[max(0, start - 3) : start].rstrip()
+    if before.endswith("-") and (len(before) == 1 or before[-2] in "$=( \n"):
+        content = f"-({content})" if content[:1] == "-" else f"-{content}"
+    after = _AFTER_BOX.match(text, end)
+    return content + (after.group() if after else "")
+
+
+def _sentence(text: str) -> tuple[str, int]:
+    """The first sentence of `text` and the number of characters it took."""
+    position = 0
+    while (found := _SENTENCE_END.search(text, position)) is not None:
+        head = text[: found.start()]
+        inside = head.count("$") % 2 or head.count("{") > head.count("}")
+        if inside and found.group() != "\n":
+            position = found.end()
+            continue
+        if found.group() == "." and _ABBREVIATION.search(head):
+            if re.match(r"\s*(?:[A-Z]|$)", text[found.end() :]) and not re.match(
+                r"\s*[mM]\.", text[found.end() :]
+            ):
+                return text[: found.end()], found.end()
+            position = found.end()
+            continue
+        return head, found.end()
+    return text, len(text)
+
+
+def _stated(text: str) -> tuple[str, bool]:
+    """The answer at the start of the text after "answer is", and whether it runs to the end."""
+    skipped = len(text) - len(text.lstrip(" \t\r\n*_:"))
+    rest = text[skipped : skipped + LONGEST_ANSWER + 1]
+    spans = []
+    position = 0
+    while (found := _MATH_SPAN.match(rest, position)) is not None:
+        spans.append(next(group for group in found.groups() if group is not None))
+        position = found.end()
+        joint = _JOINS_MATH.match(rest, position)
+        if not joint:
+            break
+        position = joint.end()
+    if spans:
+        answer = ", ".join(spans)
+        unit = _UNIT_AFTER.match(rest, position)
+        if (
+            unit
+            and len(spans) == 1
+            and not re.match(r"\s*(?:is|and|or|so|as|if|for|but)\b", rest[position:])
+        ):
+            answer += " " + unit[1]
+        return answer, False
+    sentence, taken = _sentence(rest)
+    if _LONE_LETTER.fullmatch(sentence) and "\n" not in rest[:taken]:
+        more, _ = _sentence(rest[taken:])
+        if 0 < len(more.strip()) <= 60 and not re.match(r"\s*[A-Z][a-z]+ ", more):
+            return f"({sentence.strip(_TRAILING + '().$')}) {more.strip(_TRAILING)}", False
+    clause = _CLAUSE.search(sentence)
+    if clause and clause.start() > 0:
+        return sentence[: clause.start()].strip(_TRAILING), False
+    return sentence.strip(_TRAILING), taken >= len(rest)
+
+
+def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
+    """The last explicit statement of an answer in `text`; `named` also takes "12 is the answer"."""
+    best: tuple[int, str, bool] | None = None
+    for found in _STATEMENT.finditer(text):
+        following = text[found.end() : found.end() + 40]
+        if _NEGATED.match(following) or _ASKED.match(following) or not following.strip():
+            continue
+        if _CONDITIONAL.search(text[max(0, found.start() - 60) : found.start()]):
+            continue
+        if _STATEMENT.match(text, found.end()) or re.match(
+            r"\s*the (?:final )?answer is\b", following, re.I
+        ):
+            continue
+        best = (found.end(), "", False)
+    if best:
+        answer, at_end = _stated(text[best[0] : best[0] + LONGEST_ANSWER + 50])
+        if best[0] + LONGEST_ANSWER + 50 < len(text):
+            at_end = False
+        best = (best[0], answer, at_end) if answer else None
+    for found in (*_NAMED_LAST.finditer(text), *_GOT_AS.finditer(text)) if named else ():
+        if best is None or found.start(1) > best[0]:
+            named = re.split(r"\b(?:so|thus|hence|therefore|that|then|,)\s+", found[1])[-1]
+            if named.strip().lower() not in {"this", "that", "it", "which", "what", ""}:
+                best = (found.start(1), named.strip(_TRAILING), False)
+    return (None, False) if best is None else (best[1], best[2])
+
+
+def extract_answer(output: str) -> Extraction:
+    r"""Find the answer that an output commits to.
+
+    Args:
+        output: a model's whole output.
+
+    Returns:
+        The extraction. It takes time linear in the length of the output and never raises.
+    """
+    ended = _END.search(output)
+    if ended and output[: ended.start()].strip():
+        output = output[: ended.start()]
+    closes = list(_THINK_CLOSE.finditer(output))
+    text = output[closes[-1].end() :] if closes else output
+    opened = _THINK_OPEN.search(text)
+    if opened:
+        if text[: opened.start()].strip():
+            # Reasoning was reopened after an answer: what stood before may have been revised.
+            return Extraction(None, "none", "reasoning reopened and never closed")
+        return Extraction(None, "none", "reasoning never closed")
+    # Long runs of blanks would make the searches below quadratic.
+    tags = text[-SEARCHED:]
+    text = re.sub(r"[ \t]{2,}", " ", _SPECIAL.sub(" ", text[-SEARCHED:]))
+    if not text.strip():
+        return Extraction(None, "none", "empty output")
+    boxes = _boxes(text)
+    if boxes:
+        return _from_boxes(text, boxes)
+    tagged = _TAGGED.findall(tags)
+    if tagged and tagged[-1].strip():
+        return Extraction(tagged[-1].strip(), "statement")
+    answer, at_end = _statement(text)
+    if answer is not None:
+        return Extraction(answer, "statement", at_end=at_end)
+    line = text.strip()
+    if _is_bare(line):
+        return Extraction(line, "whole", at_end=not text.endswith("\n"))
+    concluded = _concluded(line)
+    if concluded:
+        return Extraction(concluded, "conclusion", at_end=True)
+    return Extraction(None, "none", "no box and no explicit answer")
+
+
+def _is_bare(line: str) -> bool:
+    """Whether an output is an answer and nothing else, not working such as "3 + 4 = 7"."""
+    if _OPTION_LINE.fullmatch(line):
+        return True
+    if not _PLAIN_LINE.fullmatch(line) or re.search(
+        r"[.;:!?]\s|→|⇒|\\(?:Right|right|implies|to)\w*|[<>]{2}", line
+    ):
+        return False
+    left, equals, _ = line.partition("=")
+    return not equals or not re.search(r"[\d+*/^\\-]|\w\s+\w", left)
+
+
+def _concluded(text: str) -> str | None:
+    """The last sentence if it concludes with a value, as in "Therefore the sum is 25."."""
+    found = _CONCLUSION.search(text.rsplit("\n", 1)[-1])
+    return found[1].strip(_TRAILING) if found else None
+
+
+def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extraction:
+    if boxes[-1][2] is None:
+        return Extraction(None, "none", "last box never closed")
+    first = len(boxes) - 1
+    while first > 0 and boxes[first - 1][2] is not None:
+        gap = text[boxes[first - 1][1] : boxes[first][0]]
+        if len(gap) > 60 or not _BETWEEN_BOXES.fullmatch(gap):
+            break
+        first -= 1
+    contents = []
+    for index, box in enumerate(boxes[first:], start=first):
+        content = _box_content(text, box).strip()
+        if first < len(boxes) - 1:
+            label = re.search(
+                r"(?<![a-zA-Z])([a-zA-Z](?:_\{?\w{1,2}\}?)?)\s*=\s*[$\s]*$", text[: box[0]][-20:]
+            )
+            if label and index > first - 1 and "=" not in content:
+                content = f"{label[1]} = {content}"
+        if content not in contents:
+            contents.append(content)
+    later, _ = _statement(text[boxes[-1][1] :], named=False)
+    rule = "box" if len(contents) == 1 else "boxes"
+    answer = ", ".join(contents)
+    if not answer.strip():
+        return Extraction(None, "none", "empty box")
+    return Extraction(answer, rule, later=later, parts=tuple(contents))

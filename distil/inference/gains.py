@@ -1,0 +1,484 @@
+"""Is one variant better than another on the same questions, and what is a single accuracy worth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from distil.inference.estimates import (
+    Estimate,
+    as_matrix,
+    cluster_codes,
+    cluster_sums,
+    clustered_fit,
+    linearised,
+)
+from distil.inference.tails import normal_quantile, t_quantile, two_sided, upper_tail
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+SEEDS_ONLY_WARNING = (
+    "seeds only: the questions are taken as fixed, so that with five seeds this test alone "
+    "rejects a true null far more often than it says"
+)
+# Below this standard error the data show no variation; floating point leaves about 1e-17.
+_NO_VARIATION = 1e-12
+
+
+def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float = 0.05) -> Estimate:
+    """Share of right answers with a Wilson interval at the effective number of questions.
+
+    The estimand is the expected accuracy over questions like these. Answers of several seeds to
+    one question, and questions of one cluster, are not independent: the Wilson interval (Wilson
+    1927) is taken at the number of independent answers that would give the same variance (Korn and
+    Graubard, Survey Methodology 24, 1998). For one run of unrelated questions this is the plain
+    Wilson interval.
+
+    Args:
+        right: 0 or 1, shape (questions,) or (questions, seeds).
+        clusters: Labels of shape (questions,), or None.
+        alpha: One minus the confidence level.
+
+    Returns:
+        The estimate; `extra["effective"]` is the effective number of answers. `p` is 1: an
+        accuracy alone tests nothing.
+    """
+    matrix = as_matrix(right, "right")
+    codes = cluster_codes(clusters, len(matrix))
+    pseudo = linearised(matrix, codes)
+    mean, count = float(matrix.mean()), len(pseudo)
+    binary_spread = mean * (1 - mean)
+    variance = float(pseudo.var(ddof=1)) / count if count > 1 else 0.0
+    if matrix.shape[1] == 1 and count == len(matrix):
+        effective = float(count)
+    elif binary_spread > 0 and variance > _NO_VARIATION:
+        # More seeds must not make an answer to one question count as several questions.
+        effective = min(binary_spread / variance, float(matrix.size))
+    else:
+        effective = float(count)
+    low, high = _wilson_bounds(mean, effective, alpha)
+    note = "one cluster of questions only: nothing is known about others" if count < 2 else ""
+    if count < 2 and len(matrix) > 1:
+        low, high = 0.0, 1.0
+    return Estimate(
+        estimate=mean,
+        low=min(low, mean),
+        high=max(high, mean),
+        p=1.0,
+        se=float(np.sqrt(variance)),
+        n=len(matrix),
+        clusters=count,
+        df=float("inf"),
+        test="Wilson interval",
+        note=note,
+        extra={"effective": effective},
+    )
+
+
+def wilson(successes: int, total: int, alpha: float = 0.05) -> Estimate:
+    """Wilson interval for a count, where single answers are not known.
+
+    Args:
+        successes: Number of right answers.
+        total: Number of questions.
+        alpha: One minus the confidence level.
+
+    Returns:
+        The estimate.
+
+    Raises:
+        ValueError: If the count is impossible.
+    """
+    if not 0 <= successes <= total or total < 1:
+        raise ValueError(f"successes {successes} of total {total}: not a count of right answers")
+    share = successes / total
+    low, high = _wilson_bounds(share, total, alpha)
+    return Estimate(
+        estimate=share,
+        low=min(low, share),
+        high=max(high, share),
+        p=1.0,
+        se=float(np.sqrt(share * (1 - share) / total)),
+        n=total,
+        clusters=total,
+        df=float("inf"),
+        test="Wilson interval",
+    )
+
+
+def _wilson_bounds(share: float, total: float, alpha: float) -> tuple[float, float]:
+    """Wilson's bounds (JASA 22, 1927) of a share; `total` need not be whole."""
+    critical = -normal_quantile(alpha / 2)
+    widened = 1 + critical**2 / total
+    centre = (share + critical**2 / (2 * total)) / widened
+    half = critical * np.sqrt(share * (1 - share) / total + critical**2 / (4 * total**2)) / widened
+    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+
+
+def _without_variation(mean: float, count: int, alpha: float) -> tuple[float, float, float]:
+    """Interval and p where all clusters agree: how many unseen ones may yet disagree.
+
+    With no deviating cluster among `count`, the exact (Clopper-Pearson) upper bound of their share
+    is 1 - (alpha/2)^(1/count); each could shift the difference down to -1 or up to +1.
+    """
+    share = 1 - (alpha / 2) ** (1 / count)
+    p = 1.0 if abs(mean) < _NO_VARIATION else min(1.0, 2 * 0.5**count)
+    return mean - share * (mean + 1), mean + share * (1 - mean), p
+
+
+def paired_gain(
+    differences: ArrayLike, clusters: ArrayLike | None = None, alpha: float = 0.05
+) -> Estimate:
+    """Mean paired difference by least squares with standard errors clustered by question.
+
+    The estimand is the expected difference of accuracy between two variants on questions like
+    these, for these seeds. The difference of each question and seed is regressed on a constant,
+    with the cluster-robust covariance (Liang and Zeger, Biometrika 73, 1986) and its small-sample
+    factor; the reference is Student's t with clusters - 1 degrees of freedom.
+
+    Args:
+        differences: First minus second variant, -1, 0 or 1, shape (questions, seeds).
+        clusters: Labels of shape (questions,), or None.
+        alpha: One minus the confidence level.
+
+    Returns:
+        The estimate. With a single cluster the interval is [-1, 1] and p is 1; where all clusters
+        agree the interval says how many unseen ones could still differ.
+    """
+    matrix = as_matrix(differences, "differences")
+    codes = cluster_codes(clusters, len(matrix))
+    mean, count, test = float(matrix.mean()), int(codes.max()) + 1, "paired OLS, clustered"
+    if count < 2:
+        note = "one cluster of questions only: no interval can be given"
+        return Estimate(mean, -1.0, 1.0, 1.0, 0.0, len(matrix), count, 0.0, test, note)
+    if float(linearised(matrix, codes).std()) < _NO_VARIATION:
+        low, high, p = _without_variation(mean, count, alpha)
+        note = "every cluster of questions shows the same difference: exact bounds instead of OLS"
+        return Estimate(mean, low, high, p, 0.0, len(matrix), count, count - 1, test, note)
+    constant, groups = np.ones((matrix.size, 1)), codes.repeat(matrix.shape[1])
+    _, covariance = clustered_fit(constant, matrix.ravel(), groups)
+    se = float(np.sqrt(covariance[0, 0]))
+    half = t_quantile(1 - alpha / 2, count - 1) * se
+    # A symmetric interval may reach past what a difference of accuracies can be.
+    limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
+    return Estimate(
+        estimate=mean,
+        low=max(mean - half, -limit),
+        high=min(mean + half, limit),
+        p=two_sided(mean / se, count - 1),
+        se=se,
+        n=len(matrix),
+        clusters=count,
+        df=count - 1,
+        test=test,
+    )
+
+
+def resample(
+    sums: np.ndarray, sizes: np.ndarray, replicates: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw clusters with replacement and return the mean of each column in each replicate.
+
+    Args:
+        sums: Cluster sums, shape (clusters, columns).
+        sizes: Cluster sizes, shape (clusters,).
+        replicates: Number of bootstrap samples.
+        rng: Source of randomness.
+
+    Returns:
+        An array of shape (replicates, columns).
+    """
+    count, means = len(sizes), np.empty((replicates, sums.shape[1]))
+    # Blocks bound the memory: 1,000 x 651 weights are 5 MB whatever the number of replicates.
+    for start in range(0, replicates, 1000):
+        block = min(1000, replicates - start)
+        drawn = rng.integers(0, count, size=(block, count), dtype=np.int64)
+        drawn += np.arange(block)[:, None] * count
+        weights = np.bincount(drawn.ravel(), minlength=block * count)
+        weights = weights.reshape(block, count).astype(float)
+        # einsum, not @: the same bits under every BLAS, and no threads that wait for each other.
+        totals = np.einsum("rc,ck->rk", weights, sums)
+        means[start : start + block] = totals / np.einsum("rc,c->r", weights, sizes)[:, None]
+    return means
+
+
+def bootstrap_gain(
+    differences: ArrayLike,
+    clusters: ArrayLike | None = None,
+    *,
+    replicates: int = 10_000,
+    seed: int = 0,
+    alpha: float = 0.05,
+) -> Estimate:
+    """Bootstrap interval of the mean difference with both questions and seeds random.
+
+    The estimand is the expected difference for new questions and new seeds. Clusters of questions
+    and seeds are drawn independently with replacement. This pigeonhole bootstrap counts the
+    interaction of questions and seeds up to three times and the seeds' variance (m - 1)/m times
+    (Owen, Annals of Applied Statistics 1, 2007); so its deviations are scaled to the unbiased
+    variance of the two-way layout, and widened from the normal to Student's t with Satterthwaite's
+    degrees of freedom, which matters where few seeds carry much of the variance.
+
+    Args:
+        differences: First minus second variant, shape (questions, seeds).
+        clusters: Labels of shape (questions,), or None.
+        replicates: Number of bootstrap samples.
+        seed: Seed of the random numbers.
+        alpha: One minus the confidence level.
+
+    Returns:
+        The estimate with a basic (reflected) bootstrap interval.
+    """
+    from distil.inference.variance import variance_of_mean
+
+    matrix = as_matrix(differences, "differences")
+    codes = cluster_codes(clusters, len(matrix))
+    sums, sizes = cluster_sums(matrix, codes)
+    mean, count, seeds = float(matrix.mean()), len(sizes), matrix.shape[1]
+    test = "bootstrap over questions and seeds"
+    if count < 2:
+        note = "one cluster of questions only: no interval can be given"
+        return Estimate(mean, -1.0, 1.0, 1.0, 0.0, len(matrix), count, 0.0, test, note)
+    rng = np.random.default_rng(seed)
+    means = resample(sums, sizes, replicates, rng)
+    chosen = rng.integers(0, seeds, size=(replicates, seeds))
+    deviations = np.take_along_axis(means, chosen, axis=1).mean(axis=1) - mean
+    spread = float(deviations.std())
+    variance, df = variance_of_mean(matrix, codes)
+    if spread < _NO_VARIATION or variance < _NO_VARIATION**2:
+        low, high, p = _without_variation(mean, count, alpha)
+        note = "every cluster of questions shows the same difference: exact bounds instead"
+        return Estimate(mean, low, high, p, 0.0, len(matrix), count, df, test, note)
+    se = float(np.sqrt(variance))
+    widening = t_quantile(1 - alpha / 2, df) / normal_quantile(1 - alpha / 2)
+    scaled = deviations * (se / spread) * widening
+    below, above = np.quantile(scaled, [alpha / 2, 1 - alpha / 2])
+    note = "" if seeds > 1 else "one seed: nothing is known about the spread between seeds"
+    return Estimate(
+        estimate=mean,
+        low=mean - float(above),
+        high=mean - float(below),
+        p=two_sided(mean / se, df),
+        se=se,
+        n=len(matrix),
+        clusters=count,
+        df=df,
+        test=test,
+        note=note,
+    )
+
+
+def mcnemar_exact(first: ArrayLike, second: ArrayLike, alpha: float = 0.05) -> Estimate:
+    """Exact McNemar test of one run against another on the same questions.
+
+    The estimand is the difference of the two accuracies; only questions on which the runs disagree
+    tell. Under the null each of these goes either way with probability one half (McNemar,
+    Psychometrika 12, 1947). The interval comes from the exact (Clopper-Pearson) one for the share
+    of disagreements won by the first, given the number of disagreements.
+
+    Args:
+        first: 0 or 1, shape (questions,).
+        second: 0 or 1, shape (questions,).
+        alpha: One minus the confidence level.
+
+    Returns:
+        The estimate; `extra` holds the table: `both`, `first_only`, `second_only`, `neither`.
+
+    Raises:
+        ValueError: If the two differ in length.
+    """
+    one, two = as_matrix(first, "first")[:, 0] > 0.5, as_matrix(second, "second")[:, 0] > 0.5
+    if len(one) != len(two):
+        raise ValueError(f"first has {len(one)} answers, second {len(two)}: pair them first")
+    both, neither = int((one & two).sum()), int((~one & ~two).sum())
+    gained, lost, n = int((one & ~two).sum()), int((~one & two).sum()), len(one)
+    extra = {"both": both, "first_only": gained, "second_only": lost, "neither": neither}
+    discordant = gained + lost
+    if discordant == 0:
+        low, high, p = _without_variation(0.0, n, alpha)
+        note = "the runs agree on every question"
+        return Estimate(0.0, low, high, p, 0.0, n, n, n - 1, "exact McNemar", note, extra)
+    p = 2 * float(special.bdtr(min(gained, lost), discordant, 0.5))
+    low = float(special.betaincinv(gained, lost + 1, alpha / 2)) if gained else 0.0
+    high = float(special.betaincinv(gained + 1, lost, 1 - alpha / 2)) if lost else 1.0
+    share = discordant / n
+    difference = (gained - lost) / n
+    return Estimate(
+        estimate=difference,
+        low=(2 * low - 1) * share,
+        high=(2 * high - 1) * share,
+        p=min(1.0, p),
+        se=float(np.sqrt(max(share - difference**2, 0.0) / n)),
+        n=n,
+        clusters=n,
+        df=float("inf"),
+        test="exact McNemar",
+        extra=extra,
+    )
+
+
+def seeds_t(gains: ArrayLike, alpha: float = 0.05) -> Estimate:
+    """Student's t over the seeds' mean gains, always with its warning.
+
+    The estimand is the mean gain of new seeds on exactly these questions. All seeds answer the
+    same questions, so their agreement says nothing about other questions.
+
+    Args:
+        gains: One mean difference per seed, shape (seeds,).
+        alpha: One minus the confidence level.
+
+    Returns:
+        The estimate; `note` carries the warning.
+    """
+    values = as_matrix(gains, "gains")[:, 0]
+    mean, count, test = float(values.mean()), len(values), "t over seeds"
+    if count < 2:
+        note = "one seed: no spread between seeds; " + SEEDS_ONLY_WARNING
+        return Estimate(mean, -1.0, 1.0, 1.0, 0.0, 0, 0, 0.0, test, note)
+    spread = float(values.std(ddof=1))
+    if spread < _NO_VARIATION:
+        low, high, p = _without_variation(mean, count, alpha)
+        note = "all seeds equal: exact bounds; " + SEEDS_ONLY_WARNING
+        return Estimate(mean, low, high, p, 0.0, 0, 0, count - 1, test, note)
+    se = spread / float(np.sqrt(count))
+    half = t_quantile(1 - alpha / 2, count - 1) * se
+    return Estimate(
+        estimate=mean,
+        low=mean - half,
+        high=mean + half,
+        p=two_sided(mean / se, count - 1),
+        se=se,
+        n=0,
+        clusters=0,
+        df=count - 1,
+        test=test,
+        note=SEEDS_ONLY_WARNING,
+        extra={"sd": spread, "sd_population": float(values.std(ddof=0))},
+    )
+
+
+def equivalence(
+    values: ArrayLike,
+    target: float,
+    margin: float,
+    clusters: ArrayLike | None = None,
+    alpha: float = 0.05,
+) -> Estimate:
+    """Two one-sided tests: is the mean within `margin` of a published value.
+
+    The estimand is the mean of `values` (an accuracy or a paired difference) over questions like
+    these. Both one-sided t tests (Schuirmann, J. Pharmacokin. Biopharm. 15, 1987) run on one
+    linearised value per cluster; p is the larger of the two.
+
+    Args:
+        values: Shape (questions,) or (questions, seeds).
+        target: Published value, as a proportion.
+        margin: Half-width of the range called equal, as a proportion; fixed before the run.
+        clusters: Labels of shape (questions,), or None.
+        alpha: One minus the level of the interval reported beside it.
+
+    Returns:
+        The estimate; p is that of equivalence: small means equal within the margin.
+
+    Raises:
+        ValueError: If the margin is not positive.
+    """
+    if margin <= 0:
+        raise ValueError(f"margin {margin}: must be above zero; see `margin` in the config")
+    matrix = as_matrix(values)
+    codes = cluster_codes(clusters, len(matrix))
+    pseudo = linearised(matrix, codes)
+    mean, count, test = float(matrix.mean()), len(pseudo), "TOST"
+    if count < 2 or float(pseudo.std()) < _NO_VARIATION:
+        note = "no variation between clusters: equivalence cannot be tested"
+        low, high, _ = _without_variation(mean, max(count, 1), alpha)
+        return Estimate(mean, low, high, 1.0, 0.0, len(matrix), count, 0.0, test, note)
+    se = float(pseudo.std(ddof=1) / np.sqrt(count))
+    half = t_quantile(1 - alpha / 2, count - 1) * se
+    found = Estimate(
+        estimate=mean,
+        low=mean - half,
+        high=mean + half,
+        p=1.0,
+        se=se,
+        n=len(matrix),
+        clusters=count,
+        df=count - 1,
+        test=test,
+    )
+    return equivalence_of(found, target, margin)
+
+
+def equivalence_of(found: Estimate, target: float, margin: float) -> Estimate:
+    """Two one-sided tests from an estimate and its standard error, where answers are not at hand.
+
+    Args:
+        found: The estimate; its standard error must be above zero.
+        target: Published value, as a proportion.
+        margin: Half-width of the range called equal, as a proportion.
+
+    Returns:
+        The estimate with the p of equivalence.
+    """
+    above = upper_tail((found.estimate - (target - margin)) / found.se, found.df)
+    below = upper_tail(((target + margin) - found.estimate) / found.se, found.df)
+    return replace(found, p=max(above, below), test="TOST")
+
+
+def simultaneous_band(
+    differences: list[ArrayLike] | np.ndarray,
+    clusters: ArrayLike | None = None,
+    *,
+    replicates: int = 10_000,
+    seed: int = 0,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Band that holds at all checkpoints (or levels) at once, by the bootstrapped maximum of |t|.
+
+    The estimands are the mean differences at each point, for these seeds. Clusters of questions
+    are drawn once for all points, so their correlation is kept; the critical value is the
+    1 - alpha quantile of the largest standardised deviation (Romano and Wolf, JASA 100, 2005), and
+    never below the pointwise one.
+
+    Args:
+        differences: One matrix (questions, seeds) per point.
+        clusters: Labels of shape (questions,), or None.
+        replicates: Number of bootstrap samples.
+        seed: Seed of the random numbers.
+        alpha: One minus the simultaneous confidence level.
+
+    Returns:
+        A frame with one row per point: estimate, se, low, high (simultaneous), point_low,
+        point_high (pointwise) and critical.
+    """
+    matrices = [as_matrix(points, "differences") for points in differences]
+    codes = cluster_codes(clusters, len(matrices[0]))
+    columns = np.stack([matrix.mean(axis=1) for matrix in matrices], axis=1)
+    sums, sizes = cluster_sums(columns, codes)
+    means = columns.mean(axis=0)
+    single = [paired_gain(matrix, codes, alpha) for matrix in matrices]
+    se = np.array([estimate.se for estimate in single])
+    moving = se > _NO_VARIATION
+    critical = t_quantile(1 - alpha / 2, max(len(sizes) - 1, 1))
+    if moving.any() and len(sizes) > 1:
+        draws = resample(sums, sizes, replicates, np.random.default_rng(seed)) - means
+        largest = np.abs(draws[:, moving] / se[moving]).max(axis=1)
+        critical = max(critical, float(np.quantile(largest, 1 - alpha)))
+    low = np.where(moving, means - critical * se, [estimate.low for estimate in single])
+    high = np.where(moving, means + critical * se, [estimate.high for estimate in single])
+    return pd.DataFrame(
+        {
+            "estimate": means,
+            "se": se,
+            "low": low,
+            "high": high,
+            "point_low": [estimate.low for estimate in single],
+            "point_high": [estimate.high for estimate in single],
+            "critical": critical,
+        }
+    )

@@ -1,0 +1,428 @@
+"""Response lengths: is there any difference between levels, a trend, and does a section differ."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from distil.inference.estimates import (
+    Estimate,
+    as_matrix,
+    cluster_codes,
+    cluster_sums,
+    clustered_fit,
+)
+from distil.inference.gains import paired_gain, resample
+from distil.inference.tails import t_quantile, two_sided
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+
+def holm(values: Sequence[float]) -> np.ndarray:
+    """Holm's adjusted p-values (Scandinavian Journal of Statistics 6, 1979), in the given order.
+
+    Args:
+        values: P-values of the declared family.
+
+    Returns:
+        An array of the same length; empty for an empty family.
+    """
+    given = np.asarray(values, dtype=float)
+    order = np.argsort(given)
+    stepped = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
+    adjusted = np.empty_like(given)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def any_difference(levels: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
+    """Cochran's Q: do the levels differ at all.
+
+    The statistic is (L - 1) sum_l (T_l - mean T)^2 / sum of squares within rows. For one run, with
+    values 0 and 1, this is Cochran's Q (Biometrika 37, 1950); for means over seeds, or sums over
+    a cluster, its permutation form.
+
+    Args:
+        levels: Mean right answers, shape (questions, levels).
+        clusters: Labels of shape (questions,), or None.
+
+    Returns:
+        The estimate is Q; the reference is chi-square with levels - 1 degrees of freedom.
+    """
+    matrix = as_matrix(levels, "levels")
+    sums, _ = cluster_sums(matrix, cluster_codes(clusters, len(matrix)))
+    count, df = sums.shape[1], sums.shape[1] - 1
+    within = ((sums - sums.mean(axis=1, keepdims=True)) ** 2).sum()
+    test, n = "Cochran Q", len(matrix)
+    if df < 1 or within == 0:
+        note = "no question whose answers differ between levels" if df else "one level"
+        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, n, len(sums), df, test, note)
+    totals = sums.sum(axis=0)
+    statistic = (count - 1) * float(((totals - totals.mean()) ** 2).sum()) / float(within)
+    p = float(special.chdtrc(df, statistic))
+    return Estimate(statistic, statistic, statistic, p, 0.0, n, len(sums), df, test)
+
+
+def trend(
+    levels: ArrayLike,
+    words: ArrayLike,
+    clusters: ArrayLike | None = None,
+    *,
+    permutations: int = 9_999,
+    seed: int = 0,
+    alpha: float = 0.05,
+) -> Estimate:
+    """Does accuracy follow the log of the level's mean words, within questions.
+
+    The estimand is the slope of accuracy per doubling of the words. Under the null the answers to
+    one question could be exchanged between levels; permuting them within each cluster of questions
+    (all seeds together) gives the reference. Rows whose answers do not differ contribute nothing,
+    and tied answers shrink the variance exactly as they should. With levels scored 1, 2, 3, ...
+    and ranks for answers this is Page's test (JASA 58, 1963) with its correction for ties.
+
+    Args:
+        levels: Mean right answers, shape (questions, levels).
+        words: Mean words of each level, shape (levels,), all above zero.
+        clusters: Labels of shape (questions,), or None.
+        permutations: Random permutations for p; 0 takes the normal approximation.
+        seed: Seed of the random numbers.
+        alpha: One minus the confidence level of the slope's interval.
+
+    Returns:
+        The estimate is the slope per doubling, its interval that of the per-cluster slopes; p is
+        two-sided from the permutations; `extra` holds `z` and `normal_p`.
+
+    Raises:
+        ValueError: If words are not positive or their number is not that of the levels.
+    """
+    matrix = as_matrix(levels, "levels")
+    scores = np.asarray(words, dtype=float)
+    if scores.shape != (matrix.shape[1],) or not (scores > 0).all():
+        raise ValueError(f"words: {matrix.shape[1]} positive means expected, got {scores}")
+    scores = np.log2(scores) - np.log2(scores).mean()
+    spread = float((scores**2).sum())
+    codes = cluster_codes(clusters, len(matrix))
+    test = "permutation trend on log words"
+    if spread == 0:
+        note = "all levels have the same mean words: no trend can be asked for"
+        return Estimate(0.0, -1.0, 1.0, 1.0, 0.0, len(matrix), codes.max() + 1, 0.0, test, note)
+    slopes = paired_gain((matrix @ scores) / spread, codes, alpha)
+    sums, _ = cluster_sums(matrix, codes)
+    centred = sums - sums.mean(axis=1, keepdims=True)
+    moving = centred[(centred**2).sum(axis=1) > 0]
+    statistic = float((moving @ scores).sum())
+    variance = float((moving**2).sum()) * spread / max(matrix.shape[1] - 1, 1)
+    if len(moving) == 0:
+        note = "no question whose answers differ between levels"
+        p, z = 1.0, 0.0
+    else:
+        note = slopes.note
+        z = statistic / np.sqrt(variance)
+        p = two_sided(z)
+    normal_p = p
+    if permutations and len(moving):
+        draws = _permuted(moving, scores, permutations, np.random.default_rng(seed))
+        # A tolerance, so that permutations equal to the observed order count in spite of rounding.
+        extreme = int((np.abs(draws) >= abs(statistic) - 1e-9).sum())
+        p = (1 + extreme) / (1 + permutations)
+    return Estimate(
+        estimate=slopes.estimate,
+        low=slopes.low,
+        high=slopes.high,
+        p=p,
+        se=slopes.se,
+        n=len(matrix),
+        clusters=slopes.clusters,
+        df=slopes.df,
+        test=test,
+        note=note,
+        extra={"z": float(z), "normal_p": normal_p, "statistic": statistic},
+    )
+
+
+def _permuted(
+    rows: np.ndarray, scores: np.ndarray, permutations: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Trend statistics under random reordering within each row, shape (permutations,)."""
+    count = rows.shape[1]
+    totals = np.zeros(permutations)
+    if count <= 6:
+        # All orders of one row at once (720 at most), then one draw per row and permutation.
+        orders = np.array(list(itertools.permutations(scores)))
+        outcomes = rows @ orders.T
+        # Blocks bound the memory: 64 x 9,999 draws are 5 MB whatever the number of questions.
+        for start in range(0, len(outcomes), 64):
+            block = outcomes[start : start + 64]
+            drawn = rng.integers(0, len(orders), size=(len(block), permutations))
+            totals += np.take_along_axis(block, drawn, axis=1).sum(axis=0)
+        return totals
+    for row in rows:
+        totals += rng.permuted(np.tile(row, (permutations, 1)), axis=1) @ scores
+    return totals
+
+
+def words_curve(
+    levels: ArrayLike,
+    words: ArrayLike,
+    clusters: ArrayLike | None = None,
+    *,
+    points: int = 50,
+    replicates: int = 2_000,
+    seed: int = 0,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Straight line of accuracy on log words through the levels, with a simultaneous band.
+
+    The estimand is the least-squares line through the levels' accuracies: a summary, not a law;
+    the levels' own accuracies stand beside it. Clusters of questions are drawn with replacement,
+    and the band covers the whole line at once by the largest standardised deviation.
+
+    Args:
+        levels: Mean right answers, shape (questions, levels).
+        words: Mean words of each level, shape (levels,).
+        clusters: Labels of shape (questions,), or None.
+        points: Number of points on the line.
+        replicates: Number of bootstrap samples.
+        seed: Seed of the random numbers.
+        alpha: One minus the simultaneous confidence level.
+
+    Returns:
+        A frame with words, accuracy, low, high, all but the first as proportions.
+    """
+    matrix = as_matrix(levels, "levels")
+    scores = np.log2(np.asarray(words, dtype=float))
+    grid = np.linspace(scores.min(), scores.max(), points)
+    design = np.column_stack([np.ones_like(scores), scores])
+    project = np.column_stack([np.ones_like(grid), grid]) @ np.linalg.pinv(design)
+    sums, sizes = cluster_sums(matrix, cluster_codes(clusters, len(matrix)))
+    line = project @ matrix.mean(axis=0)
+    draws = resample(sums, sizes, replicates, np.random.default_rng(seed)) @ project.T - line
+    se = draws.std(axis=0)
+    moving = se > 1e-12
+    critical = 0.0
+    if moving.any():
+        critical = float(np.quantile(np.abs(draws[:, moving] / se[moving]).max(axis=1), 1 - alpha))
+    return pd.DataFrame(
+        {
+            "words": 2.0**grid,
+            "accuracy": line,
+            "low": np.clip(line - critical * se, 0, 1),
+            "high": np.clip(line + critical * se, 0, 1),
+        }
+    )
+
+
+def section_contrast(
+    drops: ArrayLike,
+    sections: Sequence[str],
+    section: str,
+    clusters: ArrayLike | None = None,
+    alpha: float = 0.05,
+) -> Estimate:
+    """Does one section lose more than every other one (intersection-union test).
+
+    The estimand is the smallest of the differences between this section's mean drop and each other
+    section's; the claim that it loses most is that all of them are above zero, so p is the largest
+    of theirs (Berger, Technometrics 24, 1982) and needs no further correction. Where the smallest
+    is not above zero, p is that contrast's, times the number of contrasts (Bonferroni).
+
+    Args:
+        drops: Accuracy at the longest minus at the shortest level, shape (questions, seeds).
+        sections: Section of each question, length questions.
+        section: The one said to lose most.
+        clusters: Labels of shape (questions,), or None.
+        alpha: One minus the confidence level.
+
+    Returns:
+        The contrast that binds (the smallest); `extra` holds every contrast by section.
+
+    Raises:
+        ValueError: If the section does not occur or is the only one.
+    """
+    matrix = as_matrix(drops, "drops").mean(axis=1, keepdims=True)
+    names = np.asarray(sections)
+    codes = cluster_codes(clusters, len(matrix))
+    others = sorted(set(names.tolist()) - {section})
+    if section not in names or not others:
+        raise ValueError(f"section {section!r}: not among {sorted(set(names.tolist()))}, or alone")
+    contrasts = {}
+    for other in others:
+        chosen = np.isin(names, [section, other])
+        inside = names[chosen] == section
+        contrasts[other] = difference_of_means(
+            matrix[chosen][:, 0], inside, np.unique(codes[chosen], return_inverse=True)[1], alpha
+        )
+    binding = min(contrasts, key=lambda name: contrasts[name].estimate)
+    found = contrasts[binding]
+    # Against the claim one contrast below zero is enough, so there the others count as tries.
+    p = max(contrast.p for contrast in contrasts.values())
+    if found.estimate <= 0:
+        p = min(1.0, len(contrasts) * found.p)
+    return Estimate(
+        estimate=found.estimate,
+        low=found.low,
+        high=found.high,
+        p=p,
+        se=found.se,
+        n=len(matrix),
+        clusters=int(codes.max()) + 1,
+        df=found.df,
+        test="section contrasts, intersection-union",
+        note=found.note,
+        extra={other: contrast.estimate for other, contrast in contrasts.items()},
+    )
+
+
+def difference_of_means(
+    values: np.ndarray, inside: np.ndarray, codes: np.ndarray, alpha: float = 0.05
+) -> Estimate:
+    """Difference of the means of two groups of questions, by least squares, clustered.
+
+    Args:
+        values: One number per question, shape (questions,).
+        inside: Whether a question is in the first group, shape (questions,).
+        codes: Cluster numbers, shape (questions,).
+        alpha: One minus the confidence level.
+
+    Returns:
+        First minus second. With too few clusters or no variation the interval is the widest there
+        is and p is 1.
+    """
+    test = "OLS, clustered"
+    first, second = values[inside], values[~inside]
+    difference = float(first.mean() - second.mean())
+    groups = int(codes.max()) + 1
+    df, se = groups - 1, 0.0
+    if groups >= 4:
+        design = np.column_stack([np.ones(len(values)), inside.astype(float)])
+        _, covariance = clustered_fit(design, values, codes)
+        se = float(np.sqrt(covariance[1, 1]))
+    if se < 1e-12:
+        note = "too few questions, or no variation: no interval can be given"
+        return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
+    half = t_quantile(1 - alpha / 2, df) * se
+    return Estimate(
+        estimate=difference,
+        low=difference - half,
+        high=difference + half,
+        p=two_sided(difference / se, df),
+        se=se,
+        n=len(values),
+        clusters=groups,
+        df=df,
+        test=test,
+    )
+
+
+def section_interaction(
+    values: ArrayLike, sections: Sequence[str], clusters: ArrayLike | None = None
+) -> Estimate:
+    """Do the sections differ at all in a figure of each question: section x level interaction.
+
+    With each question's slope of accuracy on log words the null is that response length costs
+    every section the same; with its drop from the longest to the shortest level, that all lose
+    the same number of points. A joint Wald F test of the sections' least-squares contrasts with
+    the cluster-robust covariance (Liang and Zeger, Biometrika 73, 1986), on sections - 1 and
+    clusters - 1 degrees of freedom. On the scale of points, as C7 and C8; `odds_ratios` gives the
+    interaction on that of odds.
+
+    Args:
+        values: Shape (questions,) or (questions, seeds).
+        sections: Section of each question, length questions.
+        clusters: Labels of shape (questions,), or None.
+
+    Returns:
+        The estimate is F, `df` that of the denominator; `extra` holds `numerator_df`. p is 1 with
+        a note where there is one section, too few clusters or a section without variation.
+    """
+    matrix = as_matrix(values).mean(axis=1)
+    codes = cluster_codes(clusters, len(matrix))
+    frame = pd.DataFrame({"value": matrix, "section": np.asarray(sections), "cluster": codes})
+    groups, count = int(codes.max()) + 1, frame["section"].nunique()
+    test, note = "OLS, clustered, joint F", ""
+    extra = {"numerator_df": float(count - 1)}
+    if count < 2:
+        note = "one section"
+    elif groups < 2 * count or (frame.groupby("section")["value"].std().fillna(0) < 1e-12).any():
+        note = "too few questions, or a section without variation"
+    if note:
+        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
+    design = pd.get_dummies(frame["section"], drop_first=True, dtype=float)
+    design.insert(0, "constant", 1.0)
+    fitted, covariance = clustered_fit(design.to_numpy(), matrix, codes)
+    contrasts = fitted[1:]
+    if np.linalg.matrix_rank(covariance[1:, 1:], tol=1e-24) < count - 1:
+        note = "the clusters of a section do not vary"
+        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
+    statistic = float(contrasts @ np.linalg.solve(covariance[1:, 1:], contrasts)) / (count - 1)
+    return Estimate(
+        estimate=statistic,
+        low=statistic,
+        high=statistic,
+        p=float(special.fdtrc(count - 1, groups - 1, statistic)),
+        se=0.0,
+        n=len(matrix),
+        clusters=groups,
+        df=groups - 1,
+        test=test,
+        extra=extra,
+    )
+
+
+def odds_ratios(frame: pd.DataFrame, formula: str, alpha: float = 0.05) -> pd.DataFrame:
+    """Odds ratios by generalised estimating equations, answers of one cluster exchangeable.
+
+    The estimands are population-averaged odds ratios of a right answer (Liang and Zeger,
+    Biometrika 73, 1986). An odds ratio that runs away because a group is all right or all wrong is
+    reported as not estimable.
+
+    Args:
+        frame: One row per answer with columns `right` (0 or 1), `cluster` and those of `formula`.
+        formula: For example `right ~ C(level) * C(section)`.
+        alpha: One minus the confidence level.
+
+    Returns:
+        A frame with term, odds_ratio, low, high, p and note.
+    """
+    data = frame.sort_values("cluster", kind="stable")
+    empty = pd.DataFrame(columns=["term", "odds_ratio", "low", "high", "p", "note"])
+    if data["right"].nunique() < 2 or data["cluster"].nunique() < 2:
+        return empty
+    from statsmodels.formula.api import gee  # slow to load, and few tables ask for this
+    from statsmodels.genmod.cov_struct import Exchangeable
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        fit = gee(formula, "cluster", data, cov_struct=Exchangeable(), family=Binomial()).fit(
+            maxiter=100
+        )
+    bounds = fit.conf_int(alpha)
+    table = pd.DataFrame(
+        {
+            "term": fit.params.index,
+            "log_odds": fit.params.to_numpy(),
+            "log_low": bounds[0].to_numpy(),
+            "log_high": bounds[1].to_numpy(),
+            "p": fit.pvalues.to_numpy(),
+        }
+    )
+    # Separation: exp(15) is three million; no data of this size supports such odds.
+    separated = (table["log_odds"].abs() > 15) | ~np.isfinite(table["log_high"])
+    table["note"] = np.where(separated, "not estimable: a group is all right or all wrong", "")
+    for name in ("odds_ratio", "low", "high"):
+        source = {"odds_ratio": "log_odds", "low": "log_low", "high": "log_high"}[name]
+        bound = {"odds_ratio": 1.0, "low": 0.0, "high": np.inf}[name]
+        table[name] = np.where(separated, bound, np.exp(table[source].clip(-700, 700)))
+    table["p"] = np.where(separated, 1.0, table["p"])
+    return table[["term", "odds_ratio", "low", "high", "p", "note"]].reset_index(drop=True)

@@ -1,0 +1,169 @@
+"""Could the effect have been seen: power and minimal detectable effects, for effects named before.
+
+Power is always that for a stated effect (a published one), never for the observed one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from distil.inference.tails import normal_quantile, t_quantile, upper_tail
+
+
+def gain_power(effect: float, se: float, df: float = float("inf"), alpha: float = 0.05) -> float:
+    """Power of a two-sided t test for a stated effect, given the standard error of the design.
+
+    Args:
+        effect: The effect to be seen, in the unit of `se`.
+        se: Standard error of its estimate.
+        df: Degrees of freedom; infinity for the normal.
+        alpha: Level of the test.
+
+    Returns:
+        The probability of rejecting no effect; noncentral t (Cohen 1988, chapter 2).
+    """
+    if se <= 0 or df < 1:
+        return 1.0 if se <= 0 and effect != 0 else alpha
+    critical, shift = t_quantile(1 - alpha / 2, df), abs(effect) / se
+    if np.isinf(df):
+        return upper_tail(critical - shift) + upper_tail(critical + shift)
+    missed = special.nctdtr(df, shift, [-critical, critical])
+    return float(1 - (missed[1] - missed[0]))
+
+
+def detectable_gain(
+    se: float, df: float = float("inf"), alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Smallest effect that a two-sided t test sees with the stated power.
+
+    Args:
+        se: Standard error of the estimate.
+        df: Degrees of freedom; infinity for the normal.
+        alpha: Level of the test.
+        power: Probability of seeing it.
+
+    Returns:
+        The effect in the unit of `se`; 0 where the standard error is 0.
+    """
+    if se <= 0:
+        return 0.0
+    return se * (t_quantile(1 - alpha / 2, df) + t_quantile(power, df))
+
+
+def equivalence_power(
+    se: float, margin: float, df: float = float("inf"), alpha: float = 0.05
+) -> float:
+    """Power of two one-sided tests where the true value equals the published one.
+
+    Args:
+        se: Standard error of the estimate.
+        margin: Half-width of the range called equal.
+        df: Degrees of freedom; infinity for the normal.
+        alpha: Level of each one-sided test.
+
+    Returns:
+        The probability of showing equivalence, 2 Phi(margin/se - t) - 1, not below 0 (Julious,
+        Statistics in Medicine 23, 2004, equation 21).
+    """
+    if se <= 0:
+        return 1.0
+    critical = t_quantile(1 - alpha, df)
+    return max(0.0, 2 * upper_tail(critical - margin / se) - 1)
+
+
+def equivalence_items(share: float, margin: float, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Questions that one run needs to show an accuracy equal to a published one.
+
+    Args:
+        share: The accuracy, as a proportion.
+        margin: Half-width of the range called equal.
+        alpha: Level of each one-sided test.
+        power: Probability of showing it.
+
+    Returns:
+        The number of questions (Julious 2004, equation 20).
+    """
+    multiple = normal_quantile(1 - alpha) + normal_quantile((1 + power) / 2)
+    return int(np.ceil(share * (1 - share) * (multiple / margin) ** 2))
+
+
+def mcnemar_power(n: int, gain: float, discordance: float, alpha: float = 0.05) -> float:
+    """Exact, unconditional power of the exact McNemar test.
+
+    The number of discordant pairs is binomial(n, discordance); given it, the pairs won are
+    binomial with probability (1 + gain/discordance)/2; the test rejects where its two-sided exact
+    p is at most alpha (Duffy, Biometrics 40, 1984).
+
+    Args:
+        n: Number of paired questions.
+        gain: Difference of the two accuracies.
+        discordance: Share of questions on which the two disagree.
+        alpha: Level of the test.
+
+    Returns:
+        The power.
+
+    Raises:
+        ValueError: If the gain exceeds the discordance.
+    """
+    from scipy import stats  # slow to load, and few tables ask for this
+
+    if not 0 <= abs(gain) <= discordance <= 1 or n < 1:
+        raise ValueError(f"gain {gain} with discordance {discordance} and n {n}: impossible")
+    if discordance == 0:
+        return 0.0
+    won = (1 + abs(gain) / discordance) / 2
+    counts = np.arange(n + 1)
+    weights = stats.binom.pmf(counts, n, discordance)
+    # The largest number of lost pairs at which the doubled tail still stays within alpha.
+    limits = stats.binom.ppf(alpha / 2, counts, 0.5)
+    limits = np.where(stats.binom.cdf(limits, counts, 0.5) <= alpha / 2, limits, limits - 1)
+    reject = stats.binom.cdf(limits, counts, 1 - won) + stats.binom.cdf(limits, counts, won)
+    return float((weights * np.where(limits >= 0, reject, 0.0)).sum())
+
+
+def mcnemar_items(gain: float, discordance: float, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Paired questions needed to see a gain, by the normal approximation.
+
+    Args:
+        gain: Difference of the two accuracies.
+        discordance: Share of questions on which the two disagree.
+        alpha: Level of the two-sided test.
+        power: Probability of seeing it.
+
+    Returns:
+        The number of questions (Miettinen, Biometrics 24, 1968; Connor, Biometrics 43, 1987).
+    """
+    if not 0 < abs(gain) <= discordance <= 1:
+        raise ValueError(f"gain {gain} with discordance {discordance}: impossible")
+    first = normal_quantile(1 - alpha / 2) * np.sqrt(discordance)
+    second = normal_quantile(power) * np.sqrt(discordance - gain**2)
+    return int(np.ceil((first + second) ** 2 / gain**2))
+
+
+def mcnemar_detectable(
+    n: int, discordance: float, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Smallest gain that n paired questions show with the stated power.
+
+    Args:
+        n: Number of paired questions.
+        discordance: Share of questions on which the two disagree.
+        alpha: Level of the two-sided test.
+        power: Probability of seeing it.
+
+    Returns:
+        The gain as a proportion; the discordance itself (the largest gain there can be) where even
+        that would be missed.
+    """
+    from scipy import optimize
+
+    def excess(gain: float) -> float:
+        first = normal_quantile(1 - alpha / 2) * np.sqrt(discordance)
+        second = normal_quantile(power) * np.sqrt(discordance - gain**2)
+        return gain * np.sqrt(n) - first - second
+
+    if excess(discordance) < 0:
+        return discordance
+    return float(optimize.brentq(excess, 0.0, discordance))

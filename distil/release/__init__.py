@@ -1,0 +1,7 @@
+"""The public release that accompanies the paper.
+
+- `files`: what a download holds and how its files are read.
+- `transcriptions`: problems as typed in by the release's authors.
+- `counts`: claims from counts alone.
+- `forensics`: what published percentages and standard deviations can and cannot be.
+"""

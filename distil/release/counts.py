@@ -1,0 +1,412 @@
+"""Claims from counts alone: what a release without its answers still allows to be said.
+
+The counts of two runs on the same questions do not say on which questions they differ, so a test
+of their difference ranges over every discordance that the counts allow; the verdict rests on the
+least favourable one. All figures are in-sample: the release was judged on questions most of which
+it was trained on.
+
+The table of counts has columns quantity, level, population, group_kind, group, successes, total,
+origin, source, line, as `import_release_counts` writes it; the losses have iteration, part, loss;
+the levels have level, section, words_mean, accuracy, total.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from distil.claims.findings import Entry, Finding
+from distil.claims.selections import MissingAnswersError
+from distil.claims.table import assemble, entries
+from distil.claims.verdicts import Tested, examine
+from distil.inference.estimates import Estimate
+from distil.inference.gains import wilson
+from distil.inference.tails import normal_quantile, two_sided
+from distil.release import forensics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SPEED_SECTION = "tp"
+LEAST_FAVOURABLE = "difference of counts, least favourable pairing"
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a release holds in place of graded answers.
+
+    Attributes:
+        counts: Right answers by quantity, level and group.
+        losses: Validation losses of the released training log.
+        levels: Words and accuracy by level and section.
+        settings: As of `Study`.
+    """
+
+    counts: pd.DataFrame
+    losses: pd.DataFrame
+    levels: pd.DataFrame
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def alpha(self) -> float:
+        """One minus the confidence level."""
+        return float(self.settings["alpha"])
+
+
+@dataclass(frozen=True)
+class Count:
+    """Right answers of one run.
+
+    Attributes:
+        successes: Right answers.
+        total: Questions.
+        row: Id of the count.
+        implied: Whether a published percentage implies the count, and no file holds it.
+    """
+
+    successes: int
+    total: int
+    row: str
+    implied: bool = False
+
+    @property
+    def share(self) -> float:
+        """Accuracy as a proportion."""
+        return self.successes / self.total
+
+
+def count(release: Release, quantity: str, level: str | None = None, group: str = "all") -> Count:
+    """Look up one count.
+
+    Args:
+        release: The release.
+        quantity: For example student, base, in_any_part.
+        level: R1 ..., or None for the published adapter.
+        group: all, or a section or year.
+
+    Returns:
+        The count.
+
+    Raises:
+        MissingAnswersError: If the release does not hold it.
+    """
+    table = release.counts
+    keep = (table["quantity"] == quantity) & (table["population"] == "all")
+    keep &= table["group"].astype(str) == group
+    keep &= table["level"].isna() if level is None else table["level"] == level
+    found = table[keep]
+    if len(found) != 1:
+        raise MissingAnswersError(
+            f"the release holds {len(found)} counts of {quantity} {level or ''} for {group}"
+        )
+    row = found.iloc[0]
+    return Count(
+        successes=int(row["successes"]),
+        total=int(row["total"]),
+        row=str(row["id"]),
+        implied=row["origin"] == "percentage",
+    )
+
+
+def least_favourable(first: Count, second: Count, alpha: float) -> Estimate:
+    """Difference of two counts on the same questions under the pairing that says least.
+
+    The estimand is the paired difference of accuracies. Its variance is (d - difference^2)/n with
+    the discordance d unknown; the interval and p are those of the largest d that the two
+    accuracies allow (Frechet), so that any true pairing would give narrower ones.
+
+    Args:
+        first: Count of one run.
+        second: Count of another; where totals differ, the smaller is taken as the number of pairs.
+        alpha: One minus the confidence level.
+
+    Returns:
+        The estimate; `extra` holds the largest discordance and the smallest p.
+    """
+    n = min(first.total, second.total)
+    difference = first.share - second.share
+    _, most = forensics.discordance_limits(first.share, second.share)
+    se = math.sqrt(max(most - difference**2, 0.0) / n)
+    if first.total == second.total:
+        least_p, p = forensics.pair_tails(first.successes - second.successes, round(most * n))
+    else:
+        least_p, p = 0.0, two_sided(difference / se) if se else 1.0
+    half = normal_quantile(1 - alpha / 2) * se
+    return Estimate(
+        estimate=difference,
+        low=difference - half,
+        high=difference + half,
+        p=p,
+        se=se,
+        n=n,
+        clusters=n,
+        df=float("inf"),
+        test=LEAST_FAVOURABLE,
+        extra={"discordance": most, "least_p": least_p},
+    )
+
+
+def _accuracy(release: Release, quantity: str, sentence: str = "") -> Finding:
+    found = count(release, quantity)
+    right = np.repeat([1.0, 0.0], [found.successes, found.total - found.successes])
+    untested = ""
+    if found.implied:
+        untested = "the published percentage itself implies this count, so it cannot confirm it"
+    return Finding(
+        here=wilson(found.successes, found.total, release.alpha),
+        rows=[found.row],
+        filter=f"quantity={quantity} group=all",
+        values=right,
+        sentence=f"{found.successes} of {found.total}" + (f"; {sentence}" if sentence else ""),
+        untested=untested,
+    )
+
+
+def base_accuracy(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """Accuracy of the base from its count."""
+    return _accuracy(release, "base")
+
+
+def teacher_accuracy(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """Accuracy of the teacher from its count."""
+    return _accuracy(release, "teacher")
+
+
+def student_accuracy(release: Release, entry: Entry) -> Finding:
+    """Accuracy of the released run; says whether one run equals the published mean of seeds."""
+    found = count(release, "student")
+    seeds = entry.published.get("seeds")
+    sentence = ""
+    if seeds and entry.value is not None:
+        same = forensics.Printed.read(forensics.as_printed(entry.value)).allows(100 * found.share)
+        sentence = (
+            f"this is one run, and its count {'equals' if same else 'differs from'} the published "
+            f"mean of {seeds} seeds"
+        )
+    return _accuracy(release, "student", sentence)
+
+
+def gain_over_base(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """Gain of the released run over the base under every pairing the counts allow."""
+    student, base = count(release, "student"), count(release, "base")
+    found = least_favourable(student, base, release.alpha)
+    ranges = []
+    for share in (forensics.DISCORDANCES[0], forensics.DISCORDANCES[-1]):
+        low, high = forensics.gain_interval(found.estimate, found.n, share, release.alpha)
+        ranges.append(f"{100 * low:.1f} to {100 * high:.1f} at {100 * share:.0f} %")
+    return Finding(
+        here=found,
+        rows=[student.row, base.row],
+        filter="quantity=student minus quantity=base, group=all",
+        direction=found,
+        sentence=(
+            f"the release does not say on which questions the runs differ: exact McNemar p lies "
+            f"between {found.extra['least_p']:.2g} and {found.p:.2g}; interval "
+            f"{' and '.join(ranges)} discordance"
+        ),
+    )
+
+
+def _levels(release: Release) -> list[str]:
+    table = release.counts
+    keep = (table["quantity"] == "student") & table["level"].notna()
+    return sorted(set(table.loc[keep, "level"]))
+
+
+def _ends(release: Release, group: str) -> tuple[Count, Count]:
+    levels = _levels(release)
+    if len(levels) < 2:
+        raise MissingAnswersError("the release holds no counts by level")
+    return count(release, "student", levels[0], group), count(release, "student", levels[-1], group)
+
+
+def level_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """Accuracy at the first minus at the last released level."""
+    first, last = _ends(release, "all")
+    found = least_favourable(first, last, release.alpha)
+    levels = _levels(release)
+    return Finding(
+        here=found,
+        rows=[first.row, last.row],
+        filter=f"quantity=student level={levels[0]} minus level={levels[-1]}, group=all",
+        direction=found,
+        sentence=(
+            f"{100 * first.share:.1f} % at {levels[0]}, {100 * last.share:.1f} % at {levels[-1]}"
+        ),
+        other_design=(
+            f"the release has {len(levels)} levels, not six, and an adapter for each, so that the "
+            "published size is another quantity"
+        ),
+    )
+
+
+def section_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """How much more the speed section loses than the section closest to it."""
+    table = release.counts
+    sections = sorted(
+        set(table.loc[table["group_kind"] == "section", "group"].astype(str)) - {SPEED_SECTION}
+    )
+    own = least_favourable(*_ends(release, SPEED_SECTION), release.alpha)
+    others = {name: least_favourable(*_ends(release, name), release.alpha) for name in sections}
+    contrasts = {}
+    for name, other in others.items():
+        se = math.hypot(own.se, other.se)
+        contrasts[name] = (own.estimate - other.estimate, se)
+    binding = min(contrasts, key=lambda name: contrasts[name][0])
+    difference, se = contrasts[binding]
+    half = normal_quantile(1 - release.alpha / 2) * se
+    p = max(two_sided(value / spread) for value, spread in contrasts.values())
+    found = Estimate(
+        estimate=difference,
+        low=difference - half,
+        high=difference + half,
+        p=p,
+        se=se,
+        n=own.n + sum(other.n for other in others.values()),
+        clusters=0,
+        df=float("inf"),
+        test=f"section contrasts, {LEAST_FAVOURABLE}",
+    )
+    losses = {SPEED_SECTION: own, **others}
+    listed = ", ".join(f"{name} {100 * one.estimate:.1f}" for name, one in sorted(losses.items()))
+    return Finding(
+        here=found,
+        rows=[one.row for name in sorted(losses) for one in _ends(release, name)],
+        filter=f"drop of group={SPEED_SECTION} minus group={binding}",
+        direction=found,
+        sentence=f"points lost by section: {listed}",
+    )
+
+
+def validation_minimum(release: Release, entry: Entry) -> Finding:
+    """Where the released log's validation loss is lowest; one run, so nothing is tested."""
+    losses = release.losses[release.losses["part"] == "validation"].sort_values("iteration")
+    if losses.empty:
+        raise MissingAnswersError("the release holds no validation losses")
+    place = int(losses["loss"].to_numpy().argmin())
+    steps, values = losses["iteration"].tolist(), losses["loss"].tolist()
+    lowest = float(steps[place])
+    low, high = float(steps[max(place - 1, 0)]), float(steps[min(place + 1, len(steps) - 1)])
+    between = entry.published.get("between")
+    inside = between is None or between[0] < lowest < between[1]
+    return Finding(
+        here=Estimate(lowest, low, high, 1.0, 0.0, 1, 0, 0, "lowest of one log"),
+        rows=[f"loss/validation/{step}" for step in steps],
+        filter="validation losses of the released log",
+        sentence=(
+            f"loss {values[place]:.3f} at {steps[place]}, {values[-1]:.3f} at {steps[-1]}; the log "
+            f"validated at {', '.join(map(str, steps))} only, so that the minimum lies somewhere "
+            f"between {low:.0f} and {high:.0f}"
+        ),
+        scale=1.0,
+        within=inside,
+        untested="one log of one run: nothing can be tested",
+    )
+
+
+def split_overlap(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """Share of the evaluated questions that stand verbatim in the released training split."""
+    places = {}
+    for part in ("train", "validation", "test"):
+        places[part] = count(release, f"in_{part}")
+    whole = places["train"]
+    listed = ", ".join(f"{one.successes} in {part}" for part, one in places.items())
+    return Finding(
+        here=wilson(whole.successes, whole.total, release.alpha),
+        rows=[one.row for one in places.values()],
+        filter="quantity=in_train group=all",
+        sentence=(
+            f"of {whole.total} evaluated questions {listed}, verbatim: the published accuracy is "
+            "in-sample, and what leakage is worth needs answers on questions held out"
+        ),
+    )
+
+
+def level_table(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """Number of released levels with the mean words of their traces and their accuracy."""
+    rows = release.levels[release.levels["section"] == "all"].sort_values("level")
+    if rows.empty:
+        raise MissingAnswersError("the release holds no words by level")
+    cells = [
+        f"{row.level} {row.words_mean:.1f} words {row.accuracy:.1f} %" for row in rows.itertuples()
+    ]
+    found = float(len(rows))
+    return Finding(
+        here=Estimate(found, found, found, 1.0, 0.0, int(rows["total"].max()), 0, 0, ""),
+        rows=[f"level/{level}" for level in rows["level"]],
+        filter="levels of the release, all sections",
+        sentence=f"words of the traces, not of the answers: {', '.join(cells)}",
+        scale=1.0,
+    )
+
+
+def competition_name(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """The name as every table and figure prints it."""
+    return Finding(
+        here=None,
+        rows=["published/competition"],
+        filter="competition in resources/published.yaml",
+        sentence=f"printed as: {release.settings['competition']}",
+    )
+
+
+FORMULAS: dict[str, Callable[[Release, Entry], Finding]] = {
+    formula.__name__: formula
+    for formula in (
+        base_accuracy,
+        teacher_accuracy,
+        student_accuracy,
+        gain_over_base,
+        level_drop,
+        section_drop,
+        validation_minimum,
+        split_overlap,
+        level_table,
+        competition_name,
+    )
+}
+
+
+def judge_release(
+    release: Release, published: Mapping[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Test every claim that counts allow.
+
+    Args:
+        release: The release.
+        published: Content of resources/published.yaml.
+
+    Returns:
+        The claims table and the table of row ids, as of `claims.judge_study`.
+    """
+    settings = {**release.settings, "competition": published["competition"], "published": True}
+    release = Release(release.counts, release.losses, release.levels, settings)
+    rows = []
+    for entry in entries(published, sample=False):
+        if entry.estimand == "held_out" and "in_sample" in entry.claim["estimands"]:
+            # Nothing was held out there; the claim's in-sample row stands for it.
+            continue
+        rows.append(_examined(release, entry, settings))
+    return assemble(rows, settings, "counts")
+
+
+def _examined(release: Release, entry: Entry, settings: Mapping[str, Any]) -> Tested:
+    formula = FORMULAS.get(entry.claim["counts"] or "")
+    if formula is None:
+        missing = "The release holds no counts for this claim"
+        return Tested(entry, None, missing=missing)
+    try:
+        finding = formula(release, entry)
+    except MissingAnswersError as error:
+        return Tested(entry, None, missing=str(error))
+    return examine(
+        entry,
+        finding,
+        alpha=release.alpha,
+        margin=float(settings["margin"]) / 100,
+        published=True,
+    )

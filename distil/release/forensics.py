@@ -1,0 +1,370 @@
+"""What published percentages and standard deviations can and cannot be.
+
+An accuracy of n questions is a count over n, the mean of five runs a count over 5 n, and their
+standard deviation follows from five whole numbers. So a rounded percentage and a rounded standard
+deviation rule out most n; and a gain without its discordance still has a range of intervals.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from distil.inference.power import equivalence_items, mcnemar_detectable, mcnemar_power
+
+SD_KINDS = ("sample", "population")
+# Share of questions on which two runs of one model disagree: the range within which intervals and
+# powers of the published gain are shown, since the release does not hold the answers themselves.
+DISCORDANCES = (0.15, 0.25, 0.35)
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A figure as printed: its value and the half unit of its last digit.
+
+    Attributes:
+        value: The printed number.
+        half: Half a unit of the last printed digit.
+    """
+
+    value: float
+    half: float
+
+    @classmethod
+    def read(cls, text: str) -> Printed:
+        """Read a figure from its digits: `69.43` may be anything from 69.425 to 69.435."""
+        _, _, decimals = text.partition(".")
+        return cls(float(text), 0.5 * 10.0 ** -len(decimals))
+
+    def allows(self, value: float) -> bool:
+        """Tell whether a value prints as this figure, ends included (rounding is not stated)."""
+        return abs(value - self.value) <= self.half * (1 + 1e-9)
+
+
+def possible_totals(printed: Printed, n: int, runs: int = 1) -> list[int]:
+    """Right answers over all runs that print as the percentage.
+
+    Args:
+        printed: Percentage, the mean of the runs.
+        n: Questions of one run.
+        runs: Number of runs.
+
+    Returns:
+        Totals between 0 and n times runs, rising.
+    """
+    low = math.floor((printed.value - printed.half) * n * runs / 100)
+    high = math.ceil((printed.value + printed.half) * n * runs / 100)
+    return [
+        total
+        for total in range(max(low, 0), min(high, n * runs) + 1)
+        if printed.allows(100 * total / (n * runs))
+    ]
+
+
+@functools.cache
+def possible_squares(remainder: int, runs: int, limit: int) -> frozenset[int]:
+    """Sums of squared deviations that whole numbers with a given total can have, times `runs`.
+
+    Only the total modulo `runs` matters: shifting all numbers by one shifts their mean as well.
+
+    Args:
+        remainder: The total modulo `runs`.
+        runs: How many whole numbers.
+        limit: Largest value wanted, times `runs`.
+
+    Returns:
+        Values of runs * sum (k - mean)^2 = runs * sum k^2 - total^2, up to the limit.
+    """
+    width = math.isqrt(limit // runs) + 2
+    # Pairs of (sum, sum of squares) reachable with the runs so far, around the mean's whole part.
+    reached = {(0, 0)}
+    for _ in range(runs):
+        reached = {
+            (total + step, squares + step * step)
+            for total, squares in reached
+            for step in range(-width, width + 1)
+            if squares + step * step <= limit // runs + width * width
+        }
+    return frozenset(
+        runs * squares - total * total
+        for total, squares in reached
+        if total == remainder and runs * squares - total * total <= limit
+    )
+
+
+def spreads(total: int, n: int, runs: int, largest: float) -> dict[str, list[float]]:
+    """Standard deviations, in points, that runs with this total can have.
+
+    Args:
+        total: Right answers over all runs.
+        n: Questions of one run.
+        runs: Number of runs, at least 2.
+        largest: Largest standard deviation wanted, in points.
+
+    Returns:
+        {"sample": rising values, "population": rising values}.
+    """
+    limit = math.ceil(runs * runs * (largest * n / 100) ** 2) + 1
+    squares = sorted(possible_squares(total % runs, runs, limit))
+    return {
+        "sample": [100 * math.sqrt(one / runs / (runs - 1)) / n for one in squares],
+        "population": [100 * math.sqrt(one / runs / runs) / n for one in squares],
+    }
+
+
+def compatible(
+    mean: str, n: int, runs: int = 1, sd: str | None = None
+) -> list[tuple[int, str | None]]:
+    """Totals, with the kind of standard deviation, that print as the published figures.
+
+    Args:
+        mean: Percentage as printed.
+        n: Questions of one run.
+        runs: Number of runs.
+        sd: Standard deviation as printed, in points, or None.
+
+    Returns:
+        (total, kind) for each possibility; kind is None without a standard deviation. Empty if n
+        is impossible.
+    """
+    totals = possible_totals(Printed.read(mean), n, runs)
+    if sd is None:
+        return [(total, None) for total in totals]
+    printed = Printed.read(sd)
+    found = []
+    for total in totals:
+        possible = spreads(total, n, runs, printed.value + printed.half)
+        found += [(total, kind) for kind in SD_KINDS if any(map(printed.allows, possible[kind]))]
+    return found
+
+
+def compatible_questions(
+    mean: str, runs: int = 1, sd: str | None = None, *, up_to: int = 1500
+) -> list[int]:
+    """Numbers of questions that the published figures allow.
+
+    Args:
+        mean: Percentage as printed.
+        runs: Number of runs.
+        sd: Standard deviation as printed, or None.
+        up_to: Largest number tried.
+
+    Returns:
+        The numbers, rising.
+    """
+    return [n for n in range(1, up_to + 1) if compatible(mean, n, runs, sd)]
+
+
+def gain_interval(
+    gain: float, n: int, discordance: float, alpha: float = 0.05
+) -> tuple[float, float]:
+    """Interval of a paired gain of one run, had the runs disagreed on this share of questions.
+
+    Args:
+        gain: Difference of the two accuracies, as a proportion.
+        n: Questions.
+        discordance: Share of questions on which the two disagree.
+        alpha: One minus the confidence level.
+
+    Returns:
+        Lower and upper end (Wald, Fleiss, Levin and Paik, Statistical Methods for Rates and
+        Proportions, 3rd ed., 2003, section 13.1).
+    """
+    half = stats.norm.ppf(1 - alpha / 2) * math.sqrt((discordance - gain**2) / n)
+    return gain - half, gain + half
+
+
+def discordance_limits(first: float, second: float) -> tuple[float, float]:
+    """Least and largest share of questions on which two runs with these accuracies can disagree.
+
+    Args:
+        first: Accuracy of one, as a proportion.
+        second: Accuracy of the other.
+
+    Returns:
+        The Frechet bounds |first - second| and min(first + second, 2 - first - second).
+    """
+    return abs(first - second), min(first + second, 2 - first - second)
+
+
+def seeds_interval(sd: float, runs: int, alpha: float = 0.05) -> float:
+    """Half-width that a t interval over seeds alone claims, in the unit of `sd`."""
+    return float(stats.t.ppf(1 - alpha / 2, runs - 1) * sd / math.sqrt(runs))
+
+
+def spread_probability(sd: str, n: int, runs: int, disagreement: float) -> float:
+    """Probability of a spread as small as printed, if seeds disagree independently.
+
+    Two runs that disagree independently on a share d of n questions differ by n d in variance, so
+    one run's count has variance n d / 2 around the questions' own means, and the sum of squared
+    deviations of the runs over that is chi-square with runs - 1 degrees of freedom.
+
+    Args:
+        sd: Sample standard deviation as printed, in points.
+        n: Questions.
+        runs: Number of runs.
+        disagreement: Share of questions on which two runs disagree.
+
+    Returns:
+        The probability.
+    """
+    squares = (runs - 1) * (float(sd) * n / 100) ** 2
+    return float(stats.chi2.cdf(squares / (n * disagreement / 2), runs - 1))
+
+
+def as_printed(value: float, digits: int = 2) -> str:
+    """Return a figure's digits as the paper prints them.
+
+    Args:
+        value: Published number.
+        digits: Digits after the point; 2 for accuracies of the competition and deviations.
+
+    Returns:
+        Its text.
+    """
+    return f"{value:.{digits}f}"
+
+
+def tabulate(
+    claims: dict[str, dict], questions: int, late_questions: int, alpha: float = 0.05
+) -> pd.DataFrame:
+    """Every check of the published figures, one row each.
+
+    Args:
+        claims: Claims of resources/published.yaml by id.
+        questions: Questions of the competition as released.
+        late_questions: Questions of the last four years.
+        alpha: One minus the confidence level.
+
+    Returns:
+        A frame with check, claim, n, result and sentence.
+    """
+    figures = {
+        name: claims[name]["estimands"][estimand]
+        for name, estimand in (
+            ("C1", "in_sample"), ("C2", "in_sample"), ("C3", "in_sample"), ("C4", "in_sample"),
+            ("C5", "transfer"),
+        )
+    }  # fmt: skip
+    rows: list[dict[str, object]] = []
+
+    def add(check: str, claim: str, n: int | None, result: object, sentence: str) -> None:
+        rows.append(
+            {"check": check, "claim": claim, "n": n, "result": result, "sentence": sentence}
+        )
+
+    for name in ("C1", "C2", "C3"):
+        mean = as_printed(figures[name]["value"])
+        totals = possible_totals(Printed.read(mean), questions)
+        add(
+            "count behind the percentage", name, questions,
+            " or ".join(map(str, totals)) or "none",
+            f"{mean} % of {questions} questions is {' or '.join(map(str, totals)) or 'no count'} "
+            "in a single run.",
+        )  # fmt: skip
+    tuned, transfer = figures["C3"], figures["C5"]
+    mean, sd, runs = as_printed(tuned["value"]), as_printed(tuned["sd"]), tuned["seeds"]
+    possible = set(compatible_questions(mean, runs, sd))
+    for name in ("C1", "C2"):
+        possible &= set(compatible_questions(as_printed(figures[name]["value"])))
+    add(
+        "questions that all figures allow", "C1, C2, C3", None,
+        " ".join(map(str, sorted(possible))) or "none",
+        f"One run each of {as_printed(figures['C1']['value'])} % and "
+        f"{as_printed(figures['C2']['value'])} %, and a mean of {runs} runs of {mean} % with "
+        f"deviation {sd}, need one of these numbers of questions (up to 1500).",
+    )  # fmt: skip
+    transfer_mean = f"{transfer['value']:.1f}"
+    for name, text, total, deviation in (
+        ("C3", mean, questions, sd),
+        ("C5", transfer_mean, transfer["total"], as_printed(transfer["sd"])),
+    ):
+        found = compatible(text, total, runs, deviation)
+        kinds = sorted({kind for _, kind in found if kind})
+        totals = possible_totals(Printed.read(text), total, runs)
+        add(
+            "kind of deviation", name, total, " ".join(kinds) or "none",
+            f"{text} % with deviation {deviation} of {runs} runs of {total} questions allows "
+            f"{' or '.join(map(str, totals))} right in all, and the deviation only as "
+            f"{' or '.join(kinds) or 'neither kind'}.",
+        )  # fmt: skip
+    both = {
+        kind
+        for kind in SD_KINDS
+        if any(k == kind for _, k in compatible(mean, questions, runs, sd))
+        and any(
+            k == kind
+            for _, k in compatible(
+                transfer_mean, transfer["total"], runs, as_printed(transfer["sd"])
+            )
+        )
+    }
+    add(
+        "one convention for both deviations", "C3, C5", None, " ".join(sorted(both)) or "none",
+        f"Both deviations under one convention: {' or '.join(sorted(both)) or 'impossible'}.",
+    )  # fmt: skip
+    for share in (0.05, 0.10, 0.20):
+        chance = spread_probability(as_printed(transfer["sd"]), transfer["total"], runs, share)
+        add(
+            "probability of so small a spread", "C5", transfer["total"], f"{chance:.4f}",
+            f"If two seeds disagreed independently on {100 * share:.0f} % of the questions, a "
+            f"deviation of {as_printed(transfer['sd'])} or less had probability {chance:.4f}.",
+        )  # fmt: skip
+    gain = figures["C4"]["value"] / 100
+    for share in DISCORDANCES:
+        low, high = gain_interval(gain, questions, share, alpha)
+        power = mcnemar_power(questions, gain, share, alpha)
+        add(
+            "interval of the published gain", "C4", questions,
+            f"{100 * low:.1f} to {100 * high:.1f}",
+            f"With base and student disagreeing on {100 * share:.0f} % of the questions, the "
+            f"{100 * (1 - alpha):.0f} % interval of {100 * gain:.2f} points is {100 * low:.1f} to "
+            f"{100 * high:.1f}; the power to see it {100 * power:.0f} %.",
+        )  # fmt: skip
+    half = seeds_interval(tuned["sd"], runs, alpha)
+    add(
+        "interval over seeds alone", "C4", questions, f"{half:.2f}",
+        f"Seeds alone would claim {100 * gain:.2f} +- {half:.2f} points.",
+    )  # fmt: skip
+    for n, what in ((questions, "all questions held out once"), (late_questions, "four years")):
+        seen = [100 * mcnemar_detectable(n, share, alpha) for share in DISCORDANCES]
+        add(
+            "gain seen with 80 % power", "C4", n, " ".join(f"{one:.1f}" for one in seen),
+            f"{what.capitalize()}, n = {n}: gains from "
+            + ", ".join(
+                f"{one:.1f} points (discordance {100 * share:.0f} %)"
+                for one, share in zip(seen, DISCORDANCES, strict=True)
+            )
+            + ".",
+        )  # fmt: skip
+    needed = equivalence_items(tuned["value"] / 100, 0.02, alpha)
+    add(
+        "questions to show equality", "C3", needed, needed,
+        f"To show an accuracy of {mean} % equal within 2 points, one run needs {needed} questions.",
+    )  # fmt: skip
+    return pd.DataFrame(rows, dtype=object)
+
+
+def pair_tails(gained_minus_lost: int, most_discordant: int) -> tuple[float, float]:
+    """Smallest and largest exact McNemar p that a net gain allows, over every discordance.
+
+    Args:
+        gained_minus_lost: Net questions gained.
+        most_discordant: Largest number of questions on which the two can disagree.
+
+    Returns:
+        P-values at the least (only gains) and the largest discordance.
+    """
+    net = abs(gained_minus_lost)
+    if net == 0:
+        return 1.0, 1.0
+    largest = most_discordant - (most_discordant - net) % 2
+    counts = np.array([net, largest])
+    lost = (counts - net) // 2
+    tails = np.minimum(1.0, 2 * stats.binom.cdf(lost, counts, 0.5))
+    return float(tails[0]), float(tails[1])

@@ -1,0 +1,6 @@
+"""What a study shows: tables and figures.
+
+- `summaries`: the tables behind the claims, and the data of the figures.
+- `tables`: a table as CSV, Markdown, HTML and LaTeX.
+- `plots`: figures as SVG and PNG.
+"""

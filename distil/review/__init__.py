@@ -1,0 +1,7 @@
+"""People's work on problems: corrections, pictures, readings by a vision model.
+
+- `corrections`: human corrections of extracted problems, read and applied.
+- `crops`: the file of a year's pictures.
+- `vision_readings`: readings of flagged problems by a vision model.
+- `page`: HTML page of flagged problems beside their pictures.
+"""

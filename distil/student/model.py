@@ -1,0 +1,173 @@
+"""The student model: locked files, opening it, and its chat template.
+
+Training and prediction both render through `render_row` and `render_prompt`, so that the
+tokens a model is trained on and asked with cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distil.content.hashing import sha256_file
+from distil.student.blas import load_blas
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+LOCK_NAME = "model.lock.json"
+# What may lie beside a model without changing an answer.
+_UNLOCKED = {LOCK_NAME, "README.md", ".gitattributes"}
+
+
+def _user(message: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": message}]
+
+
+def render_prompt(tokenizer: Any, message: str) -> list[int]:
+    """Token ids of a user message under the chat template, ready for the answer."""
+    text = tokenizer.apply_chat_template(_user(message), tokenize=False, add_generation_prompt=True)
+    return tokenizer.encode(text, add_special_tokens=False)
+
+
+def render_row(tokenizer: Any, message: str, response: str) -> tuple[list[int], int]:
+    """Token ids of a message with its answer, and how many of them are the prompt.
+
+    The prompt's ids are exactly those of `render_prompt`; the answer's follow and end in the
+    end-of-turn token. What a template prints after that token is never generated, so it is
+    not trained either.
+
+    Raises:
+        ValueError: the chat template rewrites the prompt once an answer follows.
+    """
+    prompt = tokenizer.apply_chat_template(
+        _user(message), tokenize=False, add_generation_prompt=True
+    )
+    turns = [*_user(message), {"role": "assistant", "content": response}]
+    whole = tokenizer.apply_chat_template(turns, tokenize=False)
+    if not whole.startswith(prompt):
+        raise ValueError(
+            "chat template: the prompt changes when an answer follows, so training and"
+            " prediction would differ; remedy: a template that only appends"
+        )
+    answer = tokenizer.encode(whole[len(prompt) :], add_special_tokens=False)
+    ends = set(tokenizer.eos_token_ids)
+    last = max((i for i, token in enumerate(answer) if token in ends), default=None)
+    if last is None:
+        raise ValueError(
+            "chat template: no end-of-turn token after the answer; remedy: a template that"
+            f" ends turns with one of {sorted(ends)}"
+        )
+    prompt_ids = tokenizer.encode(prompt, add_special_tokens=False)
+    return prompt_ids + answer[: last + 1], len(prompt_ids)
+
+
+def _file_record(path: Path) -> dict[str, Any]:
+    return {"sha256": sha256_file(path), "size": path.stat().st_size}
+
+
+def lock_model(folder: str | Path) -> Path:
+    """Write `model.lock.json`: sha256 and size of every file of a model folder.
+
+    Returns:
+        The path of the lock.
+    """
+    folder = Path(folder)
+    files = {
+        path.relative_to(folder).as_posix(): _file_record(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and path.name not in _UNLOCKED
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    }
+    lock = folder / LOCK_NAME
+    lock.write_text(json.dumps({"files": files}, indent=2, sort_keys=True) + "\n")
+    return lock
+
+
+def check_model(path: str | Path) -> str:
+    """Compare a model with its lock.
+
+    Args:
+        path: the model folder, or the lock in it.
+
+    Returns:
+        sha256 of the lock file: the name of the model in keys and records.
+
+    Raises:
+        FileNotFoundError: no lock, or a file it names is gone.
+        ValueError: a file's size or content is not the locked one.
+    """
+    folder = Path(path).parent if Path(path).name == LOCK_NAME else Path(path)
+    lock = folder / LOCK_NAME
+    if not lock.exists():
+        raise FileNotFoundError(
+            f"{lock}: no such file; remedy: python -m distil.student.model {folder}"
+        )
+    locked = json.loads(lock.read_text(encoding="utf-8"))["files"]
+    for name, expected in locked.items():
+        path = folder / name
+        if not path.exists():
+            raise FileNotFoundError(
+                f"{path}: locked in {lock.name} but missing; remedy: restore it"
+            )
+        if path.stat().st_size != expected["size"] or _file_record(path) != expected:
+            raise ValueError(
+                f"{path}: not the file that {lock.name} locked; remedy: restore it, or lock the"
+                f" new model with: python -m distil.student.model {folder}"
+            )
+    return sha256_file(lock)
+
+
+def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[Any, Any]:
+    """Open a locked model with mlx-lm; float32 on CPU, the model's own type elsewhere.
+
+    Args:
+        path: model folder with `model.lock.json`, or that file.
+        adapter: folder with `adapters.safetensors` and `adapter_config.json`.
+
+    Returns:
+        The model in evaluation mode and its tokenizer (mlx-lm's wrapper).
+
+    Raises:
+        FileNotFoundError, ValueError: the model is not the locked one.
+    """
+    load_blas()  # before mlx, or it has no effect
+    import mlx.core as mx
+    import mlx_lm
+    from mlx_lm.utils import maybe_set_recommended_wired_limit
+
+    folder = Path(path).parent if Path(path).name == LOCK_NAME else Path(path)
+    check_model(folder)
+    # Metal pages a big model out and in again without this; elsewhere it does nothing.
+    maybe_set_recommended_wired_limit()
+    model, tokenizer = mlx_lm.load(
+        str(folder), adapter_path=str(adapter) if adapter is not None else None
+    )
+    if mx.default_device() == mx.cpu:
+        # bfloat16 has no fast path on CPU.
+        model.set_dtype(mx.float32)
+    model.eval()
+    return model, tokenizer
+
+
+def backend() -> str:
+    """Name the device that mlx computes on: "cpu", "metal" or "cuda"."""
+    load_blas()
+    import mlx.core as mx
+
+    if mx.default_device() == mx.cpu:
+        return "cpu"
+    return "metal" if mx.metal.is_available() else "cuda"
+
+
+def main(folders: Sequence[str]) -> None:
+    """Lock the model folders named on the command line."""
+    for folder in folders:
+        print(lock_model(Path(folder)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,7 @@
+"""A study: its file, its shape and what it runs on. Rules and commands enter here, no stage does.
+
+- `config`: the study file, read strictly and checked whole.
+- `shape`: years, folds, variants and seeds of a study, and the files these name.
+- `environment`: whether this Python holds what a study runs on.
+- `new`: a study file and a manifest from a folder of PDFs.
+"""

@@ -1,0 +1,441 @@
+"""The shape of a study: which years, folds, variants and seeds it has, and the files these name.
+
+Rules ask here which files a stage needs; nothing here reads or writes one, except the manifest.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from distil.release import files as release
+from distil.review.corrections import read_corrections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class AnyStudy:
+    """What every study has: a name, years, claims.
+
+    Args:
+        config: a configuration that `distil.study.config.check` has passed.
+    """
+
+    tables_made: tuple[str, ...] = ()
+    figures_made: tuple[str, ...] = ()
+
+    def __init__(self, config: dict[str, Any], years: list[int]) -> None:
+        """Keep the configuration; lists of files are made on demand."""
+        self.config = config
+        self.name: str = config["study"]
+        self.years = years
+        self.sections: list[str] = list(config["exams"]["sections"])
+        self.results = Path("results") / self.name
+
+    def problems(self) -> list[str]:
+        """The problems of all years, one file a year."""
+        return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
+
+    # ------------------------------------------------------------ papers, and what is read of them
+
+    @property
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """The papers by name, YEAR-SECTION or YEAR-SECTION-SECTION..., each with its `key`."""
+        raise NotImplementedError
+
+    @property
+    def extracted_years(self) -> list[int]:
+        """The years that have papers."""
+        return sorted({entry["year"] for entry in self.manifest.values()})
+
+    @functools.cached_property
+    def documents(self) -> dict[str, dict[str, Any]]:
+        """Each PDF of the manifest, papers and keys: {"file" or "url", "sha256"}."""
+        found = {}
+        for name, entry in self.manifest.items():
+            for document, source in ((name, entry), (f"{name}.key", entry["key"])):
+                if source:
+                    wanted = ("file", "url", "sha256")
+                    found[document] = {key: source[key] for key in wanted if source.get(key)}
+        return found
+
+    def source(self, document: str) -> list[str]:
+        """The file that a PDF of the manifest is read from; none where it has a URL."""
+        file = self.documents[document].get("file")
+        return [file] if file else []
+
+    def papers(self, year: int | str) -> list[str]:
+        """The PDFs of one year's exams."""
+        return [
+            f"{self.results}/exams/{name}.pdf"
+            for name, entry in self.manifest.items()
+            if entry["year"] == int(year)
+        ]
+
+    def answer_keys(self, year: int | str) -> list[str]:
+        """The PDFs of one year's keys that are files of their own."""
+        return [
+            f"{self.results}/exams/{name}.key.pdf"
+            for name, entry in self.manifest.items()
+            if entry["year"] == int(year) and entry["key"]
+        ]
+
+    def tests(self, year: int | str) -> list[dict[str, Any]]:
+        """What each of a year's papers holds: its sections; whether its key is a second file."""
+        return [
+            {"sections": entry["sections"], "key": bool(entry["key"])}
+            for entry in self.manifest.values()
+            if entry["year"] == int(year)
+        ]
+
+    def extractions(self) -> list[str]:
+        """The problems of each year with papers as they were read, uncorrected."""
+        return [f"{self.results}/extractions/{year}.jsonl" for year in self.extracted_years]
+
+    def crops(self) -> list[str]:
+        """The pictures of the problems of each year with papers."""
+        return [f"{self.results}/crops/{year}.parquet" for year in self.extracted_years]
+
+    @property
+    def vision(self) -> dict[str, Any] | None:
+        """The settings of the vision model that reads flagged problems again; None for none."""
+        return self.config["problems"]["vision"]
+
+    @property
+    def prefer(self) -> str | None:
+        """Whose text stands where extraction and vision model disagree; None without the latter."""
+        return self.vision["prefer"] if self.vision else None
+
+    def readings(self, years: Iterable[int | str]) -> list[str]:
+        """Some years' second readings; none where no vision model is configured."""
+        if not self.vision:
+            return []
+        return [f"{self.results}/readings/{year}/readings.jsonl" for year in years]
+
+    @functools.cached_property
+    def _corrections(self) -> dict[int, list[dict[str, Any]]]:
+        file = self.config["problems"]["corrections"]
+        return read_corrections(file, self.years) if file else {}
+
+    def corrections(self, year: int | str) -> list[dict[str, Any]]:
+        """One year's human corrections: a change to one reruns its own year and no other."""
+        return self._corrections.get(int(year), [])
+
+    def corrections_file(self, year: int | str) -> str | None:
+        """The file that one year's corrections stand in; None where it has none."""
+        return self.config["problems"]["corrections"] if self.corrections(year) else None
+
+    def all_corrections(self) -> list[dict[str, Any]]:
+        """Every year's human corrections."""
+        return [entry for year in self.years for entry in self.corrections(year)]
+
+    def targets(self) -> list[str]:
+        """What a full run makes in the end: claims, tables and figures."""
+        tables = [f"tables/{name}.csv" for name in self.tables_made]
+        figures = [f"figures/{name}.svg" for name in self.figures_made]
+        return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
+
+    def print_claims(self) -> None:
+        """Print the claims table, if it is there: the last lines of a full run."""
+        path = self.results / "claims" / "claims.md"
+        if path.is_file():
+            print(path.read_text(encoding="utf-8"))
+
+
+class ReleaseStudy(AnyStudy):
+    """A re-analysis of the public release."""
+
+    tables_made = ("splits", "levels", "forensics")
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Keep the configuration.
+
+        Raises:
+            FileNotFoundError: the folder is no complete download; the message says how to get it.
+        """
+        super().__init__(config, list(release.YEARS))
+        self.folder: str = config["exams"]["folder"]
+        release.check_folder(self.folder)
+        self.sets = list(release.SETS)
+
+    @functools.cached_property
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """The competition's papers, as far as the download holds them."""
+        folder = Path(self.folder, release.PAPERS)
+        papers = read_manifest(release.MANIFEST, self.years, self.sections, folder=folder)
+        return {name: entry for name, entry in papers.items() if Path(entry["file"]).is_file()}
+
+    def transcriptions(self) -> list[str]:
+        """The transcribed questions, one file a year."""
+        return list(release.transcriptions(self.folder).values())
+
+    def split_files(self, part: str) -> list[str]:
+        """The released files of one part, one for each set."""
+        return [release.splits(self.folder)[name][part] for name in self.sets]
+
+    def tables(self) -> dict[str, str]:
+        """The released tables and logs by the names that scripts use."""
+        return release.tables(self.folder)
+
+    def claims(self) -> dict[str, Any]:
+        """What the claims are computed under."""
+        return {
+            **self.config["claims"],
+            "title": self.config["title"],
+            "published": self.config["published"],
+            "levels": list(release.LEVELS),
+            "sections": self.config["exams"]["sections"],
+        }
+
+
+class Study(AnyStudy):
+    """A study that trains: a checked configuration, seen as lists of files."""
+
+    tables_made = (
+        "splits", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
+    )  # fmt: skip
+    figures_made = (
+        "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
+    )  # fmt: skip
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Keep the configuration; lists of files are made on demand."""
+        super().__init__(config, config["exams"]["years"])
+        self.folds: dict[str, dict[str, list[int]]] = config["folds"]
+        self.levels: list[str] = config["levels"]
+        self.seeds: list[int] = config["adapters"]["seeds"]
+        self.checkpoints: list[int] = config["adapters"]["checkpoints"]
+
+    @functools.cached_property
+    def traced_years(self) -> list[int]:
+        """Years that some fold trains or validates on: traces are distilled for these only."""
+        return sorted(
+            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
+        )
+
+    @functools.cached_property
+    def examined_years(self) -> list[int]:
+        """Years that some fold tests on: every level is asked there."""
+        return sorted({year for parts in self.folds.values() for year in parts["test"]})
+
+    @functools.cached_property
+    def variants(self) -> list[str]:
+        """What a set of adapters is trained for: `prompt` (all levels) or one level."""
+        names = []
+        for protocol in self.config["adapters"]["protocols"]:
+            names += (
+                ["prompt"] if protocol == "prompt" else [level.lower() for level in self.levels]
+            )
+        return names
+
+    @functools.cached_property
+    def all_seeds(self) -> list[int]:
+        """The study's seeds and the pilot's."""
+        return [*self.seeds, self.config["adapters"]["pilot_seed"]]
+
+    @functools.cached_property
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """The papers of the manifest by name, YEAR-SECTION or YEAR-SECTION-SECTION...
+
+        A sample study has no manifest: each section of each year is a paper with its own key.
+        """
+        if self.config["exams"]["source"] == "manifest":
+            return read_manifest(self.config["exams"]["manifest"], self.years, self.sections)
+        return {
+            f"{year}-{section}": {"year": year, "sections": [section], "key": None}
+            for year in self.years
+            for section in self.sections
+        }
+
+    def prompt(self, name: str) -> str:
+        """A file of the prompts folder."""
+        return f"{self.config['prompts']}/{name}"
+
+    def student(self, name: str) -> str:
+        """A file of the student's model folder."""
+        return f"{self.config['student']['model']}/{name}"
+
+    def benchmark_files(self) -> list[str]:
+        """The benchmarks besides the competition itself, one file each."""
+        names = [name for name in self.config["benchmarks"] if name != "competition"]
+        return [f"{self.results}/benchmarks/{name}.jsonl" for name in names]
+
+    def traces(self, fold: str) -> list[str]:
+        """The verified traces that a fold trains and validates on, one file a year."""
+        parts = self.folds[fold]
+        years = sorted(parts["train"] + parts["validation"])
+        return [f"{self.results}/traces/{year}/traces.jsonl" for year in years]
+
+    @functools.cached_property
+    def student_runs(self) -> list[str]:
+        """What the student answers as: the base, and each seed of each fold and variant."""
+        return [
+            "base",
+            *(
+                f"{fold}/{variant}/seed-{seed}"
+                for fold in self.folds
+                for variant in self.variants
+                for seed in self.seeds
+            ),
+        ]
+
+    @functools.cached_property
+    def runs(self) -> list[str]:
+        """All that gives answers."""
+        return ["teacher", *self.student_runs]
+
+    def adapters(self, run: str) -> list[str]:
+        """The checkpoints that a run decodes with; none for the base."""
+        if run == "base":
+            return []
+        folder = f"{self.results}/adapters/{run}"
+        checkpoints = [f"{folder}/{iteration:05d}.safetensors" for iteration in self.checkpoints]
+        return [*checkpoints, f"{folder}/adapter_config.json"]
+
+    def stops(self) -> list[str]:
+        """The chosen stops of each fold and variant."""
+        return [
+            f"{self.results}/adapters/{fold}/{variant}/stops.json"
+            for fold in self.folds
+            for variant in self.variants
+        ]
+
+    def curves(self) -> list[str]:
+        """The validation curves of every seed and the pilot."""
+        return [
+            f"{self.results}/adapters/{fold}/{variant}/seed-{seed}/curve.csv"
+            for fold in self.folds
+            for variant in self.variants
+            for seed in self.all_seeds
+        ]
+
+    # ------------------------------------------------------- settings that more than one rule has
+
+    def teacher(self, agent: str) -> dict[str, Any]:
+        """The teacher's settings for one agent: what can change another agent is left out."""
+        settings = dict(self.config["teacher"])
+        agents = settings.pop("agents")
+        return {**settings, "agent": agents[agent]}
+
+    def reader(self) -> dict[str, Any]:
+        """The settings of the vision model: the teacher's, but for its own host, key and model."""
+        settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
+        return {**settings, "agent": {k: v for k, v in self.vision.items() if k != "prefer"}}
+
+    def grading(self) -> dict[str, Any]:
+        """What can change a verdict of the first two graders."""
+        return {key: self.config["grading"][key] for key in ("limits", "workers")}
+
+    def judge(self) -> dict[str, Any]:
+        """The teacher's settings for the judge: same host, journal and money cap."""
+        settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
+        return {**settings, "agent": self.config["grading"]["judge"]}
+
+    def judgements(self) -> list[str]:
+        """The judge's verdicts, where the study has a judge."""
+        return [f"{self.results}/grades/judge.parquet"] if self.config["grading"]["judge"] else []
+
+    def training(self) -> dict[str, Any]:
+        """What shapes an adapter; neither the list of seeds nor the pilot does."""
+        other = {"protocols", "seeds", "pilot_seed"}
+        return {key: value for key, value in self.config["adapters"].items() if key not in other}
+
+    def examination(self) -> dict[str, Any]:
+        """What the plans of answers are made from."""
+        return {
+            "folds": self.folds,
+            "variants": self.variants,
+            "seeds": self.seeds,
+            "checkpoints": self.checkpoints,
+            "benchmarks": self.config["benchmarks"],
+            "stops": self.config["predictions"]["stops"],
+            "levels": self.config["predictions"]["levels"],
+        }
+
+    def decoding(self) -> dict[str, Any]:
+        """What can change a decoded answer."""
+        chosen = ("max_tokens", "batch_size")
+        return {key: self.config["predictions"][key] for key in chosen}
+
+    def claims(self) -> dict[str, Any]:
+        """What the claims and their tables are computed under, fixed before the run."""
+        return {
+            **self.config["claims"],
+            "title": self.config["title"],
+            "published": self.config["published"],
+            "primary_stop": self.config["predictions"]["stops"][0],
+            "levels": self.config["predictions"]["levels"],
+            "sections": self.config["exams"]["sections"],
+        }
+
+
+def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:
+    """Return the study that a checked configuration describes."""
+    kind = ReleaseStudy if config["exams"]["source"] == "release" else Study
+    return kind(config)
+
+
+def read_manifest(
+    path: str | Path, years: list[int], sections: list[str], folder: Path | None = None
+) -> dict[str, dict[str, Any]]:
+    """Read an exam manifest.
+
+    Args:
+        path: a YAML file: `papers`, a list of {year, sections, file or url, sha256, key}; `key` is
+            {file or url, sha256} where the answers are in a second file. Files are relative to
+            the manifest's folder, or to its `folder`.
+        years: the study's years.
+        sections: the study's sections.
+        folder: where the files are, if not where the manifest says.
+
+    Returns:
+        The entries by paper name (YEAR-SECTION...), each with `key` (None if it has none).
+
+    Raises:
+        ValueError: an entry is wrong; the message names manifest, entry, field and remedy.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such manifest; see docs/extending.md")
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict) or not isinstance(content.get("papers"), list):
+        raise ValueError(  # noqa: TRY004
+            f"{path}: papers: is missing; list the papers there (docs/extending.md)"
+        )
+    folder = folder or path.parent / content.get("folder", "")
+    papers: dict[str, dict[str, Any]] = {}
+    for number, entry in enumerate(content["papers"], start=1):
+        where = f"{path}: paper {number}"
+        if entry.get("year") not in years:
+            raise ValueError(f"{where}: year: {entry.get('year')} is not in exams.years; add it")
+        if not entry.get("sections") or set(entry["sections"]) - set(sections):
+            raise ValueError(
+                f"{where}: sections: {entry.get('sections')}; name one or more of "
+                f"{', '.join(sections)}, in the order in which the PDF holds them"
+            )
+        entry = {**entry, "key": entry.get("key")}
+        for source in filter(None, (entry, entry["key"])):
+            if bool(source.get("file")) == bool(source.get("url")):
+                raise ValueError(f"{where}: give either file or url, for the paper and for its key")
+            if not re.fullmatch("[0-9a-f]{64}", str(source.get("sha256"))):
+                raise ValueError(
+                    f"{where}: sha256: is missing or wrong; take it from: sha256sum FILE"
+                )
+            if source.get("file"):
+                source["file"] = (folder / source["file"]).as_posix()
+        name = "-".join([str(entry["year"]), *entry["sections"]])
+        if name in papers:
+            raise ValueError(
+                f"{where}: a second paper for {name}; drop one, or name other sections"
+            )
+        papers[name] = entry
+    if missing := sorted(set(years) - {entry["year"] for entry in papers.values()}):
+        raise ValueError(
+            f"{path}: no paper for {missing}; add one, or drop the year in exams.years"
+        )
+    return papers

@@ -1,0 +1,152 @@
+"""Which questions stand in which paper: a seeded draw that gives every template its turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from distil.synthetic.contest import BEYOND, SEQUENCE, SOLVABLE
+from distil.synthetic.templates import LABELS, Item, Template, draw_item
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# The two-person event is against the clock and has no multiple choice.
+SPEED_SECTION = "tp"
+# A contest that runs for years sets a question again now and then. One question a year, the third
+# of this section, is the one set this many years before, so that duplicates across parts exist.
+_REPEATED_SECTION, _REPEATED_PLACE, _REPEATED_AFTER = "fs", 3, 10
+_TRIES = 1000
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question in its place: year, section, number as printed, and whether it is a repeat."""
+
+    year: int
+    section: str
+    number: str
+    item: Item
+    familiar: bool
+    repeats: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the problem, such as 2014-fs-07 or 2014-tp-t1."""
+        return question_id(self.year, self.section, self.number)
+
+
+def question_id(year: int, section: str, number: str) -> str:
+    """Return a problem's id from its place."""
+    return f"{year}-{section}-{number.lower() if number.startswith('T') else number.zfill(2)}"
+
+
+def draw_papers(years: Sequence[int], numbered: Mapping[str, int], seed: int) -> list[Question]:
+    """Draw all papers.
+
+    Each section holds one question beyond the teacher. The other questions go round the solvable
+    templates, and each template goes round its four contest wordings, half of them unseen in the
+    student's pre-training. All statements differ, but for the yearly repeat.
+
+    Args:
+        years: in any order; the draw of a year does not depend on the other years but through
+            repeats and the avoidance of chance duplicates.
+        numbered: {section: numbered questions a year}; the two-person event has one more, the
+            tie-breaker T1.
+        seed: decides everything.
+
+    Returns:
+        Questions by year, section and place.
+    """
+    rng = Random(f"papers {seed}")  # noqa: S311
+    questions: list[Question] = []
+    seen: set[str] = set()
+    turns = {template.name: rng.randrange(4) for template in SOLVABLE}
+    deck: list[Template] = []
+    by_place: dict[tuple[int, str, str], Question] = {}
+    for year in sorted(years):
+        for section, count in sorted(numbered.items()):
+            numbers = [str(number) for number in range(1, count + 1)]
+            if section == SPEED_SECTION:
+                numbers.append("T1")
+            beyond_place = rng.randrange(count // 2, count)
+            for place, number in enumerate(numbers):
+                earlier = by_place.get((year - _REPEATED_AFTER, section, number))
+                if (
+                    section == _REPEATED_SECTION
+                    and place + 1 == _REPEATED_PLACE
+                    and earlier is not None
+                ):
+                    question = Question(
+                        year, section, number, earlier.item, earlier.familiar, earlier.id
+                    )
+                else:
+                    if place == beyond_place:
+                        template = rng.choice(BEYOND)
+                        familiar = rng.random() < 0.5
+                    else:
+                        template, deck = _next_template(deck, section, rng)
+                        turns[template.name] += 1
+                        familiar = turns[template.name] % 2 == 0
+                    wordings = template.familiar if familiar else template.unseen
+                    if place != beyond_place:
+                        wordings = (wordings[turns[template.name] // 2 % len(wordings)],)
+                    item = _draw_new(template, wordings, seen, rng)
+                    question = Question(year, section, number, item, familiar)
+                seen.add(question.item.statement)
+                by_place[year, section, number] = question
+                questions.append(question)
+    return questions
+
+
+def _draw_new(template: Template, wordings: tuple[str, ...], seen: set[str], rng: Random) -> Item:
+    """Draw a question whose statement does not stand in a paper yet.
+
+    Raises:
+        RuntimeError: the template has hardly any numbers left for so many papers.
+    """
+    for _ in range(_TRIES):
+        item = draw_item(template, wordings, rng, reserved=True)
+        if item.statement not in seen:
+            return item
+    raise RuntimeError(
+        f"template {template.name}: no new numbers in {_TRIES} draws; "
+        "ask for fewer years or questions"
+    )
+
+
+def _next_template(
+    deck: list[Template], section: str, rng: Random
+) -> tuple[Template, list[Template]]:
+    """Take the next template that suits a section from a shuffled deck, refilled when short."""
+
+    def suits(template: Template) -> bool:
+        return section != SPEED_SECTION or template is not SEQUENCE
+
+    if not any(suits(template) for template in deck):
+        deck = [*deck, *rng.sample(SOLVABLE, len(SOLVABLE))]
+    chosen = next(template for template in deck if suits(template))
+    rest = list(deck)
+    rest.remove(chosen)
+    return chosen, rest
+
+
+def truth_row(question: Question) -> dict[str, Any]:
+    """Return what an extraction of the question must find, with its template and wording."""
+    item = question.item
+    return {
+        "id": question.id,
+        "year": question.year,
+        "section": question.section,
+        "number": question.number,
+        "statement": item.statement,
+        "options": [
+            {"label": label, "text": text}
+            for label, text in zip(LABELS, item.options, strict=False)
+        ],
+        "answer": item.solution.answer,
+        "template": item.template.name,
+        "wording": "familiar" if question.familiar else "unseen",
+        "repeats": question.repeats,
+    }
