@@ -39,10 +39,11 @@ FOUND = (
 PROMPTS = {"solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"}
 # Rules that read all years, runs or benchmarks, and of which a cell needs those of its rows only.
 BY_ROW = {
-    "predict_answers", "predict_teacher", "grade_predictions", "collect_answers", "tabulate_splits",
+    "predict_answers", "predict_teacher", "grade_predictions", "collect_answers", "judge_claims",
+    "tabulate_splits",
 }  # fmt: skip
 _SEED = re.compile(r"seed[=-]\d")
-_RUN = re.compile(r"(?:predictions|grades)/(.+)\.parquet$")
+_RUN = re.compile(r"(?:predictions|grades)/(?!(?:answers|judge)\.parquet$)(.+)\.parquet$")
 _YEAR = re.compile(r"(?:problems/(\d{4})\.jsonl|traces/(\d{4})/\w+\.jsonl)$")
 _BENCHMARK = re.compile(r"benchmarks/([^/]+)\.jsonl$")
 _PLACE = re.compile(r"adapters/([^/]+)/([^/]+)/(?:stops\.json|seed-\d+/curve\.csv)$")
@@ -407,7 +408,7 @@ class _Walk:
     def _relevant(self, rule: str, path: str) -> bool:
         """Tell whether a cell rests on an input of a job above it at all."""
         if place := _PLACE.search(path):
-            if path.endswith("curve.csv") and rule in ("test_claims", "tabulate_graders"):
+            if path.endswith("curve.csv") and rule == "judge_claims":
                 return self.curves
             return rule == "choose_stops" or place.groups() in self.places
         if rule not in BY_ROW:
