@@ -4,4 +4,5 @@
 - `graders`: how far the graders agree, and the answers to look at.
 - `tables`: a table as CSV, Markdown, HTML and LaTeX.
 - `plots`: figures as SVG and PNG.
+- `page`: the page of a study.
 """

@@ -1,0 +1,58 @@
+// Bundles src/ into ../page.html, one file with styles, fonts and code: npm ci && npm run build
+import { build } from "esbuild";
+import { readFileSync, writeFileSync } from "node:fs";
+
+const result = await build({
+  entryPoints: ["src/main.jsx"],
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: ["chrome100", "firefox113", "safari16.4"],
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  charset: "ascii", // whatever a browser takes the file's encoding to be
+  legalComments: "none",
+  loader: { ".woff2": "dataurl" },
+  outdir: "out",
+  write: false,
+  plugins: [
+    {
+      // KaTeX offers each font in three formats; every browser that opens the page takes the first.
+      name: "one-font-format",
+      setup(builder) {
+        builder.onLoad({ filter: /katex\.css$/ }, (args) => ({
+          contents: readFileSync(args.path, "utf8").replace(
+            /,\s*url\([^)]*\.(?:woff|ttf)\)\s*format\("[a-z]+"\)/g,
+            "",
+          ),
+          loader: "css",
+        }));
+      },
+    },
+  ],
+});
+const files = Object.fromEntries(result.outputFiles.map((file) => [file.path.split(".").pop(), file.text]));
+const guarded = files.js.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
+writeFileSync(
+  "../page.html",
+  `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Study</title>
+<!-- Made by distil/report/page/web (npm run build); its parts and their licences: web/LICENCES.md -->
+<style>${files.css.replaceAll("</style", "<\\/style")}</style>
+</head>
+<body>
+<div id="page"><p class="waiting">Opening the study ...</p></div>
+<noscript>This page needs JavaScript; the same claims are in claims/claims.html.</noscript>
+<script>window.shards={};window.distil=function(name,data){var w=window.shards[name];typeof w==="function"?w(data):window.shards[name]=data}</script>
+<script src="page/study.js"></script>
+<script src="page/run.js"></script>
+<script>${guarded}</script>
+</body>
+</html>
+`,
+);

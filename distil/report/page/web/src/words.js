@@ -1,0 +1,36 @@
+// How values are written: as the tables of the study write them.
+
+export const spaced = (text) => String(text ?? "").replaceAll("_", " ");
+
+export function number(value, digits = 2) {
+  if (value === "" || value === null || value === undefined) return "";
+  const found = Number(value);
+  if (Number.isNaN(found)) return String(value);
+  return (Math.round(found * 10 ** digits) / 10 ** digits + 0).toFixed(digits);
+}
+
+export function pText(value) {
+  if (value === "" || value === null || value === undefined) return "";
+  return Number(value) < 0.001 ? "< 0.001" : Number(value).toFixed(3);
+}
+
+export const isWhole = (unit) => unit === "iteration" || unit === "levels";
+
+/** A claim's value or bound, with the digits of the printed table. */
+export const shown = (value, unit) => number(value, isWhole(unit) ? 0 : 2);
+
+export const unitText = (unit) => ({ percent: " %", points: " points" })[unit] ?? "";
+
+export const short = (hash) => (hash ? `${hash.slice(0, 12)}…` : "");
+
+export const SIGN_WORDS = { r: "right", w: "wrong", u: "not judged", ".": "not asked" };
+
+/** How good a verdict on a claim is news: good, bad, open or plain. */
+export function tone(verdict) {
+  const text = String(verdict).toLowerCase();
+  if (/not tested|answered|not asked/.test(text) || text === "") return "plain";
+  if (/inconclusive|undecided|unclear|open/.test(text)) return "open";
+  if (/contradict|against|not reproduced|fails|differs|opposite|refut/.test(text)) return "bad";
+  if (/as expected|confirm|reproduced|same|holds|agree|equivalent|direction/.test(text)) return "good";
+  return "plain";
+}
