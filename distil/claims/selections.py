@@ -504,7 +504,7 @@ def student(study: Study, estimand: str, **chosen: object) -> Answers:
     fields = {
         "level": study.levels[0],
         "stop": study.settings["primary_stop"],
-        "variant": study.settings.get("variant", "prompt"),
+        "variant": "prompt",
         **chosen,
     }
     return answers(study, Selection("student", estimand, **fields))
