@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from distil.claims.plan import AnalysisPlan
 from distil.release import files as release
 from distil.review.corrections import read_corrections
 
@@ -28,6 +29,8 @@ class AnyStudy:
 
     tables_made: tuple[str, ...] = ()
     figures_made: tuple[str, ...] = ()
+    # The digest of the plan that must precede the answers; None where a study makes none.
+    plan_sha256: str | None = None
 
     def __init__(self, config: dict[str, Any], years: list[int]) -> None:
         """Keep the configuration; lists of files are made on demand."""
@@ -184,13 +187,13 @@ class ReleaseStudy(AnyStudy):
 
     def claims(self) -> dict[str, Any]:
         """What the claims are computed under."""
-        return {
+        plan = AnalysisPlan(
             **self.config["claims"],
-            "title": self.config["title"],
-            "published": self.config["published"],
-            "levels": list(release.LEVELS),
-            "sections": self.config["exams"]["sections"],
-        }
+            published=self.config["published"],
+            levels=list(release.LEVELS),
+            sections=self.config["exams"]["sections"],
+        )
+        return {**plan.settings(), "title": self.config["title"]}
 
 
 class Study(AnyStudy):
@@ -363,15 +366,24 @@ class Study(AnyStudy):
         return {key: self.config["predictions"][key] for key in chosen}
 
     def claims(self) -> dict[str, Any]:
-        """What the claims and their tables are computed under, fixed before the run."""
-        return {
+        """What the claims and their tables are computed under."""
+        return {**self.plan.settings(), "title": self.config["title"]}
+
+    @functools.cached_property
+    def plan(self) -> AnalysisPlan:
+        """The settings that decide a verdict, fixed before the run."""
+        return AnalysisPlan(
             **self.config["claims"],
-            "title": self.config["title"],
-            "published": self.config["published"],
-            "primary_stop": self.config["predictions"]["stops"][0],
-            "levels": self.config["predictions"]["levels"],
-            "sections": self.config["exams"]["sections"],
-        }
+            published=self.config["published"],
+            levels=self.config["predictions"]["levels"],
+            sections=self.config["exams"]["sections"],
+            primary_stop=self.config["predictions"]["stops"][0],
+        )
+
+    @property
+    def plan_sha256(self) -> str:
+        """The digest of the plan."""
+        return self.plan.sha256()
 
 
 def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:
