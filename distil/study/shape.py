@@ -215,18 +215,6 @@ class Study(AnyStudy):
         self.checkpoints: list[int] = config["adapters"]["checkpoints"]
 
     @functools.cached_property
-    def traced_years(self) -> list[int]:
-        """Years that some fold trains or validates on: traces are distilled for these only."""
-        return sorted(
-            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
-        )
-
-    @functools.cached_property
-    def examined_years(self) -> list[int]:
-        """Years that some fold tests on: every level is asked there."""
-        return sorted({year for parts in self.folds.values() for year in parts["test"]})
-
-    @functools.cached_property
     def variants(self) -> list[str]:
         """What a set of adapters is trained for: `prompt` (all levels) or one level."""
         names = []
@@ -328,7 +316,8 @@ class Study(AnyStudy):
     def reader(self) -> dict[str, Any]:
         """The settings of the vision model: the teacher's, but for its own host, key and model."""
         settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
-        return {**settings, "agent": {k: v for k, v in self.vision.items() if k != "prefer"}}
+        vision = self.vision or {}
+        return {**settings, "agent": {k: v for k, v in vision.items() if k != "prefer"}}
 
     def grading(self) -> dict[str, Any]:
         """What can change a verdict of the first two graders."""
