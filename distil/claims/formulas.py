@@ -187,7 +187,7 @@ def level_drop(study: GradedAnswers, estimand: str) -> Finding:
 
 def section_drop(study: GradedAnswers, estimand: str) -> Finding:
     """How much more the study's speed section loses than the section closest to it."""
-    speed = study.settings["speed_section"]
+    speed = study.plan.speed_section
     if speed is None:
         raise MissingAnswersError("the study file names no speed section (claims.speed_section)")
     longest, shortest = (student(study, estimand, level=study.levels[end]) for end in (0, -1))
@@ -212,7 +212,7 @@ def stop_worth(study: GradedAnswers, estimand: str) -> Finding:
     plain = base(study, estimand)
     stopped, horizon = student(study, estimand), student(study, estimand, stop="horizon")
     gains = {}
-    for name, found in ((study.settings["primary_stop"], stopped), ("horizon", horizon)):
+    for name, found in ((study.plan.primary_stop, stopped), ("horizon", horizon)):
         gains[name] = paired_gain(differences(found, plain), plain.clusters, study.alpha)
     worth = paired_gain(differences(stopped, horizon), plain.clusters, study.alpha)
     listed = "; ".join(f"gain with stop {name} {effect_text(gain)}" for name, gain in gains.items())

@@ -38,6 +38,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from distil.claims.plan import AnalysisPlan
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -89,6 +91,11 @@ class GradedAnswers:
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     # What was looked up already: each claim asks for much that another has asked for.
     found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @functools.cached_property
+    def plan(self) -> AnalysisPlan:
+        """The settings that decide a verdict."""
+        return AnalysisPlan.read(self.settings)
 
     @property
     def levels(self) -> list[str]:
@@ -503,7 +510,7 @@ def student(study: GradedAnswers, estimand: str, **chosen: object) -> Answers:
     """
     fields = {
         "level": study.levels[0],
-        "stop": study.settings["primary_stop"],
+        "stop": study.plan.primary_stop,
         "variant": study.settings.get("variant", "prompt"),
         **chosen,
     }

@@ -134,28 +134,6 @@ def mcnemar_power(n: int, gain: float, discordance: float, alpha: float = 0.05) 
     return float((weights * np.where(limits >= 0, reject, 0.0)).sum())
 
 
-def mcnemar_items(gain: float, discordance: float, alpha: float = 0.05, power: float = 0.8) -> int:
-    """Paired questions needed to see a gain, by the normal approximation.
-
-    Args:
-        gain: Difference of the two accuracies.
-        discordance: Share of questions on which the two disagree.
-        alpha: Level of the two-sided test.
-        power: Probability of seeing it.
-
-    Returns:
-        The number of questions (Miettinen, Biometrics 24, 1968; Connor, Biometrics 43, 1987).
-
-    >>> mcnemar_items(0.40, discordance=0.50)
-    23
-    """
-    if not 0 < abs(gain) <= discordance <= 1:
-        raise ValueError(f"gain {gain} with discordance {discordance}: impossible")
-    first = stats.norm.ppf(1 - alpha / 2) * np.sqrt(discordance)
-    second = stats.norm.ppf(power) * np.sqrt(discordance - gain**2)
-    return int(np.ceil((first + second) ** 2 / gain**2))
-
-
 def mcnemar_detectable(
     n: int, discordance: float, alpha: float = 0.05, power: float = 0.8
 ) -> float:

@@ -136,7 +136,7 @@ def compatible(
     if sd is None:
         return [(total, None) for total in totals]
     printed = Printed.read(sd)
-    found = []
+    found: list[tuple[int, str | None]] = []
     for total in totals:
         possible = spreads(total, n, runs, printed.value + printed.half)
         found += [(total, kind) for kind in SD_KINDS if any(map(printed.allows, possible[kind]))]

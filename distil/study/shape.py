@@ -29,8 +29,6 @@ class AnyStudy:
 
     tables_made: tuple[str, ...] = ()
     figures_made: tuple[str, ...] = ()
-    # The digest of the plan that must precede the answers; None where a study makes none.
-    plan_sha256: str | None = None
 
     def __init__(self, config: dict[str, Any], years: list[int]) -> None:
         """Keep the configuration; lists of files are made on demand."""
@@ -39,6 +37,11 @@ class AnyStudy:
         self.years = years
         self.sections: list[str] = list(config["exams"]["sections"])
         self.results = Path("results") / self.name
+
+    @property
+    def plan_sha256(self) -> str | None:
+        """The digest of the plan that must precede the answers; None where a study makes none."""
+        return None
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""

@@ -41,7 +41,6 @@ from distil.inference.power import (
     equivalence_power,
     gain_power,
     mcnemar_detectable,
-    mcnemar_items,
     mcnemar_power,
 )
 from distil.inference.variance import decompose
@@ -391,17 +390,9 @@ def test_mcnemar_power_reproduces_the_manual_of_gpower():
     assert mcnemar_power(50, 0.24, 0.4, alpha=0.10) == pytest.approx(0.839343, abs=2e-5)
 
 
-def test_mcnemar_items_reproduce_connor_and_chow():
-    # Connor, Biometrics 43, 1987, p. 209: 0.45 against 0.05: 23 pairs.
-    # Chow, Shao and Wang, Sample Size Calculations, section 6.4: psi = 2.5, 70 % discordant: 59.
-    assert mcnemar_items(0.40, 0.50) == 23
-    assert mcnemar_items(0.30, 0.70) == 59
-
-
 def test_detectable_gain_of_mcnemar_has_the_power_asked_for():
     gain = mcnemar_detectable(651, 0.25)
     assert gain == pytest.approx(0.055, abs=5e-4)
-    assert mcnemar_items(gain, 0.25) == pytest.approx(651, abs=1)
     assert mcnemar_power(651, gain, 0.25) == pytest.approx(0.80, abs=0.02)
 
 
@@ -502,7 +493,6 @@ def test_levels_without_any_difference_give_p_one():
         (lambda: trend([[1.0, 0.0]], [3, 0]), "positive"),
         (lambda: section_contrast([1.0, 0.0], ["fs", "js"], "tp"), "tp"),
         (lambda: mcnemar_power(10, 0.5, 0.4), "impossible"),
-        (lambda: mcnemar_items(0.5, 0.4), "impossible"),
     ],
 )
 def test_impossible_input_is_refused_by_name(call, said):
