@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.content.sources import Sources
 from distil.notation.normal import normal_form
 from distil.release.files import PARTS, evaluated, is_placeholder, read_split

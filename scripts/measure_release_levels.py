@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.content.sources import Sources
 from distil.release.files import LEVELS, SECTIONS, evaluated, read_chains, read_table
 from distil.report import tables

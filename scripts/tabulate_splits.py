@@ -14,7 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.content.sources import Sources
 from distil.datasets.splits import PARTS
 from distil.notation.normal import normal_form, problem_text

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 from distil.audit.cells import CLAIMS, FAMILY, Cell, Tables, parse
 from distil.audit.planned import job_name
 from distil.audit.records import Books, read_books
-from distil.content.hashing import canonical_json, read_jsonl, sha256_text
+from distil.content.files import read_jsonl
+from distil.content.hashing import canonical_json, sha256_text
 from distil.content.sources import group, key_columns
 
 if TYPE_CHECKING:

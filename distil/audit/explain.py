@@ -14,7 +14,8 @@ from distil.audit.cells import CLAIMS, NotFoundError, Tables
 from distil.audit.chains import Chain, without
 from distil.audit.records import Books, read_books
 from distil.audit.released import ReleaseRows
-from distil.content.hashing import read_jsonl, sha256_text
+from distil.content.files import read_jsonl
+from distil.content.hashing import sha256_text
 from distil.content.sources import row_names
 from distil.review.crops import read_crops
 

@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from distil.audit.chains import without
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.release import files as release
 
 if TYPE_CHECKING:

@@ -29,8 +29,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from distil.content.files import write_atomically
 from distil.content.fingerprint import LOCK, contents, describe, sorted_keys
-from distil.content.hashing import canonical_json, sha256_file, sha256_text, write_atomically
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.lineage import history
 
 if TYPE_CHECKING:
