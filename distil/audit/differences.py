@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.audit.cells import CLAIMS, FAMILY, Cell, Tables, parse
-from distil.audit.planned import job_name
-from distil.audit.records import Books, read_books
+from distil.audit.records import Records, read_records
+from distil.content.addresses import job_name
 from distil.content.files import read_jsonl
 from distil.content.hashing import canonical_json, sha256_text
 from distil.content.sources import group, key_columns
@@ -73,7 +73,7 @@ class Moved:
 # ---------------------------------------------------------------------------------------- sides
 
 
-class Side:
+class Snapshot:
     """What one side says: its jobs by name, its tables, its machines.
 
     Attributes:
@@ -111,7 +111,7 @@ class Side:
         raise NotImplementedError
 
 
-class Folder(Side):
+class FolderSnapshot(Snapshot):
     """A folder results/STUDY, or a copy of one under any name."""
 
     def __init__(self, top: Path) -> None:
@@ -121,14 +121,14 @@ class Folder(Side):
             FileNotFoundError: the folder holds no records, or no table.
         """
         self.top = top
-        books = read_books(study_of(top), top)
-        latest = {row["record"]: row for row in books.history}
-        records, machines = {}, {}
-        for record in books.records.values():
-            name = record.path.relative_to(books.folder).as_posix()
-            records[record.job] = record.content
+        records = read_records(study_of(top), top)
+        latest = {row["record"]: row for row in records.history}
+        contents, machines = {}, {}
+        for record in records.by_path.values():
+            name = record.path.relative_to(records.folder).as_posix()
+            contents[record.job] = record.content
             machines[record.job] = _machine(latest.get(name, {}))
-        super().__init__(books.study, records, machines)
+        super().__init__(records.study, contents, machines)
         self.cells = Tables(top)
         if not self.cells.names:
             raise FileNotFoundError(f"{top}: no table there; run that study to its end first")
@@ -168,43 +168,43 @@ class Folder(Side):
         return found
 
 
-class Moment(Side):
+class RunSnapshot(Snapshot):
     """The end of a run in the history of one folder."""
 
-    def __init__(self, books: Books, lines: list[dict[str, Any]]) -> None:
+    def __init__(self, records: Records, lines: list[dict[str, Any]]) -> None:
         """Take the history up to that moment.
 
         Raises:
             FileNotFoundError: the history lacks what a record or a table said.
         """
         latest = {row["record"]: row for row in lines}
-        records, machines = {}, {}
+        contents, machines = {}, {}
         for name, row in latest.items():
-            content = dict(self._version(books, "record", row["record_sha256"], name))
-            content["fingerprint"] = self._version(books, "code", content["code"], name)
+            content = dict(self._version(records, "record", row["record_sha256"], name))
+            content["fingerprint"] = self._version(records, "code", content["code"], name)
             job = job_name(content["rule"], content["wildcards"])
-            records[job], machines[job] = content, _machine(row)
-        super().__init__(books.study, records, machines)
+            contents[job], machines[job] = content, _machine(row)
+        super().__init__(records.study, contents, machines)
         self.found: dict[tuple[str, str, str], set[str]] = {}
         for job in self.jobs.values():
             for path, digest in job["output"].items():
                 table = Path(path).name.removesuffix(".csv")
-                if ("table", digest) in books.versions and path == self.table_path(table):
-                    self.tables[table] = parse(books.versions["table", digest])
-                elif ("rows", digest) in books.versions:
-                    self._take(path, books.versions["rows", digest])
+                if ("table", digest) in records.versions and path == self.table_path(table):
+                    self.tables[table] = parse(records.versions["table", digest])
+                elif ("rows", digest) in records.versions:
+                    self._take(path, records.versions["rows", digest])
         if not self.tables:
             raise FileNotFoundError(
-                f"{books.folder}: no table had been made by then; name a later run"
+                f"{records.folder}: no table had been made by then; name a later run"
             )
 
     @staticmethod
-    def _version(books: Books, kind: str, digest: str, name: str) -> Any:
+    def _version(records: Records, kind: str, digest: str, name: str) -> Any:
         try:
-            return books.versions[kind, digest]
+            return records.versions[kind, digest]
         except KeyError:
             raise FileNotFoundError(
-                f"{books.folder / 'versions.jsonl'}: lacks the {kind} {digest[:12]} of {name}; "
+                f"{records.folder / 'versions.jsonl'}: lacks the {kind} {digest[:12]} of {name}; "
                 "restore it from a pack or a backup"
             ) from None
 
@@ -255,10 +255,10 @@ def _machine(row: dict[str, Any]) -> dict[str, Any]:
 # ----------------------------------------------------------------------------------------- runs
 
 
-def runs(books: Books) -> dict[str, dict[str, Any]]:
+def runs(records: Records) -> dict[str, dict[str, Any]]:
     """Return the runs of a study in order: {id: started, ended, jobs, host, last (line)}."""
     found: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(books.history, start=1):
+    for number, row in enumerate(records.history, start=1):
         name = row.get("run") or "unnamed"
         run = found.setdefault(
             name, {"started": row["started"], "jobs": 0, "seconds": 0.0, "host": row.get("host")}
@@ -269,11 +269,11 @@ def runs(books: Books) -> dict[str, dict[str, Any]]:
     return found
 
 
-def moment(books: Books, name: str) -> Moment:
+def snapshot_at(records: Records, name: str) -> RunSnapshot:
     """Return what a study was at the end of a run.
 
     Args:
-        books: the study's records and history.
+        records: the study's records and history.
         name: a run's id or the beginning of it; `latest`, or `latest~2` for the one two before it;
             or a time, as 2026-11-27 or 2026-11-27T14:30 (UTC unless it says otherwise).
 
@@ -281,7 +281,7 @@ def moment(books: Books, name: str) -> Moment:
         NoSuchRunError: the history has no such run.
         FileNotFoundError: the history lacks what was said by then.
     """
-    known = runs(books)
+    known = runs(records)
     names = list(known)
     if match := re.fullmatch(r"latest(?:~(\d+))?", name):
         back = int(match[1] or 0)
@@ -289,17 +289,17 @@ def moment(books: Books, name: str) -> Moment:
     else:
         chosen = [run for run in names if run == name] or [r for r in names if r.startswith(name)]
     if len(chosen) == 1:
-        return Moment(books, books.history[: known[chosen[0]]["last"]])
-    if not chosen and (lines := _until(books, name)):
-        return Moment(books, lines)
+        return RunSnapshot(records, records.history[: known[chosen[0]]["last"]])
+    if not chosen and (lines := _until(records, name)):
+        return RunSnapshot(records, lines)
     listed = ", ".join(f"{run} ({known[run]['jobs']} jobs)" for run in names[-10:])
     what = (
         "more than one run begins so" if chosen else "no such run, no folder and no time after one"
     )
-    raise NoSuchRunError(f"{name}: {what}; runs of {books.study}: {listed or 'none'}")
+    raise NoSuchRunError(f"{name}: {what}; runs of {records.study}: {listed or 'none'}")
 
 
-def _until(books: Books, text: str) -> list[dict[str, Any]]:
+def _until(records: Records, text: str) -> list[dict[str, Any]]:
     try:
         limit = datetime.datetime.fromisoformat(text)
     except ValueError:
@@ -307,17 +307,17 @@ def _until(books: Books, text: str) -> list[dict[str, Any]]:
     if limit.tzinfo is None:
         limit = limit.replace(tzinfo=datetime.UTC)
     last = 0
-    for number, row in enumerate(books.history, start=1):
+    for number, row in enumerate(records.history, start=1):
         started = datetime.datetime.fromisoformat(row["started"])
         if started + datetime.timedelta(seconds=row["seconds"]) <= limit:
             last = number
-    return books.history[:last]
+    return records.history[:last]
 
 
 # ----------------------------------------------------------------------------------- comparing
 
 
-def compare(first: Side, second: Side) -> list[Moved]:
+def compare(first: Snapshot, second: Snapshot) -> list[Moved]:
     """Return every cell that differs between two sides, with its causes."""
     moved = []
     for cell, before, after in _moved_cells(first, second):
@@ -326,7 +326,9 @@ def compare(first: Side, second: Side) -> list[Moved]:
     return moved
 
 
-def _moved_cells(first: Side, second: Side) -> Iterator[tuple[Cell, str | None, str | None]]:
+def _moved_cells(
+    first: Snapshot, second: Snapshot
+) -> Iterator[tuple[Cell, str | None, str | None]]:
     for table in dict.fromkeys([*first.tables, *second.tables]):
         sides = [side.tables.get(table, {}) for side in (first, second)]
         for row in dict.fromkeys([*sides[0], *sides[1]]):
@@ -344,7 +346,7 @@ def _moved_cells(first: Side, second: Side) -> Iterator[tuple[Cell, str | None, 
 class _Walk:
     """The walk up from one cell through what differs."""
 
-    def __init__(self, first: Side, second: Side, cell: Cell) -> None:
+    def __init__(self, first: Snapshot, second: Snapshot, cell: Cell) -> None:
         self.sides = (first, second)
         self.cell = cell
         self.groups = first.groups(cell) | second.groups(cell)
@@ -360,7 +362,7 @@ class _Walk:
                 self.years.add(rest[2])
         self.curves = any(name.startswith(("curve/", "stop/")) for name in self.groups)
         self.rows: set[str] | None = None
-        if all(isinstance(side, Folder) for side in self.sides):
+        if all(isinstance(side, FolderSnapshot) for side in self.sides):
             self.rows = first.rows(cell) | second.rows(cell)
         self.found: dict[str, set[str]] = {}
 

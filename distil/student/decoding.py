@@ -9,7 +9,6 @@ reuse equals a run from nothing.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections import defaultdict, deque
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distil.content.hashing import canonical_json, sha256_text
+from distil.content.sealed import Seal, read_lines, seal
 from distil.student.blas import load_blas
 
 load_blas()  # before mlx, or it has no effect
@@ -268,19 +268,11 @@ class RowStore:
                 self._read(path)
 
     def _read(self, path: Path) -> None:
-        for line in path.read_bytes().split(b"\n"):
-            if not line:
-                continue
-            try:
-                record = json.loads(line)
-                body = record["row"]
-                whole = record["sha256"] == sha256_text(canonical_json(body))
-            except (ValueError, KeyError, TypeError):
-                whole = False
-            if whole:
-                self.rows[body["key"]] = Answer(tuple(body["tokens"]), body["finish"])
-            else:
+        for _, row in read_lines(path):
+            if row is None:
                 self.torn += 1
+            else:
+                self.rows[row["key"]] = Answer(tuple(row["tokens"]), row["finish"])
 
     def get(self, key: str) -> Answer | None:
         """The stored answer of a key, or None."""
@@ -295,9 +287,7 @@ class RowStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
             self._segment = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        row = {"key": key, **asdict(answer)}
-        record = {"row": row, "sha256": sha256_text(canonical_json(row))}
-        line = (canonical_json(record) + "\n").encode()
+        line = seal({"key": key, **asdict(answer)}, Seal.ENVELOPE)
         if os.write(self._segment, line) < len(line):
             raise OSError(f"{self.folder}: disk full, an answer was not stored; remedy: free space")
 
