@@ -8,7 +8,7 @@ wrote the table, a walk goes up through those inputs that differ between the sid
 only through what the cell was computed from: the runs and years of its rows and, where both sides
 are folders, the very rows. Where two jobs ran the same code on the same inputs and yet wrote other
 bytes, the cause is the backend, if the histories say that the machines differ; what is left is
-`unexplained`.
+`unexplained`. A file that was edited by hand is a cause of its own (`edited`).
 """
 
 from __future__ import annotations
@@ -23,30 +23,34 @@ from typing import TYPE_CHECKING, Any
 
 from distil.audit.cells import CLAIMS, FAMILY, Cell, Tables, parse
 from distil.audit.records import Records, read_records
-from distil.content.addresses import job_name
+from distil.content.addresses import Address, job_name, parse_file, parse_row
 from distil.content.files import read_jsonl
-from distil.content.hashing import canonical_json, sha256_text
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.content.sources import group, key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-CAUSES = ("data", "prompt", "params", "seed", "code", "packages", "backend", "unexplained")
+CAUSES = (
+    "data",
+    "prompt",
+    "params",
+    "seed",
+    "code",
+    "packages",
+    "backend",
+    "edited",
+    "unexplained",
+)
 # Of the claims, the columns that hold what was found here; the others say what was asked.
 FOUND = (
     "here", "sd", "low", "high", "n", "p", "p_holm", "equivalence_p", "power", "detectable",
     "verdict",
 )  # fmt: skip
-PROMPTS = {"solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"}
-# Rules that read all years, runs or benchmarks, and of which a cell needs those of its rows only.
-BY_ROW = {
-    "predict_answers", "predict_teacher", "grade_predictions", "collect_answers", "tabulate_splits",
-}  # fmt: skip
+# A row of what these files hold rests on the same rows of the files that it was made from, so that
+# of files a run, year or benchmark each only those of a cell's rows count.
+ROW_BY_ROW = {"predictions", "grades", "answers", "claims", "table"}
 _SEED = re.compile(r"seed[=-]\d")
-_RUN = re.compile(r"(?:predictions|grades)/(.+)\.parquet$")
-_YEAR = re.compile(r"(?:problems/(\d{4})\.jsonl|traces/(\d{4})/\w+\.jsonl)$")
-_BENCHMARK = re.compile(r"benchmarks/([^/]+)\.jsonl$")
-_PLACE = re.compile(r"adapters/([^/]+)/([^/]+)/(?:stops\.json|seed-\d+/curve\.csv)$")
 
 
 class NoSuchRunError(LookupError):
@@ -110,6 +114,10 @@ class Snapshot:
         """Return a hash of those rows of a file that a cell rests on; None where they are gone."""
         raise NotImplementedError
 
+    def now(self, path: str) -> str | None:  # noqa: ARG002
+        """Return the sha256 of a file as it lies there; None where it is gone."""
+        return None
+
 
 class FolderSnapshot(Snapshot):
     """A folder results/STUDY, or a copy of one under any name."""
@@ -142,6 +150,11 @@ class FolderSnapshot(Snapshot):
         """Return the ids of the rows that a cell was computed from; none if it is not here."""
         there = cell.row in self.tables.get(cell.table, {})
         return self.cells.sources(cell) if there else set()
+
+    def now(self, path: str) -> str | None:
+        """Return the sha256 of a file as it lies there; None where it is gone."""
+        file = self.top / path.removeprefix("STUDY/")
+        return sha256_file(file) if file.is_file() else None
 
     def digest(self, path: str, cells: set[str]) -> str | None:
         """Return a hash of those rows of a file that have one of some ids."""
@@ -230,6 +243,15 @@ class RunSnapshot(Snapshot):
     def digest(self, path: str, cells: set[str]) -> str | None:  # noqa: ARG002
         """Return None: the rows of that moment are gone."""
         return None
+
+
+@functools.cache
+def _address(path: str) -> Address:
+    """Return the kind and fields of a path as snapshots have it; no kind where no job made it."""
+    try:
+        return parse_file(path.replace("STUDY/", "results/STUDY/", 1))
+    except ValueError:
+        return Address("", {})
 
 
 def study_of(top: Path) -> str:
@@ -370,6 +392,8 @@ class _Walk:
         """Return the causes that the walk found."""
         path = self.sides[0].table_path(self.cell.table)
         pending = {side.writers[path] for side in self.sides if path in side.writers}
+        for side in self.sides:
+            self._find_edit(side, path, side.now(path))
         seen: set[str] = set()
         while pending:
             job = pending.pop()
@@ -379,6 +403,13 @@ class _Walk:
 
     def _add(self, cause: str, evidence: str) -> None:
         self.found.setdefault(cause, set()).add(evidence)
+
+    def _find_edit(self, side: Snapshot, path: str, digest: str | None) -> None:
+        """Name a file that is, or was when it was read, not what the job that made it wrote."""
+        wrote = side.jobs[side.writers[path]]["output"][path] if path in side.writers else digest
+        if digest is not None and digest != wrote:
+            where = "A" if side is self.sides[0] else "B"
+            self._add("edited", f"{path}: edited outside a run, in {where}")
 
     def _visit(self, job: str) -> set[str]:
         """Take up what a job shows, and return the jobs above it that may have changed it."""
@@ -392,10 +423,12 @@ class _Walk:
             self._add(cause, evidence)
         above, differing = set(), False
         for path in sorted(one["input"].keys() | two["input"].keys()):
-            if not self._relevant(one["rule"], path) or self._same(one, two, path):
+            if not self._relevant(one, path) or self._same(one, two, path):
                 continue
             differing = True
             above |= {side.writers[path] for side in self.sides if path in side.writers}
+            for side, read in zip(self.sides, (one, two), strict=True):
+                self._find_edit(side, path, read["input"].get(path))
         if not own and not differing and one["output"] != two["output"]:
             # Without the rows, an input that the cell does not rest on may be what differs.
             if self.rows is None and one["input"] != two["input"]:
@@ -407,21 +440,20 @@ class _Walk:
                 self._add("unexplained", f"{job}: other bytes from the same inputs and code")
         return above
 
-    def _relevant(self, rule: str, path: str) -> bool:
+    def _relevant(self, job: dict[str, Any], path: str) -> bool:
         """Tell whether a cell rests on an input of a job above it at all."""
-        if place := _PLACE.search(path):
-            if path.endswith("curve.csv") and rule in ("test_claims", "tabulate_graders"):
+        kind, fields = _address(path)
+        made = {_address(output)[0] for output in job["output"]}
+        if kind in ("stops", "curve"):
+            if kind == "curve" and made & {"claims", "table"}:
                 return self.curves
-            return rule == "choose_stops" or place.groups() in self.places
-        if rule not in BY_ROW:
+            return "stops" in made or (fields["fold"], fields["variant"]) in self.places
+        if not made & ROW_BY_ROW:
             return True
-        if run := _RUN.search(path):
-            return run[1] in self.runs
-        if year := _YEAR.search(path):
-            return (year[1] or year[2]) in self.years
-        if benchmark := _BENCHMARK.search(path):
-            return benchmark[1] in self.years
-        return True
+        if "run" in fields:
+            return fields["run"] in self.runs or kind not in ("predictions", "grades")
+        place = fields.get("year") or fields.get("benchmark")
+        return place is None or place in self.years
 
     def _same(self, one: dict[str, Any], two: dict[str, Any], path: str) -> bool:
         """Tell whether an input, or that part of it that the cell rests on, is the same."""
@@ -429,12 +461,16 @@ class _Walk:
             return True
         if self.rows is None or path not in one["input"] or path not in two["input"]:
             return False
-        if path == "STUDY/grades/answers.parquet":
+        kind, fields = _address(path)
+        answers = [parse_row(row).fields for row in self.rows if "#" in row]
+        if kind == "answers":
             wanted = self.rows
-        elif run := _RUN.search(path):
-            wanted = {row.partition("#")[2] for row in self.rows if row.partition("#")[0] == run[1]}
-        elif (_YEAR.search(path) or _BENCHMARK.search(path)) and one["rule"] in BY_ROW:
-            wanted = {row.partition("#")[2].partition(".")[0] for row in self.rows if "#" in row}
+        elif kind in ("predictions", "grades"):
+            wanted = {answer["id"] for answer in answers if answer["run"] == fields["run"]}
+        elif {"year", "benchmark"} & fields.keys() and ROW_BY_ROW & {
+            _address(output)[0] for output in one["output"]
+        }:
+            wanted = {answer["id"].partition(".")[0] for answer in answers}
         else:
             return False
         digests = [side.digest(path, wanted) for side in self.sides]
@@ -461,7 +497,10 @@ class _Walk:
             before, after = one["input"].get(path), two["input"].get(path)
             if before != after:
                 what = "" if before and after else f", only in {'A' if before else 'B'}"
-                yield ("prompt" if Path(path).name in PROMPTS else "data"), f"{rule}: {path}{what}"
+                yield (
+                    ("prompt" if "prompts" in Path(path).parts else "data"),
+                    f"{rule}: {path}{what}",
+                )
 
 
 def _param_cause(key: str, before: Any, after: Any) -> str:

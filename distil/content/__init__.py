@@ -2,6 +2,8 @@
 
 - `hashing`: sha256 of bytes, texts and files; canonical JSON.
 - `files`: JSON Lines files; files that are replaced whole.
+- `sealed`: append-only files of sealed lines.
+- `addresses`: ids of rows, paths of files, names of jobs.
 - `fingerprint`: the code and packages that a script runs, as one hash.
 - `sources`: the rows that each cell of a table was computed from.
 """
