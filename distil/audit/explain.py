@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from distil.audit.cells import CLAIMS, NotFoundError, Tables
+from distil.audit.cells import CLAIMS, NotFoundError, Tables, did_you_mean
 from distil.audit.chains import Chain, without
 from distil.audit.records import Books, read_books
 from distil.audit.released import ReleaseRows
@@ -109,25 +109,52 @@ class Explainer:
         """Return the chain behind a cell, a row, a page or a file.
 
         Args:
-            target: a cell (`distil.audit.cells.Tables.find`); `FILE#ID` for a row, `PDF#PAGE` for
-                a page; or a file.
+            target: a cell (`distil.audit.cells.Tables.find`); a problem's id; `FILE#ID` for a row,
+                `PDF#PAGE` for a page; or a file. A PDF may be named without its folder.
 
         Raises:
             NotFoundError: there is no such thing; the message lists what there is.
         """
+        target = self._whole_name(target)
+        if target in self.problems:
+            chain = Chain(target)
+            self._from_problems(chain, {target})
+            return chain
         if "#" in target and "/" in target.partition("#")[0]:
             path, _, key = target.partition("#")
             return self._explain_row(Path(path), key)
         if Path(target).suffix and ":" not in target:
             return self._explain_file(Path(target))
         chain, wanted = Chain(target), set()
-        cells = self.tables.find(target)
+        try:
+            cells = self.tables.find(target)
+        except NotFoundError as error:
+            if near := did_you_mean(target, self.problems):
+                raise NotFoundError(f"{target}: no problem of that id{near}") from error
+            raise
         for cell in cells:
             behind = sorted(self.tables.sources(cell))
             wanted |= set(behind)
             chain.add("cell", [self._cell_entry(cell, behind)])
         self.follow(chain, wanted)
         return chain
+
+    def _whole_name(self, target: str) -> str:
+        """Return a target with the folder of a PDF that was named without it."""
+        name, hash_sign, page = target.partition("#")
+        if Path(name).suffix != ".pdf" or "/" in name:
+            return target
+        known = {
+            Path(path).name: path
+            for path in (*self.books.readers, *self.books.writers)
+            if path.endswith(".pdf")
+        }
+        if name not in known:
+            raise NotFoundError(
+                f"{target}: no PDF of study {self.books.study} has that name"
+                f"{did_you_mean(name, known)}"
+            )
+        return f"{known[name]}{hash_sign}{page}"
 
     def _cell_entry(self, cell: Any, behind: list[str]) -> dict[str, Any]:
         path = self.tables.path(cell.table)
@@ -501,6 +528,7 @@ class Explainer:
         Raises:
             NotFoundError: there is no such thing.
         """
+        target = self._whole_name(target)
         chain = Chain(f"used by {target}")
         path, _, key = target.rpartition("#")
         if Path(path or key).suffix == ".pdf":
@@ -516,7 +544,8 @@ class Explainer:
             self._files_used_by(chain, Path(target))
         else:
             raise NotFoundError(
-                f"{target}: neither a problem, a page, a row nor a file of study {self.books.study}"
+                f"{target}: neither a problem, a page, a row nor a file of study "
+                f"{self.books.study}{did_you_mean(target, self.problems)}"
             )
         return chain
 
