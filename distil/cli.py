@@ -154,6 +154,15 @@ def from_root(name: str) -> str:
 
 
 @app.command(rich_help_panel=RESULTS)
+def claims(context: typer.Context, study: Study = None) -> int:
+    """Show the tested claims, and what to look at next."""
+    from distil.report.terminal import closing_text
+
+    print(closing_text(enter(context, study)))
+    return 0
+
+
+@app.command(rich_help_panel=RESULTS)
 def explain(
     context: typer.Context,
     target: Annotated[

@@ -2,5 +2,6 @@
 
 - `hashing`: sha256 of bytes, texts and files; canonical JSON; JSONL; atomic writes.
 - `fingerprint`: the code and packages that a script runs, as one hash.
+- `progress`: how far a long job is, told in its log.
 - `sources`: the rows that each cell of a table was computed from.
 """

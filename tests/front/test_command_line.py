@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 ROOT = Path(__file__).resolve().parents[2]
 DISTIL = Path(sys.executable).with_name("distil")
 COMMANDS = (
-    "explain", "verify", "status", "diff", "runs", "plan", "export", "pack", "unpack", "dag",
+    "claims", "explain", "verify", "status", "diff", "runs", "plan", "export", "pack", "unpack", "dag",
     "compare", "read", "review", "new", "grade", "responses", "lock", "keys",
 )  # fmt: skip
 
