@@ -29,11 +29,11 @@ def run_status(
     from distil.audit import planned, status
 
     try:
-        jobs = planned.plan(configfiles or planned.find_config(study), values)
+        jobs = planned.expected_jobs(configfiles or planned.find_config(study), values)
     except planned.PlanError as error:
         print(f"status: {error}", file=sys.stderr)
         return UNCHECKED
-    found = status.look(jobs[0].wildcards["study"], jobs, cache)
+    found = status.compute_status(jobs[0].wildcards["study"], jobs, cache)
     print(status.as_json(found) if json else status.as_text(found, all_jobs=all_jobs))
     return status.exit_code(found)
 
@@ -62,7 +62,7 @@ def run_verify(
 
     called = None
     try:
-        jobs = planned.plan(configfiles or planned.find_config(study), values)
+        jobs = planned.expected_jobs(configfiles or planned.find_config(study), values)
         called = {job.record for job in jobs}
     except planned.PlanError as error:
         print(f"verify: orphans are not looked for: {error}", file=sys.stderr)
@@ -109,14 +109,14 @@ def run_explain(
 def run_dag(study: str, folder: Path) -> int:
     """Draw the DAG that the records describe."""
     from distil.audit import graphs
-    from distil.audit.records import read_books
+    from distil.audit.records import read_records
 
     try:
-        books = read_books(study)
+        records = read_records(study)
     except FileNotFoundError as error:
         print(f"dag: {error}", file=sys.stderr)
         return MISSING
-    for path in graphs.write(books, folder):
+    for path in graphs.write(records, folder):
         print(path)
     return OK
 
@@ -179,12 +179,12 @@ def run_export(study: str, folder: Path, *, configfiles: Sequence[Path]) -> int:
 def run_diff(study: str, first: str, second: str, *, json: bool) -> int:
     """Print which numbers moved, and the causes that the records prove."""
     from distil.audit import differences
-    from distil.audit.records import read_books
+    from distil.audit.records import read_records
 
-    def side(name: str) -> differences.Side:
+    def side(name: str) -> differences.Snapshot:
         if Path(name).is_dir():
-            return differences.Folder(Path(name))
-        return differences.moment(read_books(study), name)
+            return differences.FolderSnapshot(Path(name))
+        return differences.snapshot_at(read_records(study), name)
 
     try:
         moved = differences.compare(side(first), side(second))
@@ -198,10 +198,10 @@ def run_diff(study: str, first: str, second: str, *, json: bool) -> int:
 def run_plan(study: str) -> int:
     """Print under which plans the study's jobs ran."""
     from distil.audit import plans
-    from distil.audit.records import read_books
+    from distil.audit.records import read_records
 
     try:
-        lines, code = plans.tell(read_books(study))
+        lines, code = plans.check_analysis_plan(read_records(study))
     except FileNotFoundError as error:
         print(f"plan: {error}", file=sys.stderr)
         return MISSING
@@ -212,14 +212,14 @@ def run_plan(study: str) -> int:
 def run_runs(study: str) -> int:
     """List the runs that the history knows, the earliest first."""
     from distil.audit import differences
-    from distil.audit.records import read_books
+    from distil.audit.records import read_records
 
     try:
-        books = read_books(study)
+        records = read_records(study)
     except FileNotFoundError as error:
         print(f"runs: {error}", file=sys.stderr)
         return MISSING
-    for name, run in differences.runs(books).items():
+    for name, run in differences.runs(records).items():
         print(
             f"{name}  {run['started'][:19]}  {run['jobs']:>4} jobs  {run['seconds']:>9.1f} s  "
             f"{run['host']}"

@@ -10,7 +10,7 @@ import collections
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.teacher.journal import Journal, restore
 
 if TYPE_CHECKING:
