@@ -1,6 +1,7 @@
 """Problems and keys from exam papers in PDF.
 
 - `extraction`: read a paper, draw a place, with or without limits.
+- `printing`: the problems of one paper as JSON lines.
 - `problems`: rows of a paper's problems and answers.
 - `segmentation`: where each problem begins and ends.
 - `keys`: answer lists, solutions and answer sheets.
