@@ -26,8 +26,8 @@ from distil.exams.segmentation import (
     vocabulary_of,
 )
 from distil.exams.text.glyphs import Page, open_document, read_page
+from distil.exams.text.items import usual_size
 from distil.exams.text.layout import Sheet, TextLine, drop_running_lines, read_layout
-from distil.exams.text.mathematics import usual_size
 from distil.notation.answers import canonical_answer
 from distil.notation.plain import plain
 

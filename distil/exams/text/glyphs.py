@@ -267,153 +267,217 @@ def by_address(function, result, *arguments):
     return ctypes.PYFUNCTYPE(result, *arguments)(address)
 
 
-def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
+@dataclass(frozen=True, slots=True)
+class TextObject:
+    """What the characters of one text object of a page have in common.
+
+    Attributes:
+        typeface: of its font.
+        size: font size as printed, points.
+        upright: whether its letters stand upright on the page.
+        hidden: whether it is invisible, as an OCR layer under a scan.
+        font: the font's handle, which means nothing on another page.
+    """
+
+    typeface: Typeface
+    size: float
+    upright: bool
+    hidden: bool
+    font: int | None
+
+
+class TextPage:
+    """PDFium's text page: codes, places and text objects of its characters, by index."""
+
+    def __init__(self, raw, text, place, typefaces: dict[str, Typeface]) -> None:
+        self.raw, self.text, self.place, self.typefaces = raw, text, place, typefaces
+        self.count = raw.FPDFText_CountChars(text)
+        self.handle = address_of(text)
+        whole, pointer = ctypes.c_int, ctypes.c_void_p
+        self.code_of = by_address(raw.FPDFText_GetUnicode, ctypes.c_uint, pointer, whole)
+        self.is_generated = by_address(raw.FPDFText_IsGenerated, whole, pointer, whole)
+        self.has_no_code = by_address(raw.FPDFText_HasUnicodeMapError, whole, pointer, whole)
+        self.address_at = by_address(raw.FPDFText_GetTextObject, pointer, pointer, whole)
+        self.origin_of = by_address(
+            raw.FPDFText_GetCharOrigin, whole, pointer, whole, pointer, pointer
+        )
+        self.ink_of = by_address(raw.FPDFText_GetCharBox, whole, pointer, whole, *[pointer] * 4)
+        self.advance_of = by_address(raw.FPDFText_GetLooseCharBox, whole, pointer, whole, pointer)
+        # The origin's x and y, the ink's left, right, bottom and top, and the advance box.
+        self.found = ctypes.create_string_buffer(PLACES.size)
+        self.slots = [ctypes.addressof(self.found) + 8 * place for place in range(7)]
+        self.objects: dict[int | None, TextObject | None] = {}
+        self.names: dict[int | None, str] = {}
+
+    def is_unmapped(self, index: int) -> bool:
+        """Return whether the file does not say what a character's code stands for."""
+        return self.has_no_code(self.handle, index) == 1
+
+    def object_at(self, index: int) -> TextObject | None:
+        """Return the text object of a character; None: PDFium made the character up."""
+        address = self.address_at(self.handle, index)
+        if address not in self.objects:
+            self.objects[address] = self.describe(address, index) if address else None
+        return self.objects[address]
+
+    def describe(self, address: int, index: int) -> TextObject:
+        """Return what a text object's characters have in common."""
+        raw = self.raw
+        handle = ctypes.cast(address, raw.FPDF_PAGEOBJECT)
+        font = raw.FPDFTextObj_GetFont(handle)
+        where = address_of(font)
+        if where not in self.names:
+            self.names[where] = self.open_font(font)
+        matrix = raw.FS_MATRIX()
+        raw.FPDFText_GetMatrix(self.text, index, ctypes.byref(matrix))
+        scale = (matrix.c**2 + matrix.d**2) ** 0.5 or 1.0
+        up_x, up_y = self.place(matrix.c, matrix.d)
+        zero_x, zero_y = self.place(0.0, 0.0)
+        return TextObject(
+            self.typefaces[self.names[where]],
+            abs(raw.FPDFText_GetFontSize(self.text, index)) * scale,
+            abs(up_x - zero_x) <= 0.5 * abs(up_y - zero_y) and up_y < zero_y,
+            raw.FPDFTextObj_GetTextRenderMode(handle) == 3,
+            where,
+        )
+
+    def open_font(self, font) -> str:
+        """Return a font's name; its typeface is known by that name from then on."""
+        raw = self.raw
+        name = font_name(raw, font) if font else ""
+        if name not in self.typefaces:
+            self.typefaces[name] = Typeface(
+                name,
+                raw.FPDFFont_GetFlags(font) if font else 0,
+                raw.FPDFFont_GetWeight(font) if font else 400,
+            )
+        if font:  # PDFium may free it with the page
+            self.typefaces[name].glyph_names = functools.partial(glyph_names, raw, font)
+        return name
+
+    def places_of(self, index: int) -> tuple[float, ...]:
+        """Return a character's places in PDF user space, in the order of `found`."""
+        slots = self.slots
+        self.origin_of(self.handle, index, slots[0], slots[1])
+        self.ink_of(self.handle, index, *slots[2:6])
+        self.advance_of(self.handle, index, slots[6])
+        return PLACES.unpack_from(self.found)
+
+    def is_space(self, code: int, index: int, typeface: Typeface) -> bool:
+        """Return whether a character with the code of a space is one.
+
+        In TeX's mathematics fonts the codes of spaces are braces, arrows and letters.
+        """
+        if code not in SPACES:
+            return False
+        if (typeface.encoding is not None and code < 0x20) or typeface.encoding in (OMS, OMX):
+            return False
+        return not (code <= 0x20 and self.is_unmapped(index) and typeface.is_named(code))
+
+
+def read_text(raw, text, page: Page, place, typefaces: dict[str, Typeface]) -> set[int | None]:
     """Append the page's characters to `page.glyphs`; return the addresses of their objects."""
-    count = raw.FPDFText_CountChars(text)
-    whole, pointer = ctypes.c_int, ctypes.c_void_p
-    code_of = by_address(raw.FPDFText_GetUnicode, ctypes.c_uint, pointer, whole)
-    is_generated = by_address(raw.FPDFText_IsGenerated, whole, pointer, whole)
-    is_unmapped = by_address(raw.FPDFText_HasUnicodeMapError, whole, pointer, whole)
-    object_of = by_address(raw.FPDFText_GetTextObject, pointer, pointer, whole)
-    origin_of = by_address(raw.FPDFText_GetCharOrigin, whole, pointer, whole, pointer, pointer)
-    ink_of = by_address(raw.FPDFText_GetCharBox, whole, pointer, whole, *[pointer] * 4)
-    advance_of = by_address(raw.FPDFText_GetLooseCharBox, whole, pointer, whole, pointer)
-    # The origin's x and y, the ink's left, right, bottom and top, and the advance box.
-    found = ctypes.create_string_buffer(PLACES.size)
-    doubles = [ctypes.addressof(found) + 8 * place for place in range(7)]
-    matrix = raw.FS_MATRIX()
-    matrix_ref = ctypes.byref(matrix)
-    characters = address_of(text)
-    objects: dict[int, tuple[Typeface, float, bool, bool, int | None] | None] = {}
-    names: dict[int | None, str] = {}  # by font handle, which means nothing on another page
+    source = TextPage(raw, text, place, typefaces)
     bitmaps: dict[int | None, list[Glyph]] = {}
     spaced = False
     last = -1
     pending = 0  # the first half of a surrogate pair
     glyphs = page.glyphs
-    for index in range(count):
-        code = code_of(characters, index)
+    for index in range(source.count):
+        code = source.code_of(source.handle, index)
         if 0xD800 <= code < 0xDC00:
             pending = code
             continue
         if 0xDC00 <= code < 0xE000 and pending:
             code = 0x10000 + ((pending - 0xD800) << 10) + (code - 0xDC00)
         pending = 0
-        if code <= 0x20 and is_generated(characters, index) == 1:
+        if code <= 0x20 and source.is_generated(source.handle, index) == 1:
             continue  # PDFium's own spaces and line ends
         if code in SPACES and code > 0x20:
             spaced = True
             continue
         if code in SILENT:
             continue
-        address = object_of(characters, index)
-        if address not in objects:
-            objects[address] = None
-            if address:
-                handle = ctypes.cast(address, raw.FPDF_PAGEOBJECT)
-                font = raw.FPDFTextObj_GetFont(handle)
-                where = address_of(font)
-                if where not in names:
-                    names[where] = name = font_name(raw, font) if font else ""
-                    if name not in typefaces:
-                        typefaces[name] = Typeface(
-                            name,
-                            raw.FPDFFont_GetFlags(font) if font else 0,
-                            raw.FPDFFont_GetWeight(font) if font else 400,
-                        )
-                    if font:  # PDFium may free it with the page
-                        typefaces[name].glyph_names = functools.partial(glyph_names, raw, font)
-                raw.FPDFText_GetMatrix(text, index, matrix_ref)
-                size = raw.FPDFText_GetFontSize(text, index)
-                scale = (matrix.c**2 + matrix.d**2) ** 0.5 or 1.0
-                up_x, up_y = place(matrix.c, matrix.d)
-                zero_x, zero_y = place(0.0, 0.0)
-                upright = abs(up_x - zero_x) <= 0.5 * abs(up_y - zero_y) and up_y < zero_y
-                hidden = raw.FPDFTextObj_GetTextRenderMode(handle) == 3
-                objects[address] = (
-                    typefaces[names[where]],
-                    abs(size) * scale,
-                    upright,
-                    hidden,
-                    where,
-                )
-        known = objects[address]
+        known = source.object_at(index)
         if known is None:
             continue
-        typeface, size, upright, hidden, where = known
-        # In TeX's mathematics fonts the codes of spaces are braces, arrows and letters.
-        if code in SPACES and not (
-            (typeface.encoding is not None and code < 0x20)
-            or typeface.encoding in (OMS, OMX)
-            or (code <= 0x20 and is_unmapped(characters, index) == 1 and typeface.is_named(code))
-        ):
+        if source.is_space(code, index, known.typeface):
             spaced = True
             continue
-        if hidden:
+        if known.hidden:
             page.hidden += 1
             continue
-        if not upright or size < 0.5:
+        if not known.upright or known.size < 0.5:
             continue
-        origin_of(characters, index, doubles[0], doubles[1])
-        ink_of(characters, index, *doubles[2:6])
-        advance_of(characters, index, doubles[6])
-        x, y, left, right, bottom, top, near, over, far, under = PLACES.unpack_from(found)
-        origin_x, base = place(x, y)
-        advance_a, _ = place(near, under)
-        advance_b, _ = place(far, over)
-        ink_a, low = place(left, bottom)
-        ink_b, high = place(right, top)
-        if high > low:
-            low, high = high, low
-        if not (high > -page.height and low < 2 * page.height):
-            continue  # nobody sees it, and shelves by height would grow with it
-        unmapped = is_unmapped(characters, index) == 1
-        if code == 0x02 and not unmapped and typeface.encoding in (None, OT1, BITMAP):
-            code = 0x2D  # PDFium's mark for a hyphen at the end of a line
-        width = (far - near) / size
-        value, mark = typeface.read(code, unmapped, width)
-        if value >= "\ufb00":
-            value = compatible(value)
-        previous = glyphs[-1] if glyphs else None
-        if (
-            previous is not None
-            and not spaced
-            and last == index - 1
-            and abs(previous.base - base) < 0.01
-            and abs(previous.x0 - min(origin_x, ink_a, ink_b)) < 0.01
-            and value.isalpha()
-            and previous.text[-1].isalpha()
-        ):
-            previous.text += value  # a ligature is reported letter by letter at one place
-            last = index
-            continue
-        glyphs.append(
-            Glyph(
-                value,
-                min(origin_x, ink_a, ink_b),
-                max(advance_a, advance_b, ink_a, ink_b),
-                high,
-                low,
-                base,
-                size,
-                len(glyphs),
-                typeface.style + mark,
-                spaced,
-            )
-        )
-        if typeface.encoding is BITMAP:
-            bitmaps.setdefault(where, []).append(glyphs[-1])
+        glyph = glyph_at(source, index, code, known)
+        if not (glyph.bottom > -page.height and glyph.top < 2 * page.height):
+            continue  # nobody sees it, and look-ups by height would grow with it
+        previous = glyphs[-1] if glyphs and not spaced and last == index - 1 else None
         last = index
+        if previous is not None and is_ligature(previous, glyph):
+            previous.text += glyph.text
+            continue
+        glyph.order, glyph.spaced = len(glyphs), spaced
+        glyphs.append(glyph)
+        if known.typeface.encoding is BITMAP:
+            bitmaps.setdefault(known.font, []).append(glyph)
         spaced = False
+    trust_bitmaps(bitmaps, typefaces)
+    return set(source.objects)
+
+
+def glyph_at(source: TextPage, index: int, code: int, known: TextObject) -> Glyph:
+    """Return a character as a glyph, its order and the space before it not yet known."""
+    typeface, size = known.typeface, known.size
+    x, y, left, right, bottom, top, near, over, far, under = source.places_of(index)
+    place = source.place
+    origin_x, base = place(x, y)
+    advance_a, _ = place(near, under)
+    advance_b, _ = place(far, over)
+    ink_a, low = place(left, bottom)
+    ink_b, high = place(right, top)
+    if high > low:
+        low, high = high, low
+    unmapped = source.is_unmapped(index)
+    if code == 0x02 and not unmapped and typeface.encoding in (None, OT1, BITMAP):
+        code = 0x2D  # PDFium's mark for a hyphen at the end of a line
+    value, mark = typeface.read(code, unmapped, (far - near) / size)
+    if value >= "\ufb00":
+        value = compatible(value)
+    return Glyph(
+        value,
+        min(origin_x, ink_a, ink_b),
+        max(advance_a, advance_b, ink_a, ink_b),
+        high,
+        low,
+        base,
+        size,
+        0,
+        typeface.style + mark,
+    )
+
+
+def is_ligature(previous: Glyph, glyph: Glyph) -> bool:
+    """Return whether two letters stand at one place: a ligature is reported letter by letter."""
+    return (
+        abs(previous.base - glyph.base) < 0.01
+        and abs(previous.x0 - glyph.x0) < 0.01
+        and glyph.text.isalpha()
+        and previous.text[-1].isalpha()
+    )
+
+
+def trust_bitmaps(bitmaps: dict[int | None, list[Glyph]], typefaces: dict[str, Typeface]) -> None:
+    """Take the doubt from glyphs of bitmap fonts that are fonts of prose, with ASCII's codes.
+
+    Those of signs have codes of their own, but where these have names, what has none is prose.
+    """
     mathematics = any(name and "m" in face.style for name, face in typefaces.items())
     for printed in bitmaps.values():
-        # Fonts of prose have the codes of ASCII; those of signs have codes of their own, but where
-        # these have names, what has none is prose.
         if mathematics or len({g.text for g in printed if "a" <= g.text <= "z"}) >= 8:
             for glyph in printed:
                 if glyph.text.isascii():
                     glyph.style = glyph.style.replace("u", "")
-    return set(objects)
 
 
 def grow_delimiters(page: Page) -> None:

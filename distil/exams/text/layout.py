@@ -8,18 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from distil.exams.text.columns import Region, find_columns, share_out
-from distil.exams.text.glyphs import Box, Glyph, Page, Rule
-from distil.exams.text.mathematics import (
-    Item,
-    Line,
-    assemble,
-    build,
-    items_of,
-    render,
-    right_end,
-    usual_size,
-)
+from distil.exams.text.columns import find_columns, share_out
+from distil.exams.text.glyphs import Box, Glyph, Page
+from distil.exams.text.items import Item, Line, Region, right_end, usual_size
+from distil.exams.text.joins import items_of
+from distil.exams.text.mathematics import read_lines
+from distil.exams.text.rendering import render
 
 COLUMN_GAP = 1.2
 MARGIN = 0.1
@@ -111,8 +105,8 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
     glyphs = without_labels(page.glyphs, figures)
     items = items_of(glyphs)
     body = usual_size(items) if len(items) > SPARSE else usual
-    whole = Region(0, items, page.rules, page.verticals, page.frames)
-    lines, spare = lines_in(whole, body)
+    whole = Region(items, page.rules, page.verticals, page.frames)
+    lines, spare = read_lines(whole, body)
     columns = find_columns(lines, page.width, body, known)
     if columns is None:
         parts = [(whole, lines)]
@@ -121,9 +115,9 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         parts = []
         gutter, bands, _ = columns
         # The first reading has changed the items.
-        fresh = Region(0, items_of(glyphs), page.rules, page.verticals, page.frames)
+        fresh = Region(items_of(glyphs), page.rules, page.verticals, page.frames)
         for region in share_out(fresh, gutter, bands, body):
-            lines, left_over = lines_in(region, body)
+            lines, left_over = read_lines(region, body)
             spare += left_over
             parts.append((region, lines))
     out: list[TextLine] = []
@@ -155,12 +149,6 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         second=columns and columns[2],
         blanks=page.blanks,
     )
-
-
-def lines_in(region: Region, body: float) -> tuple[list[Line], list[Rule]]:
-    """Return a region's lines, and the rules that are not mathematics."""
-    items, spare = build(region.items, region.rules, region.verticals, region.frames)
-    return assemble(items, body), spare
 
 
 def text_line(page: Page, line: Line, column: int, left: float, body: float) -> TextLine:
