@@ -7,28 +7,17 @@ import re
 from pathlib import Path
 
 from distil.content.hashing import sha256_file
+from distil.exams.answer_sheets import match_sheets, read_answer_sheet
 from distil.exams.errors import ExamError
-from distil.exams.keys import (
-    Answer,
-    cut_solution,
-    last_boxed,
-    match_sheets,
-    read_answer_sheet,
-    read_key,
-    result_of,
-)
-from distil.exams.segmentation import (
-    Passage,
-    join_lines,
-    lines_of,
-    split_options,
-    split_problems,
-    vocabulary_of,
-)
-from distil.exams.text.glyphs import Page, open_document, read_page
+from distil.exams.keys import Answer, cut_solution, read_key, result_of
+from distil.exams.options import split_options
+from distil.exams.segmentation import Passage, lines_of, split_problems
+from distil.exams.text.glyphs import Page, around, open_document, read_page
 from distil.exams.text.items import usual_size
 from distil.exams.text.layout import Sheet, TextLine, drop_running_lines, read_layout
+from distil.exams.words import join_lines, vocabulary_of
 from distil.notation.answers import canonical_answer
+from distil.notation.braces import last_argument
 from distil.notation.plain import plain
 
 MAX_PAGES = 400
@@ -256,19 +245,11 @@ def row_of(
     statement = join_lines(texts, vocabulary)
     page = lines[0].page
     here = [line for line in lines if line.page == page]
-    box = (
-        min(line.box[0] for line in here), min(line.box[1] for line in here),
-        max(line.box[2] for line in here), max(line.box[3] for line in here),
-    )  # fmt: skip
+    box = around(*(line.box for line in here), *figures)
     for line in lines:
         flags |= line.flags
     if len(here) < len(lines):
         flags.add("spans_pages")
-    for figure in figures:
-        box = (
-            min(box[0], figure[0]), min(box[1], figure[1]),
-            max(box[2], figure[2]), max(box[3], figure[3]),
-        )  # fmt: skip
     if not statement:
         flags.add("empty")
     if not is_balanced(statement):
@@ -281,7 +262,7 @@ def row_of(
     if answer is None:
         flags.add("no_answer")
     else:
-        boxed = last_boxed(answer.text)
+        boxed = last_argument(answer.text, r"\boxed")
         raw = boxed if boxed is not None else answer.text
         if answer.confidence < 1:
             raw = re.sub(r"(\d) ?\. ?(\d+)", r"\1.\2", raw)
@@ -378,8 +359,3 @@ def owned_figures(
             if before and sheet.number - passages[before[-1]].lines[-1].page <= 1:
                 owned.setdefault(before[-1], []).append((sheet.number, column, figure))
     return owned
-
-
-def label_key(label: str) -> tuple[bool, int]:
-    """Return a sort key for numbers: 1 to 20, then T1 to T3."""
-    return label.startswith("T"), int(re.sub(r"\D", "", label))

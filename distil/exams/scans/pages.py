@@ -341,7 +341,6 @@ def moved_back(char: Char, strip: Strip, left: int, top: int) -> None:
     char.y1 = (char.y1 - top) / strip.factor + strip.top
 
 
-LINE = re.compile(r"<span class='ocr_(?:line|header|caption|textfloat)'")
 CHAR = re.compile(
     r"<span class='ocrx_cinfo' title='x_bboxes (\d+) (\d+) (\d+) (\d+); x_conf ([\d.]+)'>([^<]*)"
 )

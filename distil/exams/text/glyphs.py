@@ -75,6 +75,14 @@ class Rule:
 Box = tuple[float, float, float, float]
 
 
+def around(first: Box, *others: Box) -> Box:
+    """Return the box around boxes."""
+    if not others:
+        return first
+    x0s, tops, x1s, bottoms = zip(first, *others, strict=True)
+    return min(x0s), min(tops), max(x1s), max(bottoms)
+
+
 @dataclass(slots=True)
 class Page:
     """What one page shows.
