@@ -7,6 +7,10 @@ import re
 
 from distil.exams.segmentation import Passage
 from distil.exams.words import join_lines
+from distil.notation.characters import UNCIRCLED
+
+# What a problem is worth, printed at the end of its line: [3 marks], (2 points).
+MARKS = re.compile(r"[\[(]?\s*\d{1,2}\s*(?:marks?|points?|pts?)\.?\s*[\])]?", re.I)
 
 ASKING = re.compile(
     r"\?$|^(?:find|compute|determine|evaluate|what|how|solve|prove|show|calculate)\b", re.I
@@ -23,9 +27,11 @@ def split_options(passage: Passage) -> tuple[list[str], list[dict]]:
     pieces: list[tuple[str, int]] = []
     for index, line in enumerate(passage.lines):
         for position, segment in enumerate(line.segments):
-            text = segment[2]
+            text = segment[2].translate(UNCIRCLED)
             if index == 0 and position == 0:
                 text = text[passage.cut :]
+            elif position and MARKS.fullmatch(text):
+                continue
             pieces.append((text, index))
     pieces = [
         piece for text, index in pieces for piece in ((t, index) for t in cut_at_labels(text))

@@ -256,6 +256,8 @@ def fraction(rule: Rule, region: Region) -> bool:
         return False
     if any(runs_on(row, size, region) for row in (above, below)):
         return False
+    if not rule.bar and any(in_sentence(row, rule, region) for row in (above, below)):
+        return False
     upper = space_operators(latex_of_lines(assemble(above)))
     lower = space_operators(latex_of_lines(assemble(below)))
     parts = [*above, *below]
@@ -306,6 +308,51 @@ def runs_on(row: list[Item], size: float, region: Region) -> bool:
         and abs(item.base - base.base) < BARS.letter_base * size
         and (item.text.isalnum() or item.text == ".")
         for item in region.between(base.top, base.bottom)
+    )
+
+
+def in_sentence(row: list[Item], rule: Rule, region: Region) -> bool:
+    """Return whether a row is part of a line of words, as what is underlined or overlined is.
+
+    `The chord AB has length 6` over a line that begins with an overlined `AB` makes no fraction of
+    `has`: words stand beside it on its own baseline. A numerator has none there, unless they are
+    another fraction's.
+    """
+    base = max(row, key=by_size)
+    if base.axis is not None or base.kind != "glyph":
+        return False
+    members = set(row)
+    x0, x1 = min(item.x0 for item in row), max(item.x1 for item in row)
+    reach = BARS.sentence_reach * base.size
+    left: list[Item] = []
+    right: list[Item] = []
+    for item in region.between(base.top, base.bottom):
+        if (
+            item in members
+            or item.kind != "glyph"
+            or not item.text[0].isalpha()
+            or abs(item.base - base.base) > BARS.letter_base * base.size
+            or not SCRIPT_RATIO < item.size / base.size < 1 / SCRIPT_RATIO
+        ):
+            continue
+        if x0 - reach < item.x1 <= x0 + BARS.letter_gap * base.size:
+            left.append(item)
+        elif x1 - BARS.letter_gap * base.size <= item.x0 < x1 + reach:
+            right.append(item)
+    return any(
+        len(side) >= BARS.word_letters and not under_rule(side, rule, region)
+        for side in (left, right)
+    )
+
+
+def under_rule(items: list[Item], rule: Rule, region: Region) -> bool:
+    """Return whether another rule at a bar's height covers items: they are another fraction's."""
+    box = bounds(items)
+    return any(
+        other is not rule
+        and abs(other.y - rule.y) < BARS.same_axis * items[0].size
+        and other.x0 - items[0].size < box.middle < other.x1 + items[0].size
+        for other in region.rules
     )
 
 
@@ -488,6 +535,8 @@ def overline(rule: Rule, region: Region) -> bool:
         and item.base < anchor.base + BARS.over_depth * size
         and item.base > rule.y
     ]
+    if not row:
+        return False  # a rule through the foot of a glyph, as a blank's own ink
     box = bounds(row)
     if abs(box.x0 - rule.x0) > BARS.over_edge * size or abs(box.x1 - rule.x1) > (
         BARS.over_edge * size

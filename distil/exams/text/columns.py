@@ -15,11 +15,15 @@ from dataclasses import dataclass
 
 from distil.exams.text.items import Item, Line, Region, by_left_end, by_size, right_end, usual_size
 from distil.exams.text.tolerances import AXIS, SCRIPT_RATIO
+from distil.notation.characters import UNCIRCLED
 
 # Words stand closer than this, columns farther, in units of the font size.
 GUTTER = 0.55
 # Lines of text that a column has at least.
 FEWEST = 4
+LABEL = re.compile(r"\(?([A-Ha-h])[).\]]")
+# What is printed at the end of a line about marks: [3 marks], (2 points).
+MARKS = re.compile(r"[\[(]?\d{1,2}(?:marks?|points?|pts?)\b")
 # A formula may stick out of its column so far, in units of the font size.
 OVERHANG = 6.0
 
@@ -128,9 +132,12 @@ def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
         return False
     # Choices set in a table: what stands at the right of (A) is never an (A).
     labels = [
-        match[1] for line in lines if (match := re.match(r"\(?([A-Ha-h])[).\]]", starting(line, x)))
+        match[1] for line in lines if (match := LABEL.match(starting(line, x).translate(UNCIRCLED)))
     ]
     if len(labels) > 0.5 * len(rights) and not {"A", "a"} & set(labels):
+        return False
+    marks = sum(1 for line in lines if MARKS.match(starting(line, x, 12)))
+    if marks > 0.5 * len(rights):
         return False
     # Columns stand beside each other; displayed formulas stand between the lines at their left.
     level = [
@@ -160,10 +167,10 @@ def trimmed(start: int, stop: int, spans: list, x: float, body: float) -> tuple[
     return start, stop
 
 
-def starting(line: Line, x: float) -> str:
+def starting(line: Line, x: float, count: int = 3) -> str:
     """Return the first characters of a line's part at the right of x."""
     after = [item for item in line.items if item.x0 >= x]
-    return "".join(item.text for item in after[:3])
+    return "".join(item.text for item in after[:count])
 
 
 def between_headings(

@@ -117,6 +117,8 @@ class Page:
     blanks: list[Box] = field(default_factory=list)
 
 
+# Lines are no thicker, points.
+THIN = 2.5
 MAX_SEGMENTS = 20_000
 MAX_FORM_DEPTH = 8
 MAX_SILENT = 2_000
@@ -559,7 +561,10 @@ def read_object(raw, item, outer: tuple, result: Page, place, depth: int, budget
         return
     if kind == raw.FPDF_PAGEOBJ_IMAGE:
         corners = [place(*apply(whole, x, y)) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1))]
-        result.images.append(hull(corners))
+        x0, top, x1, bottom = hull(corners)
+        # Old converters of PostScript draw bars as bitmaps that are one dot high.
+        if not add_rule(x0, top, x1, bottom, 0.0, result):
+            result.images.append((x0, top, x1, bottom))
         return
     read_path(raw, item, whole, result, place, budget)
 
@@ -614,24 +619,33 @@ def read_path(raw, item, matrix: tuple, result: Page, place, budget: list) -> No
         sort_path(path, pen, bool(stroke.value), result)
 
 
+def add_rule(x0: float, top: float, x1: float, bottom: float, pen: float, result: Page) -> bool:
+    """Add a thin box to the page as a rule, or a vertical one; return whether it is thin."""
+    thickness = bottom - top + pen
+    if thickness <= THIN and x1 - x0 > 1.0 and x1 - x0 > 2 * thickness:
+        result.rules.append(Rule(x0, x1, top - pen / 2, bottom + pen / 2))
+    elif x1 - x0 + pen <= THIN and bottom - top > 1.0:
+        result.verticals.append(Rule(x0 - pen / 2, x1 + pen / 2, top, bottom))
+    else:
+        return False
+    return True
+
+
 def sort_path(path: list, pen: float, stroked: bool, result: Page) -> None:
     """Add one stroke made of straight lines to the page."""
     if len(path) < 2:
         return
     x0, top, x1, bottom = hull(path)
-    thin = 2.5
-    if bottom - top + pen <= thin and x1 - x0 > 1.0 and x1 - x0 > 2 * (bottom - top + pen):
-        result.rules.append(Rule(x0, x1, top - pen / 2, bottom + pen / 2))
-    elif x1 - x0 + pen <= thin and bottom - top > 1.0:
-        result.verticals.append(Rule(x0 - pen / 2, x1 + pen / 2, top, bottom))
-    elif all(abs(a[0] - b[0]) < 0.3 or abs(a[1] - b[1]) < 0.3 for a, b in itertools.pairwise(path)):
+    if add_rule(x0, top, x1, bottom, pen, result):
+        return
+    if all(abs(a[0] - b[0]) < 0.3 or abs(a[1] - b[1]) < 0.3 for a, b in itertools.pairwise(path)):
         if stroked and len(path) in (4, 5):
             result.frames.append((x0, top, x1, bottom))
         elif stroked and len(path) > 2:
             for a, b in itertools.pairwise(path):
                 sort_path([a, b], pen, True, result)
         # A filled rectangle is a background colour.
-    elif stroked or (x1 - x0 > thin and bottom - top > thin):
+    elif stroked or (x1 - x0 > THIN and bottom - top > THIN):
         result.drawings.append((x0, top, x1, bottom))
 
 

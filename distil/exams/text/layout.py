@@ -446,14 +446,20 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
     seen: Counter[tuple[str, int]] = Counter()
     for sheet in sheets:
         seen.update({key for line in sheet.lines if (key := running_key(sheet, line))})
+    before: TextLine | None = None
     for sheet in sheets:
-        keep = []
+        keep: list[TextLine] = []
         for line in sheet.lines:
             key = running_key(sheet, line)
             foot = line.box[1] > (1 - MARGIN) * sheet.height
             # At the head only what nothing kept stands above.
-            outside = foot or (not keep and line.box[3] < MARGIN * sheet.height)
-            if outside and PAGE_NUMBER.search(line.text) and (foot or len(line.text) < 60):
+            head = not keep and line.box[3] < MARGIN * sheet.height
+            if (
+                (foot or head)
+                and PAGE_NUMBER.search(line.text)
+                and (foot or len(line.text) < 60)
+                and not ends_sentence(line, before)
+            ):
                 continue
             if line is sheet.lines[-1] and is_page_number(sheet, line):
                 continue
@@ -462,6 +468,17 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
                 continue
             keep.append(line)
         sheet.lines = keep
+        before = keep[-1] if keep else before
+
+
+def ends_sentence(line: TextLine, before: TextLine | None) -> bool:
+    """Return whether a number alone at a page's head ends the last sentence of the page before.
+
+    `... divisible by` and `13?` on the next page: a page number has no sign of punctuation.
+    """
+    if before is None or before.page == line.page:
+        return False
+    return bool(re.search(r"\d[?!.]$", line.text)) and not re.search(r"[.?!:]\W*$", before.text)
 
 
 def running_place(sheet: Sheet, figure: Box) -> tuple | None:

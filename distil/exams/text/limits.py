@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect
 
 from distil.exams.text.items import Bounds, Item, Region, bounds, by_left_end, by_size
+from distil.exams.text.matrices import assemble
 from distil.exams.text.symbols import latex_of
 from distil.exams.text.tolerances import LIMITS, SCRIPT_RATIO, WORD_GAP
 from distil.notation.characters import FUNCTIONS, LIMIT_WORDS
@@ -111,11 +112,17 @@ def take_limits(
             continue
         row = min(rows, key=lambda row: abs(bounds(row).middle - middle))
         if up:
-            operator.sup = row
+            operator.sup = with_scripts(row)
         else:
-            operator.sub = row
+            operator.sub = with_scripts(row)
         region.remove(row)
         operator.take_in(row)
+
+
+def with_scripts(row: list[Item]) -> list[Item]:
+    """Return a limit's items with its scripts attached, as the 3 of the limit `m^3`."""
+    lines = assemble(row)
+    return lines[0].items if len(lines) == 1 else row
 
 
 def candidate_rows(
@@ -273,6 +280,6 @@ def take_word_limits(word: list[Item], region: Region) -> None:
         word[0].base, size, latex="\\" + name if known else rf"\operatorname{{{name}}}",
         kind="function", order=word[0].order, spaced=word[0].spaced,
     )  # fmt: skip
-    whole.sub = row
+    whole.sub = with_scripts(row)
     region.remove(row)
     region.replace(word, whole)

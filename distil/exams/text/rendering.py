@@ -138,9 +138,29 @@ def tokenise(items: list[Item]) -> list[Token]:
                 tokens.extend((glyph_latex(part), [part]) for part in items[position:end])
                 position = end
                 continue
+        if item.text == "√" and not item.latex and position + 1 < len(items):
+            end = radicand_end(items, position + 1)
+            inside = render(items[position + 1 : end])
+            tokens.append((f"\\sqrt{{{inside}}}", [item, *items[position + 1 : end]]))
+            position = end
+            continue
         tokens.append((glyph_latex(item), [item]))
         position += 1
     return tokens
+
+
+def radicand_end(items: list[Item], start: int) -> int:
+    """Return where that ends which a root sign without a bar applies to: a number, or one item."""
+    end = start + 1
+    if items[start].text.isdigit():
+        while (
+            end < len(items)
+            and items[end].text.isdigit()
+            and not items[end - 1].sup
+            and items[end].x0 - right_end(items[end - 1]) < WORD_GAP * items[end].size
+        ):
+            end += 1
+    return end
 
 
 def word_end(items: list[Item], start: int) -> int:

@@ -191,6 +191,9 @@ class BarTolerances:
     # Letters of a word that goes on past the bar: sidebearings.
     letter_gap: float = 0.09
     letter_base: float = 0.05
+    # Words beside a row: a space is .33 wide, stretched to half; two letters make a word.
+    sentence_reach: float = 2.0
+    word_letters: int = 3
     # A row stands on its bar: TeX keeps .12 at least, .69 at most before the ink of the next.
     row_reach_pt: float = 60.0
     row_edge: float = 0.12
