@@ -13,6 +13,8 @@ import itertools
 import re
 import struct
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,6 +75,8 @@ class Rule:
 
 
 Box = tuple[float, float, float, float]
+# Two rows (a, b, c) for a * x + b * y + c.
+Matrix = Sequence[Sequence[float]]
 
 
 def around(first: Box, *others: Box) -> Box:
@@ -100,6 +104,10 @@ class Page:
         unread: places of ink that recognition could not account for; of scans only.
         silent: boxes of text that has no character.
         blanks: lines to write on, x0, top, x1, bottom; of scans only.
+        lying: how many characters would stand upright if the page were turned clockwise by 90, 180
+            or 270 degrees.
+        turn: degrees by which it was turned clockwise to be read.
+        back: from its points to those of the page as displayed; None: the same.
     """
 
     number: int
@@ -115,6 +123,9 @@ class Page:
     unread: list[tuple[float, float]] = field(default_factory=list)
     silent: list[Box] = field(default_factory=list)
     blanks: list[Box] = field(default_factory=list)
+    lying: Counter[int] = field(default_factory=Counter)
+    turn: int = 0
+    back: Matrix | None = None
 
 
 # Lines are no thicker, points.
@@ -228,6 +239,7 @@ def read_page(document, index: int, path: Path, typefaces: dict | None = None) -
                 f"page {index + 1} measures {width:.0f} x {height:.0f} points",
                 "a page must measure 10 to 14400 points; print it to a normal paper size",
             )
+        typefaces = {} if typefaces is None else typefaces
         result = Page(index + 1, width, height)
         place = placement(page)
         try:
@@ -237,16 +249,51 @@ def read_page(document, index: int, path: Path, typefaces: dict | None = None) -
                 path, f"page {index + 1}: no text layer ({error})", "repair the file"
             ) from error
         with contextlib.closing(text):
-            spoken = read_text(raw, text.raw, result, place, {} if typefaces is None else typefaces)
+            spoken = read_text(raw, text.raw, result, place, typefaces)
+            turn = max(result.lying, key=lambda turn: result.lying[turn], default=0)
+            if turn and result.lying[turn] > len(result.glyphs):
+                result = turned_page(result, turn)
+                place = placement(page, turn)
+                spoken = read_text(raw, text.raw, result, place, typefaces)
         read_drawings(raw, page.raw, result, place, spoken)
         grow_delimiters(result)
     return result
 
 
-def placement(page):
-    """Return a function from PDF user space to points from the displayed top-left corner."""
+def turned_page(page: Page, turn: int) -> Page:
+    """Return an empty page that shows another one turned clockwise by 90, 180 or 270 degrees."""
+    width, height = page.width, page.height
+    back: Matrix = {
+        90: ((0.0, 1.0, 0.0), (-1.0, 0.0, height)),
+        180: ((-1.0, 0.0, width), (0.0, -1.0, height)),
+        270: ((0.0, -1.0, width), (1.0, 0.0, 0.0)),
+    }[turn]
+    if turn != 180:
+        width, height = height, width
+    return Page(page.number, width, height, turn=turn, back=back)
+
+
+def moved(box: Box, back: Matrix) -> Box:
+    """Return the box around a box moved by a matrix, points, to hundredths."""
+    x0, top, x1, bottom = box
+    (a, b, c), (d, e, f) = back
+    corners = [
+        (a * x + b * y + c, d * x + e * y + f)
+        for x, y in ((x0, top), (x1, top), (x0, bottom), (x1, bottom))
+    ]
+    left, high, right, low = hull(corners)
+    return round(left, 2), round(high, 2), round(right, 2), round(low, 2)
+
+
+def placement(page, turn: int = 0):
+    """Return a function from PDF user space to points from the displayed top-left corner.
+
+    Args:
+        page: of PDFium.
+        turn: degrees by which the page is turned clockwise from how it is displayed.
+    """
     left, bottom, right, top = page.get_bbox()
-    rotation = page.get_rotation()
+    rotation = (page.get_rotation() + turn) % 360
     if rotation == 90:
         return lambda x, y: (y - bottom, x - left)
     if rotation == 180:
@@ -284,14 +331,15 @@ class TextObject:
     Attributes:
         typeface: of its font.
         size: font size as printed, points.
-        upright: whether its letters stand upright on the page.
+        lying: degrees by which the page would have to be turned clockwise for its letters to
+            stand upright; None: none of the quarters does.
         hidden: whether it is invisible, as an OCR layer under a scan.
         font: the font's handle, which means nothing on another page.
     """
 
     typeface: Typeface
     size: float
-    upright: bool
+    lying: int | None
     hidden: bool
     font: int | None
 
@@ -346,7 +394,7 @@ class TextPage:
         return TextObject(
             self.typefaces[self.names[where]],
             abs(raw.FPDFText_GetFontSize(self.text, index)) * scale,
-            abs(up_x - zero_x) <= 0.5 * abs(up_y - zero_y) and up_y < zero_y,
+            lying_of(up_x - zero_x, up_y - zero_y),
             raw.FPDFTextObj_GetTextRenderMode(handle) == 3,
             where,
         )
@@ -385,6 +433,20 @@ class TextPage:
         return not (code <= 0x20 and self.is_unmapped(index) and typeface.is_named(code))
 
 
+def lying_of(right: float, down: float) -> int | None:
+    """Return how far to turn a page clockwise for letters to stand upright, degrees.
+
+    Args:
+        right: how far to the right the letters' upward direction goes.
+        down: how far down it goes.
+    """
+    if abs(right) <= 0.5 * abs(down):
+        return 0 if down < 0 else 180
+    if abs(down) <= 0.5 * abs(right):
+        return 270 if right > 0 else 90
+    return None
+
+
 def read_text(raw, text, page: Page, place, typefaces: dict[str, Typeface]) -> set[int | None]:
     """Append the page's characters to `page.glyphs`; return the addresses of their objects."""
     source = TextPage(raw, text, place, typefaces)
@@ -417,7 +479,11 @@ def read_text(raw, text, page: Page, place, typefaces: dict[str, Typeface]) -> s
         if known.hidden:
             page.hidden += 1
             continue
-        if not known.upright or known.size < 0.5:
+        if known.size < 0.5:
+            continue
+        if known.lying != 0:
+            if known.lying is not None:
+                page.lying[known.lying] += 1
             continue
         glyph = glyph_at(source, index, code, known)
         if not (glyph.bottom > -page.height and glyph.top < 2 * page.height):
