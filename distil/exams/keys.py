@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from distil.exams.markers import QUESTION, Marker, choose_chains, find_chains, find_markers
@@ -13,15 +15,27 @@ from distil.exams.segmentation import SOLUTION
 from distil.exams.text.glyphs import Box, around
 from distil.exams.text.layout import TextLine
 from distil.exams.words import join_lines
+from distil.notation.answers import canonical_answer
 from distil.notation.braces import last_argument
 
 CELL = re.compile(
     r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|(?-i:[A-H])\d{1,2}|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*",
     re.I,
 )
+# `Answers: 1) 28, 2) 5/8` on one line.
+RUNNING_HEAD = re.compile(r"^\W*(?:answers?|key|solutions?)\s*:\s*(?=\(?\d)", re.I)
 # What is usual in a key is no doubt.
 LOOKS = {"small", "table", "rule"}
 HEADED = re.compile(r"^\W*(?:Solution|Answer|SOLUTION|ANSWER)\s*[.:]")
+ANSWER_HEAD = re.compile(
+    r"^\W*(?:final\s+)?(?:answer|ans\.|réponse|antwort|respuesta|ответ)\s*[:=.]\s*(?P<value>.*)$",
+    re.I,
+)
+# Words that lead to a result that stands on the next line.
+CONNECTING = re.compile(
+    r"(?:thus|therefore|then|so|hence|simply|just|given by|equal to|now|clearly|\W)*", re.I
+)
+PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{3}")
 STATED = re.compile(r"\b(?:final\s+)?answer\s*(?:is|[:=])\s*(?P<value>.+?)\s*\.?$", re.I)
 
 
@@ -48,26 +62,46 @@ class Answer:
     confidence: float = 1.0
 
 
-def read_key(lines: list[TextLine]) -> list[Answer]:
-    """Return the answers that lines hold.
+@dataclass(slots=True)
+class AnswerList:
+    """The answers of one test, as a key lists them.
+
+    Attributes:
+        labels: the numbers that the list has, answered or not.
+        answers: by number.
+        texts: by number, what a written-out solution says; it may repeat the problem.
+    """
+
+    labels: list[str]
+    answers: dict[str, Answer]
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def read_key(lines: list[TextLine], sizes: Collection[int] = ()) -> list[AnswerList]:
+    """Return the answer lists that lines hold, in their order.
 
     Args:
         lines: of the key alone, in reading order.
-
-    Returns:
-        Answers in the order of their lists and numbers.
+        sizes: how many problems the tests have.
     """
-    chains = choose_chains(find_chains(find_markers(lines), lines), lines)
+    chains = choose_chains(find_chains(find_markers(lines), lines), lines, sizes)
     solved = read_solutions(lines, chains)
-    if len(solved) > 0.4 * sum(len(chain) for chain in chains):
-        return solved
-    return read_table(lines) or read_list(lines)
+    if sum(len(found.answers) for found in solved) > 0.4 * sum(len(chain) for chain in chains):
+        return [found for found in solved if found.answers]
+    answers = read_rows(lines) or read_table(lines) or read_list(lines)
+    lists: dict[int, AnswerList] = {}
+    for answer in answers:
+        own = lists.setdefault(answer.section, AnswerList([], {}))
+        own.labels.append(answer.label)
+        own.answers.setdefault(answer.label, answer)
+    return [lists[section] for section in sorted(lists)]
 
 
-def read_solutions(lines: list[TextLine], chains: list[list[Marker]]) -> list[Answer]:
+def read_solutions(lines: list[TextLine], chains: list[list[Marker]]) -> list[AnswerList]:
     """Return the boxed or stated results of written-out solutions, by their chains of numbers."""
-    answers = []
+    lists = []
     for section, chain in enumerate(chains):
+        own = AnswerList([marker.label for marker in chain], {})
         for position, marker in enumerate(chain):
             last = position + 1 == len(chain)
             if last:
@@ -75,26 +109,68 @@ def read_solutions(lines: list[TextLine], chains: list[list[Marker]]) -> list[An
                 stop = min(later, default=len(lines))
             else:
                 stop = chain[position + 1].place
-            found = result_of(lines[marker.place : stop])
-            if found is not None:
-                text, line = found
-                answers.append(
-                    Answer(marker.label, text, line.page, line.box, section, set(), line.confidence)
-                )
-    return answers
+            body = lines[marker.place : stop]
+            own.texts[marker.label] = " ".join(line.text for line in body)[marker.length :]
+            result = result_of(body)
+            if result is not None:
+                own.answers[marker.label] = Answer(
+                    marker.label, result.text, result.line.page, result.line.box, section,
+                    result.flags, result.line.confidence,
+                )  # fmt: skip
+        lists.append(own)
+    return lists
 
 
-def result_of(body: list[TextLine]) -> tuple[str, TextLine] | None:
-    """Return the result of a written-out solution and its line: boxed, or after `Answer:`."""
-    for line in reversed(body):
-        box = last_argument(line.text, r"\boxed")
-        if box is not None:
-            return box, line
-    for line in reversed(body):
-        match = STATED.search(line.text)
-        if match:
-            return match["value"].strip(), line
+@dataclass(slots=True)
+class Result:
+    """What a written-out solution comes to, where it stands, and doubts about it."""
+
+    text: str
+    line: TextLine
+    flags: set[str] = field(default_factory=set)
+
+
+def result_of(body: list[TextLine]) -> Result | None:
+    """Return the result of a written-out solution, if it has one.
+
+    What stands after a head `Answer:` is it; else the last box; else what `the answer is` says.
+    Boxes of the working that differ from a stated answer, and a single one of several boxes where
+    all are asked for, are doubts.
+    """
+    boxes = [
+        (box, line) for line in body if (box := last_argument(line.text, r"\boxed")) is not None
+    ]
+    for line in body:
+        match = ANSWER_HEAD.match(line.text)
+        if match and match["value"].strip(" ."):
+            stated = last_argument(match["value"], r"\boxed") or match["value"].strip()
+            result = Result(stated.removesuffix("."), line)
+            if boxes and alike(boxes[-1][0], stated) < 1:
+                result.flags.add("doubtful")
+            return result
+    if boxes:
+        result = Result(*boxes[-1])
+        whole = boxes[-1][1].text
+        if whole.count(r"\boxed{") > 1:
+            result.flags.add("doubtful")
+        return result
+    for place in range(len(body) - 1, -1, -1):
+        match = STATED.search(body[place].text)
+        if not match:
+            continue
+        value = match["value"].strip()
+        if not CONNECTING.fullmatch(value):
+            return Result(value, body[place])
+        # `The answer is thus`, and the displayed result on the line after.
+        after = body[place + 1] if place + 1 < len(body) else None
+        if after is not None and not PROSE.search(after.text):
+            return Result(after.text.strip().removesuffix("."), after)
     return None
+
+
+def alike(one: str, other: str) -> float:
+    """Return whether two answers are written the same, 1.0 or 0.0, spaces apart."""
+    return float(canonical_answer(one) == canonical_answer(other))
 
 
 BARE = re.compile(r"\(?(T?\d{1,2})[.)]?\)?")
@@ -113,6 +189,33 @@ class Cell:
     page: int
     confidence: float
     flags: set[str]
+
+
+def read_rows(lines: list[TextLine]) -> list[Answer]:
+    """Return the answers of a table of two rows: the numbers, and under each its answer."""
+    answers: list[Answer] = []
+    section = 0
+    for above, line in itertools.pairwise(lines):
+        numbers = [seg for seg in above.segments if re.fullmatch(r"T?\d{1,2}\.?", seg[2])]
+        if len(numbers) < 3 or len(numbers) < len(above.segments) - 1:
+            continue
+        if len(line.segments) != len(above.segments):
+            continue
+        counts = [number_of(seg[2]) for seg in numbers]
+        if any(b - a != 1 for a, b in itertools.pairwise(counts)):
+            continue
+        if any(answer.label == str(counts[0]) for answer in answers if answer.section == section):
+            section += 1
+        for head, cell in zip(above.segments, line.segments, strict=True):
+            if head in numbers:
+                box = (min(head[0], cell[0]), above.box[1], max(head[1], cell[1]), line.box[3])
+                answers.append(
+                    Answer(
+                        head[2].rstrip("."), cell[2], line.page, box, section, line.flags - LOOKS,
+                        line.confidence,
+                    )
+                )  # fmt: skip
+    return answers
 
 
 def read_table(lines: list[TextLine]) -> list[Answer]:
@@ -191,6 +294,7 @@ def read_segment(
     cells: list[Cell], index: int, line: TextLine, x0: float, x1: float, text: str
 ) -> None:
     """Add one stretch of a line to the cells: new numbers, or more of the cell to its left."""
+    text = RUNNING_HEAD.sub("", text)
     waiting = cells and cells[-1].line == index and not any(cells[-1].parts)
     matches = [] if waiting else plausible(text)
     box = (x0, line.box[1], x1, line.box[3])
@@ -200,13 +304,18 @@ def read_segment(
         if host is not None:
             host.parts.append(head.strip())
             host.box = around(host.box, box) if host.page == line.page else host.box
+    # Commas part the answers of a running line, `1) 28, 2) 5/8`.
+    listed = len(matches) > 2 and all(
+        text[: match.start()].rstrip().endswith((",", ";")) for match in matches[1:]
+    )
     for position, match in enumerate(matches):
         stop = matches[position + 1].start() if position + 1 < len(matches) else len(text)
         label = match["number"].upper().replace("-", "")
         cells.append(
             Cell(
                 label, number_of(label), x0 + (x1 - x0) * match.start() / max(1, len(text)),
-                index, [text[match.end() : stop].strip()], box, line.page, line.confidence,
+                index, [text[match.end() : stop].strip().rstrip(",;") if listed else
+                        text[match.end() : stop].strip()], box, line.page, line.confidence,
                 line.flags - LOOKS,
             )
         )  # fmt: skip

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from distil.exams.text.layout import TextLine
@@ -44,7 +46,12 @@ QUESTION = re.compile(
 TASK = re.compile(
     r"\?|\b(?:find|compute|determine|evaluate|what is|how many|solve|simplify|calculate)\b", re.I
 )
+# What problems ask, proofs among them, and what only mathematics holds.
+ASKS = re.compile(TASK.pattern + r"|\b(?:prove|show that)\b", re.I)
+FORMAL = re.compile(r"[=^_\\{}+<>]|\d\s*[-*/]\s*\d")
 MAX_JUMP = 4
+# An exercise has no more parts; a test that is headed by a word has more problems.
+MOST_PARTS = 8
 
 
 @dataclass(slots=True)
@@ -74,6 +81,120 @@ class Marker:
     column: int
 
 
+# What else may begin a problem where no usual number does: `JMO 1.`, `Exercice 3`, `Problem One.`,
+# `I.`, `1.1.`, `1 (a)`. Not `Figure 3` or `Step 2`, which are no problems.
+COUNTING = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "twenty",
+)  # fmt: skip
+ROMAN = (
+    "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV",
+    "XVI", "XVII", "XVIII", "XIX", "XX",
+)  # fmt: skip
+HEAD = re.compile(
+    rf"""^(?P<word>[^\W\d_]{{2,16}})\.?\s+(?:n\s?[°º.]\s*|№\s*)?
+        (?P<number>\d{{1,3}}|[IVX]{{1,5}}|(?:{"|".join(COUNTING)})\b)
+        (?P<close>\s?[.:)]|(?=\s|$))\s*""",
+    re.I | re.X,
+)
+ROMAN_HEAD = re.compile(r"^(?P<number>[IVX]{1,5})(?P<close>\s?[.)])\s+")
+LEVELS = re.compile(r"^(?P<level>\d{1,2})\.(?P<number>\d{1,2})(?P<close>\.?)\s+")
+PARTED = re.compile(r"^(?P<number>\d{1,3})(?P<close>)\s+(?=\(a\)\s)")
+NO_PROBLEM = re.compile(
+    r"(?:fig(?:ure)?s?|table|page|step|case|day|part|section|round|chapter|example|theorem|lemma"
+    r"|grade|class|level|abbildung|tabelle|seite|teil|partie|annexe)",
+    re.I,
+)
+
+
+def find_heads(lines: list[TextLine]) -> list[Marker]:
+    """Return line starts with a counter that are no usual numbers of problems.
+
+    A word with a counter counts where it stands in front of two counters or more.
+    """
+    found: list[tuple[int, re.Match, tuple[str, ...]]] = []
+    for place, line in enumerate(lines):
+        text = line.segments[0][2]
+        for kind, pattern in (
+            ("word", HEAD), ("roman", ROMAN_HEAD), ("level", LEVELS), ("part", PARTED)
+        ):  # fmt: skip
+            match = pattern.match(text)
+            if not match or (kind == "word" and not is_head(match, line)):
+                continue
+            name = {"word": lambda m: m["word"].casefold(), "level": lambda m: m["level"]}.get(
+                kind, lambda _: ""
+            )(match)
+            found.append((place, match, (f"{kind} {name}", "", match["close"].strip(), "", "")))
+            break
+    styles = Counter(style for _, _, style in found)
+    return [
+        marker_at(lines[place], place, match.end(), counter_of(match["number"]), style)
+        for place, match, style in found
+        if styles[style] >= 2
+    ]
+
+
+def is_head(match: re.Match, line: TextLine) -> bool:
+    """Return whether a word with a counter stands as a head: a sentence may start so as well."""
+    if NO_PROBLEM.fullmatch(match["word"]) or not match["word"][0].isupper():
+        return False
+    alone = match.end() == len(line.segments[0][2])
+    return bool(line.bold or alone or match["word"].isupper() or match["close"].strip())
+
+
+def counter_of(text: str) -> int:
+    """Return what a counter counts: 4 of `4`, `IV` or `Four`."""
+    if text.isdigit():
+        return int(text)
+    if text.upper() in ROMAN:
+        return ROMAN.index(text.upper()) + 1
+    return COUNTING.index(text.lower()) + 1 if text.lower() in COUNTING else 0
+
+
+def marker_at(
+    line: TextLine, place: int, length: int, number: int, style: tuple[str, ...]
+) -> Marker:
+    """Return the marker that the first `length` characters of a line are."""
+    x0 = line.segments[0][0]
+    end = x0 + 0.5 * line.size * length
+    return Marker(
+        place, number, str(number), style, x0 - line.left, end - line.left, length, x0,
+        line.page, line.column,
+    )  # fmt: skip
+
+
+def exercises(heads: list[Marker], chains: list[list[Marker]]) -> list[Marker]:
+    """Return the heads of exercises whose parts are numbered anew in each, if a paper is so.
+
+    `Exercice 1` with a stem and the parts 1. to 3., then `Exercice 2` with its own: a part alone
+    cannot be solved, so that an exercise is one problem.
+
+    Args:
+        heads: from `find_heads`.
+        chains: of the usual numbers.
+    """
+    for style in dict.fromkeys(head.style for head in heads):
+        own = [head for head in heads if head.style == style and style[0].startswith("word ")]
+        rising = all(b.number == a.number + 1 for a, b in itertools.pairwise(own))
+        if len(own) < 2 or own[0].number != 1 or not rising:
+            continue
+        edges = [*(head.place for head in own), 10**9]
+        parted = 0
+        for start, stop in itertools.pairwise(edges):
+            inside = [
+                chain for chain in chains if start < chain[0].place and chain[-1].place < stop
+            ]
+            # A stem stands between the head and the first part.
+            parted += any(
+                chain[0].number == 1 and chain[0].place > start + 1 and len(chain) <= MOST_PARTS
+                for chain in inside
+            )
+        if parted >= max(2, 0.6 * len(own)):
+            return own
+    return []
+
+
 def find_markers(lines: list[TextLine]) -> list[Marker]:
     """Return every line start that looks like a number of a problem."""
     markers = []
@@ -93,7 +214,7 @@ def find_markers(lines: list[TextLine]) -> list[Marker]:
         rest = text[match.end() :]
         alone = not rest and len(line.segments) > 1
         # A bare number needs a wide gap after it.
-        if not (match["word"] or close or match["open"] or alone):
+        if not (match["word"] or close or match["open"] or match["aside"] or alone):
             continue
         if (
             close == "."
@@ -240,18 +361,27 @@ def turned(lines: list[TextLine], last: Marker, marker: Marker) -> bool:
     return abs(before.segments[0][0] - after.segments[0][0]) < 3 * after.size
 
 
-def choose_chains(chains: list[list[Marker]], lines: list[TextLine]) -> list[list[Marker]]:
+def choose_chains(
+    chains: list[list[Marker]], lines: list[TextLine], sizes: Collection[int] = ()
+) -> list[list[Marker]]:
     """Return the chains that are tests, in reading order.
 
     A chain is dropped if it stands inside a step of a longer one (a list within a problem), if it
     starts late, or if its items read like instructions while another chain reads like problems.
+
+    Args:
+        chains: from `find_chains`.
+        lines: in reading order.
+        sizes: how many items lists are known to have; one of these is not part of an item.
     """
     likely = [chain for chain in chains if chain[0].number <= 2 or len(chain) >= 4]
     likely.sort(key=lambda chain: (-weight(chain, lines), chain[0].place))
     chosen: list[list[Marker]] = []
     for chain in likely:
         if any(
-            nested(chain, other, lines) or nested(other, chain, lines) or interleaved(chain, other)
+            nested(chain, other, lines, sizes)
+            or nested(other, chain, lines, sizes)
+            or interleaved(chain, other)
             for other in chosen
         ):
             continue
@@ -260,6 +390,7 @@ def choose_chains(chains: list[list[Marker]], lines: list[TextLine]) -> list[lis
     speaks = {id(chain): instructive(chain, lines) for chain in chosen}
     if any(not value for value in speaks.values()):
         chosen = [chain for chain in chosen if not speaks[id(chain)]]
+    chosen = without_rules(chosen, lines)
     longest = max((len(chain) for chain in chosen), default=0)
     if longest >= 3:
         chosen = [
@@ -270,6 +401,22 @@ def choose_chains(chains: list[list[Marker]], lines: list[TextLine]) -> list[lis
             or (chain[0].style[0] and chain[0].number == 1)
         ]
     return chosen
+
+
+def without_rules(chains: list[list[Marker]], lines: list[TextLine]) -> list[list[Marker]]:
+    """Return chains without the rules of the contest that stand before its problems.
+
+    Rules neither ask nor hold formulas, as problems do: "You have 40 minutes."
+    """
+    texts = [[item_text(chain, marker, lines) for marker in chain] for chain in chains]
+    asking = [sum(1 for text in own if ASKS.search(text)) / len(own) for own in texts]
+    formal = [sum(1 for text in own if FORMAL.search(text)) / len(own) for own in texts]
+    first = next((place for place, share in enumerate(asking) if share >= 0.5), None)
+    return [
+        chain
+        for place, chain in enumerate(chains)
+        if first is None or place >= first or asking[place] > 0.2 or formal[place] > 0.2
+    ]
 
 
 def weight(chain: list[Marker], lines: list[TextLine]) -> float:
@@ -292,7 +439,12 @@ def instructive(chain: list[Marker], lines: list[TextLine]) -> bool:
     return hits > 0.4 * len(chain)
 
 
-def nested(inner: list[Marker], outer: list[Marker], lines: list[TextLine]) -> bool:
+def nested(
+    inner: list[Marker],
+    outer: list[Marker],
+    lines: list[TextLine],
+    sizes: Collection[int] = (),
+) -> bool:
     """Return whether a chain stands between two neighbours of another."""
     for a, b in itertools.pairwise(outer):
         if a.place <= inner[0].place and inner[-1].place < b.place:
@@ -301,6 +453,8 @@ def nested(inner: list[Marker], outer: list[Marker], lines: list[TextLine]) -> b
     # differently, so that depths on two of them say nothing.
     before, after = lines[outer[-1].place], lines[inner[0].place]
     if before.confidence < 1 and before.page != after.page:
+        return False
+    if inner[0].number == 1 and len(inner) in sizes:
         return False
     return (
         outer[-1].place < inner[0].place

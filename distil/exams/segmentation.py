@@ -13,12 +13,14 @@ from distil.exams.markers import (
     QUESTION,
     Marker,
     choose_chains,
+    exercises,
     find_chains,
+    find_heads,
     find_markers,
     item_text,
     mended,
 )
-from distil.exams.text.layout import Sheet, TextLine
+from distil.exams.text.layout import TextLine
 
 KEY_HEADING = re.compile(
     r"\banswer\s*keys?\b|\bkeys?\s+(?:to|for)\b|^\W*(?:the\s+)?answers\b|^\W*solutions?\b|\bsolution\s+key\b"
@@ -82,7 +84,12 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
             stop = start
             break
         start = key_start(lines, start + 1)
-    chains = choose_chains(find_chains([m for m in markers if m.place < stop], lines), lines)
+    found = find_chains([m for m in markers if m.place < stop], lines)
+    heads = [head for head in find_heads(lines) if head.place < stop and head.number]
+    whole = exercises(heads, found)
+    chains = [whole] if whole else choose_chains(found, lines)
+    if not any(len(chain) >= 2 for chain in chains):
+        chains = choose_chains(find_chains(heads, lines), lines) or chains
     chains, bare = without_keys(chains, lines)
     if bare is not None:
         stop = min(stop, bare)
@@ -194,8 +201,3 @@ def end_of_problem(body: list[TextLine], last: bool) -> list[TextLine]:
             if ended and before.box[3] < FULL_PAGE * before.height:
                 return body[:place]
     return body
-
-
-def lines_of(sheets: list[Sheet]) -> list[TextLine]:
-    """Return the lines of all sheets in reading order."""
-    return [line for sheet in sheets for line in sheet.lines]

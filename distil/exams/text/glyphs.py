@@ -33,8 +33,8 @@ class Glyph:
         base: y of its baseline, points.
         size: font size as printed, points.
         order: position in the content stream.
-        style: subset of "bimxtu": bold, italic, mathematics font, extension (OMX) font, typewriter,
-            unmapped.
+        style: subset of "bimxtudr": bold, italic, mathematics font, extension (OMX) font,
+            typewriter, unmapped, doubtful, recognised as drawn.
         spaced: whether the file holds a space character just before it.
     """
 
@@ -263,6 +263,8 @@ def read_page(document, index: int, path: Path, typefaces: dict | None = None) -
 def turned_page(page: Page, turn: int) -> Page:
     """Return an empty page that shows another one turned clockwise by 90, 180 or 270 degrees."""
     width, height = page.width, page.height
+    if turn == 0:
+        return Page(page.number, width, height)
     back: Matrix = {
         90: ((0.0, 1.0, 0.0), (-1.0, 0.0, height)),
         180: ((-1.0, 0.0, width), (0.0, -1.0, height)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from distil.exams.text.columns import find_columns, share_out
-from distil.exams.text.glyphs import Box, Glyph, Page
+from distil.exams.text.glyphs import Box, Glyph, Matrix, Page
 from distil.exams.text.items import Item, Line, Region, right_end, usual_size
 from distil.exams.text.joins import items_of
 from distil.exams.text.mathematics import read_lines
@@ -21,7 +21,7 @@ SPARSE = 400
 # Labels stand so many points around a figure.
 LABELS = 9.0
 # Styles of glyphs that mark their line.
-DOUBTS = (("u", "unmapped"), ("d", "doubtful"))
+DOUBTS = (("u", "unmapped"), ("d", "doubtful"), ("r", "formula"))
 
 
 @dataclass(slots=True)
@@ -78,6 +78,7 @@ class Sheet:
         method: "text" or "ocr".
         second: left edge of the second column, points; None: there is none.
         blanks: lines to write on: x0, top, x1, bottom.
+        back: from its points to those of the page as displayed, if it was turned by quarters.
     """
 
     number: int
@@ -88,6 +89,7 @@ class Sheet:
     method: str = "text"
     second: float | None = None
     blanks: list[Box] = field(default_factory=list)
+    back: Matrix | None = None
 
 
 def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
