@@ -544,13 +544,15 @@ def overline(rule: Rule, region: Region) -> bool:
         return False
     if rule.width > BARS.over_width * size:
         return False
-    above = any(
-        item.base <= rule.y + BARS.line_above * size
+    above = [
+        item
+        for item in region.between(rule.y - BARS.line_reach * size, rule.y)
+        if item.base <= rule.y + BARS.line_above * size
         and rule.x0 < item.middle < rule.x1
         and rule.y - item.base < BARS.line_gap * size
-        for item in region.between(rule.y - BARS.line_reach * size, rule.y)
-    )
-    if above:
+    ]
+    # Right under a line of text the rule is of what ends where it does.
+    if above and misfit(bounds(above), rule) <= misfit(box, rule):
         return False
     whole = Item.of(
         row, Bounds(box.x0, box.x1, rule.top, box.bottom), base=anchor.base, size=size,
@@ -559,3 +561,8 @@ def overline(rule: Rule, region: Region) -> bool:
     )  # fmt: skip
     region.replace(row, whole)
     return True
+
+
+def misfit(box: Bounds, rule: Rule) -> float:
+    """Return how far a rule's ends are from those of what stands over or under it, points."""
+    return abs(box.x0 - rule.x0) + abs(box.x1 - rule.x1)
