@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from distil.content.hashing import sha256_file
 from distil.exams.errors import ExamError
@@ -25,6 +27,7 @@ from distil.exams.segmentation import (
     split_problems,
     vocabulary_of,
 )
+from distil.exams.tests import SeenTest, assign_tests, gather_tests
 from distil.exams.text.glyphs import Page, open_document, read_page
 from distil.exams.text.layout import Sheet, TextLine, drop_running_lines, read_layout
 from distil.exams.text.mathematics import usual_size
@@ -144,11 +147,26 @@ def read_problems(
     key: Path | None,
     *,
     year: int | None,
-    sections: tuple[str, ...],
+    tests: Sequence[Mapping[str, Any]] | str | None,
     sha256: str | None,
     key_sha256: str | None,
 ) -> list[dict]:
-    """Do what `distil.exams.extract` promises."""
+    """Do what `distil.exams.extraction.extract` promises."""
+    seen = read_tests(paper, key, year=year, sha256=sha256, key_sha256=key_sha256)
+    if tests is None:
+        return [row for test in seen for row in test.rows]
+    return assign_tests(seen, tests, year=year, paper=paper)
+
+
+def read_tests(
+    paper: Path,
+    key: Path | None,
+    *,
+    year: int | None,
+    sha256: str | None,
+    key_sha256: str | None,
+) -> list[SeenTest]:
+    """Return the tests of a paper as they are found in it, in order, each with its problems."""
     sheets, digest = read_sheets(paper, sha256)
     # Scanned papers interleave tests with answer sheets, blank and filled in.
     answer_sheets = [
@@ -200,22 +218,31 @@ def read_problems(
         rows.append(
             row_of(
                 passage, statement_lines, answer, vocabulary, drawn, methods,
-                year=year, sections=sections, several=several, digest=digest,
-                key_digest=answered, flags=flags,
+                year=year, several=several, digest=digest, key_digest=answered, flags=flags,
             )
         )  # fmt: skip
-    return rows
+    return gather_tests(
+        rows, [passage.section for passage in passages], headings_of(passages, lines)
+    )
+
+
+def headings_of(passages: list[Passage], lines: list[TextLine]) -> dict[int, list[str]]:
+    """Return the lines above the first problem of each test of a paper."""
+    headings = {}
+    for section in sorted({passage.section for passage in passages}):
+        first = next(passage for passage in passages if passage.section == section).lines[0]
+        headings[section] = [
+            line.text for line in lines if line.page == first.page and line.box[3] < first.box[1]
+        ]
+    return headings
 
 
 def tests_of(passages: list[Passage], lines: list[TextLine]) -> list[tuple[int, int, int, str]]:
     """Return (section, first page, last page, heading) of each test of a paper."""
     tests = []
-    for section in sorted({passage.section for passage in passages}):
+    for section, heading in headings_of(passages, lines).items():
         own = [passage for passage in passages if passage.section == section]
         first, last = own[0].lines[0], own[-1].lines[-1]
-        heading = [
-            line.text for line in lines if line.page == first.page and line.box[3] < first.box[1]
-        ]
         tests.append((section, first.page, last.page, " ".join(heading)))
     return tests
 
@@ -244,7 +271,6 @@ def row_of(
     methods: dict,
     *,
     year: int | None,
-    sections: tuple[str, ...],
     several: bool,
     digest: str,
     key_digest: str,
@@ -293,9 +319,8 @@ def row_of(
         flags.add("formula")
     if raw is not None and answer.confidence < 1 and not PLAIN_ANSWER.fullmatch(raw.strip()):
         flags.add("key_formula")
-    section = sections[passage.section] if passage.section < len(sections) else None
     suffix = passage.label.lower() if passage.label[0].isalpha() else passage.label.zfill(2)
-    place = section or (f"s{passage.section + 1}" if several else None)
+    place = f"s{passage.section + 1}" if several else None
     identity = "-".join(str(part) for part in (year, place, suffix) if part is not None)
     confidence = min(line.confidence for line in lines)
     for flag in flags:
@@ -303,7 +328,7 @@ def row_of(
     return {
         "id": identity,
         "year": year,
-        "section": section if section is not None else (place if several else None),
+        "section": place,
         "number": passage.label,
         "statement": statement,
         "statement_plain": plain(statement),
