@@ -192,6 +192,8 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
     text = re.sub(
         r"^( +protocols:) .*$", r"\1 [prompt] # one adapter for all levels", text, flags=re.M
     )
+    if "tp" not in sections:
+        text = re.sub(r"^( +speed_section:) \S+", r"\1 null", text, flags=re.M)
     return HEADER + text
 
 

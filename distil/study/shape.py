@@ -9,6 +9,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distil.claims.plan import AnalysisPlan
 from distil.release import files as release
 from distil.review.corrections import read_corrections
 from distil.study.manifest import read_manifest
@@ -34,6 +35,11 @@ class AnyStudy:
         self.years = years
         self.sections: list[str] = list(config["exams"]["sections"])
         self.results = Path("results") / self.name
+
+    @property
+    def plan_sha256(self) -> str | None:
+        """The digest of the plan that must precede the answers; None where a study makes none."""
+        return None
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
@@ -182,13 +188,13 @@ class ReleaseStudy(AnyStudy):
 
     def claims(self) -> dict[str, Any]:
         """What the claims are computed under."""
-        return {
+        plan = AnalysisPlan(
             **self.config["claims"],
-            "title": self.config["title"],
-            "published": self.config["published"],
-            "levels": list(release.LEVELS),
-            "sections": self.config["exams"]["sections"],
-        }
+            published=self.config["published"],
+            levels=list(release.LEVELS),
+            sections=self.config["exams"]["sections"],
+        )
+        return {**plan.settings(), "title": self.config["title"]}
 
 
 class Study(AnyStudy):
@@ -355,15 +361,24 @@ class Study(AnyStudy):
         return {key: self.config["predictions"][key] for key in chosen}
 
     def claims(self) -> dict[str, Any]:
-        """What the claims and their tables are computed under, fixed before the run."""
-        return {
+        """What the claims and their tables are computed under."""
+        return {**self.plan.settings(), "title": self.config["title"]}
+
+    @functools.cached_property
+    def plan(self) -> AnalysisPlan:
+        """The settings that decide a verdict, fixed before the run."""
+        return AnalysisPlan(
             **self.config["claims"],
-            "title": self.config["title"],
-            "published": self.config["published"],
-            "primary_stop": self.config["predictions"]["stops"][0],
-            "levels": self.config["predictions"]["levels"],
-            "sections": self.config["exams"]["sections"],
-        }
+            published=self.config["published"],
+            levels=self.config["predictions"]["levels"],
+            sections=self.config["exams"]["sections"],
+            primary_stop=self.config["predictions"]["stops"][0],
+        )
+
+    @property
+    def plan_sha256(self) -> str:
+        """The digest of the plan."""
+        return self.plan.sha256()
 
 
 def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:
