@@ -9,7 +9,8 @@
           - {skip: team event, title: 5-Person Team Test, pages: [1, 3], problems: 6}
           - {section: fs, title: Freshman-Sophomore Individual Test, pages: [3, 6], problems: 20}
 
-`sections: [fs]` is short for a list of tests of which nothing is checked but their number.
+`origin`, beside `folder`, is the address of a folder on the web that holds files of these names;
+`distil fetch` takes them from there. `sections: [fs]` is short for a list of tests of which nothing is checked but their number.
 `tests: unchecked`, beside `sections`, marks a paper that nobody has looked at yet: reading it stops
 with a proposal of its tests.
 """
@@ -85,6 +86,12 @@ def read_manifest(
             f"{path}: no paper for {missing}; add one, or drop the year in exams.years"
         )
     return papers
+
+
+def read_origin(path: str | Path) -> str | None:
+    """Return the address of the folder that a manifest's files come from; None where it has none."""
+    content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return content.get("origin") if isinstance(content, dict) else None
 
 
 def _check_source(source: Mapping[str, Any], where: str) -> None:

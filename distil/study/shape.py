@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distil.claims.plan import AnalysisPlan
 from distil.release import files as release
 from distil.review.corrections import read_corrections
-from distil.study.manifest import read_manifest
+from distil.study.manifest import read_manifest, read_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -248,6 +248,12 @@ class Study(AnyStudy):
             for year in self.years
             for section in self.sections
         }
+
+    @property
+    def origin(self) -> str | None:
+        """The address of the folder that the manifest's files come from; None where it has none."""
+        exams = self.config["exams"]
+        return read_origin(exams["manifest"]) if exams["source"] == "manifest" else None
 
     def prompt(self, name: str) -> str:
         """A file of the prompts folder."""

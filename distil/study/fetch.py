@@ -1,0 +1,201 @@
+"""Bring what a study needs from outside: exam PDFs, benchmark files and the student's model.
+
+    distil fetch paper                   # from the addresses in manifest and study file
+    distil fetch paper --from DOWNLOADS  # from a folder, found by sha256 whatever the names
+
+Each file is held against its sha256 before it is put in place. A download that breaks off is taken
+up again; what is there already is left alone. The model comes from the hub by revision and is then
+locked. Where there is no network, what to put where is said, all at once.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from distil.content.hashing import sha256_bytes, sha256_file, write_atomically
+from distil.student.model import LOCK_NAME, lock_model
+
+PATIENCE = (10, 60)  # seconds to connect, and of silence
+LARGEST = 500 * 1024**2  # bytes of one PDF or benchmark file
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file that a study names: where it belongs, its sha256 and where it can be had."""
+
+    name: str
+    path: Path
+    sha256: str
+    url: str | None
+
+
+class FetchError(ValueError):
+    """A file that could not be brought; the message says what to put where."""
+
+
+def wanted_files(study: Any) -> list[Wanted]:
+    """List the PDFs and benchmark files that a study reads from this machine."""
+    origin = getattr(study, "origin", None)
+    found = [
+        Wanted(
+            name,
+            Path(source["file"]),
+            source["sha256"],
+            origin.rstrip("/") + "/" + quote(Path(source["file"]).name) if origin else None,
+        )
+        for name, source in study.documents.items()
+        if source.get("file")
+    ]
+    for name, source in study.config.get("benchmark_files", {}).items():
+        found.append(Wanted(name, Path(source["file"]), source["sha256"], source.get("url")))
+    return found
+
+
+def fetch_files(
+    wanted: list[Wanted], folder: Path | None, say: Callable[[str], None]
+) -> Iterator[FetchError]:
+    """Put every wanted file in place that a folder or its address gives.
+
+    Args:
+        wanted: the files.
+        folder: searched first, with all below it; files are known by their sha256.
+        say: takes a line for each file.
+
+    Yields:
+        An error for each file that could not be brought.
+
+    Raises:
+        FetchError: the folder does not exist.
+    """
+    missing = []
+    for file in wanted:
+        if file.path.is_file() and sha256_file(file.path) == file.sha256:
+            say(f"there already: {file.path}")
+        else:
+            missing.append(file)
+    held = _find(folder, {file.sha256 for file in missing}) if folder else {}
+    offline = ""
+    for file in missing:
+        if file.path.is_file():
+            yield FetchError(
+                f"{file.path}: another file stands there, with another sha256; move it away, then "
+                "fetch again"
+            )
+        elif file.sha256 in held:
+            file.path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(file.path, held[file.sha256].read_bytes())
+            say(f"copied: {file.path} from {held[file.sha256]}")
+        elif file.url is None or offline:
+            yield FetchError(_by_hand(file, offline or "it has no address"))
+        else:
+            try:
+                write_atomically(file.path, _download(file))
+                say(f"downloaded: {file.path}")
+            except requests.ConnectionError as error:
+                # One refused connection stands for all of the same host: no long wait for each.
+                offline = f"no connection to {error.request.url.split('/')[2]}"
+                yield FetchError(_by_hand(file, offline))
+            except (requests.RequestException, ValueError) as error:
+                yield FetchError(_by_hand(file, str(error)))
+
+
+def _by_hand(file: Wanted, cause: str) -> str:
+    source = f" (from {file.url})" if file.url else ""
+    return (
+        f"{file.path}: {cause}; put the file with sha256 {file.sha256} there{source}, or name the "
+        "folder that holds it: --from FOLDER"
+    )
+
+
+def _find(folder: Path, digests: set[str]) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise FetchError(f"{folder}: no such folder; name the one that holds your download")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if len(found) == len(digests):
+            break
+        if path.is_file() and path.stat().st_size <= LARGEST:
+            digest = sha256_file(path)
+            if digest in digests:
+                found.setdefault(digest, path)
+    return found
+
+
+def _download(file: Wanted) -> bytes:
+    assert file.url is not None
+    with requests.get(file.url, timeout=PATIENCE, stream=True) as answer:
+        answer.raise_for_status()
+        data = bytearray()
+        for piece in answer.iter_content(1 << 16):
+            data += piece
+            if len(data) > LARGEST:
+                raise ValueError(f"{file.url}: over {LARGEST // 1024**2} MiB")
+    digest = sha256_bytes(bytes(data))
+    if digest != file.sha256:
+        raise ValueError(f"{file.url} gave a file of sha256 {digest}")
+    return bytes(data)
+
+
+def fetch_model(student: dict[str, Any], say: Callable[[str], None]) -> FetchError | None:
+    """Bring the student's model by revision, hold it against the hub's hashes and lock it.
+
+    Args:
+        student: the study file's `student`: `model`, and `repository` and `revision` where the
+            model can be had from the hub.
+        say: takes a line for each step.
+
+    Returns:
+        None, or the error with what to put where.
+    """
+    folder = Path(student["model"])
+    if (folder / LOCK_NAME).is_file():
+        say(f"there already: {folder}, locked")
+        return None
+    source = student.get("source")
+    if not source:
+        if folder.is_dir():
+            return FetchError(
+                f"{folder}: not locked; once all files are there: distil lock {folder}"
+            )
+        return FetchError(
+            f"{folder}: no such folder, and student.source names no repository; put the model there "
+            f"in Hugging Face's layout, then: distil lock {folder}"
+        )
+    try:
+        revision = _snapshot(source["repository"], source["revision"], folder)
+    except Exception as error:  # noqa: BLE001 - the hub's client raises many kinds
+        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        return FetchError(
+            f"{folder}: {source['repository']} at {source['revision']} cannot be had ({cause}); on a "
+            "machine with a network run: huggingface-cli download "
+            f"{source['repository']} --revision {source['revision']} --local-dir {folder}; "
+            f"bring the folder here, then: distil lock {folder}"
+        )
+    say(f"downloaded: {folder}, {source['repository']} at {revision}")
+    say(f"locked: {lock_model(folder)}")
+    return None
+
+
+def _snapshot(repository: str, revision: str, folder: Path) -> str:
+    """Download a repository's files; return the commit that the revision stands for.
+
+    Raises:
+        ValueError: a file is not what the hub says it is.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    info = HfApi().model_info(repository, revision=revision, files_metadata=True)
+    snapshot_download(repository, revision=info.sha, local_dir=folder)
+    for file in info.siblings or []:
+        stored = (file.lfs or {}).get("sha256")
+        if stored and sha256_file(folder / file.rfilename) != stored:
+            raise ValueError(f"{file.rfilename} is not the file of the hub; delete it, fetch again")
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    return str(info.sha)
