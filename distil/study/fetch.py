@@ -158,27 +158,25 @@ def fetch_model(student: dict[str, Any], say: Callable[[str], None]) -> FetchErr
     if (folder / LOCK_NAME).is_file():
         say(f"there already: {folder}, locked")
         return None
-    source = student.get("source")
+    source, lock = student.get("source"), f"run: distil lock {folder}"
+    if not source and folder.is_dir():
+        return FetchError(f"{folder}: not locked; once all its files are there, {lock}")
     if not source:
-        if folder.is_dir():
-            return FetchError(
-                f"{folder}: not locked; once all files are there: distil lock {folder}"
-            )
         return FetchError(
-            f"{folder}: no such folder, and student.source names no repository; put the model there "
-            f"in Hugging Face's layout, then: distil lock {folder}"
+            f"{folder}: no such folder, and student.source names no repository; put the model's "
+            f"files there, in Hugging Face's layout, then {lock}"
         )
+    repository, revision = source["repository"], source["revision"]
     try:
-        revision = _snapshot(source["repository"], source["revision"], folder)
+        commit = _snapshot(repository, revision, folder)
     except Exception as error:  # noqa: BLE001 - the hub's client raises many kinds
-        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         return FetchError(
-            f"{folder}: {source['repository']} at {source['revision']} cannot be had ({cause}); on a "
-            "machine with a network run: huggingface-cli download "
-            f"{source['repository']} --revision {source['revision']} --local-dir {folder}; "
-            f"bring the folder here, then: distil lock {folder}"
+            f"{folder}: {repository} at {revision} cannot be had ({cause}); on a machine with a "
+            f"network run: hf download {repository} --revision {revision} --local-dir {folder}; "
+            f"bring the folder here, then {lock}"
         )
-    say(f"downloaded: {folder}, {source['repository']} at {revision}")
+    say(f"downloaded: {folder}, {repository} at {commit}")
     say(f"locked: {lock_model(folder)}")
     return None
 
@@ -194,8 +192,7 @@ def _snapshot(repository: str, revision: str, folder: Path) -> str:
     info = HfApi().model_info(repository, revision=revision, files_metadata=True)
     snapshot_download(repository, revision=info.sha, local_dir=folder)
     for file in info.siblings or []:
-        stored = (file.lfs or {}).get("sha256")
-        if stored and sha256_file(folder / file.rfilename) != stored:
+        if file.lfs and sha256_file(folder / file.rfilename) != file.lfs.sha256:
             raise ValueError(f"{file.rfilename} is not the file of the hub; delete it, fetch again")
     shutil.rmtree(folder / ".cache", ignore_errors=True)
     return str(info.sha)

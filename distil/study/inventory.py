@@ -3,7 +3,7 @@
     for item in take_inventory(study):
         print(item.state, item.name, item.remedy)
 
-Exam PDFs, benchmark files, the student's model, the teacher's host, key and prices, disk and device.
+Exam PDFs, benchmark files, the student's model, the teacher's host, key and prices, and disk.
 `distil check` prints the whole list at once, `distil fetch` brings what can be had, and a dry run
 counts what is missing. Nothing here sends a request.
 """
@@ -156,7 +156,7 @@ def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
             yield Item(
                 "teacher", "host", PLACEHOLDER,
                 "the simulated teacher knows the sample study's problems and no others",
-                f"set teacher.base_url in {where} to an OpenAI-compatible server (docs/extending.md)",
+                f"set teacher.base_url in {where} to a server (docs/extending.md)",
             )  # fmt: skip
         return
     if _EXAMPLE.search(address):

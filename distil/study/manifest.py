@@ -10,9 +10,9 @@
           - {section: fs, title: Freshman-Sophomore Individual Test, pages: [3, 6], problems: 20}
 
 `origin`, beside `folder`, is the address of a folder on the web that holds files of these names;
-`distil fetch` takes them from there. `sections: [fs]` is short for a list of tests of which nothing is checked but their number.
-`tests: unchecked`, beside `sections`, marks a paper that nobody has looked at yet: reading it stops
-with a proposal of its tests.
+`distil fetch` takes them from there. `sections: [fs]` is short for a list of tests of which nothing
+is checked but their number. `tests: unchecked`, beside `sections`, marks a paper that nobody has
+looked at yet: reading it stops with a proposal of its tests.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def read_manifest(
 
 
 def read_origin(path: str | Path) -> str | None:
-    """Return the address of the folder that a manifest's files come from; None where it has none."""
+    """Return the address of the folder that a manifest's files come from, if it names one."""
     content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     return content.get("origin") if isinstance(content, dict) else None
 
