@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 
@@ -98,9 +98,9 @@ def fetch_files(
             try:
                 write_atomically(file.path, _download(file))
                 say(f"downloaded: {file.path}")
-            except requests.ConnectionError as error:
+            except requests.ConnectionError:
                 # One refused connection stands for all of the same host: no long wait for each.
-                offline = f"no connection to {error.request.url.split('/')[2]}"
+                offline = f"no connection to {urlsplit(file.url).netloc}"
                 yield FetchError(_by_hand(file, offline))
             except (requests.RequestException, ValueError) as error:
                 yield FetchError(_by_hand(file, str(error)))
