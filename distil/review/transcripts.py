@@ -3,15 +3,16 @@
     rows, unplaced = take_transcripts(extracted, transcribed)
 
 Numbers and sections of a transcription may be wrong (a release left problems out and counted on),
-so a transcribed problem belongs to the extracted problem whose text is most like it. Likeness is the
-Jaccard index of the word pairs of the normal forms, as for duplicates. What no text matches is put
-where its number says, if the page there has some of its words, and flagged. The row keeps page, box and
-file of the extraction; statement, options and answer are those of the transcription, and `method`
-says so.
+so a transcribed problem belongs to the extracted problem whose text is most like it. Likeness is
+the Jaccard index of the word pairs of the normal forms, as for duplicates. What no text matches is
+put where its number says, if the page there has some of its words, and flagged. The row keeps page,
+box and file of the extraction; statement, options and answer are those of the transcription, and
+`method` says so.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from distil.notation.normal import normal_form, problem_text
 # Two readings of one problem share most of their word pairs; recognised scans lose up to two
 # thirds of them in formulas. Of 466 transcribed problems of 22 scanned papers 10 fall below.
 LIKE = 0.35
-# Where recognition failed on most of a text, an equal id and some shared words still tell the place.
+# Where recognition failed on most of a text, an equal id and some common words tell the place.
 BARELY = 0.05
 # What stands in the row from the page, whatever the text.
 PLACE = ("page", "box", "pdf_sha256", "key_page", "key_box", "key_sha256")
@@ -89,9 +90,9 @@ def take_transcripts(
         transcribed: problem rows of the same year; placeholders among them are left out.
 
     Returns:
-        Rows sorted by id, each with `extracted_id` and `likeness`; where nothing matched these, page
-        and box are None and `flags` holds `unplaced`, and where the number alone told the place,
-        `placed_by_number`. And the ids of extracted problems that no transcription matched.
+        Rows sorted by id, each with `extracted_id` and `likeness`; where nothing matched, these,
+        page and box are None and `flags` holds `unplaced`; where the number alone told the place,
+        `flags` holds `placed_by_number`. And the ids of extracted problems that no transcription matched.
     """
     chosen = [row for row in transcribed if "placeholder" not in row["flags"]]
     matched = match_by_text(extracted, chosen)
