@@ -30,9 +30,8 @@ PLACE = ("page", "box", "pdf_sha256", "key_page", "key_box", "key_sha256")
 def word_pairs(text: str) -> frozenset[tuple[str, str]]:
     """Return the pairs of neighbouring tokens of a text's normal form."""
     tokens = normal_form(text)
-    return frozenset(zip(tokens, tokens[1:], strict=False)) or frozenset(
-        {(tokens or ("",))[:1] * 2}
-    )
+    first = (tokens or ("",))[0]
+    return frozenset(itertools.pairwise(tokens)) or frozenset({(first, first)})
 
 
 def likeness(one: frozenset, other: frozenset) -> float:
