@@ -91,7 +91,8 @@ def take_transcripts(
     Returns:
         Rows sorted by id, each with `extracted_id` and `likeness`; where nothing matched, these,
         page and box are None and `flags` holds `unplaced`; where the number alone told the place,
-        `flags` holds `placed_by_number`. And the ids of extracted problems that no transcription matched.
+        `flags` holds `placed_by_number`. And the ids of extracted problems that no transcription
+        matched.
     """
     chosen = [row for row in transcribed if "placeholder" not in row["flags"]]
     matched = match_by_text(extracted, chosen)
