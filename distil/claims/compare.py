@@ -15,9 +15,9 @@ import json
 import sys
 
 from distil.claims.selections import GradedAnswers, Selection, answers, differences, read_study
+from distil.content.addresses import record_path
 from distil.inference.estimates import Estimate
 from distil.inference.gains import paired_gain
-from distil.lineage.record import record_path
 
 
 def compare(study: GradedAnswers, first: str, second: str) -> Estimate:

@@ -31,10 +31,10 @@ from distil.claims.table import (
     rows_sha256,
 )
 from distil.claims.verdicts import examine
+from distil.content.addresses import record_path
 from distil.inference.gains import paired_gain
 from distil.inference.levels import holm
 from distil.inference.power import gain_power
-from distil.lineage import record as lineage
 from distil.release import counts
 from distil.report import summaries, tables
 from scripts import tabulate_levels, tabulate_seeds, tabulate_stops
@@ -472,7 +472,7 @@ def test_a_finished_study_is_compared_from_the_command_line(paths, tmp_path, mon
     study = tmp_path / "results" / "unit"
     (study / "grades").mkdir(parents=True)
     (study / "grades" / "answers.parquet").write_bytes(Path(paths["answers"]).read_bytes())
-    record = tmp_path / lineage.record_path("unit", "test_claims", {"study": "unit"})
+    record = tmp_path / record_path("unit", "test_claims", {"study": "unit"})
     record.parent.mkdir(parents=True)
     stops = [{"name": "stops", "path": str(path)} for path in paths["stops"]]
     record.write_text(json.dumps({"input": stops, "params": simulated.SETTINGS}))
