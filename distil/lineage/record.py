@@ -198,8 +198,6 @@ class _Inputs:
         return self.rows
 
 
-
-
 def _files(paths: Any) -> list[dict[str, Any]]:
     """List a job's inputs or outputs: name in the rule (null if unnamed), path, sha256, size."""
     names = {}
