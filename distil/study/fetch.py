@@ -19,8 +19,10 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from distil.content.hashing import sha256_bytes, sha256_file, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import sha256_bytes, sha256_file
 from distil.student.model import LOCK_NAME, lock_model
+from distil.study.inventory import open_named
 
 PATIENCE = (10, 60)  # seconds to connect, and of silence
 LARGEST = 500 * 1024**2  # bytes of one PDF or benchmark file
@@ -37,7 +39,58 @@ class Wanted:
 
 
 class FetchError(ValueError):
-    """A file that could not be brought; the message says what to put where."""
+    """Something that could not be brought.
+
+    Attributes:
+        cause: why; files of one cause are told together.
+        file: the file that is wanted; None where the message says all.
+    """
+
+    def __init__(self, cause: str, file: Wanted | None = None) -> None:
+        super().__init__(f"{file.path}: {cause}" if file else cause)
+        self.cause, self.file = cause, file
+
+
+def fetch_study(name: str, folder: Path | None) -> int:
+    """Bring all that a study needs from outside and can be had, and say what cannot.
+
+    Returns:
+        0 if everything is in place, 1 if something is not.
+
+    Raises:
+        FetchError: the folder does not exist.
+        ValueError: the study file cannot be used.
+    """
+    if folder and not folder.is_dir():
+        raise FetchError(f"{folder}: no such folder; name the one that holds your download")
+    study, _ = open_named(name)
+    errors = list(fetch_files(wanted_files(study), folder, print))
+    student = study.config.get("student")
+    if student and not student["pretraining"] and (error := fetch_model(student, print)):
+        errors.append(error)
+    for line in told(errors, name):
+        print(line)
+    if not errors:
+        print(f"Everything that {name} needs from outside is in place; next: distil check {name}")
+    return 1 if errors else 0
+
+
+def told(errors: list[FetchError], name: str) -> Iterator[str]:
+    """Say what could not be brought: files of one cause together, with what to put where."""
+    causes: dict[str, list[Wanted]] = {}
+    for error in errors:
+        if error.file is None:
+            yield f"not there: {error}"
+        else:
+            causes.setdefault(error.cause, []).append(error.file)
+    for cause, files in causes.items():
+        yield f"not there: {len(files)} files ({cause}):"
+        for file in files:
+            yield f"  {file.path}  sha256 {file.sha256[:16]}..."
+        addresses = sorted({file.url.rpartition("/")[0] for file in files if file.url})
+        if addresses:
+            yield f"  They can be had from {' and '.join(addresses)}"
+        yield f"  Put them there, or name a folder that has them: distil fetch {name} --from FOLDER"
 
 
 def wanted_files(study: Any) -> list[Wanted]:
@@ -84,16 +137,13 @@ def fetch_files(
     offline = ""
     for file in missing:
         if file.path.is_file():
-            yield FetchError(
-                f"{file.path}: another file stands there, with another sha256; move it away, then "
-                "fetch again"
-            )
+            yield FetchError("another file stands there; move it away, then fetch again", file)
         elif file.sha256 in held:
             file.path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(file.path, held[file.sha256].read_bytes())
             say(f"copied: {file.path} from {held[file.sha256]}")
         elif file.url is None or offline:
-            yield FetchError(_by_hand(file, offline or "it has no address"))
+            yield FetchError(offline or "no address is known", file)
         else:
             try:
                 write_atomically(file.path, _download(file))
@@ -101,22 +151,12 @@ def fetch_files(
             except requests.ConnectionError:
                 # One refused connection stands for all of the same host: no long wait for each.
                 offline = f"no connection to {urlsplit(file.url).netloc}"
-                yield FetchError(_by_hand(file, offline))
+                yield FetchError(offline, file)
             except (requests.RequestException, ValueError) as error:
-                yield FetchError(_by_hand(file, str(error)))
-
-
-def _by_hand(file: Wanted, cause: str) -> str:
-    source = f" (from {file.url})" if file.url else ""
-    return (
-        f"{file.path}: {cause}; put the file with sha256 {file.sha256} there{source}, or name the "
-        "folder that holds it: --from FOLDER"
-    )
+                yield FetchError(str(error), file)
 
 
 def _find(folder: Path, digests: set[str]) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise FetchError(f"{folder}: no such folder; name the one that holds your download")
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if len(found) == len(digests):

@@ -10,17 +10,21 @@ counts what is missing. Nothing here sends a request.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from distil.content.hashing import sha256_file
 from distil.exams.tests import UNCHECKED
 from distil.student.model import LOCK_NAME, check_model
+from distil.study.config import ConfigError, check, read_yaml
+from distil.study.names import known_studies
+from distil.study.shape import open_study
 
 READY, MISSING, WRONG, PLACEHOLDER, NOTE = "ready", "missing", "wrong", "placeholder", "note"
 # States that keep a study from running to its end.
@@ -31,6 +35,7 @@ LINES = {"math500": 500}
 # What a host's address looks like while it is only an example.
 _EXAMPLE = re.compile(r"//(?:HOST|host|your|example)\b|//[^/]*\bexample\.(?:com|org)\b")
 _ASSUMED = re.compile(r"#\s*ASSUME")
+FEW = 3  # things of a kind that are listed though they are ready
 LEAST_FREE = 20 * 1024**3  # bytes: a 4-bit 7B model, its adapters and a study's results
 
 
@@ -60,12 +65,10 @@ def take_inventory(study: Any, config_file: str | Path | None = None) -> list[It
         study: an opened study.
         config_file: its study file, for messages.
     """
-    name = study.name
     found = [*_papers(study)]
     if hasattr(study, "folds"):
         found += [*_benchmarks(study), *_model(study), *_teacher(study, config_file)]
-    found += [*_disk(study)]
-    return [item for item in found if item.name or name]
+    return [*found, *_disk(study)]
 
 
 def _papers(study: Any) -> Iterator[Item]:
@@ -92,8 +95,8 @@ def _papers(study: Any) -> Iterator[Item]:
             yield Item(
                 "paper", name, PLACEHOLDER,
                 "nobody has checked yet which tests it holds",
-                f"read it (the target results/{study.name}/extractions/{entry['year']}.jsonl); "
-                "the message proposes the lines for the manifest",
+                f"snakemake results/{study.name}/extractions/YEAR.jsonl reads it and proposes the "
+                "lines for the manifest",
             )  # fmt: skip
 
 
@@ -201,6 +204,64 @@ def _disk(study: Any) -> Iterator[Item]:
         yield Item("disk", "space", MISSING, said, "make 20 GB of room for the model and results")
 
 
+def open_named(name: str) -> tuple[Any, Path]:
+    """Open the study of a name by its study file.
+
+    Returns:
+        The study and the path of its file, relative to the repository's root.
+
+    Raises:
+        ConfigError: the file cannot be used.
+        ValueError: the study has no file here.
+    """
+    where = Path(known_studies(Path.cwd())[name])
+    if where.suffix != ".yaml":
+        raise ValueError(f"{name}: has results, but no study file (config*.yaml) here; restore it")
+    config, faults = read_yaml(where)
+    if faults:
+        raise ConfigError(faults)
+    return open_study(check([where], config)), where
+
+
+def print_inventory(name: str, *, as_json: bool = False) -> int:
+    """Print what a study needs and lacks.
+
+    Returns:
+        0 if nothing is in the way, 1 if something is.
+
+    Raises:
+        ValueError: the study file cannot be used.
+    """
+    study, where = open_named(name)
+    items = take_inventory(study, where)
+    wanting = [item for item in items if item.state in IN_THE_WAY]
+    if as_json:
+        print(json.dumps([asdict(item) for item in items], indent=1, ensure_ascii=False))
+        return 1 if wanting else 0
+    for kind in dict.fromkeys(item.kind for item in items):
+        own = [item for item in items if item.kind == kind]
+        ready = [item for item in own if item.state == READY]
+        print(f"{kind}: {len(ready)} of {sum(item.state != NOTE for item in own)} ready")
+        for item in ready if len(ready) <= FEW else []:
+            print(f"  {item.name}: {item.said}")
+        for lines in grouped(item for item in own if item.state != READY):
+            print("\n".join(lines))
+    print(summary(items) or f"Nothing is in the way of {name}.")
+    return 1 if wanting else 0
+
+
+def grouped(items: Iterable[Item]) -> Iterator[list[str]]:
+    """Write items of one state and remedy together, so that the remedy stands once."""
+    groups: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.state, item.remedy), []).append(item)
+    for (state, remedy), own in groups.items():
+        lines = [f"  {state}: {item.name}: {item.said}" for item in own[:FEW]]
+        if len(own) > FEW:
+            lines.append(f"  {state}: {', '.join(item.name for item in own[FEW:])}")
+        yield [*lines, f"      {remedy}"] if remedy else lines
+
+
 def summary(items: list[Item]) -> str:
     """Say in one line how much is in the way; empty where nothing is."""
     wanting = [item for item in items if item.state in IN_THE_WAY]
@@ -210,4 +271,4 @@ def summary(items: list[Item]) -> str:
         f"{kind} ({sum(item.kind == kind for item in wanting)})"
         for kind in dict.fromkeys(item.kind for item in wanting)
     )
-    return f"{len(wanting)} things are missing or placeholders: {kinds}; distil check lists them"
+    return f"{len(wanting)} things are missing or to be filled in: {kinds}"
