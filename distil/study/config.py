@@ -327,13 +327,6 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
                 ("levels",),
                 f"{level} has no instruction in {folder / 'levels.yaml'}; add it there",
             )
-    model = Path(config["student"]["model"])
-    if not (model / "config.json").is_file():
-        yield (
-            ("student", "model"),
-            f"{model} is no model folder (no config.json); download the model there "
-            "(docs/full-scale.md) or name resources/student",
-        )
 
 
 # ----------------------------------------------------------------------------- documentation

@@ -6,15 +6,13 @@ Rules ask here which files a stage needs; nothing here reads or writes one, exce
 from __future__ import annotations
 
 import functools
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from distil.claims.plan import AnalysisPlan
 from distil.release import files as release
 from distil.review.corrections import read_corrections
+from distil.study.manifest import read_manifest, read_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,9 +90,9 @@ class AnyStudy:
         ]
 
     def tests(self, year: int | str) -> list[dict[str, Any]]:
-        """What each of a year's papers holds: its sections; whether its key is a second file."""
+        """What each of a year's papers holds: its tests; whether its key is a second file."""
         return [
-            {"sections": entry["sections"], "key": bool(entry["key"])}
+            {"tests": entry["tests"], "key": bool(entry["key"])}
             for entry in self.manifest.values()
             if entry["year"] == int(year)
         ]
@@ -235,10 +233,21 @@ class Study(AnyStudy):
         if self.config["exams"]["source"] == "manifest":
             return read_manifest(self.config["exams"]["manifest"], self.years, self.sections)
         return {
-            f"{year}-{section}": {"year": year, "sections": [section], "key": None}
+            f"{year}-{section}": {
+                "year": year,
+                "sections": [section],
+                "tests": [{"section": section}],
+                "key": None,
+            }
             for year in self.years
             for section in self.sections
         }
+
+    @property
+    def origin(self) -> str | None:
+        """The address of the folder that the manifest's files come from; None where it has none."""
+        exams = self.config["exams"]
+        return read_origin(exams["manifest"]) if exams["source"] == "manifest" else None
 
     def prompt(self, name: str) -> str:
         """A file of the prompts folder."""
@@ -376,64 +385,3 @@ def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:
     """Return the study that a checked configuration describes."""
     kind = ReleaseStudy if config["exams"]["source"] == "release" else Study
     return kind(config)
-
-
-def read_manifest(
-    path: str | Path, years: list[int], sections: list[str], folder: Path | None = None
-) -> dict[str, dict[str, Any]]:
-    """Read an exam manifest.
-
-    Args:
-        path: a YAML file: `papers`, a list of {year, sections, file or url, sha256, key}; `key` is
-            {file or url, sha256} where the answers are in a second file. Files are relative to
-            the manifest's folder, or to its `folder`.
-        years: the study's years.
-        sections: the study's sections.
-        folder: where the files are, if not where the manifest says.
-
-    Returns:
-        The entries by paper name (YEAR-SECTION...), each with `key` (None if it has none).
-
-    Raises:
-        ValueError: an entry is wrong; the message names manifest, entry, field and remedy.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: no such manifest; see docs/extending.md")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict) or not isinstance(content.get("papers"), list):
-        raise ValueError(  # noqa: TRY004
-            f"{path}: papers: is missing; list the papers there (docs/extending.md)"
-        )
-    folder = folder or path.parent / content.get("folder", "")
-    papers: dict[str, dict[str, Any]] = {}
-    for number, entry in enumerate(content["papers"], start=1):
-        where = f"{path}: paper {number}"
-        if entry.get("year") not in years:
-            raise ValueError(f"{where}: year: {entry.get('year')} is not in exams.years; add it")
-        if not entry.get("sections") or set(entry["sections"]) - set(sections):
-            raise ValueError(
-                f"{where}: sections: {entry.get('sections')}; name one or more of "
-                f"{', '.join(sections)}, in the order in which the PDF holds them"
-            )
-        entry = {**entry, "key": entry.get("key")}
-        for source in filter(None, (entry, entry["key"])):
-            if bool(source.get("file")) == bool(source.get("url")):
-                raise ValueError(f"{where}: give either file or url, for the paper and for its key")
-            if not re.fullmatch("[0-9a-f]{64}", str(source.get("sha256"))):
-                raise ValueError(
-                    f"{where}: sha256: is missing or wrong; take it from: sha256sum FILE"
-                )
-            if source.get("file"):
-                source["file"] = (folder / source["file"]).as_posix()
-        name = "-".join([str(entry["year"]), *entry["sections"]])
-        if name in papers:
-            raise ValueError(
-                f"{where}: a second paper for {name}; drop one, or name other sections"
-            )
-        papers[name] = entry
-    if missing := sorted(set(years) - {entry["year"] for entry in papers.values()}):
-        raise ValueError(
-            f"{path}: no paper for {missing}; add one, or drop the year in exams.years"
-        )
-    return papers
