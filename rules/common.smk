@@ -20,6 +20,7 @@ from distil.study.shape import open_study
 
 configuration.check(workflow.configfiles, config)
 study = open_study(config)
+environment.name_plan(study.plan_sha256)
 
 
 wildcard_constraints:

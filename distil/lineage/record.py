@@ -82,7 +82,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
             "seconds": round(time.monotonic() - clock, 3),
             "host": platform.node(),
             "platform": platform.platform(),
-            "plan_sha256": plan_sha256(job.config),
+            "plan_sha256": os.environ.get("DISTIL_PLAN") or None,
             "python": platform.python_version(),
             "packages": installed,
             "command": [Path(sys.executable).name, job.rule],
@@ -196,30 +196,6 @@ class _Inputs:
                     f"{path} was changed while this job read it; start Snakemake again"
                 )
         return self.rows
-
-
-def plan_sha256(config: dict[str, Any]) -> str | None:
-    """Hash the plan of the analysis that stands in a study file while a job runs.
-
-    It is kept with every run, so that `python -m distil.audit plan` can tell whether margin, alpha
-    and the rest were fixed before the answers were made. The same hash as in the claims table.
-
-    Args:
-        config: the checked configuration.
-
-    Returns:
-        The hash; None for the public release, where no answers are made.
-    """
-    if config["exams"]["source"] == "release":
-        return None
-    plan = {
-        **config["claims"],
-        "published": config["published"],
-        "primary_stop": config["predictions"]["stops"][0],
-        "levels": config["predictions"]["levels"],
-        "sections": config["exams"]["sections"],
-    }
-    return sha256_text(canonical_json(plan))
 
 
 def _files(paths: Any) -> list[dict[str, Any]]:

@@ -1,5 +1,7 @@
 """The plan of the analysis: hashed alike by claims and history, and a later change is told."""
 
+import dataclasses
+import doctest
 from pathlib import Path
 
 import pytest
@@ -7,35 +9,50 @@ import yaml
 
 from distil.audit import plans
 from distil.audit.records import Records
-from distil.claims.table import plan_sha256
-from distil.lineage import record as lineage
-from distil.study.shape import open_study
+from distil.claims import plan
+from distil.claims.plan import AnalysisPlan
+from distil.study.shape import ReleaseStudy, open_study
 
 CONFIG = yaml.safe_load(Path("config.micro.yaml").read_text(encoding="utf-8"))
 
 
-def run(record, plan, minute):
-    return {"record": record, "plan_sha256": plan, "started": f"2026-01-01T00:{minute:02d}:00"}
+def run(record, sha256, minute):
+    return {"record": record, "plan_sha256": sha256, "started": f"2026-01-01T00:{minute:02d}:00"}
 
 
-def test_claims_and_history_hash_the_same_plan():
-    settings = open_study(CONFIG).claims()
-    assert lineage.plan_sha256(CONFIG) == plan_sha256(settings)
+def test_the_plan_of_a_study_file_is_that_of_its_claims_table():
+    study = open_study(CONFIG)
+    assert AnalysisPlan.read(study.claims()).sha256() == study.plan_sha256
 
 
 @pytest.mark.parametrize(
     ("part", "key", "value"),
-    [("claims", "alpha", 0.01), ("claims", "margin", 3.0), ("predictions", "stops", ["horizon"])],
+    [
+        ("claims", "alpha", 0.01),
+        ("claims", "margin", 3.0),
+        ("claims", "speed_section", None),
+        ("predictions", "stops", ["horizon"]),
+        ("predictions", "levels", ["R1"]),
+        ("exams", "sections", {"tp": "Speed"}),
+    ],
 )
 def test_a_changed_setting_changes_the_plan(part, key, value):
-    changed = {**CONFIG, part: {**CONFIG[part], key: value}}
-    assert lineage.plan_sha256(changed) != lineage.plan_sha256(CONFIG)
-    settings = open_study(changed).claims()
-    assert lineage.plan_sha256(changed) == plan_sha256(settings)
+    changed = open_study({**CONFIG, part: {**CONFIG[part], key: value}})
+    assert changed.plan_sha256 != open_study(CONFIG).plan_sha256
+    assert AnalysisPlan.read(changed.claims()).sha256() == changed.plan_sha256
+
+
+def test_the_example_of_a_plan_runs():
+    assert doctest.testmod(plan).failed == 0
+
+
+def test_every_setting_of_the_claims_enters_the_plan():
+    fields = {field.name for field in dataclasses.fields(AnalysisPlan)}
+    assert set(CONFIG["claims"]) <= fields
 
 
 def test_the_release_makes_no_answers_and_has_no_such_plan():
-    assert lineage.plan_sha256({**CONFIG, "exams": {"source": "release"}}) is None
+    assert ReleaseStudy.plan_sha256.fget(None) is None
 
 
 def test_a_plan_changed_after_the_answers_is_told():
