@@ -51,7 +51,7 @@ rule predict_answers:
     benchmark:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
-        run="base|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+        run="|".join(study.student_runs),
     conda:
         "../envs/study.yaml"
     params:

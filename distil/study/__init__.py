@@ -3,5 +3,6 @@
 - `config`: the study file, read strictly and checked whole.
 - `shape`: years, folds, variants and seeds of a study, and the files these name.
 - `environment`: whether this Python holds what a study runs on.
+- `snakemake_patches`: Snakemake made to decide by the records of jobs.
 - `new`: a study file and a manifest from a folder of PDFs.
 """

@@ -17,7 +17,7 @@ from distil.release import files as release
 from distil.review.corrections import read_corrections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 
 class AnyStudy:
@@ -42,6 +42,10 @@ class AnyStudy:
     def plan_sha256(self) -> str | None:
         """The digest of the plan that must precede the answers; None where a study makes none."""
         return None
+
+    def wildcards(self) -> dict[str, str]:
+        """What each wildcard of the rules may be: what this study lists, and nothing else."""
+        return {"year": "|".join(map(str, self.years))}
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
@@ -146,11 +150,18 @@ class AnyStudy:
         figures = [f"figures/{name}.svg" for name in self.figures_made]
         return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
 
-    def print_claims(self) -> None:
-        """Print the claims table, if it is there: the last lines of a full run."""
+    def print_claims(self, wanted: Collection[str], *, made: int) -> None:
+        """Print the claims table, with its title, where a run was asked for it.
+
+        Args:
+            wanted: the files that the run was asked for, and those on the way to them.
+            made: how many jobs it ran; with none the claims were confirmed by their records.
+        """
         path = self.results / "claims" / "claims.md"
-        if path.is_file():
+        if path.as_posix() in wanted:
             print(path.read_text(encoding="utf-8"))
+            if not made:
+                print("Nothing was to be done: these claims agree with their records.")
 
 
 class ReleaseStudy(AnyStudy):
