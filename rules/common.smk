@@ -4,6 +4,7 @@ No input, no output.
 """
 
 import sys
+from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
@@ -13,16 +14,22 @@ environment.require_packages()
 environment.show_modules(workflow.basedir)
 environment.name_run()
 
+if workflow.is_main_process:
+    from distil.study.terminal import show_stages
+
+    show_stages(logger, Path(workflow.basedir))
+
 from distil.audit.planned import every_output
 from distil.study import config as configuration
 from distil.content.fingerprint import contents, fingerprint, sorted_keys
+from distil.report.terminal import closing_text
 from distil.study.shape import open_study
 from distil.study.snakemake_patches import decide_by_records
 
 configuration.check(workflow.configfiles, config)
 study = open_study(config)
 environment.name_plan(study.plan_sha256)
-decide_by_records(workflow, study)
+decide_by_records(workflow, study, closing_text)
 
 
 # Bound to what the study lists: a file of another year is no file of this study.

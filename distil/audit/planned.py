@@ -41,6 +41,7 @@ class Planned:
         inputs: {path: name in the rule, None if it has none}.
         outputs: the same.
         checkpoints: names of the checkpoints' jobs that its inputs ask for.
+        lists: names of inputs and outputs that are lists, even of one file or of none.
     """
 
     rule: str
@@ -51,6 +52,7 @@ class Planned:
     inputs: dict[str, str | None]
     outputs: dict[str, str | None]
     checkpoints: frozenset[str]
+    lists: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -245,6 +247,12 @@ class _Walk:
             inputs=_named(inputs),
             outputs=_named(outputs),
             checkpoints=frozenset(self.asked),
+            lists=frozenset(
+                name
+                for files in (inputs, outputs)
+                for name, value in files.items()
+                if not isinstance(value, str)
+            ),
         )
 
 

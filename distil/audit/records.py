@@ -129,6 +129,14 @@ def read_records(study: str, top: Path | None = None, *, history: bool = True) -
     return records
 
 
+def recorded_outputs(study: str) -> list[str]:
+    """Return the files that jobs of a study left records of; none where it has not been run."""
+    try:
+        return sorted(read_records(study, history=False).writers)
+    except FileNotFoundError:
+        return []
+
+
 def _parse(path: Path, data: bytes, study: str) -> tuple[dict[str, Any], str | None]:
     try:
         content = json.loads(data)

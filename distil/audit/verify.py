@@ -65,7 +65,7 @@ def verify(
     study: str,
     *,
     cache: Path | None = None,
-    recompute: Callable[[str], list[Fault]] | None = None,
+    recompute: Callable[[Sequence[Planned]], list[Fault]] | None = None,
     jobs: Sequence[Planned] | None = None,
 ) -> list[Fault]:
     """Check a whole study.
@@ -110,8 +110,8 @@ def verify(
         *_find_orphans(records, jobs),
         *_find_keys(there, files),
     }
-    if recompute and not any(fault.kind in (MISMATCH, MISSING) for fault in faults):
-        faults |= set(recompute(study))
+    if recompute and jobs and not any(fault.kind in (MISMATCH, MISSING) for fault in faults):
+        faults |= set(recompute(jobs))
     files.save()
     return sorted(faults, key=lambda fault: (ORDER.index(fault.kind), fault.path, fault.message))
 

@@ -17,7 +17,7 @@ from distil.release import files as release
 from distil.review.corrections import read_corrections
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
 
 class AnyStudy:
@@ -149,19 +149,6 @@ class AnyStudy:
         tables = [f"tables/{name}.csv" for name in self.tables_made]
         figures = [f"figures/{name}.svg" for name in self.figures_made]
         return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
-
-    def print_claims(self, wanted: Collection[str], *, made: int) -> None:
-        """Print the claims table, with its title, where a run was asked for it.
-
-        Args:
-            wanted: the files that the run was asked for, and those on the way to them.
-            made: how many jobs it ran; with none the claims were confirmed by their records.
-        """
-        path = self.results / "claims" / "claims.md"
-        if path.as_posix() in wanted:
-            print(path.read_text(encoding="utf-8"))
-            if not made:
-                print("Nothing was to be done: these claims agree with their records.")
 
 
 class ReleaseStudy(AnyStudy):

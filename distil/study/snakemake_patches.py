@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,7 @@ from distil.content.addresses import record_path
 from distil.lineage.history import close_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from distil.study.shape import AnyStudy
 
@@ -90,12 +89,14 @@ class Decisions:
         return found
 
 
-def decide_by_records(workflow: Any, study: AnyStudy) -> None:
+def decide_by_records(workflow: Any, study: AnyStudy, closing: Callable[[str], str]) -> None:
     """Patch a workflow that is being read, in the main process of a run.
 
     Args:
         workflow: Snakemake's.
         study: the study that its configuration describes.
+        closing: returns what is said, given the study's name, once its claims were made or
+            confirmed.
     """
     from snakemake.settings.types import ExecMode
 
@@ -103,7 +104,7 @@ def decide_by_records(workflow: Any, study: AnyStudy) -> None:
         return  # a job of a cluster: it was decided on already
     decisions = Decisions(study.name)
     _patch_persistence(decisions)
-    workflow.execute = functools.partial(_execute, workflow, study, decisions)
+    workflow.execute = functools.partial(_execute, workflow, study, decisions, closing)
 
 
 def _patch_persistence(decisions: Decisions) -> None:
@@ -126,7 +127,12 @@ def _patch_persistence(decisions: Decisions) -> None:
 
 
 def _execute(
-    workflow: Any, study: AnyStudy, decisions: Decisions, *arguments: Any, **settings: Any
+    workflow: Any,
+    study: AnyStudy,
+    decisions: Decisions,
+    closing: Callable[[str], str],
+    *arguments: Any,
+    **settings: Any,
 ) -> None:
     """Run the workflow, close the history, and hold what was asked for against its records."""
     from snakemake.exceptions import WorkflowError
@@ -152,9 +158,10 @@ def _execute(
     decisions.files.save()
     if stale:
         raise WorkflowError("\n".join(_tell_stale(stale)))
-    wanted = {str(path) for job in jobs for path in job.output}
-    study.print_claims(wanted, made=made)
-    sys.stdout.flush()
+    if str(study.results / "claims" / "claims.csv") in {str(p) for job in jobs for p in job.output}:
+        if not made:
+            print("Nothing was to be done: the claims below are what their records say.")
+        print(closing(study.name), flush=True)
 
 
 def _tell_stale(stale: dict[str, list[Reason]]) -> Iterator[str]:
