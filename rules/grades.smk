@@ -23,7 +23,8 @@ rule grade_predictions:
     conda:
         "../envs/study.yaml"
     params:
-        settings=sorted_keys(study.grading()),
+        settings=sorted_keys(shaping(study.grading())),
+        how=getting(study.grading()),
         code=fingerprint("scripts/grade_predictions.py"),
     script:
         "../scripts/grade_predictions.py"
@@ -51,7 +52,11 @@ if config["grading"]["judge"]:
         conda:
             "../envs/study.yaml"
         params:
-            settings=sorted_keys({"teacher": study.judge(), "runs": study.runs}),
+            settings=sorted_keys(
+                shaping({"teacher": study.judge(), "runs": study.runs})
+            ),
+            how=getting({"teacher": study.judge()}),
+            store="state/{study}/teacher",
             code=fingerprint("scripts/judge_answers.py"),
         script:
             "../scripts/judge_answers.py"

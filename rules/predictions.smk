@@ -56,6 +56,7 @@ rule predict_answers:
         "../envs/study.yaml"
     params:
         settings=sorted_keys(study.decoding()),
+        store="state/{study}/predictions",
         code=fingerprint("scripts/predict_answers.py"),
         sources=contents(
             study.prompt("student.txt"),

@@ -99,7 +99,8 @@ def told(rule: str, path: str) -> str:
     return (
         f"{shown} was opened, and rule {rule} does not declare it: no change of it would rerun "
         "anything. Name it in the rule's input (and in sources=contents(...) where no rule makes "
-        "it), or hand what is needed of it to the script as a param"
+        "it), or hand what is needed of it to the script as a param; a folder under state/ that "
+        "the job keeps rows in is the rule's param store"
     )
 
 

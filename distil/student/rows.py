@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING
 
 from distil.content.sealed import Seal, read_lines, seal
@@ -40,6 +40,7 @@ class RowStore:
         """Read all segments."""
         self.folder = folder
         self.rows: dict[str, Answer] = {}
+        self.used: set[str] = set()
         self.torn = 0
         self._segment: int | None = None
         if folder is not None and folder.exists():
@@ -55,11 +56,22 @@ class RowStore:
 
     def get(self, key: str) -> Answer | None:
         """The stored answer of a key, or None."""
+        if key in self.rows:
+            self.used.add(key)
         return self.rows.get(key)
+
+    def digest(self) -> str:
+        """Return the sha256 of all answers that were taken or put: their content, no times.
+
+        A job's record carries it, so that rows changed in the store show in what used them.
+        """
+        rows = [[key, *astuple(self.rows[key])] for key in sorted(self.used)]
+        return sha256_text(canonical_json(rows))
 
     def put(self, key: str, answer: Answer) -> None:
         """Append an answer: on the disk after `flush`."""
         self.rows[key] = answer
+        self.used.add(key)
         if self.folder is None:
             return
         if self._segment is None:
