@@ -7,6 +7,7 @@ import secrets
 from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING
 
+from distil.content.hashing import canonical_json, sha256_text
 from distil.content.sealed import Seal, read_lines, seal
 
 if TYPE_CHECKING:
