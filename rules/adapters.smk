@@ -27,6 +27,7 @@ rule train_adapter:
         "../envs/study.yaml"
     params:
         settings=sorted_keys(study.training()),
+        store="state/{study}/adapters",
         code=fingerprint("scripts/train_adapter.py"),
         sources=contents(study.student("model.lock.json")),
     script:

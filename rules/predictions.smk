@@ -51,11 +51,12 @@ rule predict_answers:
     benchmark:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
-        run="base|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+        run="|".join(study.student_runs),
     conda:
         "../envs/study.yaml"
     params:
         settings=sorted_keys(study.decoding()),
+        store="state/{study}/predictions",
         code=fingerprint("scripts/predict_answers.py"),
         sources=contents(
             study.prompt("student.txt"),

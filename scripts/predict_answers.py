@@ -174,6 +174,7 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
             "cut_answers": sum(row["finish"] == "length" for row in rows),
             "overlong_prompts": totals.overlong,
             "shortened_answers": totals.shortened,
+            "stored_rows_sha256": store.digest(),
         },
         "history": {
             "new": totals.new,

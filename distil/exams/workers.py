@@ -74,7 +74,12 @@ def run_crops(
 def run_worker(paper: Path, request: dict, wall_seconds: int) -> list:
     """Send a request to a process of its own; return its answer, or raise why there is none."""
     memory, cpu_seconds = request["memory"], request["cpu_seconds"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_THREAD_LIMIT": "1"}
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_THREAD_LIMIT": "1",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "distil.exams.workers"],
         stdin=subprocess.PIPE,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING
 
 from distil.content.hashing import canonical_json, sha256_text
+from distil.content.sealed import Seal, read_lines, seal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,7 @@ class RowStore:
         """Read all segments."""
         self.folder = folder
         self.rows: dict[str, Answer] = {}
+        self.used: set[str] = set()
         self.torn = 0
         self._segment: int | None = None
         if folder is not None and folder.exists():
@@ -48,36 +49,37 @@ class RowStore:
                 self._read(path)
 
     def _read(self, path: Path) -> None:
-        for line in path.read_bytes().split(b"\n"):
-            if not line:
-                continue
-            try:
-                record = json.loads(line)
-                body = record["row"]
-                whole = record["sha256"] == sha256_text(canonical_json(body))
-            except (ValueError, KeyError, TypeError):
-                whole = False
-            if whole:
-                self.rows[body["key"]] = Answer(tuple(body["tokens"]), body["finish"])
-            else:
+        for _, row in read_lines(path):
+            if row is None:
                 self.torn += 1
+            else:
+                self.rows[row["key"]] = Answer(tuple(row["tokens"]), row["finish"])
 
     def get(self, key: str) -> Answer | None:
         """The stored answer of a key, or None."""
+        if key in self.rows:
+            self.used.add(key)
         return self.rows.get(key)
+
+    def digest(self) -> str:
+        """Return the sha256 of all answers that were taken or put: their content, no times.
+
+        A job's record carries it, so that rows changed in the store show in what used them.
+        """
+        rows = [[key, *astuple(self.rows[key])] for key in sorted(self.used)]
+        return sha256_text(canonical_json(rows))
 
     def put(self, key: str, answer: Answer) -> None:
         """Append an answer: on the disk after `flush`."""
         self.rows[key] = answer
+        self.used.add(key)
         if self.folder is None:
             return
         if self._segment is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             path = self.folder / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
             self._segment = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        row = {"key": key, **asdict(answer)}
-        record = {"row": row, "sha256": sha256_text(canonical_json(row))}
-        line = (canonical_json(record) + "\n").encode()
+        line = seal({"key": key, **asdict(answer)}, Seal.ENVELOPE)
         if os.write(self._segment, line) < len(line):
             raise OSError(f"{self.folder}: disk full, an answer was not stored; remedy: free space")
 

@@ -18,6 +18,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# Settings that say how a result is got and shape none, wherever they stand: they are handed to jobs
+# apart from the others, and no record holds them.
+HOW = {
+    "api_key_env", "backoff_seconds", "concurrency", "connect_seconds", "deadline_seconds",
+    "idle_seconds", "longest_backoff_seconds", "longest_pause_seconds", "money_cap",
+    "possibly_paid_retries", "prices", "retries", "workers",
+}  # fmt: skip
+
+
+def shaping(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without those that only say how a result is got."""
+    return {
+        key: shaping(value) if isinstance(value, dict) else value
+        for key, value in settings.items()
+        if key not in HOW
+    }
+
+
+def getting(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that only say how a result is got, at their places."""
+    found = {}
+    for key, value in settings.items():
+        if key in HOW:
+            found[key] = value
+        elif isinstance(value, dict) and (inner := getting(value)):
+            found[key] = inner
+    return found
+
+
 class AnyStudy:
     """What every study has: a name, years, claims.
 
@@ -40,6 +69,10 @@ class AnyStudy:
     def plan_sha256(self) -> str | None:
         """The digest of the plan that must precede the answers; None where a study makes none."""
         return None
+
+    def wildcards(self) -> dict[str, str]:
+        """What each wildcard of the rules may be: what this study lists, and nothing else."""
+        return {"year": "|".join(map(str, self.years))}
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
