@@ -49,10 +49,10 @@ def record_path(study: str, rule: str, wildcards: dict[str, str]) -> Path:
 def run(main: Callable[..., Any], job: Any) -> None:
     """Run a script's `main` for a Snakemake job, and leave the job's record.
 
-    `main` is called with those of `input`, `output`, `params`, `log` and `threads` that it takes.
-    `params` holds the rule's `settings`, the job's wildcards and `code`, the fingerprint of the
-    script, as one namespace. What `main`
-    returns is recorded: a dict with `facts` (deterministic) and `history` (not), or None.
+    `main` is called with those of `input`, `output`, `params`, `resources`, `log` and `threads`
+    that it takes. `params` holds the rule's `settings`, the job's wildcards and `code`, the
+    fingerprint of the script, as one namespace. What `main` returns is recorded: a dict with
+    `facts` (deterministic) and `history` (not), or None.
 
     Standard output and error go to the job's log; on failure the error is printed as well.
     """
@@ -63,6 +63,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
         "input": job.input,
         "output": job.output,
         "params": SimpleNamespace(**wildcards, **settings, code=job.params.get("code")),
+        "resources": job.resources,
         "log": job.log,
         "threads": job.threads,
     }

@@ -76,6 +76,22 @@ def sum_losses(model: nn.Module, tokens: mx.array, places: mx.array, count: mx.a
     return losses.sum() / count
 
 
+def checkpoint_layers(layer: nn.Module, *, wanted: bool) -> None:
+    """Recompute the layers of a layer's type in the backward pass, or no longer do so.
+
+    mlx-lm's `grad_checkpoint` changes the class for the rest of the process, and a second call
+    would nest in the first; here the class is brought into the wanted state, whatever it was.
+    """
+    kind = type(layer)
+    original = getattr(kind.__call__, "uncheckpointed", None)
+    if wanted and original is None:
+        original = kind.__call__
+        grad_checkpoint(layer)
+        kind.__call__.uncheckpointed = original
+    elif not wanted and original is not None:
+        kind.__call__ = original
+
+
 class SplitBatch:
     """Computes each batch in parts and adds the parts' results in order.
 
@@ -102,8 +118,7 @@ class SplitBatch:
         if self.helper:
             self.helper.send((model, gradient_checkpointing))
             self.helper.receive()
-        if gradient_checkpointing:
-            grad_checkpoint(model.layers[0])
+        checkpoint_layers(model.layers[0], wanted=gradient_checkpointing)
 
     def share_weights(self) -> None:
         """Bring the helper process up to date; to be called whenever the weights have changed."""
@@ -189,8 +204,7 @@ def serve_parts() -> Callable[[Any], Any]:
             return as_numpy(compute(*message))
         model, checkpointing = message
         compute = part_functions(model)
-        if checkpointing:
-            grad_checkpoint(model.layers[0])
+        checkpoint_layers(model.layers[0], wanted=checkpointing)
         return None
 
     return answer

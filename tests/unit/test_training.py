@@ -27,7 +27,6 @@ SETTINGS = TrainingSettings(
     max_tokens=150,
     evaluate_every=4,
     checkpoints=(5, 12),
-    save_every=5,
 )
 
 
@@ -90,39 +89,136 @@ def weights(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("every", [1, 7, 100])
-def test_how_often_is_evaluated_does_not_change_the_adapter(folder, rows, trained, tmp_path, every):
+def test_how_often_is_evaluated_does_not_change_a_byte_of_the_adapter(
+    folder, rows, trained, tmp_path, every
+):
     progress, checkpoints = train(folder, rows, tmp_path / "state", evaluate_every=every)
-    for iteration, checkpoint in checkpoints.items():
-        ours, theirs = weights(checkpoint, tmp_path), weights(trained[1][iteration], tmp_path)
-        assert all((ours[name] == theirs[name]).all() for name in theirs)
+    assert checkpoints == trained[1]
     known = {row["iteration"]: row["loss"] for row in trained[0].curve}
     assert all(known.get(row["iteration"], row["loss"]) == row["loss"] for row in progress.curve)
 
 
-def test_dropout_draws_the_same_numbers_after_a_resume(folder, rows, tmp_path, monkeypatch):
-    whole = train(folder, rows, tmp_path / "whole", dropout=0.3)
-    save = training.save_state
-
-    def save_then_die(*arguments):
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(training, "save_state", save_then_die)
-    with pytest.raises(KeyboardInterrupt):
-        train(folder, rows, tmp_path / "parts", dropout=0.3)
-    monkeypatch.setattr(training, "save_state", save)
-    assert train(folder, rows, tmp_path / "parts", dropout=0.3) == whole
-    assert train(folder, rows, tmp_path / "none")[1] != whole[1]
-
-
-def test_a_finished_run_trains_nothing_again(folder, rows, tmp_path, monkeypatch):
-    first = train(folder, rows, tmp_path)
-
+@pytest.fixture
+def no_training(monkeypatch):
     def fail(*_):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(training.SplitBatch, "run", fail)
-    assert train(folder, rows, tmp_path) == first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"evaluate_every": 12},
+        {"checkpoints": (12,)},
+        {"horizon": 5, "checkpoints": (5,), "evaluate_every": 100},
+    ],
+)
+def test_a_finished_run_serves_others_that_look_less_often(
+    folder, rows, trained, tmp_path, change, request
+):
+    state = tmp_path / "state"
+    train(folder, rows, state, evaluate_every=1)
+    assert sorted(path.name for path in state.iterdir()) == [
+        "00005.safetensors",
+        "00012.safetensors",
+        "finished.json",
+    ]
+    alone = train(folder, rows, tmp_path / "alone", **change)
+    request.getfixturevalue("no_training")
+    assert train(folder, rows, state, **change) == alone
+
+
+@pytest.mark.parametrize(
+    "change", [{"evaluate_every": 3}, {"checkpoints": (7, 12)}, {"horizon": 15}]
+)
+def test_a_finished_run_does_not_serve_where_something_is_missing(folder, rows, tmp_path, change):
+    train(folder, rows, tmp_path / "state")
+    alone = train(folder, rows, tmp_path / "alone", **change)
+    assert train(folder, rows, tmp_path / "state", **change) == alone
+
+
+def die_after_saving(monkeypatch, saves=1):
+    """Let a run be interrupted after some states."""
+    save, seen = training.save_state, []
+
+    def save_then_die(*arguments):
+        save(*arguments)
+        seen.append(1)
+        if len(seen) >= saves:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "save_state", save_then_die)
+    return lambda: monkeypatch.setattr(training, "save_state", save)
+
+
+def test_a_longer_run_goes_on_from_the_state_of_a_shorter_one(folder, rows, tmp_path, monkeypatch):
+    whole = train(folder, rows, tmp_path / "whole")
+    restore = die_after_saving(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, rows, tmp_path / "parts", horizon=8, checkpoints=(5, 8))
+    restore()
+    calls, run = [], training.SplitBatch.run
+    monkeypatch.setattr(
+        training.SplitBatch, "run", lambda *a, **k: (calls.append(a[1]), run(*a, **k))[1]
+    )
+    assert train(folder, rows, tmp_path / "parts") == whole
+    assert calls.count("gradients") == 12 - 5
+
+
+def test_a_state_of_another_blas_is_not_resumed_from(folder, rows, tmp_path, monkeypatch, capfd):
+    restore = die_after_saving(monkeypatch)
+
+    def go(core):
+        model, _ = load_student(folder)
+        return train_lora(model, *rows, SETTINGS, tmp_path, names=[{"core": core}])
+
+    with pytest.raises(KeyboardInterrupt):
+        go("Sandybridge")
+    restore()
+    go("Haswell")
+    assert "resuming" not in capfd.readouterr().err
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_iteration_and_remedy(folder, rows, tmp_path):
+    with pytest.raises(training.DivergedError, match=r"iteration \d+: the \w+ loss is.*clip_norm"):
+        train(folder, rows, tmp_path, learning_rate=1e38, evaluate_every=100)
+    assert train(folder, rows, tmp_path) == train(folder, rows, tmp_path / "fresh")
+
+
+def test_clipping_limits_what_one_iteration_can_change(folder, rows, trained, tmp_path):
+    # Adam divides by the gradient's own size, so a limit shows in the moments, not in a step.
+    loose = train(folder, rows, tmp_path / "loose", clip_norm=1e6)
+    assert loose == trained
+    assert train(folder, rows, tmp_path / "tight", clip_norm=1e-3) != trained
+
+
+def test_weights_order_and_dropout_can_be_seeded_one_at_a_time(folder, rows, tmp_path):
+    def first(seed, *seeded, **changes):
+        settings = dataclasses.replace(
+            SETTINGS, seed=seed, seeded=seeded, horizon=1, checkpoints=(1,), **changes
+        )
+        model, _ = load_student(folder)
+        progress = train_lora(model, *rows, settings, tmp_path / f"{seed}{seeded}{changes}")
+        return progress.training[0]["tokens"], progress.curve[-1]["loss"]
+
+    assert first(1) == first(2)
+    assert first(1, "weights") != first(2, "weights")
+    assert first(1, "weights")[0] == first(2, "weights")[0]
+    assert first(1, "dropout") == first(2, "dropout")
+    assert first(1, "dropout", dropout=0.3) != first(2, "dropout", dropout=0.3)
+    assert len({first(seed, "order")[0] for seed in (1, 2, 3)}) > 1
+
+
+def test_dropout_draws_the_same_numbers_after_a_resume(folder, rows, tmp_path, monkeypatch):
+    whole = train(folder, rows, tmp_path / "whole", dropout=0.3)
+    restore = die_after_saving(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, rows, tmp_path / "parts", dropout=0.3)
+    restore()
+    assert train(folder, rows, tmp_path / "parts", dropout=0.3) == whole
+    assert train(folder, rows, tmp_path / "none")[1] != whole[1]
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 2e-2}, {"rank": 2}, {"batch_size": 3}])
