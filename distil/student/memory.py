@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distil.student.blas import load_blas
 
@@ -20,6 +20,8 @@ from mlx.utils import tree_flatten  # noqa: E402
 from mlx_lm.models.cache import make_prompt_cache  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import mlx.nn as nn
 
 # A share of the budget is left to what no formula knows: fragments, libraries, the process itself.
@@ -49,6 +51,25 @@ def cache_bytes_per_token(model: nn.Module) -> int:
         for value in (layer.keys, layer.values):  # (1, heads, allocated tokens, width)
             found += value.nbytes // value.shape[2]
     return found
+
+
+def vocabulary_size(model: Any) -> int:
+    """Return the number of logits of a token."""
+    head = getattr(model, "lm_head", None)
+    matrix = head if head is not None else model.model.embed_tokens
+    return matrix.weight.shape[0]
+
+
+def decoding_peak(model: Any, rows: int, padded: int, tokens: int) -> int:
+    """Return the bytes held at most while a batch is decoded."""
+    return weight_bytes(model)
+
+
+def training_peak(
+    model: Any, lengths: Sequence[int], prompts: Sequence[int], checkpointing: bool
+) -> int:
+    """Return the bytes held at most by a training step."""
+    return weight_bytes(model)
 
 
 @dataclass

@@ -213,17 +213,17 @@ def train_lora(
     """
     _check(train, validation, settings)
     key = run_key(settings, train, validation, names)
-    if finished := _finished(state, key, settings):
+    if finished := finished_run(state, key, settings):
         return finished
     add_lora(model, settings, settings.seed_of("weights"))
     optimizer = optim.Adam(learning_rate=settings.learning_rate)
     optimizer.init(model.trainable_parameters())
-    progress = _resume(state, key, settings, model, optimizer) or Progress(0, [], [], {})
+    progress = resume_run(state, key, settings, model, optimizer) or Progress(0, [], [], {})
     split = SplitBatch(model, helper, pad_multiple(), settings.gradient_checkpointing)
     lengths = [len(row) for row in train.tokens]
     per_epoch = -(-len(lengths) // settings.batch_size)
     epoch, batches = -1, []
-    speed = _Speed(progress.iteration, settings.horizon)
+    speed = Speed(progress.iteration, settings.horizon)
     saved = time.monotonic()
     for iteration in range(progress.iteration, settings.horizon):
         if iteration % settings.evaluate_every == 0:
@@ -239,14 +239,14 @@ def train_lora(
             _measure(progress, progress.iteration, split, validation, settings)
         declared = progress.iteration in settings.saved()
         if declared:
-            _keep_checkpoint(state, model, progress)
+            keep_checkpoint(state, model, progress)
         if declared or time.monotonic() - saved >= save_every:
             record = {"key": key, "progress": asdict(progress)}
             save_state(state / STATE, record, model, optimizer)
             saved = time.monotonic()
             speed.show(progress)
     _measure(progress, settings.horizon, split, validation, settings)
-    _finish(state, key, progress)
+    finish_run(state, key, progress)
     return progress.up_to(settings)
 
 
@@ -283,7 +283,7 @@ def _step(
         gradient, _ = optim.clip_grad_norm(gradient, settings.clip_norm)
     optimizer.update(split.model, gradient)
     mx.eval(split.model.trainable_parameters(), optimizer.state, loss)
-    _require_finite(loss.item(), "training", iteration + 1)
+    require_finite(loss.item(), "training", iteration + 1)
     split.share_weights()
     return {
         "iteration": iteration + 1,
@@ -293,7 +293,7 @@ def _step(
     }
 
 
-def _require_finite(loss: float, kind: str, iteration: int) -> None:
+def require_finite(loss: float, kind: str, iteration: int) -> None:
     if not math.isfinite(loss):
         raise DivergedError(
             f"iteration {iteration}: the {kind} loss is {loss}, so the run has diverged; remedy: a"
@@ -316,7 +316,7 @@ def _measure(
         len(row) - given for row, given in zip(validation.tokens, validation.prompts, strict=True)
     )
     loss = evaluate(split, validation, evaluation_rows(settings))
-    _require_finite(loss, "validation", iteration)
+    require_finite(loss, "validation", iteration)
     progress.curve.append(
         {
             "iteration": iteration,
@@ -327,7 +327,7 @@ def _measure(
     )
 
 
-class _Speed:
+class Speed:
     """Says on standard error how far a run is, how fast, and how long it will still take."""
 
     def __init__(self, iteration: int, horizon: int) -> None:
@@ -351,7 +351,7 @@ class _Speed:
         )
 
 
-def _keep_checkpoint(state: Path, model: nn.Module, progress: Progress) -> None:
+def keep_checkpoint(state: Path, model: nn.Module, progress: Progress) -> None:
     """Write the adapter's weights: a file that says nothing of cadence, code or machine."""
     weights = dict(tree_flatten(model.trainable_parameters()))
     content = pack_arrays(weights, {"adapter": canonical_json({"iteration": progress.iteration})})
@@ -359,14 +359,14 @@ def _keep_checkpoint(state: Path, model: nn.Module, progress: Progress) -> None:
     progress.saved[str(progress.iteration)] = sha256_bytes(content)
 
 
-def _finish(state: Path, key: str, progress: Progress) -> None:
+def finish_run(state: Path, key: str, progress: Progress) -> None:
     """Leave what a finished run is known by, and drop the state that nothing resumes from."""
     record = {"key": key, "progress": asdict(progress)}
     write_atomically(state / FINISHED, canonical_json(record).encode())
     (state / STATE).unlink(missing_ok=True)
 
 
-def _finished(state: Path, key: str, settings: TrainingSettings) -> Progress | None:
+def finished_run(state: Path, key: str, settings: TrainingSettings) -> Progress | None:
     """Return the progress of a run that has ended already; None if there is none that fits."""
     path = state / FINISHED
     if not path.exists():
@@ -378,7 +378,7 @@ def _finished(state: Path, key: str, settings: TrainingSettings) -> Progress | N
     return progress.up_to(settings) if progress.covers(settings, state, ended=True) else None
 
 
-def _resume(
+def resume_run(
     state: Path,
     key: str,
     settings: TrainingSettings,

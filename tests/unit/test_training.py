@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlx.utils import tree_flatten
+from tiny_architectures import make_model
 from tiny_student import chat_rows, draw_pairs, make_student
 
 from distil.student import adapters, losses, training
@@ -351,17 +353,34 @@ def test_what_is_learnt_is_the_answer_and_never_padding(rows, multiple):
         assert targets[i, mine].tolist() == list(range(prompt + 1, length + 1))
 
 
-def test_logits_at_the_learnt_places_are_those_of_the_whole_model(folder, rows):
+@pytest.mark.parametrize("portion", [10**9, 40 * 300 * 4])
+def test_losses_at_the_learnt_places_are_those_of_the_whole_model(
+    folder, rows, monkeypatch, portion
+):
     model, _ = load_student(folder)
+    adapters.add_lora(model, SETTINGS, 1)
     tokens, places = map(mx.array, pad_rows(rows[0].tokens, rows[0].prompts))
+    assert len(places) > 100
+    monkeypatch.setattr(losses, "LOGIT_BYTES", portion)
+    head = losses.output_head(model)
+    found = [
+        losses.nn.value_and_grad(model, losses.sum_losses)(
+            model, tokens, places, mx.array(float(len(places))), which
+        )
+        for which in (head, None)
+    ]
+    (ours, gradient), (whole, expected) = found
+    assert ours.item() == pytest.approx(whole.item(), rel=1e-6)
+    for (name, a), (other, b) in zip(tree_flatten(gradient), tree_flatten(expected), strict=True):
+        assert name == other
+        np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-4, atol=1e-7)
 
-    class Other:
-        """Hides what the model is, so that all its logits are computed."""
 
-        def __call__(self, tokens):
-            return model(tokens)
-
-    ours = np.array(losses.predict_tokens(model, tokens[:, :-1], places))
-    whole = np.array(losses.predict_tokens(Other(), tokens[:, :-1], places))
-    assert len(ours) == sum(map(len, rows[0].tokens)) - sum(rows[0].prompts)
-    np.testing.assert_allclose(ours, whole, rtol=1e-5, atol=1e-5)
+def test_models_whose_logits_are_scaled_have_no_separate_head(tmp_path):
+    direct = {}
+    for name in ("llama", "granite", "gemma2", "phi3", "qwen3_moe"):
+        model, _ = load_student(make_model(tmp_path / name, name))
+        direct[name] = losses.output_head(model) is not None
+    assert direct == {
+        "llama": True, "granite": False, "gemma2": False, "phi3": True, "qwen3_moe": True,
+    }  # fmt: skip
