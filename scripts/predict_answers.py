@@ -23,7 +23,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import canonical_json, read_jsonl, sha256_file, sha256_text
+from distil.content.files import read_jsonl
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.lineage.record import run
 from distil.student.adapters import make_adapter_folder, merged, swap_adapter
 from distil.student.answering import (
@@ -195,7 +196,6 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
             for name, count in asdict(counts).items():
                 setattr(totals, name, getattr(totals, name) + count)
             print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
-    progress.show()
     store.close()
     rows.sort(key=lambda row: row["id"])
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")

@@ -12,7 +12,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from distil.content.hashing import read_jsonl, sha256_file, sha256_text, write_atomically
+from distil.content.files import read_jsonl, write_atomically
+from distil.content.hashing import sha256_file, sha256_text
 from distil.lineage.record import run
 from distil.student.adapters import adapter_config
 from distil.student.blas import load_blas

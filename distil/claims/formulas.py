@@ -18,6 +18,7 @@ from distil.claims.selections import (
     differences,
     student,
 )
+from distil.content.addresses import row_id
 from distil.inference.estimates import Estimate
 from distil.inference.gains import accuracy, bootstrap_gain, paired_gain, seeds_t, wilson
 from distil.inference.levels import section_contrast, trend
@@ -130,7 +131,7 @@ def validation_minimum(study: GradedAnswers, estimand: str) -> Finding:  # noqa:
     return Finding(
         estimate=here,
         rows=[
-            f"curve/{fold}/{variant}/seed-{seed}/{iteration}"
+            row_id("curve", fold=fold, variant=variant, seed=seed, iteration=iteration)
             for seed in sorted({*seeds, pilot_seed})
             for iteration in wide.index
         ],

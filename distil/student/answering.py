@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from distil.content.hashing import canonical_json, sha256_text
+from distil.content.progress import ProgressLine
 from distil.student.rows import Answer, RowStore
 
 if TYPE_CHECKING:
@@ -73,42 +73,39 @@ class Counts:
 
 
 class AnswerProgress:
-    """Says on standard error how many answers are there, how fast, and how long it will take.
+    """Says how many answers of a job are there, how fast they come, and how long it will take.
 
     Args:
         total: answers of the whole job.
-        every: seconds between two lines.
     """
 
-    def __init__(self, total: int, every: float = 10.0) -> None:
+    def __init__(self, total: int) -> None:
         """Start the clock."""
-        self.total, self.every = total, every
+        self.total = total
         self.there = self.decoded = self.tokens = 0
-        self.started = self.shown = time.monotonic()
+        self.started = time.monotonic()
+        self.line = ProgressLine(total, "answers")
 
     def reuse(self, answers: int) -> None:
         """Count answers that were not decoded now."""
         self.there += answers
+        self.show()
 
     def add(self, answers: list[Answer], prompts: int) -> None:
-        """Count what was decoded for some prompts, and say so once in a while."""
+        """Count what was decoded for some prompts."""
         self.there += prompts
         self.decoded += prompts
         self.tokens += sum(len(answer.tokens) + 1 for answer in answers)
-        if time.monotonic() - self.shown >= self.every:
-            self.show()
+        self.show()
 
     def show(self) -> None:
-        """Print one line."""
-        self.shown = time.monotonic()
-        seconds = self.shown - self.started
-        left = (self.total - self.there) * seconds / max(self.decoded, 1)
-        print(
-            f"answers {self.there}/{self.total}, {self.tokens / max(seconds, 1e-9):.0f} tokens/s,"
-            f" {left / 60:.1f} min left",
-            file=sys.stderr,
-            flush=True,
-        )
+        """Say so once in a while."""
+        seconds = max(time.monotonic() - self.started, 1e-9)
+        note = ""
+        if self.decoded:
+            left = (self.total - self.there) * seconds / self.decoded
+            note = f"{self.tokens / seconds:,.0f} tokens/s, {left / 60:.1f} min left"
+        self.line.show(self.there, note)
 
 
 def answer_prompts(

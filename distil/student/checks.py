@@ -100,7 +100,7 @@ def check_config(folder: Path, model: Any) -> None:
             f"{path}: mlx-lm would compute another model than this file describes:\n  "
             + "\n  ".join(faults)
             + "\nremedy: correct config.json where a line above says how and lock the model again"
-            f" (python -m distil.student.model {folder}), or choose a model that mlx-lm reads"
+            f" (distil lock {folder}), or choose a model that mlx-lm reads"
         )
 
 

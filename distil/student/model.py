@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from distil.content.hashing import sha256_file
 from distil.student.blas import load_blas
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
 LOCK_NAME = "model.lock.json"
 # What may lie beside a model without changing an answer.
@@ -133,9 +132,7 @@ def check_model(path: str | Path) -> str:
     folder = Path(path).parent if Path(path).name == LOCK_NAME else Path(path)
     lock = folder / LOCK_NAME
     if not lock.exists():
-        raise FileNotFoundError(
-            f"{lock}: no such file; remedy: python -m distil.student.model {folder}"
-        )
+        raise FileNotFoundError(f"{lock}: no such file; remedy: distil lock {folder}")
     locked = json.loads(lock.read_text(encoding="utf-8"))["files"]
     for name, expected in locked.items():
         path = folder / name
@@ -146,7 +143,7 @@ def check_model(path: str | Path) -> str:
         if path.stat().st_size != expected["size"] or _file_record(path) != expected:
             raise ValueError(
                 f"{path}: not the file that {lock.name} locked; remedy: restore it, or lock the"
-                f" new model with: python -m distil.student.model {folder}"
+                f" new model with: distil lock {folder}"
             )
     return sha256_file(lock)
 
@@ -217,16 +214,3 @@ def lock_checked(folder: str | Path) -> Path:
         lock.unlink()
         raise
     return lock
-
-
-def main(folders: Sequence[str]) -> None:
-    """Check and lock the model folders named on the command line."""
-    for folder in folders:
-        try:
-            print(lock_checked(folder))
-        except (ValueError, OSError) as error:
-            sys.exit(f"{folder}: not locked: {error}")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -110,7 +110,6 @@ def train_published(
             model.train()
         progress.training.append(step(batch, number))
         progress.iteration = number
-        speed.add(progress.training[-1]["tokens"])
         declared = number in settings.saved()
         if declared:
             keep_checkpoint(state, model, progress)
@@ -118,7 +117,7 @@ def train_published(
             record = {"key": key, "progress": asdict(progress)}
             save_state(state / STATE, record, model, optimizer, mx.random.state)
             saved = time.monotonic()
-            speed.show(progress)
+        speed.show(progress, progress.training[-1]["tokens"])
     finish_run(state, key, progress)
     return progress.up_to(settings)
 

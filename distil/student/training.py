@@ -18,13 +18,9 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from distil.content.hashing import (
-    canonical_json,
-    sha256_bytes,
-    sha256_file,
-    sha256_text,
-    write_atomically,
-)
+from distil.content.files import write_atomically
+from distil.content.hashing import canonical_json, sha256_bytes, sha256_file, sha256_text
+from distil.content.progress import ProgressLine
 from distil.student.blas import load_blas
 
 load_blas()  # before mlx, or it has no effect
@@ -234,7 +230,6 @@ def train_lora(
         chosen = batches[iteration % per_epoch]
         progress.training.append(_step(split, optimizer, train, chosen, settings, iteration))
         progress.iteration = iteration + 1
-        speed.add(sum(lengths[i] for i in chosen))
         if progress.iteration == settings.horizon:
             _measure(progress, progress.iteration, split, validation, settings)
         declared = progress.iteration in settings.saved()
@@ -244,7 +239,7 @@ def train_lora(
             record = {"key": key, "progress": asdict(progress)}
             save_state(state / STATE, record, model, optimizer)
             saved = time.monotonic()
-            speed.show(progress)
+        speed.show(progress, sum(lengths[i] for i in chosen))
     _measure(progress, settings.horizon, split, validation, settings)
     finish_run(state, key, progress)
     return progress.up_to(settings)
@@ -328,26 +323,26 @@ def _measure(
 
 
 class Speed:
-    """Says on standard error how far a run is, how fast, and how long it will still take."""
+    """Says how far a run is, how fast, and how long it will still take."""
 
     def __init__(self, iteration: int, horizon: int) -> None:
+        """Start the clock at an iteration."""
         self.first, self.horizon = iteration, horizon
         self.tokens, self.started = 0, time.monotonic()
+        self.line = ProgressLine(horizon, "iterations")
 
-    def add(self, tokens: int) -> None:
+    def show(self, progress: Progress, tokens: int) -> None:
+        """Count an iteration's tokens and say so once in a while."""
         self.tokens += tokens
-
-    def show(self, progress: Progress) -> None:
         recent = [row["loss"] for row in progress.training[-10:]]
-        seconds = time.monotonic() - self.started
+        seconds = max(time.monotonic() - self.started, 1e-9)
         left = seconds / (progress.iteration - self.first) * (self.horizon - progress.iteration)
-        print(
-            f"iteration {progress.iteration}/{self.horizon}"
-            f" training loss {sum(recent) / len(recent):.4f}"
-            f" validation loss {progress.curve[-1]['loss']:.4f}"
-            f" {self.tokens / seconds:.0f} tokens/s, {left / 60:.1f} min left",
-            file=sys.stderr,
-            flush=True,
+        curve = [row["loss"] for row in progress.curve]
+        self.line.show(
+            progress.iteration,
+            f"loss {sum(recent) / len(recent):.3f}, validation {curve[-1]:.3f},"
+            f" {self.tokens / seconds:,.0f} tokens/s, {left / 60:.1f} min left",
+            curve,
         )
 
 

@@ -102,13 +102,13 @@ def test_the_command_that_locks_names_what_is_wrong_and_leaves_no_lock(folder, t
     config["rope_parameters"] = {"rope_theta": config.pop("rope_theta") * 7, "rope_type": "default"}
     path.write_text(json.dumps(config))
     done = subprocess.run(
-        [sys.executable, "-m", "distil.student.model", str(tmp_path / "model")],
+        [sys.executable, "-m", "distil", "lock", str(tmp_path / "model")],
         capture_output=True,
         text=True,
         cwd=ROOT,
     )
     assert done.returncode == 1
-    assert "not locked" in done.stderr
+    assert done.stderr.startswith(f"lock: {tmp_path / 'model'} is not locked: ")
     assert '"rope_theta": 70000.0' in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "model" / model.LOCK_NAME).exists()

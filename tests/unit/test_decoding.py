@@ -373,10 +373,9 @@ def test_an_index_of_many_rows_takes_little_memory(tmp_path):
 
 
 def test_progress_says_done_speed_and_time_left(opened, prompts, capfd):
-    progress = AnswerProgress(100, every=0.0)
-    counted(opened, prompts[:40], RowStore(None), progress=progress)
+    counted(opened, prompts[:40], RowStore(None), progress=AnswerProgress(40))
     lines = capfd.readouterr().err.splitlines()
-    assert re.fullmatch(r"answers 40/100, \d+ tokens/s, \d+\.\d min left", lines[-1])
+    assert re.fullmatch(r"progress: 40/40 answers; [\d,]+ tokens/s, 0\.0 min left", lines[-1])
 
 
 class Scarce:
