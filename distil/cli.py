@@ -473,15 +473,19 @@ def responses(
 
 @app.command(rich_help_panel=STUDIES)
 def lock(
+    context: typer.Context,
     folders: Annotated[
         list[Path], typer.Argument(resolve_path=True, help="Model folders in Hugging Face's layout")
     ],
 ) -> int:
-    """Write down the hashes of a model's files, which every adapter then depends on."""
-    from distil.student.model import lock_model
+    """Check a model and write down the hashes of its files, which every adapter depends on."""
+    from distil.student.model import lock_checked
 
     for folder in folders:
-        print(lock_model(folder))
+        try:
+            print(lock_checked(folder))
+        except (ValueError, OSError, MemoryError) as error:
+            return Commands.tell(context.parent, f"{folder} is not locked: {error}", 1)
     return 0
 
 

@@ -23,6 +23,10 @@ rule train_adapter:
         "results/{study}/logs/train_adapter/{fold}/{variant}/seed-{seed}.log",
     benchmark:
         "results/{study}/timings/train_adapter/{fold}/{variant}/seed-{seed}.tsv"
+    resources:
+        gpu=study.resources["gpu"],
+        mem_mb=study.resources["memory_mb"],
+        runtime=study.resources["minutes"],
     conda:
         "../envs/study.yaml"
     params:

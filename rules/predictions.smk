@@ -52,6 +52,10 @@ rule predict_answers:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
         run="|".join(study.student_runs),
+    resources:
+        gpu=study.resources["gpu"],
+        mem_mb=study.resources["memory_mb"],
+        runtime=study.resources["minutes"],
     conda:
         "../envs/study.yaml"
     params:

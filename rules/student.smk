@@ -27,6 +27,10 @@ rule pretrain_student:
         "results/{study}/logs/pretrain_student.log",
     benchmark:
         "results/{study}/timings/pretrain_student.tsv"
+    resources:
+        gpu=study.resources["gpu"],
+        mem_mb=study.resources["memory_mb"],
+        runtime=study.resources["minutes"],
     conda:
         "../envs/study.yaml"
     params:

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 def run(main: Callable[..., Any], job: Any) -> None:
     """Run a script's `main` for a Snakemake job, and leave the job's record.
 
-    `main` is called with those of `input`, `output`, `params`, `log` and `threads` that it takes.
+    `main` is called with those of `input`, `output`, `params`, `resources`, `log` and `threads`
+    that it takes.
     `params` holds the rule's `settings`, those of `how` (they say how a result is got and shape
     none, so no record holds them), the job's wildcards and `code`, the fingerprint of the script,
     as one namespace. What `main` returns is recorded: a dict with `facts` (deterministic) and
@@ -60,6 +61,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
         "input": job.input,
         "output": job.output,
         "params": SimpleNamespace(**wildcards, **shown, code=job.params.get("code")),
+        "resources": job.resources,
         "log": job.log,
         "threads": job.threads,
     }

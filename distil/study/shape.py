@@ -371,6 +371,11 @@ class Study(AnyStudy):
         """The judge's verdicts, where the study has a judge."""
         return [f"{self.results}/grades/judge.parquet"] if self.config["grading"]["judge"] else []
 
+    @property
+    def resources(self) -> dict[str, int]:
+        """What a job that opens the student needs: gpu, memory_mb, minutes."""
+        return self.config["student"]["resources"]
+
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
         other = {"protocols", "seeds", "pilot_seed"}
@@ -390,7 +395,7 @@ class Study(AnyStudy):
 
     def decoding(self) -> dict[str, Any]:
         """What can change a decoded answer."""
-        chosen = ("max_tokens", "batch_size")
+        chosen = ("max_tokens", "batch_size", "decoder")
         return {key: self.config["predictions"][key] for key in chosen}
 
     def claims(self) -> dict[str, Any]:
