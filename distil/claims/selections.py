@@ -511,7 +511,7 @@ def student(study: GradedAnswers, estimand: str, **chosen: object) -> Answers:
     fields = {
         "level": study.levels[0],
         "stop": study.plan.primary_stop,
-        "variant": study.settings.get("variant", "prompt"),
+        "variant": "prompt",
         **chosen,
     }
     return answers(study, Selection("student", estimand, **fields))

@@ -240,9 +240,7 @@ def tabulate_seeds(
         rows.append(
             _gain_row(f"seed {seed}", found)
             | {
-                "iteration": study.iteration(fold, int(seed), stop, "prompt")
-                if study.settings.get("variant", "prompt") == "prompt"
-                else None,
+                "iteration": study.iteration(fold, int(seed), stop, "prompt"),
                 "accuracy": 100 * float(tuned.right.iloc[:, column].mean()),
                 "gained": found.extra["first_only"],
                 "lost": found.extra["second_only"],
