@@ -10,7 +10,8 @@ group_kind, group, successes, total, origin, source, line. Quantities:
 
 - `student`: the tuned student judged right, one run; `level` R1 ... R5 for the five adapters of
   the release, null for the published one;
-- `student_other_judging`: the release's other count of the same, which skipped questions;
+- `student_other_adapter`: another adapter's, which skipped a question: by the name of the file that
+  the release's notebook counts and by TERMINAL.md that of all 1,000 iterations (inferred);
 - `base`, `teacher`, `student_seed_mean`: implied by a published percentage of all questions;
 - `questions`, `placeholders`, `exact_duplicates`: of the transcribed rows;
 - `in_train`, `in_validation`, `in_test`, `in_any_part`: evaluated questions that stand verbatim in
@@ -256,7 +257,7 @@ def main(*, input, output) -> None:  # noqa: A002
         folder,
     )
     other = verdict_counts(
-        "student_other_judging",
+        "student_other_adapter",
         {
             "overall": input.other_overall,
             "section": input.other_by_section,

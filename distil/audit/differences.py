@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 CAUSES = ("data", "prompt", "params", "seed", "code", "packages", "backend", "unexplained")
 # Of the claims, the columns that hold what was found here; the others say what was asked.
 FOUND = (
-    "here", "sd", "low", "high", "n", "p", "p_holm", "equivalence_p", "power", "detectable",
-    "verdict",
+    "here", "sd", "low", "high", "n", "clusters", "df", "missing", "p", "p_holm", "size_low",
+    "size_high", "power", "detectable", "direction", "size",
 )  # fmt: skip
 PROMPTS = {"solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"}
 # Rules that read all years, runs or benchmarks, and of which a cell needs those of its rows only.

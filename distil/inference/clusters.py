@@ -57,6 +57,16 @@ class Contrast:
         return self.estimate - half, self.estimate + half
 
 
+def too_few(df: float) -> bool:
+    """Tell whether degrees of freedom do not suffice for a test.
+
+    >>> too_few(3.2), too_few(4.0)
+    (True, False)
+    """
+    # Balanced clusters give whole numbers only up to rounding.
+    return df < FEWEST_DF - 1e-6
+
+
 def clustered_contrast(
     values: ArrayLike,
     codes: np.ndarray,

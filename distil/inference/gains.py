@@ -1,4 +1,4 @@
-"""Paired comparisons of two variants, intervals for one accuracy, and equivalence tests.
+"""Paired comparisons of two variants, intervals for one accuracy, and simultaneous bands.
 
 >>> gain = paired_gain([1, 0, 1, 0, 0, 1, -1, 1])
 >>> f"{gain.estimate:.3f} ({gain.low:.3f} to {gain.high:.3f}), p {gain.p:.3f}"
@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +14,13 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
-from statsmodels.stats.weightstats import DescrStatsW
 
-from distil.inference.clusters import FEWEST_DF, NO_VARIATION, clustered_contrast
+from distil.inference.clusters import NO_VARIATION, clustered_contrast, too_few
 from distil.inference.estimates import (
     Estimate,
     as_matrix,
     cluster_codes,
     cluster_sums,
-    linearised,
 )
 
 if TYPE_CHECKING:
@@ -42,9 +39,9 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
     The estimand is the expected accuracy over questions like these. Answers of several seeds to
     one question, and questions of one cluster, are not independent: the Wilson interval (Wilson
     1927) is taken at the number of independent answers that would give the same variance, times
-    (t(n - 1)/t(clusters - 1))^2 for the few clusters that this variance is estimated from (Korn and
-    Graubard, Survey Methodology 24, 1998). For one run of unrelated questions this is the plain
-    Wilson interval.
+    (t(n - 1)/t(df))^2 for the few clusters that this variance is estimated from (Korn and Graubard,
+    Survey Methodology 24, 1998). For one run of unrelated questions this is the plain Wilson
+    interval.
 
     Args:
         right: 0 or 1, shape (questions,) or (questions, seeds).
@@ -61,10 +58,11 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
     """
     matrix = as_matrix(right, "right")
     codes = cluster_codes(clusters, len(matrix))
-    pseudo = linearised(matrix, codes)
-    mean, count = float(matrix.mean()), len(pseudo)
-    binary_spread = mean * (1 - mean)
-    variance = float(pseudo.var(ddof=1)) / count if count > 1 else 0.0
+    mean, count = float(matrix.mean()), int(codes.max()) + 1
+    binary_spread, variance, df = mean * (1 - mean), 0.0, float("inf")
+    if count > 1:
+        found = clustered_contrast(matrix.mean(axis=1), codes)
+        variance, df = found.se**2, found.df
     if matrix.shape[1] == 1 and count == len(matrix):
         effective = float(count)
     elif binary_spread > 0 and variance > NO_VARIATION:
@@ -72,8 +70,8 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
         effective = min(binary_spread / variance, float(matrix.size))
     else:
         effective = float(count)
-    if 1 < count < len(matrix):
-        quantiles = stats.t.ppf(1 - alpha / 2, [len(matrix) - 1, count - 1])
+    if 1 < count < len(matrix) and variance > NO_VARIATION:
+        quantiles = stats.t.ppf(1 - alpha / 2, [len(matrix) - 1, df])
         effective *= float((quantiles[0] / quantiles[1]) ** 2)
     low, high = proportion_confint(mean * effective, effective, alpha, method="wilson")
     note = "one cluster of questions only: nothing is known about others" if count < 2 else ""
@@ -87,7 +85,7 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
         se=float(np.sqrt(variance)),
         n=len(matrix),
         clusters=count,
-        df=float("inf"),
+        df=df,
         test="Wilson interval",
         note=note,
         extra={"effective": effective},
@@ -186,7 +184,7 @@ def paired_gain(
     low, high = found.interval(alpha)
     # A symmetric interval may reach past what a difference of accuracies can be.
     limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
-    few = found.df < FEWEST_DF
+    few = too_few(found.df)
     return Estimate(
         estimate=mean,
         low=max(low, -limit),
@@ -307,7 +305,7 @@ def bootstrap_gain(
     scaled = deviations * (se / spread) * widening
     below, above = np.quantile(scaled, [alpha / 2, 1 - alpha / 2])
     notes = [] if seeds > 1 else ["one seed: nothing is known about the spread between seeds"]
-    few = df < FEWEST_DF
+    few = too_few(df)
     limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
     return Estimate(
         estimate=mean,
@@ -455,80 +453,6 @@ def seeds_t(gains: ArrayLike, alpha: float = 0.05) -> Estimate:
         note=SEEDS_ONLY_WARNING,
         extra={"sd": spread, "sd_population": float(values.std(ddof=0))},
     )
-
-
-def equivalence(
-    values: ArrayLike,
-    target: float,
-    margin: float,
-    clusters: ArrayLike | None = None,
-    alpha: float = 0.05,
-) -> Estimate:
-    """Two one-sided tests: is the mean within `margin` of a published value.
-
-    The estimand is the mean of `values` (an accuracy or a paired difference) over questions like
-    these. Both one-sided t tests (Schuirmann, J. Pharmacokin. Biopharm. 15, 1987) run on one
-    linearised value per cluster; p is the larger of the two.
-
-    Args:
-        values: Shape (questions,) or (questions, seeds).
-        target: Published value, as a proportion.
-        margin: Half-width of the range called equal, as a proportion; fixed before the run.
-        clusters: Labels of shape (questions,), or None.
-        alpha: One minus the level of the interval reported beside it.
-
-    Returns:
-        The estimate; p is that of equivalence: small means equal within the margin.
-
-    Raises:
-        ValueError: If the margin is not positive.
-
-    >>> values = np.repeat([1.0, 0.0], [700, 300])
-    >>> round(equivalence(values, target=0.69, margin=0.05).p, 4)
-    0.003
-    """
-    if margin <= 0:
-        raise ValueError(f"margin {margin}: must be above zero; see `margin` in the config")
-    matrix = as_matrix(values)
-    codes = cluster_codes(clusters, len(matrix))
-    pseudo = linearised(matrix, codes)
-    mean, count, test = float(matrix.mean()), len(pseudo), "TOST"
-    if count < 2 or float(pseudo.std()) < NO_VARIATION:
-        note = "no variation between clusters: equivalence cannot be tested"
-        low, high, _ = _without_variation(mean, max(count, 1), alpha)
-        return Estimate(mean, low, high, 1.0, 0.0, len(matrix), count, 0.0, test, note)
-    described = DescrStatsW(pseudo)
-    low, high = described.tconfint_mean(alpha)
-    return Estimate(
-        estimate=mean,
-        low=float(low),
-        high=float(high),
-        p=float(described.ttost_mean(target - margin, target + margin)[0]),
-        se=float(described.std_mean),
-        n=len(matrix),
-        clusters=count,
-        df=count - 1,
-        test=test,
-    )
-
-
-def equivalence_of(found: Estimate, target: float, margin: float) -> Estimate:
-    """Two one-sided tests from an estimate and its standard error, where answers are not at hand.
-
-    Args:
-        found: The estimate; its standard error must be above zero.
-        target: Published value, as a proportion.
-        margin: Half-width of the range called equal, as a proportion.
-
-    Returns:
-        The estimate with the p of equivalence.
-
-    >>> found = equivalence(np.repeat([1.0, 0.0], [700, 300]), 0.69, 0.05)
-    >>> round(equivalence_of(found, 0.69, 0.02).p, 4)
-    0.2453
-    """
-    nearer = margin - abs(found.estimate - target)
-    return replace(found, p=float(stats.t.sf(nearer / found.se, found.df)), test="TOST")
 
 
 def largest_deviation(draws: np.ndarray, df: float, alpha: float) -> float:

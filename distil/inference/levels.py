@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from distil.inference.clusters import FEWEST_DF, NO_VARIATION, clustered_contrast, joint_test
+from distil.inference.clusters import NO_VARIATION, clustered_contrast, joint_test, too_few
 from distil.inference.estimates import (
     Estimate,
     as_matrix,
@@ -106,7 +106,8 @@ def trend(
 
     Returns:
         The estimate is the slope per doubling, its interval that of the per-cluster slopes; p is
-        two-sided from the permutations; `extra` holds `z` and `normal_p`.
+        two-sided from the permutations; `extra` holds `slope_p`, the least squares' own, and `z`
+        and `normal_p` of the permutations' normal limit.
 
     Raises:
         ValueError: If words are not positive or their number is not that of the levels.
@@ -125,7 +126,9 @@ def trend(
     test = "permutation trend on log words"
     if spread == 0:
         note = "all levels have the same mean words: no trend can be asked for"
-        return Estimate(0.0, -1.0, 1.0, 1.0, 0.0, len(matrix), codes.max() + 1, 0.0, test, note)
+        extra = {"z": 0.0, "normal_p": 1.0, "statistic": 0.0, "slope_p": 1.0}
+        n, groups = len(matrix), int(codes.max()) + 1
+        return Estimate(0.0, -1.0, 1.0, 1.0, 0.0, n, groups, 0.0, test, note, extra)
     slopes = paired_gain((matrix @ scores) / spread, codes, alpha)
     sums, _ = cluster_sums(matrix, codes)
     centred = sums - sums.mean(axis=1, keepdims=True)
@@ -137,7 +140,7 @@ def trend(
         p, z = 1.0, 0.0
     else:
         note = slopes.note
-        z = statistic / np.sqrt(variance)
+        z = float(statistic / np.sqrt(variance))
         p = float(2 * stats.norm.sf(abs(z)))
     normal_p = p
     if permutations and len(moving):
@@ -156,7 +159,7 @@ def trend(
         df=slopes.df,
         test=test,
         note=note,
-        extra={"z": float(z), "normal_p": normal_p, "statistic": statistic},
+        extra={"z": z, "normal_p": normal_p, "statistic": statistic, "slope_p": slopes.p},
     )
 
 
@@ -219,15 +222,19 @@ def words_curve(
     grid = np.linspace(scores.min(), scores.max(), points)
     design = np.column_stack([np.ones_like(scores), scores])
     project = np.column_stack([np.ones_like(grid), grid]) @ np.linalg.pinv(design)
-    sums, sizes = cluster_sums(matrix, cluster_codes(clusters, len(matrix)))
+    codes = cluster_codes(clusters, len(matrix))
+    sums, sizes = cluster_sums(matrix, codes)
     line, count = project @ matrix.mean(axis=0), len(sizes)
     draws = resample(sums, sizes, replicates, np.random.default_rng(seed)) @ project.T - line
-    # Drawing with replacement shows (G - 1)/G of the variance.
-    se = draws.std(axis=0) * np.sqrt(count / max(count - 1, 1))
+    se = draws.std(axis=0)
     moving = se > NO_VARIATION
     critical = 0.0
-    if moving.any():
-        critical = largest_deviation(draws[:, moving], max(count - 1, 1), alpha)
+    if moving.any() and count > 1:
+        # The draws give the shape of the band, CR2 its size and degrees of freedom.
+        place = int(se.argmax())
+        whole = clustered_contrast(matrix @ project[place], codes)
+        se = se * whole.se / se[place]
+        critical = largest_deviation(draws[:, moving], whole.df, alpha)
     return pd.DataFrame(
         {
             "words": 2.0**grid,
@@ -335,7 +342,7 @@ def difference_of_means(
     if arms < 2 or not found.se:
         return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
     low, high = found.interval(alpha)
-    few = df < FEWEST_DF
+    few = too_few(df)
     return Estimate(
         estimate=difference,
         low=low,
@@ -395,7 +402,7 @@ def section_interaction(
         return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, 0.0, test, note, extra)
     contrasts = np.eye(count)[1:]
     statistic, df, p = joint_test(matrix, codes, design.to_numpy(), contrasts)
-    few = df < FEWEST_DF
+    few = too_few(df)
     return Estimate(
         estimate=statistic,
         low=statistic,

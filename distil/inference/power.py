@@ -58,30 +58,6 @@ def detectable_gain(
     return se * float(stats.t.ppf(1 - alpha / 2, df) + stats.t.ppf(power, df))
 
 
-def equivalence_power(
-    se: float, margin: float, df: float = float("inf"), alpha: float = 0.05
-) -> float:
-    """Power of two one-sided tests where the true value equals the published one.
-
-    Args:
-        se: Standard error of the estimate.
-        margin: Half-width of the range called equal.
-        df: Degrees of freedom; infinity for the normal.
-        alpha: Level of each one-sided test.
-
-    Returns:
-        The probability of showing equivalence, 2 Phi(margin/se - t) - 1, not below 0 (Julious,
-        Statistics in Medicine 23, 2004, equation 21).
-
-    >>> round(equivalence_power(se=0.005, margin=0.02), 3)
-    0.981
-    """
-    if se <= 0:
-        return 1.0
-    critical = stats.t.ppf(1 - alpha, df)
-    return max(0.0, float(2 * stats.norm.sf(critical - margin / se) - 1))
-
-
 def equivalence_items(share: float, margin: float, alpha: float = 0.05, power: float = 0.8) -> int:
     """Questions that one run needs to show an accuracy equal to a published one.
 

@@ -13,14 +13,14 @@ the levels have level, section, words_mean, accuracy, total.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
 from distil.claims.findings import Entry, Finding
+from distil.claims.plan import AnalysisPlan
 from distil.claims.selections import MissingAnswersError
 from distil.claims.table import assemble, entries
 from distil.claims.verdicts import Tested, examine
@@ -151,17 +151,13 @@ def least_favourable(first: Count, second: Count, alpha: float) -> Estimate:
 
 def _accuracy(release: Release, quantity: str, sentence: str = "") -> Finding:
     found = count(release, quantity)
-    right = np.repeat([1.0, 0.0], [found.successes, found.total - found.successes])
-    untested = ""
-    if found.implied:
-        untested = "the published percentage itself implies this count, so it cannot confirm it"
+    how = "; the published percentage itself implies this count" if found.implied else ""
     return Finding(
         estimate=wilson(found.successes, found.total, release.alpha),
         rows=[found.row],
         filter=f"quantity={quantity} group=all",
-        values=right,
-        sentence=f"{found.successes} of {found.total}" + (f"; {sentence}" if sentence else ""),
-        untested=untested,
+        sentence=f"{found.successes} of {found.total}{how}" + (f"; {sentence}" if sentence else ""),
+        source=True,
     )
 
 
@@ -189,6 +185,30 @@ def student_accuracy(release: Release, entry: Entry) -> Finding:
     return _accuracy(release, "student", sentence)
 
 
+def _difference(
+    release: Release, first: Count, second: Count, sentence: str, *, source: bool = False
+) -> Finding:
+    """Difference of two counts on the same questions, under every pairing that they allow."""
+    found = least_favourable(first, second, release.alpha)
+    return Finding(
+        estimate=found,
+        rows=[first.row, second.row],
+        filter=f"{first.row} minus {second.row}",
+        sentence=(
+            f"{first.successes} of {first.total} against {second.successes} of {second.total}; "
+            f"these counts do not say on which questions the two differ: exact McNemar p lies "
+            f"between {found.extra['least_p']:.2g} and {found.p:.2g}; {sentence}"
+        ).removesuffix("; "),
+        source=source,
+    )
+
+
+def teacher_over_base(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """Difference of the teacher and the base from their counts."""
+    teacher, base = count(release, "teacher"), count(release, "base")
+    return _difference(release, teacher, base, "", source=True)
+
+
 def gain_over_base(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """Gain of the released run over the base under every pairing the counts allow."""
     student, base = count(release, "student"), count(release, "base")
@@ -197,16 +217,28 @@ def gain_over_base(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     for share in (forensics.DISCORDANCES[0], forensics.DISCORDANCES[-1]):
         low, high = forensics.gain_interval(found.estimate, found.n, share, release.alpha)
         ranges.append(f"{100 * low:.1f} to {100 * high:.1f} at {100 * share:.0f} %")
-    return Finding(
-        estimate=found,
-        rows=[student.row, base.row],
-        filter="quantity=student minus quantity=base, group=all",
-        direction=found,
-        sentence=(
-            f"the release does not say on which questions the runs differ: exact McNemar p lies "
-            f"between {found.extra['least_p']:.2g} and {found.p:.2g}; interval "
-            f"{' and '.join(ranges)} discordance"
-        ),
+    text = f"interval {' and '.join(ranges)} discordance"
+    return _difference(release, student, base, text, source=True)
+
+
+def gain_tests(release: Release, entry: Entry) -> Finding:
+    """The review's question whether the gain is significant."""
+    return gain_over_base(release, entry)
+
+
+def adapters_compared(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """The adapter of 200 iterations against the other one that the release counts (Q1).
+
+    By the name of the file it was counted from and by the training log, the other is the adapter of
+    the whole run of 1,000 iterations; the release does not say so.
+    """
+    stopped, other = count(release, "student"), count(release, "student_other_adapter")
+    return _difference(
+        release,
+        stopped,
+        other,
+        f"{100 * stopped.share:.1f} % and {100 * other.share:.1f} %; the second adapter is that of "
+        "1,000 iterations by its file's name and TERMINAL.md (inferred)",
     )
 
 
@@ -223,22 +255,24 @@ def _ends(release: Release, group: str) -> tuple[Count, Count]:
     return count(release, "student", levels[0], group), count(release, "student", levels[-1], group)
 
 
-def level_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
-    """Accuracy at the first minus at the last released level."""
+def level_slope(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """Slope per doubling of words between the first and the last released level."""
     first, last = _ends(release, "all")
-    found = least_favourable(first, last, release.alpha)
-    levels = _levels(release)
+    found, levels = least_favourable(first, last, release.alpha), _levels(release)
+    rows = release.levels[release.levels["section"] == "all"].set_index("level")["words_mean"]
+    doublings = math.log2(rows[levels[0]] / rows[levels[-1]])
+    slope = replace(
+        found,
+        **{name: getattr(found, name) / doublings for name in ("estimate", "low", "high", "se")},
+    )
     return Finding(
-        estimate=found,
-        rows=[first.row, last.row],
+        estimate=slope,
+        rows=[first.row, last.row, f"level/{levels[0]}", f"level/{levels[-1]}"],
         filter=f"quantity=student level={levels[0]} minus level={levels[-1]}, group=all",
-        direction=found,
         sentence=(
-            f"{100 * first.share:.1f} % at {levels[0]}, {100 * last.share:.1f} % at {levels[-1]}"
-        ),
-        other_design=(
-            f"the release has {len(levels)} levels, not six, and an adapter for each, so that the "
-            "published size is another quantity"
+            f"{100 * first.share:.1f} % at {levels[0]}, {100 * last.share:.1f} % at {levels[-1]}; "
+            f"the release has {len(levels)} levels, not six, an adapter for each, and words of "
+            "traces, not of answers"
         ),
     )
 
@@ -278,33 +312,31 @@ def section_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
         estimate=found,
         rows=[one.row for name in sorted(losses) for one in _ends(release, name)],
         filter=f"drop of group={speed} minus group={binding}",
-        direction=found,
         sentence=f"points lost by section: {listed}",
     )
 
 
-def validation_minimum(release: Release, entry: Entry) -> Finding:
-    """Where the released log's validation loss is lowest; one run, so nothing is tested."""
+def loss_rise(release: Release, entry: Entry) -> Finding:
+    """Rise of the released log's validation loss after its minimum; one run, so no test."""
     losses = release.losses[release.losses["part"] == "validation"].sort_values("iteration")
     if losses.empty:
         raise MissingAnswersError("the release holds no validation losses")
     place = int(losses["loss"].to_numpy().argmin())
     steps, values = losses["iteration"].tolist(), losses["loss"].tolist()
-    lowest = float(steps[place])
-    low, high = float(steps[max(place - 1, 0)]), float(steps[min(place + 1, len(steps) - 1)])
+    low, high = steps[max(place - 1, 0)], steps[min(place + 1, len(steps) - 1)]
     between = entry.published.get("between")
-    inside = between is None or between[0] < lowest < between[1]
+    inside = "" if between is None or between[0] < steps[place] < between[1] else " not"
+    rise = float(values[-1] - values[place])
     return Finding(
-        estimate=Estimate(lowest, low, high, 1.0, 0.0, 1, 0, 0, "lowest of one log"),
+        estimate=Estimate(rise, rise, rise, 1.0, 0.0, 1, 0, 0, "one log"),
         rows=[f"loss/validation/{step}" for step in steps],
         filter="validation losses of the released log",
         sentence=(
             f"loss {values[place]:.3f} at {steps[place]}, {values[-1]:.3f} at {steps[-1]}; the log "
             f"validated at {', '.join(map(str, steps))} only, so that the minimum lies somewhere "
-            f"between {low:.0f} and {high:.0f}"
+            f"between {low} and {high}, which does{inside} agree with the published place"
         ),
         scale=1.0,
-        within=inside,
         untested="one log of one run: nothing can be tested",
     )
 
@@ -361,10 +393,13 @@ FORMULAS: dict[str, Callable[[Release, Entry], Finding]] = {
         base_accuracy,
         teacher_accuracy,
         student_accuracy,
+        teacher_over_base,
         gain_over_base,
-        level_drop,
+        gain_tests,
+        adapters_compared,
+        level_slope,
         section_drop,
-        validation_minimum,
+        loss_rise,
         split_overlap,
         level_table,
         competition_name,
@@ -391,23 +426,16 @@ def judge_release(
         if entry.estimand == "held_out" and "in_sample" in entry.claim["estimands"]:
             # Nothing was held out there; the claim's in-sample row stands for it.
             continue
-        rows.append(_examined(release, entry, settings))
-    return assemble(rows, settings, "counts")
+        rows.append(_examined(release, entry, AnalysisPlan.read(settings)))
+    return assemble(rows, settings, published, "counts")
 
 
-def _examined(release: Release, entry: Entry, settings: Mapping[str, Any]) -> Tested:
+def _examined(release: Release, entry: Entry, plan: AnalysisPlan) -> Tested:
     formula = FORMULAS.get(entry.claim["counts"] or "")
     if formula is None:
-        missing = "The release holds no counts for this claim"
-        return Tested(entry, None, missing=missing)
+        return Tested(entry, None, missing="the release holds no counts for this claim")
     try:
         finding = formula(release, entry)
     except MissingAnswersError as error:
         return Tested(entry, None, missing=str(error))
-    return examine(
-        entry,
-        finding,
-        alpha=release.alpha,
-        margin=float(settings["margin"]) / 100,
-        published=True,
-    )
+    return examine(entry, finding, plan)

@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from distil.claims.plan import AnalysisPlan
+from distil.claims.plan import AnalysisPlan, claims_digest
 from distil.release import files as release
 from distil.review.corrections import read_corrections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+PUBLISHED = "resources/published.yaml"
 
 
 class AnyStudy:
@@ -195,6 +198,7 @@ class ReleaseStudy(AnyStudy):
             published=self.config["published"],
             levels=list(release.LEVELS),
             sections=self.config["exams"]["sections"],
+            claims_sha256=claims_digest(PUBLISHED),
         )
         return {**plan.settings(), "title": self.config["title"]}
 
@@ -245,6 +249,11 @@ class Study(AnyStudy):
             for year in self.years
             for section in self.sections
         }
+
+    def truth(self) -> list[str]:
+        """Template and wording of each question of typeset exams; nothing for other exams."""
+        typeset = self.config["exams"]["source"] == "typeset"
+        return [f"{self.results}/exams/truth.jsonl"] if typeset else []
 
     def prompt(self, name: str) -> str:
         """A file of the prompts folder."""
@@ -369,6 +378,7 @@ class Study(AnyStudy):
             published=self.config["published"],
             levels=self.config["predictions"]["levels"],
             sections=self.config["exams"]["sections"],
+            claims_sha256=claims_digest(PUBLISHED),
             primary_stop=self.config["predictions"]["stops"][0],
         )
 

@@ -176,7 +176,7 @@ def test_counts_by_section_and_year(counts):
     }
     assert sections == {"fs": (187, 267), "js": (191, 269), "tp": (74, 115)}
     assert count(counts, "student", kind="year", group="2019") == (19, 26)
-    assert count(counts, "student_other_judging") == (440, 650)
+    assert count(counts, "student_other_adapter") == (440, 650)
 
 
 def test_accuracies_of_the_five_levels(counts):
