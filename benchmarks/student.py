@@ -31,7 +31,7 @@ import numpy as np  # noqa: E402
 from mlx_lm.tuner.datasets import CacheDataset, ChatDataset  # noqa: E402
 from mlx_lm.tuner.trainer import TrainingArgs, train  # noqa: E402
 
-from distil.content.hashing import read_jsonl  # noqa: E402
+from distil.content.files import read_jsonl  # noqa: E402
 from distil.student.adapters import add_lora  # noqa: E402
 from distil.student.answering import answer_text  # noqa: E402
 from distil.student.decoding import BatchShape, decode_batches, serve_batches  # noqa: E402

@@ -21,7 +21,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import canonical_json, read_jsonl, sha256_file, sha256_text
+from distil.content.files import read_jsonl
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.lineage.record import run
 from distil.student.adapters import make_adapter_folder, merged, swap_adapter
 from distil.student.answering import Counts, answer_prompts, answer_text, decoding_key

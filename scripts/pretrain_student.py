@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.lineage.record import run
 from distil.notation.normal import normal_form
 from distil.student.losses import serve_parts

@@ -11,7 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from distil.content.hashing import read_jsonl, sha256_file, write_atomically
+from distil.content.files import read_jsonl, write_atomically
+from distil.content.hashing import sha256_file
 from distil.lineage.record import run
 from distil.student.adapters import adapter_config
 from distil.student.blas import load_blas

@@ -16,8 +16,8 @@ import sys
 
 from distil.claims.formulas import compared
 from distil.claims.selections import GradedAnswers, Selection, answers, read_study
+from distil.content.addresses import record_path
 from distil.inference.estimates import Estimate
-from distil.lineage.record import record_path
 
 
 def compare(study: GradedAnswers, first: str, second: str) -> Estimate:
@@ -50,7 +50,7 @@ def open_finished(name: str) -> GradedAnswers:
     Raises:
         FileNotFoundError: If its claims were not tested here.
     """
-    record = record_path(name, "test_claims", {"study": name})
+    record = record_path(name, "judge_claims", {"study": name})
     if not record.is_file():
         raise FileNotFoundError(f"{record} is missing: run study {name}, or unpack its results")
     found = json.loads(record.read_text(encoding="utf-8"))

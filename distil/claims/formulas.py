@@ -22,6 +22,7 @@ from distil.claims.selections import (
     paired,
     student,
 )
+from distil.content.addresses import row_id
 from distil.inference.estimates import Estimate
 from distil.inference.gains import accuracy, bootstrap_gain, paired_gain, seeds_t, wilson
 from distil.inference.levels import section_contrast, trend
@@ -158,7 +159,7 @@ def loss_rise(study: GradedAnswers, estimand: str) -> Finding:  # noqa: ARG001
     return Finding(
         estimate=_sign_test(rises),
         rows=[
-            f"curve/{fold}/{variant}/seed-{run}/{iteration}"
+            row_id("curve", fold=fold, variant=variant, seed=run, iteration=iteration)
             for run in runs
             for iteration in wide.index
         ],

@@ -24,6 +24,7 @@ from distil.claims.plan import AnalysisPlan
 from distil.claims.selections import MissingAnswersError
 from distil.claims.table import assemble, entries
 from distil.claims.verdicts import Tested, examine
+from distil.content.addresses import row_id
 from distil.inference.estimates import Estimate
 from distil.inference.gains import wilson
 from distil.release import forensics
@@ -329,7 +330,7 @@ def loss_rise(release: Release, entry: Entry) -> Finding:
     rise = float(values[-1] - values[place])
     return Finding(
         estimate=Estimate(rise, rise, rise, 1.0, 0.0, 1, 0, 0, "one log"),
-        rows=[f"loss/validation/{step}" for step in steps],
+        rows=[row_id("loss", part="validation", iteration=step) for step in steps],
         filter="validation losses of the released log",
         sentence=(
             f"loss {values[place]:.3f} at {steps[place]}, {values[-1]:.3f} at {steps[-1]}; the log "
@@ -370,7 +371,7 @@ def level_table(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     found = float(len(rows))
     return Finding(
         estimate=Estimate(found, found, found, 1.0, 0.0, int(rows["total"].max()), 0, 0, ""),
-        rows=[f"level/{level}" for level in rows["level"]],
+        rows=[row_id("level", level=level) for level in rows["level"]],
         filter="levels of the release, all sections",
         sentence=f"words of the traces, not of the answers: {', '.join(cells)}",
         scale=1.0,

@@ -20,6 +20,7 @@ from distil.claims.selections import (
     regraded,
     student,
 )
+from distil.content.addresses import row_id
 from distil.content.sources import Sources
 from distil.inference.estimates import Estimate
 from distil.inference.gains import (
@@ -251,7 +252,7 @@ def tabulate_seeds(
         own = tuned.of_seed(seed)
         sources.add(f"seed {seed}", figures, [*own, *plain.rows])
         sources.add(f"seed {seed}", ["accuracy"], own)
-        sources.add(f"seed {seed}", ["iteration"], [f"stop/{fold}/prompt"])
+        sources.add(f"seed {seed}", ["iteration"], [row_id("stop", fold=fold, variant="prompt")])
     by_seed = gains.mean(axis=0)
     pooled = (
         ("all seeds (primary)", compared(study, tuned, plain)),
@@ -395,7 +396,7 @@ def tabulate_stops(
         best = max(by_step, key=lambda step: (by_step[step].right.to_numpy().mean(), -step))
         found["best"], iterations["best"] = by_step[best], [best]
     rows, sources = [], sources or Sources()
-    chosen = [f"stop/{fold}/prompt" for fold in study.folds_of(estimand)]
+    chosen = [row_id("stop", fold=fold, variant="prompt") for fold in study.folds_of(estimand)]
     for stop in [*STOPS, "best"]:
         row = {"stop": stop, "meaning": STOP_LABELS[stop], "note": notes.get(stop, "")}
         if stop in found:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from distil.content.hashing import canonical_json, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import canonical_json
 from distil.student.blas import load_blas
 
 load_blas()  # before mlx, or it has no effect

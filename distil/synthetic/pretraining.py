@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distil.content.hashing import canonical_json, sha256_text, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import canonical_json, sha256_text
 from distil.student.blas import load_blas
 
 load_blas()  # before mlx, or it has no effect

@@ -10,7 +10,7 @@ import argparse
 import collections
 from pathlib import Path
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.teacher.journal import Journal, restore
 
 

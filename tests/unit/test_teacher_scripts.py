@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from distil.content.hashing import read_jsonl, sha256_text, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
+from distil.content.hashing import sha256_text
 from distil.synthetic import contest
 from distil.synthetic.templates import LABELS, draw_item
 from distil.teacher import __main__ as account
