@@ -29,6 +29,7 @@ class Finding:
         runs: Number of runs behind the estimate.
         missing: Questions left out because an answer is missing.
         untested: Why this finding can bear no test; empty if it can.
+        other_design: Why the published size is of another quantity; empty if it is not.
         source: Whether the published figure was computed from these very counts.
     """
 
@@ -41,6 +42,7 @@ class Finding:
     runs: int = 1
     missing: int = 0
     untested: str = ""
+    other_design: str = ""
     source: bool = False
 
 

@@ -163,6 +163,8 @@ def size(row: Tested, plan: AnalysisPlan) -> Verdict:
             return Verdict(NO_FIGURE)
         kind = other.estimand.replace("_", " ")
         return Verdict(NOT_COMPARABLE, f"the published {shown(other.value)} is {kind}")
+    if finding.other_design:
+        return Verdict(NOT_COMPARABLE, finding.other_design)
     difference = finding.scale * finding.estimate.estimate - entry.value
     questions = _other_questions(entry, finding.estimate)
     runs, spread = entry.published.get("seeds", 1), entry.published.get("sd")

@@ -1,4 +1,4 @@
-"""Claims from counts alone: what a release without its answers still allows to be said.
+"""Claims from the public release: from its counts, and from single answers where it holds them.
 
 The counts of two runs on the same questions do not say on which questions they differ, so a test
 of their difference ranges over every discordance that the counts allow; the verdict rests on the
@@ -12,10 +12,12 @@ the levels have level, section, words_mean, accuracy, total.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -26,12 +28,14 @@ from distil.claims.table import assemble, entries
 from distil.claims.verdicts import Tested, examine
 from distil.content.addresses import row_id
 from distil.inference.estimates import Estimate
-from distil.inference.gains import wilson
+from distil.inference.gains import mcnemar_exact, wilson
+from distil.inference.levels import section_contrast, trend
 from distil.release import forensics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+OTHER_LEVELS = "the release has {} levels, not six, and an adapter for each"
 LEAST_FAVOURABLE = "difference of counts, least favourable pairing"
 
 
@@ -43,12 +47,14 @@ class Release:
         counts: Right answers by quantity, level and group.
         losses: Validation losses of the released training log.
         levels: Words and accuracy by level and section.
+        answers: Single answers, as `grade_release_answers` writes them; empty where there are none.
         settings: As of `GradedAnswers`.
     """
 
     counts: pd.DataFrame
     losses: pd.DataFrame
     levels: pd.DataFrame
+    answers: pd.DataFrame
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -227,12 +233,61 @@ def gain_tests(release: Release, entry: Entry) -> Finding:
     return gain_over_base(release, entry)
 
 
+def _single(release: Release, *runs: str) -> list[pd.DataFrame]:
+    """Single answers of some runs, indexed by problem, on the problems that all answered.
+
+    Raises:
+        MissingAnswersError: The download lacks a run.
+    """
+    table, found = release.answers, []
+    for run in runs:
+        rows = table[table["run"] == run]
+        if rows.empty:
+            raise MissingAnswersError(f"the download holds no single answers of {run}")
+        found.append(rows.set_index("problem").sort_index())
+    common = functools.reduce(pd.Index.intersection, (one.index for one in found))
+    return [one.loc[common] for one in found]
+
+
+def _right(rows: pd.DataFrame) -> np.ndarray:
+    return (rows["verdict"] == "right").to_numpy(dtype=float)
+
+
+def transfer_accuracy(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
+    """Accuracy of the released student on MATH-500, from its single answers graded here."""
+    [rows] = _single(release, "math500-student")
+    right, judged = _right(rows), rows["judge_verdict"]
+    return Finding(
+        estimate=wilson(int(right.sum()), len(right), release.alpha),
+        rows=rows["row"].tolist(),
+        filter="run=math500-student",
+        sentence=(
+            f"{int(right.sum())} of {len(right)} right by the grader here, "
+            f"{int((judged == 'right').sum())} by the release's own judge "
+            f"({int((judged == 'unknown').sum())} not judged); they differ on "
+            f"{int(((judged == 'right').to_numpy() != (right > 0)).sum())}; one run"
+        ),
+    )
+
+
 def adapters_compared(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """The adapter of 200 iterations against the other one that the release counts (Q1).
 
     By the name of the file it was counted from and by the training log, the other is the adapter of
-    the whole run of 1,000 iterations; the release does not say so.
+    the whole run of 1,000 iterations; the release does not say so. Where the download holds both
+    sets of answers they are compared question by question, else by their counts.
     """
+    try:
+        one, two = _single(release, "student-200", "student-other")
+    except MissingAnswersError:
+        pass
+    else:
+        return Finding(
+            estimate=mcnemar_exact(_right(one), _right(two), release.alpha),
+            rows=[*one["row"], *two["row"]],
+            filter="run=student-200 minus run=student-other",
+            sentence="single answers graded here; the second adapter's iterations are inferred",
+        )
     stopped, other = count(release, "student"), count(release, "student_other_adapter")
     return _difference(
         release,
@@ -256,15 +311,44 @@ def _ends(release: Release, group: str) -> tuple[Count, Count]:
     return count(release, "student", levels[0], group), count(release, "student", levels[-1], group)
 
 
+def _levels_single(release: Release) -> tuple[list[pd.DataFrame], list[float]]:
+    """Single answers of every level's adapter, and the mean words of its responses."""
+    found = _single(release, *(f"student-{level.lower()}" for level in _levels(release)))
+    return found, [float(one["words"].mean()) for one in found]
+
+
 def level_slope(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
-    """Slope per doubling of words between the first and the last released level."""
+    """Slope per doubling of words over the released levels.
+
+    From single answers, and the words of the responses, where the download holds all of them; else
+    between the counts of the first and the last level, and the words of their traces.
+    """
+    try:
+        found, words = _levels_single(release)
+    except MissingAnswersError:
+        pass
+    else:
+        shares = np.column_stack([_right(one) for one in found])
+        clusters = found[0]["cluster"].astype(str).to_numpy()
+        slope = trend(shares, words, clusters, permutations=0, alpha=release.alpha)
+        listed = ", ".join(
+            f"{level} {mean:.1f} words {100 * share:.1f} %"
+            for level, mean, share in zip(_levels(release), words, shares.mean(axis=0), strict=True)
+        )
+        return Finding(
+            estimate=replace(slope, p=slope.extra["slope_p"], test="slope on log words, clustered"),
+            rows=[row for one in found for row in one["row"]],
+            filter="single answers of every level's adapter",
+            sentence=f"words of the responses: {listed}",
+            other_design=OTHER_LEVELS.format(len(found)),
+        )
     first, last = _ends(release, "all")
-    found, levels = least_favourable(first, last, release.alpha), _levels(release)
+    drop, levels = least_favourable(first, last, release.alpha), _levels(release)
     rows = release.levels[release.levels["section"] == "all"].set_index("level")["words_mean"]
     doublings = math.log2(rows[levels[0]] / rows[levels[-1]])
     slope = replace(
-        found,
-        **{name: getattr(found, name) / doublings for name in ("estimate", "low", "high", "se")},
+        drop,
+        **{name: getattr(drop, name) / doublings for name in ("estimate", "low", "high", "se")},
     )
     return Finding(
         estimate=slope,
@@ -272,9 +356,9 @@ def level_slope(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
         filter=f"quantity=student level={levels[0]} minus level={levels[-1]}, group=all",
         sentence=(
             f"{100 * first.share:.1f} % at {levels[0]}, {100 * last.share:.1f} % at {levels[-1]}; "
-            f"the release has {len(levels)} levels, not six, an adapter for each, and words of "
-            "traces, not of answers"
+            "words of the traces, not of the answers"
         ),
+        other_design=OTHER_LEVELS.format(len(levels)),
     )
 
 
@@ -283,6 +367,21 @@ def section_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     table, speed = release.counts, release.settings["speed_section"]
     if speed is None:
         raise MissingAnswersError("the study file names no speed section (claims.speed_section)")
+    try:
+        answered, _ = _levels_single(release)
+    except MissingAnswersError:
+        pass
+    else:
+        longest, shortest = answered[0], answered[-1]
+        clusters = longest["cluster"].astype(str).to_numpy()
+        drops = _right(longest) - _right(shortest)
+        return Finding(
+            estimate=section_contrast(
+                drops, longest["section"].tolist(), speed, clusters, release.alpha
+            ),
+            rows=[*longest["row"], *shortest["row"]],
+            filter=f"single answers of the first minus the last level; {speed} minus each other",
+        )
     sections = sorted(
         set(table.loc[table["group_kind"] == "section", "group"].astype(str)) - {speed}
     )
@@ -394,6 +493,7 @@ FORMULAS: dict[str, Callable[[Release, Entry], Finding]] = {
         base_accuracy,
         teacher_accuracy,
         student_accuracy,
+        transfer_accuracy,
         teacher_over_base,
         gain_over_base,
         gain_tests,
@@ -421,7 +521,7 @@ def judge_release(
         The claims table and the table of row ids, as of `claims.judge_study`.
     """
     settings = {**release.settings, "competition": published["competition"], "published": True}
-    release = Release(release.counts, release.losses, release.levels, settings)
+    release = replace(release, settings=settings)
     rows = []
     for entry in entries(published, sample=False):
         if entry.estimand == "held_out" and "in_sample" in entry.claim["estimands"]:

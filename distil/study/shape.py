@@ -14,6 +14,7 @@ import yaml
 
 from distil.claims.plan import AnalysisPlan, claims_digest
 from distil.release import files as release
+from distil.release.answers import answer_files
 from distil.review.corrections import read_corrections
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class AnyStudy:
 class ReleaseStudy(AnyStudy):
     """A re-analysis of the public release."""
 
-    tables_made = ("splits", "levels", "forensics")
+    tables_made = ("splits", "levels", "forensics", "runs", "agreement", "disagreements")
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Keep the configuration.
@@ -186,6 +187,10 @@ class ReleaseStudy(AnyStudy):
     def split_files(self, part: str) -> list[str]:
         """The released files of one part, one for each set."""
         return [release.splits(self.folder)[name][part] for name in self.sets]
+
+    def answer_files(self) -> list[str]:
+        """The files of single answers, as far as the download holds them."""
+        return answer_files(self.folder)
 
     def tables(self) -> dict[str, str]:
         """The released tables and logs by the names that scripts use."""

@@ -57,6 +57,7 @@ def run_import(target):
         input=SimpleNamespace(
             problems=problems,
             audit=str(target / "audit.jsonl"),
+            splits=str(target / "splits.csv"),
             published=str(ROOT / "resources" / "published.yaml"),
             **tables,
         ),
