@@ -656,7 +656,7 @@ def test_a_finished_study_is_compared_from_the_command_line(paths, tmp_path, mon
     record.write_text(json.dumps({"input": stops, "params": simulated.SETTINGS}))
     monkeypatch.chdir(tmp_path)
     first, second = (f"role={one} estimand=held_out level=R1" for one in ("student", "base"))
-    assert compare.main(["unit", f"{first} stop=nested", second]) == 0
+    assert compare.print_comparison("unit", f"{first} stop=nested", second) == 0
     whole = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
     gain = gain_over_base(whole, "held_out").estimate
     assert f"{100 * gain.estimate:+.2f} points" in capsys.readouterr().out
@@ -664,7 +664,7 @@ def test_a_finished_study_is_compared_from_the_command_line(paths, tmp_path, mon
         ("absent", second, "run study absent"),
         ("unit", "role=base estimand=transfer level=R1", "different questions"),
     ):
-        assert compare.main([name, f"{first} stop=nested", other]) == 2
+        assert compare.print_comparison(name, f"{first} stop=nested", other) == 2
         assert said in capsys.readouterr().err
 
 

@@ -235,7 +235,7 @@ def test_rows_and_files_are_explained_and_their_use_is_listed(looking):
     assert "C4:here:held_out" in {entry["id"] for entry in used.stages[-1].entries}
     trained = {stage.name for stage in explainer.used_by("2011-fs-01").stages}
     assert "training and validation rows made from it" in trained
-    with pytest.raises(explain.NotFoundError, match="there are C1"):
+    with pytest.raises(explain.NotFoundError, match="There are C1"):
         explainer.explain("C99")
 
 

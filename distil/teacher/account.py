@@ -1,17 +1,20 @@
-"""What a study's teacher was asked, what it cost, and what may have been paid for nothing.
+"""Account of a study's teacher: what it was asked, what that cost, what was paid for nothing.
 
-python -m distil.teacher STUDY                     # the account
-python -m distil.teacher STUDY --restore FILE ...  # put exported responses back, for replay
+`distil responses` prints it; `distil responses --restore FILE ...` first puts exported responses
+back into the journal, for replay.
 """
 
 from __future__ import annotations
 
-import argparse
 import collections
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distil.content.files import read_jsonl
 from distil.teacher.journal import Journal, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def account(journal: Journal) -> str:
@@ -27,18 +30,19 @@ def account(journal: Journal) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m distil.teacher", description=__doc__)
-    parser.add_argument("study", help="name of the study")
-    parser.add_argument("--restore", nargs="+", metavar="FILE", help="exported *_responses.jsonl")
-    chosen = parser.parse_args()
-    journal = Journal(Path("state") / chosen.study / "teacher")
-    for path in chosen.restore or []:
+def print_account(study: str, restored: Sequence[Path] = ()) -> int:
+    """Print the account of a study's journal, after exported responses were put back into it.
+
+    Args:
+        study: its name.
+        restored: exported files, *_responses.jsonl.
+
+    Returns:
+        The exit code, 0.
+    """
+    journal = Journal(Path("state") / study / "teacher")
+    for path in restored:
         print(f"{restore(journal, read_jsonl(path))} responses restored from {path}")
     journal.refresh()
     print(account(journal))
-
-
-if __name__ == "__main__":
-    main()
+    return 0
