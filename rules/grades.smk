@@ -68,6 +68,7 @@ rule collect_answers:
         problems=study.problems(),
         benchmarks=study.benchmark_files(),
         clusters="results/{study}/datasets/clusters.parquet",
+        truth=study.truth(),
         predictions=expand(
             "results/{{study}}/predictions/{run}.parquet", run=study.runs
         ),

@@ -9,8 +9,9 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distil.claims.plan import AnalysisPlan
+from distil.claims.plan import AnalysisPlan, claims_digest
 from distil.release import files as release
+from distil.release.answers import answer_files
 from distil.review.corrections import read_corrections
 from distil.study.manifest import read_manifest, read_origin
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+PUBLISHED = "resources/published.yaml"
 # Settings that say how a result is got and shape none, wherever they stand: they are handed to jobs
 # apart from the others, and no record holds them.
 HOW = {
@@ -181,7 +183,7 @@ class AnyStudy:
 class ReleaseStudy(AnyStudy):
     """A re-analysis of the public release."""
 
-    tables_made = ("splits", "levels", "forensics")
+    tables_made = ("splits", "levels", "forensics", "runs", "agreement", "disagreements")
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Keep the configuration.
@@ -209,6 +211,10 @@ class ReleaseStudy(AnyStudy):
         """The released files of one part, one for each set."""
         return [release.splits(self.folder)[name][part] for name in self.sets]
 
+    def answer_files(self) -> list[str]:
+        """The files of single answers, as far as the download holds them."""
+        return answer_files(self.folder)
+
     def tables(self) -> dict[str, str]:
         """The released tables and logs by the names that scripts use."""
         return release.tables(self.folder)
@@ -220,6 +226,7 @@ class ReleaseStudy(AnyStudy):
             published=self.config["published"],
             levels=list(release.LEVELS),
             sections=self.config["exams"]["sections"],
+            claims_sha256=claims_digest(PUBLISHED),
         )
         return {**plan.settings(), "title": self.config["title"]}
 
@@ -281,6 +288,11 @@ class Study(AnyStudy):
         """The address of the folder that the manifest's files come from; None where it has none."""
         exams = self.config["exams"]
         return read_origin(exams["manifest"]) if exams["source"] == "manifest" else None
+
+    def truth(self) -> list[str]:
+        """Template and wording of each question of typeset exams; nothing for other exams."""
+        typeset = self.config["exams"]["source"] == "typeset"
+        return [f"{self.results}/exams/truth.jsonl"] if typeset else []
 
     def prompt(self, name: str) -> str:
         """A file of the prompts folder."""
@@ -410,6 +422,7 @@ class Study(AnyStudy):
             published=self.config["published"],
             levels=self.config["predictions"]["levels"],
             sections=self.config["exams"]["sections"],
+            claims_sha256=claims_digest(PUBLISHED),
             primary_stop=self.config["predictions"]["stops"][0],
         )
 
