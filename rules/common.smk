@@ -25,7 +25,7 @@ from distil.content.fingerprint import contents, fingerprint, sorted_keys
 from distil.report.terminal import closing_text
 from distil.study.shape import open_study
 
-configuration.check(workflow.configfiles, config)
+configuration.check(workflow.configfiles, config, student=False)
 study = open_study(config)
 environment.name_plan(study.plan_sha256)
 
@@ -33,8 +33,15 @@ environment.name_plan(study.plan_sha256)
 wildcard_constraints:
     study=study.name,
     year=r"\d{4}",
-    section=r"[a-z]{1,8}",
+    section=r"[a-z][a-z0-9]{0,15}",
     fold=r"[a-z0-9-]+",
     variant=r"prompt|r[1-6]",
     seed=r"\d+",
     iteration=r"\d+",
+
+
+def student_lock(wildcards):
+    """Return the lock of the student's model, which only jobs that ask the student need."""
+    if not Path(study.student("config.json")).is_file():
+        configuration.check(workflow.configfiles, config)  # says what to do
+    return study.student("model.lock.json")

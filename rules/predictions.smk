@@ -42,7 +42,7 @@ rule predict_answers:
         benchmarks=study.benchmark_files(),
         student_prompt=study.prompt("student.txt"),
         levels=study.prompt("levels.yaml"),
-        student=study.student("model.lock.json"),
+        student=student_lock,
         adapters=lambda wildcards: study.adapters(wildcards.run),
     output:
         predictions="results/{study}/predictions/{run}.parquet",
