@@ -73,10 +73,12 @@ docs: setup ## make docs/config.md from the schema
 matrix: setup ## write which change reruns which rules into docs/lineage.md, from the micro study
 	DISTIL_DOCS=1 $(BIN)/python -m pytest tests/workflow/test_mutations.py -k matrix
 
-bench: setup ## print every ratio that the README states
+bench: setup ## print every ratio that the README states; BEFORE=results/STUDY of another state: its seconds too
 	$(SNAKEMAKE) --quiet all results/sample/datasets/temporal/prompt/train.jsonl
 	@for name in extraction grading estimators student lineage; do \
 	    echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@if [ -n "$(BEFORE)" ]; then echo "== jobs"; $(BIN)/python -m benchmarks.jobs $(BEFORE) results/sample; \
+	else echo "== jobs: name the results of the state to compare with: make bench BEFORE=PATH/results/sample"; fi
 
 dag: setup ## draw the rule graph and the file graph: build/rules.svg, build/files.svg
 	$(BIN)/distil dag build --study $(STUDY)

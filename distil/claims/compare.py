@@ -49,7 +49,7 @@ def open_finished(name: str) -> GradedAnswers:
     Raises:
         FileNotFoundError: If its claims were not tested here.
     """
-    record = record_path(name, "test_claims", {"study": name})
+    record = record_path(name, "judge_claims", {"study": name})
     if not record.is_file():
         raise FileNotFoundError(f"{record} is missing: run study {name}, or unpack its results")
     found = json.loads(record.read_text(encoding="utf-8"))

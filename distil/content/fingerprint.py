@@ -46,6 +46,7 @@ DISTRIBUTIONS = {
     "latex2sympy2_extended": "latex2sympy2-extended",
     "math_verify": "math-verify",
     "mlx_lm": "mlx-lm",
+    "snakemake_interface_logger_plugins": "snakemake-interface-logger-plugins",
     "yaml": "pyyaml",
 }
 

@@ -13,7 +13,7 @@ import typst
 
 from distil.exams.errors import ExamError
 from distil.exams.extraction import crop, extract, extract_safely
-from distil.exams.segmentation import join_lines
+from distil.exams.words import join_lines
 from distil.notation.plain import plain
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -127,7 +127,7 @@ def test_a_record_edited_to_match_its_file_is_seen_through_its_consumers(inside)
 def test_a_rewrite_of_files_and_records_together_changes_the_anchor(inside):
     before = verify.anchor(STUDY)
     assert before == verify.anchor(STUDY)
-    record = Path("results", STUDY, "lineage", "test_claims", "job.json")
+    record = Path("results", STUDY, "lineage", "judge_claims", "job.json")
     record.write_text(record.read_text().replace('"format": 1', '"format":  1'))
     assert verify.anchor(STUDY) != before
 

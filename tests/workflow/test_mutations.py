@@ -41,7 +41,7 @@ SHAPES_RUN = list(SHAPES) if TORTURE else [
 # Not part of the default target of a study that trains on typeset papers.
 ELSEWHERE = {
     "pretrain_student", "import_transcriptions", "audit_release_splits", "import_release_counts",
-    "measure_release_levels", "test_release_claims", "tabulate_forensics", "collect_exam",
+    "measure_release_levels", "judge_release_claims", "collect_exam",
     "import_benchmark", "crop_problems", "read_crops", "review_problems", "tabulate_extraction",
     "judge_answers",
 }  # fmt: skip
