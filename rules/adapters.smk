@@ -10,7 +10,7 @@ rule train_adapter:
     """Train one seed to the horizon, saving the declared checkpoints and the validation curve."""
     input:
         unpack(training_rows),
-        student=study.student("model.lock.json"),
+        student=student_lock,
     output:
         checkpoints=expand(
             "results/{{study}}/adapters/{{fold}}/{{variant}}/seed-{{seed}}/{iteration:05d}.safetensors",
@@ -23,12 +23,12 @@ rule train_adapter:
         "results/{study}/logs/train_adapter/{fold}/{variant}/seed-{seed}.log",
     benchmark:
         "results/{study}/timings/train_adapter/{fold}/{variant}/seed-{seed}.tsv"
+    conda:
+        "../envs/study.yaml"
     resources:
         gpu=study.resources["gpu"],
         mem_mb=study.resources["memory_mb"],
         runtime=study.resources["minutes"],
-    conda:
-        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.training()),
         store="state/{study}/adapters",

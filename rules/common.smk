@@ -26,7 +26,7 @@ from distil.report.terminal import closing_text
 from distil.study.shape import getting, open_study, shaping
 from distil.study.snakemake_patches import decide_by_records
 
-configuration.check(workflow.configfiles, config)
+configuration.check(workflow.configfiles, config, student=False)
 study = open_study(config)
 environment.name_plan(study.plan_sha256)
 decide_by_records(workflow, study, closing_text)
@@ -36,3 +36,10 @@ decide_by_records(workflow, study, closing_text)
 wildcard_constraints:
     **study.wildcards(),
     study=study.name,
+
+
+def student_lock(wildcards):
+    """Return the lock of the student's model, which only jobs that ask the student need."""
+    if not Path(study.student("config.json")).is_file() and not study.planning:
+        configuration.check(workflow.configfiles, config)  # says what to do
+    return study.present(study.student("model.lock.json"))

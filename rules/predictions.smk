@@ -42,7 +42,7 @@ rule predict_answers:
         benchmarks=study.benchmark_files(),
         student_prompt=study.prompt("student.txt"),
         levels=study.prompt("levels.yaml"),
-        student=study.student("model.lock.json"),
+        student=student_lock,
         adapters=lambda wildcards: study.adapters(wildcards.run),
     output:
         predictions="results/{study}/predictions/{run}.parquet",
@@ -52,12 +52,12 @@ rule predict_answers:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
         run="|".join(study.student_runs),
+    conda:
+        "../envs/study.yaml"
     resources:
         gpu=study.resources["gpu"],
         mem_mb=study.resources["memory_mb"],
         runtime=study.resources["minutes"],
-    conda:
-        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.decoding()),
         store="state/{study}/predictions",

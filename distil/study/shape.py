@@ -56,6 +56,8 @@ class AnyStudy:
         config: a configuration that `distil.study.config.check` has passed.
     """
 
+    # Whether this is a dry run: a plan can be seen before what it reads was fetched.
+    planning = False
     tables_made: tuple[str, ...] = ()
     figures_made: tuple[str, ...] = ()
 
@@ -75,6 +77,10 @@ class AnyStudy:
     def wildcards(self) -> dict[str, str]:
         """What each wildcard of the rules may be: what this study lists, and nothing else."""
         return {"year": "|".join(map(str, self.years))}
+
+    def present(self, *paths: str) -> list[str]:
+        """Files that no rule makes; in a dry run those that are not there are left out."""
+        return [path for path in paths if not self.planning or Path(path).is_file()]
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
