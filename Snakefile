@@ -36,11 +36,7 @@ include: "rules/report.smk"
 
 
 rule all:
-    """The claims, every table and every figure of the study."""
+    """The claims, every table and every figure of the study, and every file on the way to them."""
     default_target: True
     input:
-        study.targets(),
-
-
-onsuccess:
-    study.print_claims()
+        lambda wildcards: every_output(workflow, study.targets()),

@@ -3,7 +3,7 @@
 Input: `papers`, the year's PDFs; `answer_keys`, the PDFs of those keys that are files of their own.
 Output: `extracted`, one row a problem, sorted by id; correct_problems makes the study's problems
 from these.
-Params: `year`; `tests`, for each paper {"sections": short names of its tests in order, "key":
+Params: `year`; `tests`, for each paper {"tests": its tests as the manifest lists them, "key":
 whether its key is a file of its own}; `limits`, what the process that reads one PDF may take
 (`memory_mb`, `cpu_seconds`, `wall_seconds`).
 """
@@ -11,7 +11,8 @@ whether its key is a file of its own}; `limits`, what the process that reads one
 from collections import Counter
 from typing import Any
 
-from distil.content.hashing import write_jsonl
+from distil.content.files import write_jsonl
+from distil.content.progress import ProgressLine
 from distil.exams.errors import ExamError
 from distil.exams.extraction import extract_safely
 
@@ -31,7 +32,8 @@ def read_year(
     """
     rows: list[dict[str, Any]] = []
     keys = iter(answer_keys)
-    for paper, test in zip(papers, tests, strict=True):
+    line = ProgressLine(len(papers), "papers")
+    for number, (paper, test) in enumerate(zip(papers, tests, strict=True), start=1):
         found = extract_safely(
             paper,
             next(keys) if test["key"] else None,
@@ -39,16 +41,17 @@ def read_year(
             cpu_seconds=limits["cpu_seconds"],
             wall_seconds=limits["wall_seconds"],
             year=year,
-            sections=test["sections"],
+            tests=test["tests"],
         )
         twice = [name for name, count in Counter(row["id"] for row in found).items() if count > 1]
         if twice:
             raise ExamError(
                 paper,
                 f"the ids {', '.join(twice)} stand for two problems each",
-                "check the numbering; give a PDF with several tests one section name for each",
+                "check the numbering; list each test of a PDF in the manifest (docs/extending.md)",
             )
         rows += found
+        line.show(number)
     return sorted(rows, key=lambda row: row["id"])
 
 

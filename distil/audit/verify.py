@@ -2,13 +2,17 @@
 
 Links checked, each from the record of the job that made it:
     the record      readable, in its own place, byte for byte the one in the history
+    the plan        a job is what the configuration asks for: params, names of files, programs
     outputs         there, and with the recorded hash
     inputs          there, with the recorded hash, and the very bytes that the job above wrote
     code            the script, its modules and the locked packages are those that ran
-    installed       this environment holds the locked versions
-    numbers         every cell of the claims table follows from the stored rows
+    installed       this environment holds the locked versions, each file as its package lists it
+    numbers         every table follows from the stored rows, byte for byte
     models          a model's files are those that its lock names
-    history         every record and table that it keeps is what its hash says
+    history         every record and table that it keeps is what its hash says, every run follows
+                    the run before
+    stores          every line under state/ holds its seal; a job that used stored rows used those
+                    that the same job used when it first ran
     files           no file under the results that no job wrote, or that none is called for to write
     secrets         no key in any text of results or state
 
@@ -19,55 +23,59 @@ published elsewhere tells: see `anchor`.
 
 from __future__ import annotations
 
+import base64
 import importlib.metadata
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from distil.audit.changes import changed_code, changed_recipe
+from distil.audit.faults import (
+    MISMATCH,
+    MISSING,
+    OK,
+    ORDER,
+    SECRET,
+    UNCHECKED,
+    UNLISTED,
+    Fault,
+)
 from distil.audit.files import Files
-from distil.audit.records import Books, Record, read_books
+from distil.audit.records import Record, Records, read_records
 from distil.content.fingerprint import describe, forget, locked_packages
 from distil.content.hashing import canonical_json, sha256_text
-from distil.lineage import history
-from distil.lineage.record import record_digest, running
+from distil.content.sealed import read_lines
+from distil.lineage.history import CHAIN, RUNS, VERSIONS, read_chain
+from distil.lineage.locks import running
+from distil.lineage.record import record_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-# Exit codes; where faults of several kinds are found, the first kind in this order decides.
-SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED, OK = 4, 1, 2, 3, 5, 0
-ORDER = (SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED)
+    from distil.audit.planned import Planned
+
 
 # Kept beside the results, but not part of them.
+INSTALLED = Path(".snakemake", "distil-installed.json")
 MODEL_LOCK = "model.lock.json"
 NOT_RESULTS = ("lineage", "logs", "timings")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One broken link: what kind (an exit code), which file, what is wrong and what mends it."""
-
-    code: int
-    path: str
-    message: str
 
 
 def verify(
     study: str,
     *,
     cache: Path | None = None,
-    recompute: Callable[[str], list[tuple[str, str]]] | None = None,
-    called: Collection[Path] | None = None,
+    recompute: Callable[[Sequence[Planned]], list[Fault]] | None = None,
+    jobs: Sequence[Planned] | None = None,
 ) -> list[Fault]:
     """Check a whole study.
 
     Args:
         study: its name; results/STUDY and state/STUDY are looked at.
         cache: where hashes may be kept between calls; None hashes every file.
-        recompute: returns (file, message) for each number that does not follow from stored rows.
-        called: the records of the jobs that the configuration calls for; others are orphans. None
-            looks for no orphans.
+        recompute: finds the tables that do not follow from stored rows.
+        jobs: the jobs that the configuration calls for (`distil.audit.planned.expected_jobs`), that
+            each is held against; records of others are orphans. None checks neither.
 
     Returns:
         every fault found, in DAG-independent order of file names.
@@ -75,7 +83,7 @@ def verify(
     if at_work := [*_find_running(study)]:
         return at_work
     try:
-        books = read_books(study)
+        records = read_records(study)
     except FileNotFoundError as error:
         return [Fault(MISSING, f"results/{study}/lineage", str(error))]
     forget(cache=False)  # a cache may have been tampered with
@@ -86,27 +94,31 @@ def verify(
         for path in sorted(top.rglob("*"))
         if path.is_file()
     ]
-    files.read_ahead([*map(str, there), *books.readers])
+    files.read_ahead([*map(str, there), *records.readers])
     faults = {
-        *_check_records(books),
-        *_check_versions(books),
-        *_check_files(books, files),
-        *_check_models(books, files),
-        *_check_code(books),
-        *_check_installed(books),
-        *_find_unlisted(books),
-        *_find_orphans(books, called),
+        *_check_records(records),
+        *_check_versions(records),
+        *_check_files(records, files),
+        *_check_models(records, files),
+        *_check_chain(records),
+        *_check_code(records),
+        *_check_plan(records, jobs or (), files),
+        *check_installed(records),
+        *_check_stores(study),
+        *_check_repeats(records),
+        *_find_unlisted(records),
+        *_find_orphans(records, jobs),
         *_find_keys(there, files),
     }
-    if recompute and not any(fault.code in (MISMATCH, MISSING) for fault in faults):
-        faults |= {Fault(MISMATCH, path, message) for path, message in recompute(study)}
+    if recompute and jobs and not any(fault.kind in (MISMATCH, MISSING) for fault in faults):
+        faults |= set(recompute(jobs))
     files.save()
-    return sorted(faults, key=lambda fault: (ORDER.index(fault.code), fault.path, fault.message))
+    return sorted(faults, key=lambda fault: (ORDER.index(fault.kind), fault.path, fault.message))
 
 
 def exit_code(faults: list[Fault]) -> int:
     """Return the exit code that a list of faults calls for."""
-    return faults[0].code if faults else OK
+    return faults[0].kind if faults else OK
 
 
 def anchor(study: str) -> str:
@@ -114,39 +126,38 @@ def anchor(study: str) -> str:
 
     Publish it elsewhere: a rewrite of files and records together changes it.
     """
-    books = read_books(study)
-    digests = {record.path.as_posix(): record.sha256 for record in books.records.values()}
+    records = read_records(study)
+    digests = {record.path.as_posix(): record.sha256 for record in records.by_path.values()}
     return sha256_text(canonical_json(digests))
 
 
-def _check_records(books: Books) -> Iterator[Fault]:
-    for path, message in books.faults.items():
-        missing = message.startswith("missing")
-        yield Fault(MISSING if missing else MISMATCH, path.as_posix(), message)
-    latest = {row["record"]: row["record_sha256"] for row in books.history}
-    for record in books.records.values():
-        name = record.path.relative_to(books.folder).as_posix()
+def _check_records(records: Records) -> Iterator[Fault]:
+    for path, damage in records.faults.items():
+        yield Fault(MISSING if damage.missing else MISMATCH, path.as_posix(), damage.message)
+    latest = {row["record"]: row["record_sha256"] for row in records.history}
+    for record in records.by_path.values():
+        name = record.path.relative_to(records.folder).as_posix()
         if name not in latest:
             yield Fault(MISMATCH, record.path.as_posix(), "no run in the history wrote this record")
         elif latest[name] != record.sha256:
             yield Fault(
                 MISMATCH,
                 record.path.as_posix(),
-                "was changed after its job wrote it; run the job again with --forcerun",
+                "was changed after its job wrote it; remove it, then run snakemake",
             )
     for name in sorted(latest):
-        path = books.folder / name
-        if path not in books.records and path not in books.faults:
-            outputs_known = "the history names it; run its job again with --forcerun"
-            yield Fault(MISSING, path.as_posix(), f"record is missing: {outputs_known}")
+        path = records.folder / name
+        if path not in records.by_path and path not in records.faults:
+            remedy = "the history names it; run snakemake, which does its job again"
+            yield Fault(MISSING, path.as_posix(), f"record is missing: {remedy}")
 
 
-def _check_files(books: Books, files: Files) -> Iterator[Fault]:
-    for record in books.records.values():
+def _check_files(records: Records, files: Files) -> Iterator[Fault]:
+    for record in records.by_path.values():
         for path, row in record.files("output").items():
             yield from _check_file(record, "output", path, row, files)
         for path, row in record.files("input").items():
-            writer = books.writers.get(path)
+            writer = records.writers.get(path)
             if writer is None:
                 yield from _check_file(record, "input", path, row, files)
             elif writer.files("output")[path]["sha256"] != row["sha256"]:
@@ -154,10 +165,11 @@ def _check_files(books: Books, files: Files) -> Iterator[Fault]:
                     MISMATCH,
                     path,
                     f"{record.job} read other bytes than {writer.job} says it wrote "
-                    f"({record.path} against {writer.path}); run snakemake to make them agree",
+                    f"({record.path} against {writer.path}): it was edited in between; remove it, "
+                    "then run snakemake",
                 )
     seen: dict[str, Record] = {}
-    for record in books.records.values():
+    for record in records.by_path.values():
         for path in record.files("output"):
             if path in seen:
                 yield Fault(
@@ -177,13 +189,22 @@ def _check_file(record: Record, side: str, path: str, row: dict, files: Files) -
         return
     if digest is None:
         yield Fault(
-            MISSING, path, f"is missing; {record.job} {verb} it (sha256 {row['sha256'][:12]})"
+            MISSING,
+            path,
+            f"is missing; {record.job} {verb} it (sha256 {row['sha256'][:12]}); "
+            + ("run snakemake" if side == "output" else "restore it, or run snakemake"),
         )
     elif digest != row["sha256"]:
         yield Fault(
             MISMATCH,
             path,
-            f"is not what {record.job} {verb}: sha256 {digest[:12]}, recorded {row['sha256'][:12]}",
+            f"is not what {record.job} {verb} (sha256 {digest[:12]}, recorded "
+            f"{row['sha256'][:12]}); "
+            + (
+                "remove it, then run snakemake, which makes it again"
+                if side == "output"
+                else "restore it, or run snakemake"
+            ),
         )
     elif Path(path).stat().st_size != row["size"]:
         yield Fault(MISMATCH, record.path.as_posix(), f"gives a wrong size for {path}")
@@ -193,9 +214,9 @@ def _unreadable(path: str, error: OSError) -> Fault:
     return Fault(UNCHECKED, path, f"cannot be read ({error.strerror}); mend its permissions")
 
 
-def _check_models(books: Books, files: Files) -> Iterator[Fault]:
+def _check_models(records: Records, files: Files) -> Iterator[Fault]:
     """Hold a model's files against its lock: jobs read the lock as their input, not the weights."""
-    for lock in sorted(path for path in books.readers if Path(path).name == MODEL_LOCK):
+    for lock in sorted(path for path in records.readers if Path(path).name == MODEL_LOCK):
         try:
             locked = json.loads(Path(lock).read_text(encoding="utf-8"))["files"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -213,12 +234,12 @@ def _check_models(books: Books, files: Files) -> Iterator[Fault]:
                 yield Fault(MISMATCH, path, f"is not the file that {lock} names; restore it")
 
 
-def _check_versions(books: Books) -> Iterator[Fault]:
+def _check_versions(records: Records) -> Iterator[Fault]:
     """Hold what the history keeps of records, code and tables against the hashes it goes by."""
-    path = (books.folder / history.VERSIONS).as_posix()
-    if books.folder / history.VERSIONS in books.faults:
+    path = (records.folder / VERSIONS).as_posix()
+    if records.folder / VERSIONS in records.faults:
         return  # named already
-    for (kind, digest), content in books.versions.items():
+    for (kind, digest), content in records.versions.items():
         if kind == "code":
             found = sha256_text(canonical_json(content))
         elif kind == "table":
@@ -226,11 +247,11 @@ def _check_versions(books: Books) -> Iterator[Fault]:
         elif kind == "rows":
             found = digest  # the line's own seal is all there is, once the file is made anew
         else:
-            found = record_digest(content, books.versions.get(("code", content.get("code"))))
+            found = record_digest(content, records.versions.get(("code", content.get("code"))))
         if found != digest:
             yield Fault(MISMATCH, path, f"what it keeps of {kind} {digest[:12]} was changed")
-    for row in books.history:
-        if ("record", row["record_sha256"]) not in books.versions:
+    for row in records.history:
+        if ("record", row["record_sha256"]) not in records.versions:
             yield Fault(
                 MISMATCH,
                 path,
@@ -239,9 +260,9 @@ def _check_versions(books: Books) -> Iterator[Fault]:
             )
 
 
-def _check_code(books: Books) -> Iterator[Fault]:
+def _check_code(records: Records) -> Iterator[Fault]:
     described: dict[str, dict | str] = {}
-    for record in books.records.values():
+    for record in records.by_path.values():
         script = record.content["script"]
         if script not in described:
             try:
@@ -264,44 +285,117 @@ def _check_code(books: Books) -> Iterator[Fault]:
             )
 
 
-def changed_code(then: dict, now: dict) -> list[str]:
-    """Name the modules, packages or Python that differ between two fingerprints."""
-    names = []
-    for kind in ("modules", "packages"):
-        old, new = then.get(kind, {}), now.get(kind, {})
-        for name in sorted(old.keys() | new.keys()):
-            if old.get(name) != new.get(name):
-                versions = f" ({old.get(name)} -> {new.get(name)})" if kind == "packages" else ""
-                names.append(f"{name}{versions}")
-    if then.get("python") != now.get("python"):
-        names.append(f"python ({then.get('python')} -> {now.get('python')})")
-    return names
-
-
-def _check_installed(books: Books) -> Iterator[Fault]:
-    lock = locked_packages()
-    used = {
-        name
-        for record in books.records.values()
-        for name in record.content["fingerprint"]["packages"]
-    }
-    for name in sorted(used & lock.keys()):
-        try:
-            installed = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            yield Fault(UNCHECKED, "requirements.lock", f"{name} is not installed; run: make setup")
+def _check_plan(records: Records, jobs: Sequence[Planned], files: Files) -> Iterator[Fault]:
+    """Hold each job against what the configuration asks for today."""
+    for job in jobs:
+        record = records.by_path.get(job.record)
+        if record is None:
+            if job.record not in records.faults:
+                message = f"{job.name} left no record, or has not run; run snakemake"
+                yield Fault(MISSING, job.record.as_posix(), message)
             continue
-        if installed != lock[name][0]:
+        for reason in changed_recipe(job, record, files):
+            if reason.kind not in ("code", "packages", "input"):  # these are named themselves
+                yield Fault(
+                    MISMATCH,
+                    record.path.as_posix(),
+                    f"{job.name} is not what the configuration asks for: {reason.what}; run "
+                    "snakemake, or restore the configuration",
+                )
+
+
+def _check_chain(records: Records) -> Iterator[Fault]:
+    """Hold the history against the chain of its runs."""
+    if fault := read_chain(records.folder).fault:
+        yield Fault(MISMATCH, (records.folder / CHAIN).as_posix(), fault)
+
+
+def _check_stores(study: str) -> Iterator[Fault]:
+    """Hold every line of the stores under state/ against its seal; a torn last line is no fault."""
+    for path in sorted(Path("state", study).rglob("*.jsonl")):
+        for number, (line, row) in enumerate(read_lines(path), start=1):
+            if row is None and line.endswith(b"\n"):
+                yield Fault(
+                    MISMATCH,
+                    path.as_posix(),
+                    f"line {number} was changed after it was written, and is not used; restore the "
+                    "file from a backup, or remove the line (a decoded row is then decoded again, "
+                    "a paid response paid for again)",
+                )
+
+
+def _check_repeats(records: Records) -> Iterator[Fault]:
+    """Hold the stored rows that a job used against those that it used when it first ran.
+
+    The same code on the same inputs decodes the same rows on one machine; so where the digest of
+    the rows is another one, they were changed in the store, with new seals.
+    """
+    first: dict[str, tuple[str, dict[str, Any]]] = {}
+    for line in records.history:
+        content = records.versions.get(("record", line["record_sha256"]))
+        digest = (content or {}).get("facts", {}).get("stored_rows_sha256")
+        if not digest:
+            continue
+        keys = ("rule", "wildcards", "params", "input", "code")
+        machine = {key: line.get(key) for key in ("platform", "backend", "blas")}
+        name = canonical_json([{key: content[key] for key in keys}, machine])
+        known, then = first.setdefault(name, (digest, line))
+        latest = records.by_path.get(records.folder / line["record"])
+        if known != digest and latest and latest.sha256 == line["record_sha256"]:
             yield Fault(
                 MISMATCH,
-                "requirements.lock",
-                f"{name} {installed} is installed, {lock[name][0]} is locked; run: make setup",
+                latest.path.as_posix(),
+                f"{latest.job} used other stored rows than on {then['started']}, with the same "
+                f"code and inputs: rows under state/{records.study}/predictions were changed; "
+                "remove that folder and this record, then run snakemake, which decodes them again",
             )
 
 
-def _find_unlisted(books: Books) -> Iterator[Fault]:
-    top = Path("results") / books.study
-    listed = set(books.writers)
+def check_installed(records: Records, cache: Path | None = INSTALLED) -> Iterator[Fault]:
+    """Hold installed packages against the lock, and their files against the hashes of their RECORD.
+
+    Args:
+        records: the study's; packages in the closure of one of its jobs are looked at.
+        cache: where findings are kept by size and mtime; None reads every file.
+    """
+    lock = locked_packages()
+    used = {
+        name
+        for record in records.by_path.values()
+        for name in record.content["fingerprint"]["packages"]
+    }
+    listed: list[tuple[str, str, str]] = []
+    for name in sorted(used & lock.keys()):
+        try:
+            package = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            yield Fault(UNCHECKED, "requirements.lock", f"{name} is not installed; run: make setup")
+            continue
+        version = lock[name][0]
+        if package.version != version:
+            yield Fault(
+                MISMATCH,
+                "requirements.lock",
+                f"{name} {package.version} is installed, {version} is locked; run: make setup",
+            )
+        listed += [
+            (name, str(file.locate()), base64.urlsafe_b64decode(f"{file.hash.value}==").hex())
+            for file in package.files or ()
+            if file.hash and file.hash.mode == "sha256"
+        ]
+    files = Files(cache)
+    files.read_ahead(path for _, path, _ in listed)
+    for name, path, wanted in listed:
+        if (digest := files.sha256(path)) != wanted:
+            what = "is missing from" if digest is None else "was changed since"
+            remedy = "rm -rf .venv, then run: make setup"
+            yield Fault(MISMATCH, path, f"{what} the installation of {name}; {remedy}")
+    files.save()
+
+
+def _find_unlisted(records: Records) -> Iterator[Fault]:
+    top = Path("results") / records.study
+    listed = set(records.writers)
     for path in sorted(top.rglob("*")):
         inside = path.relative_to(top).parts
         if path.is_dir() or (inside[0] in NOT_RESULTS and inside[0] != "lineage"):
@@ -309,9 +403,9 @@ def _find_unlisted(books: Books) -> Iterator[Fault]:
         name = path.as_posix()
         if inside[0] == "lineage":
             known = (
-                path in books.records
-                or path in books.faults
-                or inside[1:] in ((history.RUNS,), (history.VERSIONS,))
+                path in records.by_path
+                or path in records.faults
+                or inside[1:] in ((RUNS,), (VERSIONS,), (CHAIN,))
             )
         else:
             known = name in listed
@@ -319,12 +413,14 @@ def _find_unlisted(books: Books) -> Iterator[Fault]:
             yield Fault(
                 UNLISTED,
                 name,
-                "no job of this study wrote it; remove it, or run snakemake to remake its record",
+                "no job of this study wrote it; remove it, or run snakemake, which does the job "
+                "again if a rule makes it",
             )
 
 
-def _find_orphans(books: Books, called: Collection[Path] | None) -> Iterator[Fault]:
-    for record in books.records.values() if called is not None else ():
+def _find_orphans(records: Records, jobs: Sequence[Planned] | None) -> Iterator[Fault]:
+    called = {job.record for job in jobs or ()}
+    for record in records.by_path.values() if jobs is not None else ():
         if record.path in called:
             continue
         for path in (record.path.as_posix(), *record.files("output")):

@@ -1,4 +1,9 @@
-"""Response lengths: is there any difference between levels, a trend, and does a section differ."""
+"""Tests over response lengths: any difference, a trend, and contrasts of sections.
+
+>>> slope = trend([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 0, 1]], words=[40, 20, 10])
+>>> f"{100 * slope.estimate:.0f} points per doubling of the words, p {slope.p:.2f}"
+'25 points per doubling of the words, p 0.30'
+"""
 
 from __future__ import annotations
 
@@ -8,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
+from distil.inference.clusters import NO_VARIATION, clustered_contrast, joint_test, too_few
 from distil.inference.estimates import (
     Estimate,
     as_matrix,
     cluster_codes,
     cluster_sums,
-    clustered_fit,
 )
-from distil.inference.gains import paired_gain, resample
-from distil.inference.tails import t_quantile, two_sided
+from distil.inference.gains import TOO_FEW, largest_deviation, paired_gain, resample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +39,12 @@ def holm(values: Sequence[float]) -> np.ndarray:
 
     Returns:
         An array of the same length; empty for an empty family.
+
+    >>> holm([0.01, 0.04, 0.03, 0.005]).round(3).tolist()
+    [0.03, 0.06, 0.06, 0.02]
     """
     given = np.asarray(values, dtype=float)
-    order = np.argsort(given)
-    stepped = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
-    adjusted = np.empty_like(given)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
+    return multipletests(given, method="holm")[1] if len(given) else given
 
 
 def any_difference(levels: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
@@ -56,6 +60,10 @@ def any_difference(levels: ArrayLike, clusters: ArrayLike | None = None) -> Esti
 
     Returns:
         The estimate is Q; the reference is chi-square with levels - 1 degrees of freedom.
+
+    >>> found = any_difference([[1, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]])
+    >>> round(found.estimate, 3), round(found.p, 3)
+    (4.667, 0.097)
     """
     matrix = as_matrix(levels, "levels")
     sums, _ = cluster_sums(matrix, cluster_codes(clusters, len(matrix)))
@@ -67,7 +75,7 @@ def any_difference(levels: ArrayLike, clusters: ArrayLike | None = None) -> Esti
         return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, n, len(sums), df, test, note)
     totals = sums.sum(axis=0)
     statistic = (count - 1) * float(((totals - totals.mean()) ** 2).sum()) / float(within)
-    p = float(special.chdtrc(df, statistic))
+    p = float(stats.chi2.sf(statistic, df))
     return Estimate(statistic, statistic, statistic, p, 0.0, n, len(sums), df, test)
 
 
@@ -98,10 +106,15 @@ def trend(
 
     Returns:
         The estimate is the slope per doubling, its interval that of the per-cluster slopes; p is
-        two-sided from the permutations; `extra` holds `z` and `normal_p`.
+        two-sided from the permutations; `extra` holds `slope_p`, the least squares' own, and `z`
+        and `normal_p` of the permutations' normal limit.
 
     Raises:
         ValueError: If words are not positive or their number is not that of the levels.
+
+    >>> found = trend([[1, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]], words=[40, 20, 10])
+    >>> round(found.estimate, 3), found.p
+    (0.375, 0.0758)
     """
     matrix = as_matrix(levels, "levels")
     scores = np.asarray(words, dtype=float)
@@ -113,7 +126,9 @@ def trend(
     test = "permutation trend on log words"
     if spread == 0:
         note = "all levels have the same mean words: no trend can be asked for"
-        return Estimate(0.0, -1.0, 1.0, 1.0, 0.0, len(matrix), codes.max() + 1, 0.0, test, note)
+        extra = {"z": 0.0, "normal_p": 1.0, "statistic": 0.0, "slope_p": 1.0}
+        n, groups = len(matrix), int(codes.max()) + 1
+        return Estimate(0.0, -1.0, 1.0, 1.0, 0.0, n, groups, 0.0, test, note, extra)
     slopes = paired_gain((matrix @ scores) / spread, codes, alpha)
     sums, _ = cluster_sums(matrix, codes)
     centred = sums - sums.mean(axis=1, keepdims=True)
@@ -125,8 +140,8 @@ def trend(
         p, z = 1.0, 0.0
     else:
         note = slopes.note
-        z = statistic / np.sqrt(variance)
-        p = two_sided(z)
+        z = float(statistic / np.sqrt(variance))
+        p = float(2 * stats.norm.sf(abs(z)))
     normal_p = p
     if permutations and len(moving):
         draws = _permuted(moving, scores, permutations, np.random.default_rng(seed))
@@ -144,7 +159,7 @@ def trend(
         df=slopes.df,
         test=test,
         note=note,
-        extra={"z": float(z), "normal_p": normal_p, "statistic": statistic},
+        extra={"z": z, "normal_p": normal_p, "statistic": statistic, "slope_p": slopes.p},
     )
 
 
@@ -196,20 +211,30 @@ def words_curve(
 
     Returns:
         A frame with words, accuracy, low, high, all but the first as proportions.
+
+    >>> right = [[1, 1, 0], [1, 0, 0], [1, 1, 1]]
+    >>> line = words_curve(right, [40, 20, 10], points=3, replicates=200)
+    >>> line[["words", "accuracy"]].round(2).to_numpy().tolist()
+    [[10.0, 0.33], [20.0, 0.67], [40.0, 1.0]]
     """
     matrix = as_matrix(levels, "levels")
     scores = np.log2(np.asarray(words, dtype=float))
     grid = np.linspace(scores.min(), scores.max(), points)
     design = np.column_stack([np.ones_like(scores), scores])
     project = np.column_stack([np.ones_like(grid), grid]) @ np.linalg.pinv(design)
-    sums, sizes = cluster_sums(matrix, cluster_codes(clusters, len(matrix)))
-    line = project @ matrix.mean(axis=0)
+    codes = cluster_codes(clusters, len(matrix))
+    sums, sizes = cluster_sums(matrix, codes)
+    line, count = project @ matrix.mean(axis=0), len(sizes)
     draws = resample(sums, sizes, replicates, np.random.default_rng(seed)) @ project.T - line
     se = draws.std(axis=0)
-    moving = se > 1e-12
+    moving = se > NO_VARIATION
     critical = 0.0
-    if moving.any():
-        critical = float(np.quantile(np.abs(draws[:, moving] / se[moving]).max(axis=1), 1 - alpha))
+    if moving.any() and count > 1:
+        # The draws give the shape of the band, CR2 its size and degrees of freedom.
+        place = int(se.argmax())
+        whole = clustered_contrast(matrix @ project[place], codes)
+        se = se * whole.se / se[place]
+        critical = largest_deviation(draws[:, moving], whole.df, alpha)
     return pd.DataFrame(
         {
             "words": 2.0**grid,
@@ -246,6 +271,11 @@ def section_contrast(
 
     Raises:
         ValueError: If the section does not occur or is the only one.
+
+    >>> drops = [0.5, 0.3, 0.6, 0.4, 0.1, 0.2, 0.1, 0.0]
+    >>> found = section_contrast(drops, ["tp"] * 4 + ["fs"] * 4, "tp")
+    >>> round(found.estimate, 3), round(found.p, 3)
+    (0.35, 0.004)
     """
     matrix = as_matrix(drops, "drops").mean(axis=1, keepdims=True)
     names = np.asarray(sections)
@@ -295,30 +325,35 @@ def difference_of_means(
     Returns:
         First minus second. With too few clusters or no variation the interval is the widest there
         is and p is 1.
+
+    >>> values, inside = np.array([5, 3, 6, 4, 1, 2, 0, 1.0]) / 10, np.repeat([True, False], 4)
+    >>> found = difference_of_means(values, inside, np.arange(8))
+    >>> round(found.estimate, 3), round(found.p, 3)
+    (0.35, 0.004)
     """
-    test = "OLS, clustered"
-    first, second = values[inside], values[~inside]
-    difference = float(first.mean() - second.mean())
-    groups = int(codes.max()) + 1
-    df, se = groups - 1, 0.0
-    if groups >= 4:
+    test, groups = "OLS, clustered", int(codes.max()) + 1
+    difference = float(values[inside].mean() - values[~inside].mean())
+    arms = min(len(set(codes[inside])), len(set(codes[~inside])))
+    note, df = f"{arms} cluster in a group: no interval can be given", float(max(groups - 2, 0))
+    if arms > 1:
         design = np.column_stack([np.ones(len(values)), inside.astype(float)])
-        _, covariance = clustered_fit(design, values, codes)
-        se = float(np.sqrt(covariance[1, 1]))
-    if se < 1e-12:
-        note = "too few questions, or no variation: no interval can be given"
+        found = clustered_contrast(values, codes, design, (0.0, 1.0))
+        note, df = "no variation between clusters: no interval can be given", found.df
+    if arms < 2 or not found.se:
         return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
-    half = t_quantile(1 - alpha / 2, df) * se
+    low, high = found.interval(alpha)
+    few = too_few(df)
     return Estimate(
         estimate=difference,
-        low=difference - half,
-        high=difference + half,
-        p=two_sided(difference / se, df),
-        se=se,
+        low=low,
+        high=high,
+        p=1.0 if few else found.p,
+        se=found.se,
         n=len(values),
         clusters=groups,
         df=df,
-        test=test,
+        test=f"{test}, {found.method}",
+        note=TOO_FEW if few else "",
     )
 
 
@@ -329,10 +364,9 @@ def section_interaction(
 
     With each question's slope of accuracy on log words the null is that response length costs
     every section the same; with its drop from the longest to the shortest level, that all lose
-    the same number of points. A joint Wald F test of the sections' least-squares contrasts with
-    the cluster-robust covariance (Liang and Zeger, Biometrika 73, 1986), on sections - 1 and
-    clusters - 1 degrees of freedom. On the scale of points, as C7 and C8; `odds_ratios` gives the
-    interaction on that of odds.
+    the same number of points. A joint Wald test of the sections' least-squares contrasts
+    (`distil.inference.clusters.joint_test`). On the scale of points, as C7 and C8; `odds_ratios`
+    gives the interaction on that of odds.
 
     Args:
         values: Shape (questions,) or (questions, seeds).
@@ -342,6 +376,11 @@ def section_interaction(
     Returns:
         The estimate is F, `df` that of the denominator; `extra` holds `numerator_df`. p is 1 with
         a note where there is one section, too few clusters or a section without variation.
+
+    >>> slopes = [0.5, 0.3, 0.6, 0.4, 0.1, 0.2, 0.0, 0.1]
+    >>> found = section_interaction(slopes, ["tp"] * 4 + ["fs"] * 4)
+    >>> round(found.estimate, 2), round(found.p, 3)
+    (21.0, 0.004)
     """
     matrix = as_matrix(values).mean(axis=1)
     codes = cluster_codes(clusters, len(matrix))
@@ -349,32 +388,44 @@ def section_interaction(
     groups, count = int(codes.max()) + 1, frame["section"].nunique()
     test, note = "OLS, clustered, joint F", ""
     extra = {"numerator_df": float(count - 1)}
+    arms = frame.groupby("section")["cluster"].nunique()
     if count < 2:
         note = "one section"
-    elif groups < 2 * count or (frame.groupby("section")["value"].std().fillna(0) < 1e-12).any():
-        note = "too few questions, or a section without variation"
+    elif arms.min() < 2 or (frame.groupby("section")["value"].std().fillna(0) < 1e-12).any():
+        note = "a section of one cluster, or without variation"
     if note:
-        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
+        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, 0.0, test, note, extra)
     design = pd.get_dummies(frame["section"], drop_first=True, dtype=float)
     design.insert(0, "constant", 1.0)
-    fitted, covariance = clustered_fit(design.to_numpy(), matrix, codes)
-    contrasts = fitted[1:]
-    if np.linalg.matrix_rank(covariance[1:, 1:], tol=1e-24) < count - 1:
+    if _still(matrix, codes, frame["section"].to_numpy()):
         note = "the clusters of a section do not vary"
-        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
-    statistic = float(contrasts @ np.linalg.solve(covariance[1:, 1:], contrasts)) / (count - 1)
+        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, 0.0, test, note, extra)
+    contrasts = np.eye(count)[1:]
+    statistic, df, p = joint_test(matrix, codes, design.to_numpy(), contrasts)
+    few = too_few(df)
     return Estimate(
         estimate=statistic,
         low=statistic,
         high=statistic,
-        p=float(special.fdtrc(count - 1, groups - 1, statistic)),
+        p=1.0 if few else p,
         se=0.0,
         n=len(matrix),
         clusters=groups,
-        df=groups - 1,
+        df=df,
         test=test,
+        note=TOO_FEW if few else "",
         extra=extra,
     )
+
+
+def _still(values: np.ndarray, codes: np.ndarray, sections: np.ndarray) -> bool:
+    """Tell whether the clusters of more than one section all have the section's own mean."""
+    still = 0
+    for name in np.unique(sections):
+        inside = sections == name
+        deviations = np.bincount(codes[inside], values[inside] - values[inside].mean())
+        still += bool(np.abs(deviations).max() < 1e-9)
+    return still > 1
 
 
 def odds_ratios(frame: pd.DataFrame, formula: str, alpha: float = 0.05) -> pd.DataFrame:
@@ -391,6 +442,11 @@ def odds_ratios(frame: pd.DataFrame, formula: str, alpha: float = 0.05) -> pd.Da
 
     Returns:
         A frame with term, odds_ratio, low, high, p and note.
+
+    >>> frame = pd.DataFrame({"right": [1, 0, 1, 1, 0, 0, 1, 0], "level": [0, 1] * 4})
+    >>> found = odds_ratios(frame.assign(cluster=[0, 0, 1, 1, 2, 2, 3, 3]), "right ~ level")
+    >>> found[["term", "odds_ratio"]].round(3).to_numpy().tolist()
+    [['Intercept', 3.0], ['level', 0.111]]
     """
     data = frame.sort_values("cluster", kind="stable")
     empty = pd.DataFrame(columns=["term", "odds_ratio", "low", "high", "p", "note"])

@@ -1,69 +1,38 @@
-"""Append-only files of rows, a line each, every line sealed with the sha256 of the rest of it.
+"""The history of a study: sealed append-only files beside its job records.
 
-A study keeps two of them beside its job records: `runs.jsonl`, what happened when, and
-`versions.jsonl`, every content that a record or a table has had, so that two moments can be
-compared after the files were made anew. Neither is ever rewritten.
+`runs.jsonl` says what happened when, `versions.jsonl` holds every content that a record or a table
+has had, so that two moments can be compared after the files were made anew. `chain.jsonl` has a
+line a run over what the two others gained in it and over its own line before, so that the digest of
+its last line, the head, stands for the whole history: a head that was published once must be the
+digest of one of its lines for ever.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
+import datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from distil.content.hashing import canonical_json, sha256_text
+from distil.content.hashing import sha256_bytes
+from distil.content.sealed import append, digest, read_lines
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-RUNS, VERSIONS = "runs.jsonl", "versions.jsonl"
+RUNS, VERSIONS, CHAIN = "runs.jsonl", "versions.jsonl", "chain.jsonl"
 
 
-def sealed(row: dict[str, Any]) -> str:
-    """Return a row as a line with its seal."""
-    return canonical_json({**row, "sha256": sha256_text(canonical_json(row))}) + "\n"
+class Damage(NamedTuple):
+    """What is wrong with a file of the history.
 
-
-def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Append rows, all or none, on the disk when this returns; lines of parallel jobs never mix.
-
-    A last line that a power cut tore is dropped first: the job that wrote it did not come to its
-    end, and runs again.
-
-    Raises:
-        OSError: the file cannot be written; it is then as it was, and the error names it.
+    Attributes:
+        missing: whether the file is not there at all.
+        message: what is wrong and what mends it.
     """
-    data = "".join(map(sealed, rows)).encode()
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            whole = _whole_lines(handle)
-            try:
-                while data:
-                    data = data[os.write(handle, data) :]
-                os.fsync(handle)
-            except OSError:
-                os.ftruncate(handle, whole)
-                raise
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+
+    missing: bool
+    message: str
 
 
-def _whole_lines(handle: int) -> int:
-    """Cut a torn last line off, and return the size that is left in bytes."""
-    size = os.fstat(handle).st_size
-    if size and os.pread(handle, 1, size - 1) != b"\n":
-        size = os.pread(handle, size, 0).rfind(b"\n") + 1
-        os.ftruncate(handle, size)
-    return size
-
-
-def read(path: str | Path) -> tuple[list[dict[str, Any]], str | None]:
+def read(path: str | Path) -> tuple[list[dict[str, Any]], Damage | None]:
     """Read the rows whose seal holds, without the seals, and say what is wrong with the others.
 
     Returns:
@@ -71,22 +40,96 @@ def read(path: str | Path) -> tuple[list[dict[str, Any]], str | None]:
     """
     path = Path(path)
     if not path.is_file():
-        return [], "missing; it cannot be remade: restore it from a pack or a backup"
-    rows, fault = [], None
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        if not line and number == len(lines):
-            continue
-        try:
-            row = json.loads(line)
-            seal = row.pop("sha256")
-            holds = line == sealed(row).strip().encode() and isinstance(seal, str)
-        except (ValueError, AttributeError, KeyError, TypeError):
-            holds = False
-        if holds:
+        remedy = "missing; it cannot be remade: restore it from a pack or a backup"
+        return [], Damage(True, remedy)
+    rows, damage = [], None
+    for number, (line, row) in enumerate(read_lines(path), start=1):
+        if row is not None:
             rows.append(row)
-        elif fault is None:
-            torn = number == len(lines)
+        elif damage is None:
+            torn = not line.endswith(b"\n")
             where = "its last line is torn" if torn else f"line {number} was changed"
-            fault = f"{where}; restore it from a pack or a backup"
-    return rows, fault
+            damage = Damage(False, f"{where}; restore it from a pack or a backup")
+    return rows, damage
+
+
+# ------------------------------------------------------------------------- the chain of runs
+
+
+def close_run(folder: Path, run: str | None) -> None:
+    """Append a line to the chain over what the history has gained since its last line.
+
+    The main process does so before and after its jobs, so that parallel jobs and nodes need no
+    lock that they share, and what a killed run left is taken in by the next one.
+
+    Args:
+        folder: results/STUDY/lineage.
+        run: the name of this run.
+
+    Raises:
+        OSError: the chain cannot be written.
+    """
+    if not folder.is_dir():
+        return
+    links, _ = read(folder / CHAIN)
+    gained = {}
+    for name in (RUNS, VERSIONS):
+        covered = sum(link[name]["lines"] for link in links)
+        lines = _lines(folder / name)[covered:]
+        gained[name] = {"lines": len(lines), "sha256": sha256_bytes(b"".join(lines))}
+    if any(part["lines"] for part in gained.values()):
+        previous = digest(links[-1]) if links else None
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        append(folder / CHAIN, [{"previous": previous, "run": run, "closed": now, **gained}])
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Return the whole lines of a file, with their newlines."""
+    if not path.is_file():
+        return []
+    with path.open("rb") as stream:
+        return [line for line in stream if line.endswith(b"\n")]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The chain of a study's runs, held against its history.
+
+    Attributes:
+        heads: the digest of each link, the oldest first; the last one stands for all.
+        covered: how many lines of runs.jsonl the links cover.
+        fault: what does not hold, or None.
+    """
+
+    heads: tuple[str, ...]
+    covered: int
+    fault: str | None
+
+    @property
+    def head(self) -> str | None:
+        """The digest that stands for the whole history; None where no run was closed."""
+        return self.heads[-1] if self.heads else None
+
+
+def read_chain(folder: Path) -> Chain:
+    """Read the chain and hold it against the files that it covers."""
+    path = folder / CHAIN
+    links, damage = read(path)
+    if damage and not damage.missing:
+        return Chain(tuple(map(digest, links)), 0, damage.message)
+    remedy = "restore the history from a pack or a backup"
+    fault, previous, heads = None, None, []
+    covered = dict.fromkeys((RUNS, VERSIONS), 0)
+    files = {name: _lines(folder / name) for name in covered}
+    for number, link in enumerate(links, start=1):
+        if link["previous"] != previous:
+            fault = fault or f"link {number} does not follow the one before; {remedy}"
+        for name, start in covered.items():
+            end = start + link[name]["lines"]
+            if sha256_bytes(b"".join(files[name][start:end])) != link[name]["sha256"]:
+                what = f"lines {start + 1} to {end} of {name} are not what run {link['run']} left"
+                fault = fault or f"{what}; {remedy}"
+            covered[name] = end
+        previous = digest(link)
+        heads.append(previous)
+    return Chain(tuple(heads), covered[RUNS], fault)

@@ -13,66 +13,69 @@ shapes an output may be taken from it.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import fcntl
 import importlib.metadata
 import inspect
 import json
 import os
 import platform
 import sys
-import threading
+import sysconfig
 import time
-import traceback
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from distil.content.fingerprint import LOCK, contents, describe, sorted_keys
-from distil.content.hashing import canonical_json, sha256_file, sha256_text, write_atomically
+from distil.content.addresses import record_path
+from distil.content.files import write_atomically
+from distil.content.fingerprint import LOCK, ROOT, contents, describe, forget, sorted_keys
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.lineage import history
+from distil.lineage.executables import describe_executable
+from distil.lineage.guard import guarded
+from distil.lineage.locks import alone
+from distil.lineage.logs import logged, name_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-# -------------------------------------------------------------------------------- job records
-
-
-def record_path(study: str, rule: str, wildcards: dict[str, str]) -> Path:
-    """Return where a job's record lies: results/STUDY/lineage/RULE/WILDCARDS.json."""
-    rest = {key: value for key, value in wildcards.items() if key != "study"}
-    name = ",".join(f"{key}={value.replace('/', '+')}" for key, value in sorted(rest.items()))
-    return Path("results") / study / "lineage" / rule / f"{name or 'job'}.json"
 
 
 def run(main: Callable[..., Any], job: Any) -> None:
     """Run a script's `main` for a Snakemake job, and leave the job's record.
 
-    `main` is called with those of `input`, `output`, `params`, `log` and `threads` that it takes.
-    `params` holds the rule's `settings`, the job's wildcards and `code`, the fingerprint of the
-    script, as one namespace. What `main`
-    returns is recorded: a dict with `facts` (deterministic) and `history` (not), or None.
+    `main` is called with those of `input`, `output`, `params`, `resources`, `log` and `threads`
+    that it takes.
+    `params` holds the rule's `settings`, those of `how` (they say how a result is got and shape
+    none, so no record holds them), the job's wildcards and `code`, the fingerprint of the script,
+    as one namespace. What `main` returns is recorded: a dict with `facts` (deterministic) and
+    `history` (not), or None.
 
+    The record of an earlier run is removed first: a job that does not come to its end has none.
     Standard output and error go to the job's log; on failure the error is printed as well.
     """
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     settings = dict(job.params.get("settings", {}))
     wildcards = dict(job.wildcards.items())
+    shown = merge(settings, dict(job.params.get("how", {})))
     offered = {
         "input": job.input,
         "output": job.output,
-        "params": SimpleNamespace(**wildcards, **settings, code=job.params.get("code")),
+        "params": SimpleNamespace(**wildcards, **shown, code=job.params.get("code")),
+        "resources": job.resources,
         "log": job.log,
         "threads": job.threads,
     }
     taken = inspect.signature(main).parameters
     record_file = record_path(wildcards["study"], job.rule, wildcards)
-    with _logged(str(job.log[0]) if job.log else None), _alone(record_file):
-        described = _describe(job)
-        installed = _installed(described["packages"])
+    with logged(str(job.log[0]) if job.log else None), alone(record_file):
+        code = _Code(job)
+        installed = _installed(code.described["packages"])
         read = _Inputs(job)
-        result = main(**{name: value for name, value in offered.items() if name in taken}) or {}
+        with name_unwritable(record_file):
+            record_file.unlink(missing_ok=True)
+        with _guarded(job, shown) as seen:
+            result = main(**{name: value for name, value in offered.items() if name in taken}) or {}
+        code.require_unchanged()
         record = {
             "format": 1,
             "rule": job.rule,
@@ -80,9 +83,10 @@ def run(main: Callable[..., Any], job: Any) -> None:
             "params": sorted_keys(settings),
             "input": read.unchanged(),
             "output": _files(job.output),
-            "script": f"scripts/{job.rule}.py",
+            "script": code.script,
             "code": job.params.get("code"),
-            "fingerprint": described,
+            "fingerprint": code.described,
+            "executables": {name: describe_executable(name) for name in sorted(seen["started"])},
             "facts": result.get("facts", {}),
         }
         happened = {
@@ -91,14 +95,54 @@ def run(main: Callable[..., Any], job: Any) -> None:
             "seconds": round(time.monotonic() - clock, 3),
             "host": platform.node(),
             "platform": platform.platform(),
-            "plan_sha256": plan_sha256(job.config),
+            "plan_sha256": os.environ.get("DISTIL_PLAN") or None,
             "python": platform.python_version(),
             "packages": installed,
             "command": [Path(sys.executable).name, job.rule],
             **result.get("history", {}),
         }
-        with _naming_what_cannot_be_written(record_file):
+        with name_unwritable(record_file):
             leave_record(record_file, record, happened)
+
+
+def merge(settings: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with those of `how` put among them, dicts within dicts."""
+    merged = dict(settings)
+    for key, value in how.items():
+        inner = merged.get(key)
+        both = isinstance(value, dict) and isinstance(inner, dict)
+        merged[key] = merge(inner, value) if both else value
+    return merged
+
+
+def _guarded(job: Any, settings: dict[str, Any]) -> Any:
+    """Hold the job to what its rule declares (distil/lineage/guard.py)."""
+    declared = [*map(str, job.input), *map(str, job.output), *map(str, job.log)]
+    for path in map(Path, map(str, job.input)):
+        if path.name.endswith(".lock.json"):  # a model: its lock names the other files
+            locked = json.loads(path.read_text(encoding="utf-8")).get("files", {})
+            declared += [str(path.parent / name) for name in locked]
+    store = job.params.get("store")
+    return guarded(
+        job.rule,
+        guarded=[str(ROOT), "results", "state"],
+        folders=[
+            *{sys.prefix, sys.base_prefix, sysconfig.get_path("purelib")},
+            *(str(ROOT / name) for name in ("distil", "scripts", ".snakemake", ".venv")),
+            *([store] if store else []),
+        ],
+        files=[*declared, str(LOCK)],
+        keys=set(_named_variables(settings)),
+    )
+
+
+def _named_variables(settings: Any) -> Iterator[str]:
+    """Yield the environment variables that settings name, as `api_key_env` does."""
+    if isinstance(settings, dict):
+        for key, value in settings.items():
+            if key.endswith("_env") and isinstance(value, str):
+                yield value
+            yield from _named_variables(value)
 
 
 def leave_record(record_file: Path, record: dict[str, Any], happened: dict[str, Any]) -> None:
@@ -157,39 +201,76 @@ def _tables(outputs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {"kind": "rows", "of": row["sha256"], "content": grouped(path)}
 
 
-@contextlib.contextmanager
-def _naming_what_cannot_be_written(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SystemExit(
-            f"{error.filename or path}: cannot be written ({error.strerror}), so this job counts "
-            "as not done; make room or mend the permissions, then start Snakemake again: it makes "
-            "this job's files anew and touches no other"
-        ) from error
+def _look(path: str | Path) -> tuple[int, ...]:
+    state = Path(path).stat()
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
 
 
-def _describe(job: Any) -> dict[str, Any]:
-    """Return what the job's fingerprint stands for, if it is still what Snakemake was told.
+class _Code:
+    """What the job's fingerprint stands for, held to what Snakemake was told.
+
+    Attributes:
+        script: the job's script.
+        described: its fingerprint in parts.
 
     Raises:
         SystemExit: code, lock or a source file was edited after Snakemake had read it.
     """
-    script = f"scripts/{job.rule}.py"
-    described = describe(script)
-    edited = None
-    if sha256_text(canonical_json(described)) != job.params.get("code"):
-        edited = f"{script}, a module that it imports or {LOCK.name}"
-    sources = job.params.get("sources", {})
-    for path, digest in contents(*sources).items():
-        if digest != sources[path]:
-            edited = path
-    if edited:
-        raise SystemExit(
-            f"{edited} was changed after this Snakemake had started; start it again, "
-            "and it decides by what is there now"
-        )
-    return described
+
+    def __init__(self, job: Any) -> None:
+        self.job = job
+        self.script = f"scripts/{job.rule}.py"
+        self.described = describe(self.script)
+        sources = job.params.get("sources", {})
+        self.files = [*(ROOT / name for name in self.described["modules"]), LOCK, *sources]
+        self.looks = {str(path): _look(path) for path in self.files if Path(path).is_file()}
+        self.loaded = {
+            os.path.realpath(module.__file__)
+            for module in [*sys.modules.values()]
+            if getattr(module, "__file__", None)
+        }
+        if edited := self._find_edited():
+            raise SystemExit(
+                f"{edited} was changed after this Snakemake had started; start it again, "
+                "and it decides by what is there now"
+            )
+
+    def require_unchanged(self) -> None:
+        """Stop where code, lock or a source was edited while the job ran.
+
+        A module that this process had not loaded before may have been read meanwhile, by a worker
+        or a late import; so of these an edit counts that was taken back, too.
+        """
+        moved = [
+            path
+            for path, look in self.looks.items()
+            if not Path(path).is_file() or _look(path) != look
+        ]
+        edited = None
+        if moved:
+            forget()
+            self.described = describe(self.script)
+            late = [
+                path
+                for path in moved
+                if path.endswith(".py")
+                and os.path.realpath(path) not in self.loaded
+                and not Path(path).is_relative_to(ROOT / "scripts")
+            ]
+            edited = self._find_edited() or next(iter(late), None)
+        if edited:
+            shown = os.path.relpath(edited, ROOT) if Path(edited).is_absolute() else edited
+            raise SystemExit(
+                f"{shown} was edited while this job ran, so that its files may not be those of any "
+                "one version of the code; they are dropped: start Snakemake again"
+            )
+
+    def _find_edited(self) -> str | None:
+        if sha256_text(canonical_json(self.described)) != self.job.params.get("code"):
+            return f"{self.script}, a module that it imports or {LOCK.name}"
+        sources = self.job.params.get("sources", {})
+        found = contents(*sources)
+        return next((path for path in found if found[path] != sources[path]), None)
 
 
 class _Inputs:
@@ -197,12 +278,7 @@ class _Inputs:
 
     def __init__(self, job: Any) -> None:
         self.rows = _files(job.input)
-        self.looks = [self._look(row["path"]) for row in self.rows]
-
-    @staticmethod
-    def _look(path: str) -> tuple[int, ...]:
-        state = Path(path).stat()
-        return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
+        self.looks = [_look(row["path"]) for row in self.rows]
 
     def unchanged(self) -> list[dict[str, Any]]:
         """Return the rows, if every file is still what was hashed.
@@ -212,141 +288,31 @@ class _Inputs:
         """
         for row, look in zip(self.rows, self.looks, strict=True):
             path = row["path"]
-            if self._look(path) != look and sha256_file(path) != row["sha256"]:
+            if _look(path) != look and sha256_file(path) != row["sha256"]:
                 raise SystemExit(
                     f"{path} was changed while this job read it; start Snakemake again"
                 )
         return self.rows
 
 
-def plan_sha256(config: dict[str, Any]) -> str | None:
-    """Hash the plan of the analysis that stands in a study file while a job runs.
-
-    It is kept with every run, so that `python -m distil.audit plan` can tell whether margin, alpha
-    and the rest were fixed before the answers were made. The same hash as in the claims table.
-
-    Args:
-        config: the checked configuration.
-
-    Returns:
-        The hash; None for the public release, where no answers are made.
-    """
-    if config["exams"]["source"] == "release":
-        return None
-    plan = {
-        **config["claims"],
-        "published": config["published"],
-        "primary_stop": config["predictions"]["stops"][0],
-        "levels": config["predictions"]["levels"],
-        "sections": config["exams"]["sections"],
-    }
-    return sha256_text(canonical_json(plan))
-
-
-@contextlib.contextmanager
-def _alone(record_file: Path) -> Iterator[None]:
-    """Let one process at a time do a job, and none whose Snakemake has died.
-
-    A killed Snakemake leaves its running job behind. Such an orphan ends itself within a moment,
-    and until it has, the lock holds back the same job of the next run: whatever the orphan wrote
-    is then overwritten, never the other way round.
-    """
-    path = _lock(record_file)
-    _end_with_parents()
-    with _naming_what_cannot_be_written(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("wb")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _lock(record_file: Path) -> Path:
-    _, study, _, rule, name = record_file.parts
-    return Path("state", study, "locks", rule, name).with_suffix(".lock")
-
-
-def running(study: str) -> list[Path]:
-    """Return the records that the jobs of a study which are at work now will leave."""
-    found = []
-    folder = Path("state", study, "locks")
-    for path in sorted(folder.glob("*/*.lock")):
-        try:
-            with path.open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            name = path.relative_to(folder).with_suffix(".json")
-            found.append(Path("results", study, "lineage", name))
-    return found
-
-
-def _end_with_parents() -> None:
-    """End this process when any process above it, up to Snakemake, is gone."""
-    import psutil
-
-    above = []
-    for process in psutil.Process().parents():
-        above.append(process)
-        if any("snakemake" in word for word in process.cmdline()[:3]):
-            break
-    else:
-        return  # a cluster's job: its scheduler ends it
-
-    def watch() -> None:
-        while all(process.is_running() for process in above):
-            time.sleep(0.2)
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-        os._exit(143)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _logged(path: str | None) -> Iterator[None]:
-    """Send standard output and error, subprocesses' included, to a log; print errors as well."""
-    if path is None:
-        yield
-        return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    with _naming_what_cannot_be_written(Path(path)):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        log = Path(path).open("wb")  # noqa: SIM115 - closed below
-    with log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        traceback.print_exc()
-        sys.stderr.flush()
-        os.write(saved[1], f"\n{type(error).__name__}: {error}\n(log: {path})\n".encode())
-        code = error.code if isinstance(error, SystemExit) else 1
-        raise SystemExit(code if isinstance(code, int) else 1) from error
-    finally:
-        with contextlib.suppress(OSError):  # a full disk: the log is no result
-            sys.stdout.flush()
-            sys.stderr.flush()
-        for number, copy in enumerate(saved, start=1):
-            os.dup2(copy, number)
-            os.close(copy)
-
-
 def _files(paths: Any) -> list[dict[str, Any]]:
-    """List a job's inputs or outputs: name in the rule (null if unnamed), path, sha256, size."""
-    names = {}
+    """List a job's inputs or outputs: name in the rule (null if unnamed), path, sha256, size.
+
+    A file of a named list says so (`list`), so that the job can be done again from its record.
+    """
+    names, listed = {}, set()
     for name, value in paths.items():
         for path in [value] if isinstance(value, str) else value:
             names[str(path)] = name
+        if not isinstance(value, str):
+            listed |= set(map(str, value))
     rows = [
         {
             "name": names.get(str(path)),
             "path": Path(path).as_posix(),
             "sha256": sha256_file(path),
             "size": Path(path).stat().st_size,
+            **({"list": True} if str(path) in listed else {}),
         }
         for path in dict.fromkeys(str(path) for path in paths)
     ]

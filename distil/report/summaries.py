@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from distil.claims.formulas import compared
 from distil.claims.selections import (
     GRADINGS,
     STOPS,
@@ -15,9 +16,11 @@ from distil.claims.selections import (
     base,
     differences,
     has_grading,
+    paired,
     regraded,
     student,
 )
+from distil.content.addresses import row_id
 from distil.content.sources import Sources
 from distil.inference.estimates import Estimate
 from distil.inference.gains import (
@@ -39,7 +42,7 @@ from distil.inference.levels import (
 from distil.inference.variance import decompose
 
 if TYPE_CHECKING:
-    from distil.claims.selections import Answers, Study
+    from distil.claims.selections import Answers, GradedAnswers
 
 STOP_LABELS = {
     "pilot": "pilot's minimum (post hoc, as published)",
@@ -51,12 +54,12 @@ STOP_LABELS = {
 
 
 def tabulate_levels(
-    study: Study, estimand: str = "held_out", sources: Sources | None = None
+    study: GradedAnswers, estimand: str = "held_out", sources: Sources | None = None
 ) -> pd.DataFrame:
     """Mean words and accuracy of base and student by level and section (Q4).
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out or in_sample.
         sources: Filled with the graded answers behind each cell.
 
@@ -73,7 +76,7 @@ def tabulate_levels(
                 plain = base(study, estimand, level=level, section=section)
             except MissingAnswersError:
                 continue
-            gain = paired_gain(differences(tuned, plain), tuned.clusters, study.alpha)
+            gain = compared(study, tuned, plain)
             row = {
                 "level": level,
                 "section": section or "all",
@@ -103,11 +106,11 @@ def tabulate_levels(
     return pd.DataFrame(rows)
 
 
-def level_tests(study: Study, estimand: str = "held_out") -> list[str]:
+def level_tests(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
     """Say in sentences whether levels differ, which neighbours do, and what the odds are.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out or in_sample.
 
     Returns:
@@ -122,13 +125,11 @@ def level_tests(study: Study, estimand: str = "held_out") -> list[str]:
     if len(found) < 2:
         return []
     names = list(found)
+    found = dict(zip(names, paired(*found.values()), strict=True))
     shares = np.column_stack([one.right.mean(axis=1) for one in found.values()])
     clusters = found[names[0]].clusters
     overall = any_difference(shares, clusters)
-    steps = [
-        paired_gain(differences(found[one], found[two]), clusters, study.alpha)
-        for one, two in itertools.pairwise(names)
-    ]
+    steps = [compared(study, found[one], found[two]) for one, two in itertools.pairwise(names)]
     adjusted = holm([step.p for step in steps])
     sentences = [
         f"Any difference between levels: {overall.test} {overall.estimate:.1f}, "
@@ -167,11 +168,13 @@ def level_tests(study: Study, estimand: str = "held_out") -> list[str]:
     return sentences
 
 
-def _section_tests(study: Study, found: dict[str, Answers], shares: np.ndarray) -> list[str]:
+def _section_tests(
+    study: GradedAnswers, found: dict[str, Answers], shares: np.ndarray
+) -> list[str]:
     """Say whether response length costs the sections differently (the interaction behind C8).
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         found: The student's answers by level, longest first.
         shares: Their means over seeds, shape (questions, levels).
 
@@ -212,12 +215,12 @@ def _section_tests(study: Study, found: dict[str, Answers], shares: np.ndarray) 
 
 
 def tabulate_seeds(
-    study: Study, estimand: str = "held_out", sources: Sources | None = None
+    study: GradedAnswers, estimand: str = "held_out", sources: Sources | None = None
 ) -> pd.DataFrame:
     """Each seed against the base, then the pooled estimates and what they assume.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
         sources: Filled with the graded answers and stops behind each cell.
 
@@ -227,20 +230,18 @@ def tabulate_seeds(
         (a seed's interval by the primary test, which takes clusters of questions as independent
         where the exact one takes each question) and note; points.
     """
-    tuned, plain = student(study, estimand), base(study, estimand)
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
     gains = differences(tuned, plain)
     stop, fold = study.settings["primary_stop"], study.main_fold
     rows, sources = [], sources or Sources()
-    compared = ("test", "n", "gain", "low", "high", "p", "gained", "lost", "note")
+    figures = ("test", "n", "gain", "low", "high", "p", "gained", "lost", "note")
     for column, seed in enumerate(tuned.right.columns):
         found = mcnemar_exact(tuned.right[seed].to_numpy(), plain.right.to_numpy(), study.alpha)
         clustered = paired_gain(gains[:, column], tuned.clusters, study.alpha)
         rows.append(
             _gain_row(f"seed {seed}", found)
             | {
-                "iteration": study.iteration(fold, int(seed), stop, "prompt")
-                if study.settings.get("variant", "prompt") == "prompt"
-                else None,
+                "iteration": study.iteration(fold, int(seed), stop, "prompt"),
                 "accuracy": 100 * float(tuned.right.iloc[:, column].mean()),
                 "gained": found.extra["first_only"],
                 "lost": found.extra["second_only"],
@@ -249,12 +250,12 @@ def tabulate_seeds(
             }
         )
         own = tuned.of_seed(seed)
-        sources.add(f"seed {seed}", compared, [*own, *plain.rows])
+        sources.add(f"seed {seed}", figures, [*own, *plain.rows])
         sources.add(f"seed {seed}", ["accuracy"], own)
-        sources.add(f"seed {seed}", ["iteration"], [f"stop/{fold}/prompt"])
+        sources.add(f"seed {seed}", ["iteration"], [row_id("stop", fold=fold, variant="prompt")])
     by_seed = gains.mean(axis=0)
     pooled = (
-        ("all seeds (primary)", paired_gain(gains, tuned.clusters, study.alpha)),
+        ("all seeds (primary)", compared(study, tuned, plain)),
         (
             "all seeds, seeds random too",
             bootstrap_gain(gains, tuned.clusters, alpha=study.alpha, **study.bootstrap),
@@ -266,7 +267,7 @@ def tabulate_seeds(
         for name, found in pooled
     ]
     for name, _ in pooled:
-        sources.add(name, compared, [*tuned.rows, *plain.rows])
+        sources.add(name, figures, [*tuned.rows, *plain.rows])
         sources.add(name, ["accuracy"], tuned.rows)
     names = ["row", "test", "iteration", "n", "accuracy", "gain", "low", "high", "p"]
     names += ["gained", "lost", "clustered_low", "clustered_high", "note"]
@@ -282,17 +283,17 @@ def _gain_row(name: str, found: Estimate) -> dict[str, object]:
     }
 
 
-def seed_notes(study: Study, estimand: str = "held_out") -> list[str]:
+def seed_notes(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
     """Say in sentences how the seeds vary and where the variance comes from.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
         Sentences, computed.
     """
-    tuned, plain = student(study, estimand), base(study, estimand)
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
     accuracies = 100 * tuned.right.mean(axis=0).to_numpy()
     parts = decompose(differences(tuned, plain), tuned.clusters)
     shares = ", ".join(
@@ -312,11 +313,11 @@ def seed_notes(study: Study, estimand: str = "held_out") -> list[str]:
     return sentences
 
 
-def checkpoints(study: Study, estimand: str = "held_out") -> list[int]:
+def checkpoints(study: GradedAnswers, estimand: str = "held_out") -> list[int]:
     """List the checkpoints that every seed of the estimand's folds answered at.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -339,11 +340,11 @@ def checkpoints(study: Study, estimand: str = "held_out") -> list[int]:
     return usable
 
 
-def gains_by_checkpoint(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+def gains_by_checkpoint(study: GradedAnswers, estimand: str = "held_out") -> pd.DataFrame:
     """Gain over the base at each checkpoint, with a band that holds at all of them at once.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -352,7 +353,8 @@ def gains_by_checkpoint(study: Study, estimand: str = "held_out") -> pd.DataFram
     plain, steps = base(study, estimand), checkpoints(study, estimand)
     if not steps:
         raise MissingAnswersError("no checkpoint was answered by every seed")
-    gains = [differences(student(study, estimand, stop=step), plain) for step in steps]
+    plain, *tuned = paired(plain, *(student(study, estimand, stop=step) for step in steps))
+    gains = [differences(one, plain) for one in tuned]
     band = simultaneous_band(gains, plain.clusters, alpha=study.alpha, **study.bootstrap)
     band = 100 * band.drop(columns=["critical", "se"]).rename(columns={"estimate": "gain"})
     band.insert(0, "iteration", steps)
@@ -360,12 +362,12 @@ def gains_by_checkpoint(study: Study, estimand: str = "held_out") -> pd.DataFram
 
 
 def tabulate_stops(
-    study: Study, estimand: str = "held_out", sources: Sources | None = None
+    study: GradedAnswers, estimand: str = "held_out", sources: Sources | None = None
 ) -> pd.DataFrame:
     """Gain over the base under each way to stop, and what each is worth against no stop (Q1).
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
         sources: Filled with the graded answers and stops behind each cell.
 
@@ -394,11 +396,11 @@ def tabulate_stops(
         best = max(by_step, key=lambda step: (by_step[step].right.to_numpy().mean(), -step))
         found["best"], iterations["best"] = by_step[best], [best]
     rows, sources = [], sources or Sources()
-    chosen = [f"stop/{fold}/prompt" for fold in study.folds_of(estimand)]
+    chosen = [row_id("stop", fold=fold, variant="prompt") for fold in study.folds_of(estimand)]
     for stop in [*STOPS, "best"]:
         row = {"stop": stop, "meaning": STOP_LABELS[stop], "note": notes.get(stop, "")}
         if stop in found:
-            gain = paired_gain(differences(found[stop], plain), plain.clusters, study.alpha)
+            gain = compared(study, found[stop], plain)
             row |= {
                 "primary": stop == study.settings["primary_stop"],
                 "iterations": " ".join(map(str, iterations[stop])),
@@ -415,9 +417,7 @@ def tabulate_stops(
             looked = [row for one in by_step.values() for row in one.rows]
             sources.add(stop, ["iterations"], looked if stop == "best" else chosen)
             if "horizon" in found and stop != "horizon":
-                worth = paired_gain(
-                    differences(found[stop], found["horizon"]), plain.clusters, study.alpha
-                )
+                worth = compared(study, found[stop], found["horizon"])
                 row |= {
                     "worth": 100 * worth.estimate,
                     "worth_low": 100 * worth.low,
@@ -437,11 +437,11 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
     return table.where(table.notna(), None)
 
 
-def sections_gain(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+def sections_gain(study: GradedAnswers, estimand: str = "held_out") -> pd.DataFrame:
     """Gain over the base by section at the longest level, all sections first.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out or in_sample.
 
     Returns:
@@ -464,18 +464,20 @@ def sections_gain(study: Study, estimand: str = "held_out") -> pd.DataFrame:
     )
 
 
-def words_and_line(study: Study, estimand: str = "held_out") -> tuple[pd.DataFrame, pd.DataFrame]:
+def words_and_line(
+    study: GradedAnswers, estimand: str = "held_out"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Accuracy and mean words by level with a simultaneous band, and the line through them.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out or in_sample.
 
     Returns:
         The levels (level, base_words, base_accuracy, student_words, student_accuracy, student_low,
         student_high) and the line (words, accuracy, low, high); percentages.
     """
-    tuned = [student(study, estimand, level=level) for level in study.levels]
+    tuned = paired(*(student(study, estimand, level=level) for level in study.levels))
     plain = [base(study, estimand, level=level) for level in study.levels]
     clusters, words = tuned[0].clusters, [one.words for one in tuned]
     band = simultaneous_band(
@@ -498,17 +500,17 @@ def words_and_line(study: Study, estimand: str = "held_out") -> tuple[pd.DataFra
     return levels, line
 
 
-def discordance(study: Study, estimand: str = "held_out") -> tuple[dict[str, float], int]:
+def discordance(study: GradedAnswers, estimand: str = "held_out") -> tuple[dict[str, float], int]:
     """Questions on which student and base agree or not, averaged over seeds.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
         Mean questions for both, first_only (student), second_only (base), neither; and the seeds.
     """
-    tuned, plain = student(study, estimand), base(study, estimand)
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
     one, two = tuned.right.to_numpy(), plain.right.to_numpy()
     means = {
         "both": one * two,
@@ -519,11 +521,11 @@ def discordance(study: Study, estimand: str = "held_out") -> tuple[dict[str, flo
     return {name: float(cells.sum(axis=0).mean()) for name, cells in means.items()}, one.shape[1]
 
 
-def stop_iterations(study: Study, estimand: str = "held_out") -> dict[str, list[int]]:
+def stop_iterations(study: GradedAnswers, estimand: str = "held_out") -> dict[str, list[int]]:
     """Iterations of the nested, the pilot's and no stop over the estimand's folds.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -536,11 +538,11 @@ def stop_iterations(study: Study, estimand: str = "held_out") -> dict[str, list[
     }
 
 
-def gains_by_grading(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+def gains_by_grading(study: GradedAnswers, estimand: str = "held_out") -> pd.DataFrame:
     """Gain over the base under each reading of the verdicts, and how often it differs.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -548,14 +550,14 @@ def gains_by_grading(study: Study, estimand: str = "held_out") -> pd.DataFrame:
         student's and base's, whose right or not is another than in the primary reading, per cent.
         A reading whose verdicts are absent is left out.
     """
-    tuned, plain = student(study, estimand), base(study, estimand)
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
     rows = []
     for grading in GRADINGS:
         if not has_grading(study, grading):
             continue
         read = regraded(study, grading)
-        one, two = student(read, estimand), base(read, estimand)
-        gain = paired_gain(differences(one, two), one.clusters, study.alpha)
+        one, two = paired(student(read, estimand), base(read, estimand))
+        gain = compared(study, one, two)
         changed = np.abs(one.right.to_numpy() - tuned.right.to_numpy()).sum()
         changed += np.abs(two.right.to_numpy() - plain.right.to_numpy()).sum()
         used = one.right.size + two.right.size
@@ -563,7 +565,7 @@ def gains_by_grading(study: Study, estimand: str = "held_out") -> pd.DataFrame:
     return pd.DataFrame(rows)[["grading", "gain", "low", "high", "differing"]]
 
 
-def tabulate_leakage(study: Study, sources: Sources | None = None) -> pd.DataFrame:
+def tabulate_leakage(study: GradedAnswers, sources: Sources | None = None) -> pd.DataFrame:
     """Accuracy and gain on questions trained on, validated on and held out, side by side.
 
     The estimand of the last row is how much larger the gain is on questions whose traces were
@@ -572,19 +574,19 @@ def tabulate_leakage(study: Study, sources: Sources | None = None) -> pd.DataFra
     between years is taken out only in so far as it is the same for the base.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         sources: Filled with the graded answers behind each cell.
 
     Returns:
         A frame with part, n, base, student (accuracies), gain, low, high, p and note; points.
     """
-    tuned, plain = student(study, "in_sample"), base(study, "in_sample")
+    tuned, plain = paired(student(study, "in_sample"), base(study, "in_sample"))
     gains = differences(tuned, plain).mean(axis=1)
     rows = study.answers[study.answers["fold"] == study.main_fold]
     parts = rows.drop_duplicates("problem").set_index("problem")["part"]
     part = parts.reindex(tuned.right.index).astype(object).to_numpy()
     lines, sources = [], sources or Sources()
-    compared = ("n", "gain", "low", "high", "p", "note")
+    figures = ("n", "gain", "low", "high", "p", "note")
     for name in ("train", "validation", "test", "all"):
         chosen = np.ones(len(part), bool) if name == "all" else part == name
         if not chosen.any():
@@ -603,7 +605,7 @@ def tabulate_leakage(study: Study, sources: Sources | None = None) -> pd.DataFra
         own, other = tuned.of_problems(problems), plain.of_problems(problems)
         sources.add(name, ["student"], own)
         sources.add(name, ["base"], other)
-        sources.add(name, compared, [*own, *other])
+        sources.add(name, figures, [*own, *other])
     both = np.isin(part, ["train", "test"])
     if {"train", "test"} <= set(part[both]):
         codes = np.unique(tuned.clusters[both], return_inverse=True)[1]
@@ -611,7 +613,7 @@ def tabulate_leakage(study: Study, sources: Sources | None = None) -> pd.DataFra
         lines.append({"part": "train minus test", "n": int(both.sum()), **_points(found)})
         problems = tuned.right.index[both]
         used = [*tuned.of_problems(problems), *plain.of_problems(problems)]
-        sources.add("train minus test", compared, used)
+        sources.add("train minus test", figures, used)
     names = ["part", "n", "base", "student", "gain", "low", "high", "p", "note"]
     return _plain(pd.DataFrame(lines, columns=names, dtype=object))
 

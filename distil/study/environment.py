@@ -8,21 +8,27 @@ import os
 import secrets
 import sys
 
-NEEDED = ("jsonschema", "mlx", "mlx_lm", "math_verify", "pandas", "pypdfium2", "typst")
+NEEDED = (
+    "jsonschema", "mlx", "mlx_lm", "math_verify", "pandas", "pypdfium2", "snakemake", "typer",
+    "typst",
+)  # fmt: skip
 
 
-def require_packages() -> None:
+def require_packages(asker: str = "This Snakemake") -> None:
     """Stop at once, in one line, where the study's packages are not installed.
 
+    Args:
+        asker: what runs here, as the first words of the message.
+
     Raises:
-        SystemExit: on Windows, or under a Python or a Snakemake that lacks our packages.
+        SystemExit: on Windows, or under a Python that lacks our packages.
     """
     if os.name == "nt":
         sys.exit("Windows is not supported, since mlx has no Windows build; use WSL 2.")
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(
-            f"This Snakemake runs under {sys.executable}, which lacks {', '.join(missing)}. "
+            f"{asker} runs under {sys.executable}, which lacks {', '.join(missing)}. "
             "Run: make setup, then: . .venv/bin/activate"
         )
 
@@ -41,17 +47,12 @@ def name_run() -> None:
     os.environ.setdefault("DISTIL_RUN", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}")
 
 
-def compare_every_job() -> None:
-    """Have Snakemake compare the jobs of a rule that was given one more output, too.
+def name_plan(sha256: str | None) -> None:
+    """Hand the digest of the analysis plan to all jobs, each of which keeps it in the history.
 
-    As it comes, it compares neither params nor inputs of a job unless it keeps metadata of every
-    output, so that an output added to a rule would hide all other changes to that rule: its old
-    outputs would stay, stale. What has metadata suffices to see a change.
+    It is no param: a changed margin must not decode an answer again.
+
+    Args:
+        sha256: the digest; None where a study has no plan that could precede its answers.
     """
-    from snakemake.persistence import PersistenceBase
-
-    def has_metadata(self: PersistenceBase, job: object) -> bool:
-        known = [self.metadata(path) is not None for path in job.output]
-        return any(known) or not known
-
-    PersistenceBase.has_metadata = has_metadata
+    os.environ["DISTIL_PLAN"] = sha256 or ""

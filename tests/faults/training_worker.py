@@ -4,10 +4,11 @@ import json
 import sys
 from pathlib import Path
 
+from distil.student.encoding import encode_rows
 from distil.student.model import load_student
-from distil.student.training import LoraSettings, encode_rows, train_lora
+from distil.student.training import TrainingSettings, train_lora
 
-SETTINGS = LoraSettings(
+SETTINGS = TrainingSettings(
     seed=5,
     horizon=160,
     batch_size=4,
@@ -19,7 +20,6 @@ SETTINGS = LoraSettings(
     evaluate_every=13,
     checkpoints=(40, 77, 160),
     dropout=0.1,
-    save_every=6,
 )
 
 
@@ -29,7 +29,7 @@ def main(folder: Path, source: Path, state: Path) -> None:
     pairs = json.loads(source.read_text())
     train, validation = (encode_rows(tokenizer, pairs[part], 150) for part in ("train", "valid"))
     print("training", flush=True)
-    progress = train_lora(model, train, validation, SETTINGS, state)
+    progress = train_lora(model, train, validation, SETTINGS, state, save_every=0.05)
     result = {"curve": progress.curve, "training": progress.training}
     (state / "result.json").write_text(json.dumps(result, sort_keys=True))
 

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from distil.content.hashing import read_jsonl, sha256_file
+from distil.content.files import read_jsonl
+from distil.content.hashing import sha256_file
 from distil.datasets.duplicates import find_pairs, group
 from distil.notation.normal import problem_text
 from distil.release import files as release
@@ -56,6 +57,7 @@ def run_import(target):
         input=SimpleNamespace(
             problems=problems,
             audit=str(target / "audit.jsonl"),
+            splits=str(target / "splits.csv"),
             published=str(ROOT / "resources" / "published.yaml"),
             **tables,
         ),
@@ -176,7 +178,7 @@ def test_counts_by_section_and_year(counts):
     }
     assert sections == {"fs": (187, 267), "js": (191, 269), "tp": (74, 115)}
     assert count(counts, "student", kind="year", group="2019") == (19, 26)
-    assert count(counts, "student_other_judging") == (440, 650)
+    assert count(counts, "student_other_adapter") == (440, 650)
 
 
 def test_accuracies_of_the_five_levels(counts):

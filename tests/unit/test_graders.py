@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.report import graders
 from distil.teacher.agents import JobStopped, Prompt
 from distil.teacher.settings import EXIT_CAP, EXIT_REPLAY_MISS, TeacherError

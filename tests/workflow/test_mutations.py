@@ -1,7 +1,7 @@
 """Every module, package, parameter and file: a change reruns exactly the jobs that depend on it.
 
 What must rerun is derived, never listed (tests/workflow/derived.py). The same is asked of Snakemake by
-a dry run and of `audit status`, which runs nothing. Continuous integration makes a dry run for one of
+a dry run and of `distil status`, which runs nothing. Continuous integration makes a dry run for one of
 the changes that have the same jobs of their own; `make torture` makes one for each.
 
 docs/lineage.md shows which change reruns which rules; a test here writes it and holds it in step.
@@ -16,7 +16,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -62,7 +61,7 @@ def copied(finished, tmp_path_factory):
 
 @pytest.fixture
 def inside(copied, monkeypatch):
-    """The copy, which rules, fingerprints and `audit status` are then read from."""
+    """The copy, which rules, fingerprints and `distil status` are then read from."""
     monkeypatch.chdir(copied.path)
     monkeypatch.setattr(fingerprint, "ROOT", copied.path)
     monkeypatch.setattr(fingerprint, "LOCK", copied.path / "requirements.lock")
@@ -95,8 +94,12 @@ def appended(path: Path, text: str):
 
 
 def not_fresh(config: Path) -> set[str]:
-    """Return the jobs that `audit status` calls other than fresh, the study being the folder."""
-    return _asked_for(status.look("micro", planned.plan([config])).named(STALE, GONE, UNDECIDED))
+    """Return the jobs that `distil status` calls other than fresh, the study being the folder."""
+    return _asked_for(
+        status.compute_status("micro", planned.expected_jobs([config])).named(
+            STALE, GONE, UNDECIDED
+        )
+    )
 
 
 def _asked_for(jobs: set[str]) -> set[str]:
@@ -108,7 +111,7 @@ def _asked_for(jobs: set[str]) -> set[str]:
 def not_fresh_anew() -> set[str]:
     """Return the same from a process of its own, which reads the code that is there now."""
     done = subprocess.run(
-        [sys.executable, "-m", "distil.audit", "--study", "micro", "status", "--json"],
+        [sys.executable, "-m", "distil", "--study", "micro", "status", "--json"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout, done.stderr
@@ -266,7 +269,7 @@ def test_a_deleted_file_is_named_and_made_again_with_nothing_below(inside, jobs)
     before = (inside.path / path).read_bytes()
     (inside.path / path).unlink()
     try:
-        found = status.look("micro", planned.plan([inside.path / CONFIG]))
+        found = status.compute_status("micro", planned.expected_jobs([inside.path / CONFIG]))
         assert found.named(GONE) == maker
         assert status.exit_code(found) != 0
         assert inside.ran("--", path) == maker
@@ -318,7 +321,7 @@ def test_other_years_seeds_levels_and_folds_run_what_is_new_and_what_reads_it(
     if name in SHAPES_RUN:
         assert inside.planned(config=str(changed)) == expected
     dropped = {name for name in jobs if name not in graph}
-    assert set(status.look("micro", planned.plan([changed])).orphans) == dropped
+    assert set(status.compute_status("micro", planned.expected_jobs([changed])).orphans) == dropped
     if name == "a seed added":
         trained = {job for job in expected if job.startswith("train_adapter")}
         assert trained == {"train_adapter(fold=temporal, seed=3, variant=prompt)"}
@@ -371,14 +374,18 @@ def mutations(jobs: derived.Graph) -> dict[str, tuple[derived.Graph, set[str]]]:
     return found
 
 
-def marks(graph: derived.Graph, direct: set[str], rules: list[str]) -> str:
-    """Return a sign for each rule: O its own, + below, ? below a checkpoint, . not touched."""
+def effects(
+    graph: derived.Graph, direct: set[str], rules: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the rules that a mutation changes itself, those below, and those below a checkpoint.
+
+    A rule stands in the first of these that holds one of its jobs.
+    """
     certain, possible = derived.below(graph, direct), downstream(graph, direct)
-    signs = [("O", direct), ("+", certain), ("?", possible)]
-    return "".join(
-        next((sign for sign, names in signs if any(graph[n].rule == rule for n in names)), ".")
-        for rule in rules
-    )
+    kinds = [{graph[name].rule for name in names} for names in (direct, certain, possible)]
+    kinds = [kinds[0], kinds[1] - kinds[0], kinds[2] - kinds[1] - kinds[0]]
+    own, below, perhaps = (tuple(rule for rule in rules if rule in kind) for kind in kinds)
+    return own, below, perhaps
 
 
 def in_order(jobs: derived.Graph) -> list[str]:
@@ -392,33 +399,36 @@ def in_order(jobs: derived.Graph) -> list[str]:
 
 
 def matrix(jobs: derived.Graph) -> str:
-    """Return the block of docs/lineage.md: mutations of the same marks share a line."""
+    """Return the table of docs/matrix.md: changes with the same effects share a row."""
     rules = in_order(jobs)
-    lines = []
-    for place, rule in enumerate(rules):
-        lines.append("|" * place + rule)
-    lines.append("|" * len(rules))
-    rows: dict[str, list[str]] = {}
+    rows: dict[tuple, list[str]] = {}
     for name, (graph, direct) in mutations(jobs).items():
-        rows.setdefault(marks(graph, direct, rules), []).append(name)
-    for signs, names in rows.items():
-        wrapped = textwrap.wrap(", ".join(names), 98 - len(rules), break_on_hyphens=False)
-        lines += [f"{signs}  {wrapped[0]}"]
-        lines += [f"{' ' * len(rules)}  {text}" for text in wrapped[1:]]
+        rows.setdefault(effects(graph, direct, rules), []).append(name)
+    lines = [
+        "| what changes | these run | and then these | and these, if the bytes differ |",
+        "|---|---|---|---|",
+    ]
+    for (own, *rest), names in rows.items():
+        changed = "<br>".join(names)
+        lines.append(f"| {changed} | {' | '.join(map(named, (own, *rest)))} |")
     return "\n".join(lines)
 
 
+def named(rules: tuple[str, ...]) -> str:
+    """Return rules as a cell of the table."""
+    return " ".join(f"`{rule}`" for rule in rules) or "nothing"
+
+
 def test_the_matrix_of_mutations_and_rules_is_the_one_in_the_docs(inside, jobs):
-    path = ROOT / "docs" / "lineage.md"
+    path = ROOT / "docs" / "matrix.md"
     text = path.read_text(encoding="utf-8")
-    block = re.compile(r"(?<=<!-- matrix -->\n```\n).*?(?=\n```\n<!-- end of matrix -->)", re.S)
-    assert block.search(text), "docs/lineage.md has lost the marks of its matrix"
+    block = re.compile(r"(?<=<!-- matrix -->\n).*?(?=\n<!-- end of matrix -->)", re.S)
+    assert block.search(text), "docs/matrix.md has lost the marks of its table"
     made = matrix(jobs)
-    print(made)
     if os.environ.get("DISTIL_DOCS"):
         path.write_text(block.sub(lambda _: made, text), encoding="utf-8")
     assert block.search(path.read_text(encoding="utf-8"))[0] == made, (
-        "docs/lineage.md is not what the mutations do; look at what moved, then: make matrix"
+        "docs/matrix.md is not what the mutations do; look at what moved, then: make matrix"
     )
 
 
