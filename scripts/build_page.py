@@ -7,14 +7,15 @@ Input: `bundle` (the page without its data), `claims` (CSV), `claim_rows` (Parqu
 Output: `index`; `study`, what is there at once; `verdicts`, a script for base and teacher
 (common.js) and one for each fold; `texts`, one for each year and one for each other benchmark.
 Params: `title`, `kind` (sample, papers or released), `sections` ({short name: name}), `runs`,
-`corrections` (all entries), `claims` (alpha, margin, primary stop, levels).
+`corrections` (all entries), `claims` (the analysis plan).
 """
 
 from pathlib import Path
 
 import pandas as pd
 
-from distil.content.hashing import read_jsonl, write_atomically
+from distil.claims.plan import CLUSTERS, STRATA
+from distil.content.files import read_jsonl, write_atomically
 from distil.report.page import evidence, overview, shards, texts
 
 EMPTY = ["row", "run", "role", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
@@ -133,7 +134,10 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
     }
     answers = read_answers(input.answers)
     questions = evidence.list_questions(
-        answers, {name: row for rows in problems.values() for name, row in rows.items()}
+        answers,
+        {name: row for rows in problems.values() for name, row in rows.items()},
+        CLUSTERS[params.claims["clusters"]],
+        STRATA.get(params.claims["strata"]),
     )
     columns = evidence.Columns(answers)
     once = answers.drop_duplicates("row")

@@ -59,9 +59,13 @@ def run_verify(
         configfiles: the study's files; none for the one that names the study.
         values: KEY=VALUE, as after `snakemake --config`.
     """
+    from distil.audit.account import write_account
+
     faults, _ = check(study, configfiles, values, cache)
     for fault in faults:
         print(f"{fault.path}: {fault.message}")
+    if (Path("results") / study / "lineage").is_dir():
+        write_account(study, faults)
     if show_anchor or expected:
         try:
             digest = anchor(study)

@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from distil.claims.plan import AnalysisPlan
+from distil.claims.plan import CLUSTERS, STRATA, AnalysisPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -73,11 +73,6 @@ STOPS = ("pilot", "seed", "nested", "horizon")
 MAIN_FOLD = "temporal"
 OTHER_GRADINGS = ("strict", "second", "judge")
 GRADINGS = ("primary", *OTHER_GRADINGS, "best", "worst")
-
-
-# What the plan's `clusters` and `strata` can name, and the columns that hold it.
-CLUSTERS = {"text": "cluster", "template": "template", "question": "problem"}
-STRATA = {"section": "section", "wording": "wording"}
 
 
 class MissingAnswersError(ValueError):

@@ -20,16 +20,21 @@ _COLUMN = ["run", "role", "variant", "seed", "iteration", "level", "benchmark"]
 
 
 def list_questions(
-    answers: pd.DataFrame, problems: Mapping[str, Mapping[str, Any]]
+    answers: pd.DataFrame,
+    problems: Mapping[str, Mapping[str, Any]],
+    groups: str = "cluster",
+    strata: str | None = None,
 ) -> list[dict[str, Any]]:
     """List the questions in order: benchmark, then id.
 
     Args:
         answers: the graded answers (grades/answers.parquet); may be empty.
         problems: rows of problems by id; without answers all of them are listed.
+        groups: the column that says which questions count as one.
+        strata: the column of the strata whose shares are fixed; None for none.
 
     Returns:
-        id, benchmark, year, section, cluster, parts ({fold: part}), text (for the search).
+        id, benchmark, year, section, cluster, stratum, parts ({fold: part}), text (for the search).
     """
     found: dict[str, dict[str, Any]] = {}
     chosen = answers.drop_duplicates(["problem", "fold"])
@@ -40,7 +45,8 @@ def list_questions(
                 "id": row["problem"],
                 "benchmark": row["benchmark"],
                 # What shares no template with others is a group of its own.
-                "cluster": row["problem"] if pd.isna(row["cluster"]) else row["cluster"],
+                "cluster": row["problem"] if pd.isna(row[groups]) else row[groups],
+                "stratum": None if strata is None or pd.isna(row[strata]) else row[strata],
                 "parts": {},
             },
         )
@@ -48,7 +54,13 @@ def list_questions(
             known["parts"][row["fold"]] = row["part"]
     if answers.empty:
         found = {
-            name: {"id": name, "benchmark": "competition", "cluster": name, "parts": {}}
+            name: {
+                "id": name,
+                "benchmark": "competition",
+                "cluster": name,
+                "stratum": None,
+                "parts": {},
+            }
             for name in sorted(problems)
         }
     for name, row in found.items():

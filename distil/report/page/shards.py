@@ -8,7 +8,7 @@ import html
 import json
 from typing import TYPE_CHECKING, Any
 
-from distil.content.hashing import write_atomically
+from distil.content.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

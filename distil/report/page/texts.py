@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.review.crops import read_crops
 
 if TYPE_CHECKING:

@@ -4,13 +4,15 @@ import { isWhole, pText, shown, spaced, tone, unitText } from "./words.js";
 
 // Columns with a place of their own in the list or above the evidence.
 const PLACED = new Set(["id", "claim", "estimand", "unit", "published", "published_sd", "expected",
-  "here", "sd", "low", "high", "reason", "p", "p_holm", "n", "test"]);
+  "here", "sd", "low", "high", "reason", "p", "p_holm", "n", "clusters", "test", "label", "kind"]);
+const KINDS = { accuracy: "Measured: accuracies", effect: "Tested: effects", answer: "Asked by the review" };
 
 /** The name of a claim's row in addresses: C4/held_out. */
 export const keyOf = (claim) => (claim.estimand === undefined ? claim.id : `${claim.id}/${claim.estimand}`);
 
-const isVerdict = (name) => /verdict/.test(name);
+const isVerdict = (name) => /verdict/.test(name) || name === "direction" || name === "size";
 
+/** The verdicts of a claim: [column, word]. */
 export const verdictsOf = (claim) =>
   Object.entries(claim).filter(([name, value]) => isVerdict(name) && value !== "");
 
@@ -49,11 +51,41 @@ export function Interval({ claim, claims, wide }) {
   );
 }
 
-export function Badge({ text }) {
-  return <span class={`badge ${tone(text)}`}>{spaced(text)}</span>;
+export function Badge({ name, text }) {
+  return <span class={`badge ${tone(text)}`}>{name === "size" ? "size: " : ""}{spaced(text)}</span>;
 }
 
-export function Claims({ study, claims, open, go }) {
+/** Claims in groups of their kind, in the order of the table. */
+function grouped(claims) {
+  const found = new Map();
+  for (const claim of claims) {
+    const kind = claim.kind ?? "";
+    if (!found.has(kind)) found.set(kind, []);
+    found.get(kind).push(claim);
+  }
+  return [...found];
+}
+
+function Row({ claim, claims, paper, go }) {
+  const key = keyOf(claim);
+  const value = shown(claim.here, claim.unit);
+  return (
+    <li>
+      <a href={`#${key}`} class="claim" onClick={(event) => { event.preventDefault(); go(key); }}>
+        <span class="id">{claim.id}</span>
+        <span class="sentence">
+          {claim.claim} {claim.estimand ? <span class="estimand">{spaced(claim.estimand)}</span> : null}
+        </span>
+        <span class="value">{value}{value && claim.unit === "percent" ? <span class="unit"> %</span> : null}</span>
+        <Interval claim={claim} claims={claims} />
+        {paper ? <span class="paper">{claim.published ? `paper ${shown(claim.published, claim.unit)}` : ""}</span> : null}
+        <span class="verdicts">{verdictsOf(claim).map(([name, text]) => <Badge key={name} name={name} text={text} />)}</span>
+      </a>
+    </li>
+  );
+}
+
+export function Claims({ study, claims, go }) {
   const anyPublished = claims.some((claim) => claim.published !== "" && claim.published !== undefined);
   return (
     <section class="claims" aria-labelledby="claims-title">
@@ -63,37 +95,21 @@ export function Claims({ study, claims, open, go }) {
         {" "}{100 - 100 * Number(study.settings.alpha)} % interval, percentages on 0 to 100, points around 0.
         {anyPublished ? " Diamond: the published value." : " This study has no published values; the direction that the paper leads one to expect is all it tests."}
       </p>
-      <ul class="claim-list">
-        {claims.map((claim) => {
-          const key = keyOf(claim);
-          return (
-            <li key={key} class={open === key ? "open" : ""}>
-              <a href={`#${key}`} class="claim" aria-current={open === key ? "true" : undefined}
-                onClick={(event) => { event.preventDefault(); go(key); }}>
-                <span class="id">{claim.id}</span>
-                <span class="sentence">
-                  {claim.claim} {claim.estimand ? <span class="estimand">{spaced(claim.estimand)}</span> : null}
-                </span>
-                <span class="value">
-                  {shown(claim.here, claim.unit)}
-                  {claim.here !== "" && claim.unit === "percent" ? <span class="unit"> %</span> : null}
-                </span>
-                <Interval claim={claim} claims={claims} />
-                {anyPublished ? <span class="paper">{claim.published !== "" ? `paper ${shown(claim.published, claim.unit)}` : ""}</span> : null}
-                <span class="verdicts">{verdictsOf(claim).map(([name, text]) => <Badge key={name} text={text} />)}</span>
-              </a>
-            </li>
-          );
-        })}
-      </ul>
+      {grouped(claims).map(([kind, mine]) => (
+        <div key={kind}>
+          {kind ? <h3>{KINDS[kind] ?? spaced(kind)}</h3> : null}
+          <ul class={`claim-list ${anyPublished ? "beside-paper" : ""}`}>
+            {mine.map((claim) => <Row key={keyOf(claim)} claim={claim} claims={claims} paper={anyPublished} go={go} />)}
+          </ul>
+        </div>
+      ))}
     </section>
   );
 }
 
 /** A claim opened: its sentence, value, reason, and every other column of the table. */
 export function ClaimHead({ claim, claims }) {
-  const rest = Object.entries(claim)
-    .filter(([name, value]) => value !== "" && !PLACED.has(name) && !isVerdict(name));
+  const rest = Object.entries(claim).filter(([name, value]) => value !== "" && !PLACED.has(name) && !isVerdict(name));
   const facts = [
     ["here", `${shown(claim.here, claim.unit)}${unitText(claim.unit)}`],
     ["interval", claim.low !== "" && claim.low !== undefined && claim.unit !== "levels" ? `${shown(claim.low, claim.unit)} to ${shown(claim.high, claim.unit)}` : ""],
@@ -103,7 +119,7 @@ export function ClaimHead({ claim, claims }) {
     ["test", claim.test],
     ["p", pText(claim.p)],
     ["Holm-adjusted p", pText(claim.p_holm)],
-    ["questions", claim.n],
+    ["questions", claim.n && claim.clusters && claim.clusters !== claim.n ? `${claim.n} in ${claim.clusters} groups` : claim.n],
   ].filter(([, value]) => value && value.trim() !== "");
   return (
     <header class="claim-head">
@@ -111,7 +127,7 @@ export function ClaimHead({ claim, claims }) {
       <h2>{claim.claim}</h2>
       <div class="head-line">
         <Interval claim={claim} claims={claims} wide />
-        {verdictsOf(claim).map(([name, text]) => <Badge key={name} text={text} />)}
+        {verdictsOf(claim).map(([name, text]) => <Badge key={name} name={name} text={text} />)}
       </div>
       <p class="reason">{claim.reason}</p>
       <dl class="facts">

@@ -236,7 +236,7 @@ function Arithmetic({ study, grid, formula, state, claim, change }) {
       <p>
         {told.test === "Wilson interval"
           ? <>Wilson interval at {number(told.effective, 1)} effective answers ({told.n} questions in {told.clusters} groups of the same template or duplicate): </>
-          : <>Least squares on a constant, errors clustered by the {told.clusters} groups of questions of the same template or duplicate, t with {told.clusters - 1} degrees of freedom, standard error {number(100 * told.se, 3)}: </>}
+          : <>{told.test}: {told.clusters} groups of questions of the same template or duplicate, t with {number(told.df, 1)} degrees of freedom, standard error {number(100 * told.se, 3)}: </>}
         <output data-test="low">{percent(told.low)}</output> to <output data-test="high">{percent(told.high)}</output>
         {told.p !== null ? <>, p {Number(told.p) < 0.001 ? "< 0.001" : `= ${pText(told.p)}`}</> : null}.
       </p>

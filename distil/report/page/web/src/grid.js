@@ -117,17 +117,14 @@ export function gainOf(state, grid, question) {
 function sides(study, grid, formula) {
   const student = grid.columns.filter((column) => column.role === "student");
   const role = (name) => grid.columns.filter((column) => column.role === name);
-  const levels = study.settings.levels;
   const at = (stop) => student.filter((column) => column.iteration === stopOf(study, column, stop));
   switch (formula) {
     case "base_accuracy": return [role("base")];
     case "teacher_accuracy": return [role("teacher")];
     case "student_accuracy": return [student];
-    case "gain_over_base": return [student, role("base")];
-    case "level_drop": return [
-      student.filter((column) => column.level === levels[0]),
-      student.filter((column) => column.level === levels.at(-1)),
-    ];
+    case "gain_over_base":
+    case "gain_tests": return [student, role("base")];
+    case "teacher_over_base": return [role("teacher"), role("base")];
     case "stop_worth": return [at(study.settings.primary_stop), at("horizon")];
     default: return null;
   }
@@ -161,5 +158,6 @@ export function compute(study, grid, formula, state) {
     counts[value ? (other ? "both" : "gained") : other ? "lost" : "neither"] += 1;
     return value - other;
   }));
-  return { ...pairedGain(differences, clusters, alpha), two: true, counts, seeds: first[0].length };
+  const strata = questions.map((question) => study.questions[question].stratum ?? "");
+  return { ...pairedGain(differences, clusters, alpha, strata), two: true, counts, seeds: first[0].length };
 }

@@ -147,7 +147,7 @@ function Page({ study, run }) {
       </nav>
       <main id="main" tabIndex={-1}>
         {route.view === "claims" && claim ? <><p class="back"><a href="#">‹ all claims</a></p><ClaimView key={keyOf(claim)} study={study} claims={claims} claim={claim} route={route} run={run} /></> : null}
-        {route.view === "claims" && !claim ? <>{route.claim ? <p class="fault" role="alert">There is no claim {route.claim}.</p> : null}<Claims study={study} claims={claims} open={null} go={go} /></> : null}
+        {route.view === "claims" && !claim ? <>{route.claim ? <p class="fault" role="alert">There is no claim {route.claim}.</p> : null}<Claims study={study} claims={claims} go={go} /></> : null}
         {route.view === "answers" ? <Browse study={study} route={route} run={run} /> : null}
         {route.view === "problem" ? <ProblemView study={study} id={route.problem} run={run} /> : null}
         {route.view === "levels" ? <Levels study={study} /> : null}

@@ -16,11 +16,8 @@ export function Passport({ study, run, claims }) {
   const verified = run?.verified;
   return (
     <header class="passport">
-      <div class="title-line">
-        <h1>{study.title}</h1>
-        <span class={`kind ${study.kind}`}>{kind[0]}</span>
-      </div>
-      <p class="kind-text">{kind[1]}.</p>
+      <h1>{study.title}</h1>
+      <p class="kind-line"><span class={`kind ${study.kind}`}>{kind[0]}</span> <span class="kind-text">{kind[1]}</span></p>
       <ul class="facts-line">
         {run ? (
           <>

@@ -90,24 +90,69 @@ export function normalCritical(alpha) {
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Sums and sizes of clusters of the questions' means. */
-function clusterSums(rows, clusters) {
-  const found = new Map();
-  rows.forEach((row, place) => {
-    const known = found.get(clusters[place]) ?? { sum: 0, size: 0 };
-    known.sum += mean(row);
-    known.size += 1;
-    found.set(clusters[place], known);
-  });
-  return [...found.values()];
-}
+const MANY = 40; // clusters from which on CR1 is used (distil/inference/clusters.py)
+const FEWEST_DF = 4 - 1e-6;
 
-function linearised(rows, clusters) {
-  const groups = clusterSums(rows, clusters);
-  const total = groups.reduce((sum, group) => sum + group.sum, 0);
-  const size = groups.reduce((sum, group) => sum + group.size, 0);
-  const centre = total / size;
-  return groups.map((group) => centre + ((group.sum - centre * group.size) * groups.length) / size);
+/** Mean of the questions' values with errors clustered, strata held at their shares.
+ *
+ * CR2 with Satterthwaite's degrees of freedom below 40 clusters, else CR1 with clusters - 1. For
+ * means by stratum the matrices of distil/inference/clusters.py have the closed form used here.
+ */
+function clusteredMean(values, clusters, strata) {
+  const total = values.length;
+  const ofStratum = new Map();
+  values.forEach((value, place) => {
+    const known = ofStratum.get(strata[place]) ?? { sum: 0, size: 0 };
+    known.sum += value;
+    known.size += 1;
+    ofStratum.set(strata[place], known);
+  });
+  const names = [...ofStratum.keys()];
+  const groups = new Map();
+  values.forEach((value, place) => {
+    const key = clusters[place];
+    if (!groups.has(key)) groups.set(key, new Map());
+    const parts = groups.get(key);
+    const stratum = ofStratum.get(strata[place]);
+    const known = parts.get(strata[place]) ?? { residual: 0, size: 0 };
+    known.residual += value - stratum.sum / stratum.size;
+    known.size += 1;
+    parts.set(strata[place], known);
+  });
+  const list = [...groups.values()];
+  const count = list.length;
+  if (count >= MANY) {
+    const factor = (count / (count - 1)) * ((total - 1) / (total - names.length));
+    const sum = list.reduce((whole, parts) => whole + [...parts.values()].reduce((own, part) => own + part.residual, 0) ** 2, 0);
+    return { se: Math.sqrt(factor * sum) / total, df: count - 1, method: "CR1", count };
+  }
+  const root = (part, name) => {
+    const left = 1 - part.size / ofStratum.get(name).size;
+    return left > 1e-10 ? 1 / Math.sqrt(left) : 0;
+  };
+  let variance = 0;
+  for (const parts of list) {
+    let score = 0;
+    for (const [name, part] of parts) score += root(part, name) * part.residual;
+    variance += (score / total) ** 2;
+  }
+  let trace = 0;
+  let squares = 0;
+  for (let g = 0; g < count; g += 1) {
+    for (let h = 0; h < count; h += 1) {
+      let entry = 0;
+      for (const [name, one] of list[g]) {
+        const two = list[h].get(name);
+        if (!two) continue;
+        const shared = (g === h ? one.size : 0) - (one.size * two.size) / ofStratum.get(name).size;
+        entry += root(one, name) * root(two, name) * shared;
+      }
+      if (g === h) trace += entry;
+      squares += entry * entry;
+    }
+  }
+  const df = trace <= LITTLE ** 2 ? 1 : Math.max(1, (trace * trace) / squares);
+  return { se: Math.sqrt(variance), df, method: "CR2", count };
 }
 
 /** Share of right answers with a Wilson interval at the effective number of answers.
@@ -115,52 +160,60 @@ function linearised(rows, clusters) {
  * rows: 0 or 1, one list of seeds a question. Returns {estimate, low, high, n, clusters, effective}.
  */
 export function accuracy(rows, clusters, alpha) {
-  const pseudo = linearised(rows, clusters);
-  const share = mean(rows.map(mean));
-  const count = pseudo.length;
+  const values = rows.map(mean);
+  const share = mean(values);
   const seeds = rows[0].length;
-  const centre = mean(pseudo);
-  const spread = count > 1
-    ? pseudo.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (count - 1) / count
-    : 0;
+  const whole = clusters.map(() => "");
+  const found = clusteredMean(values, clusters, whole);
+  const { count } = found;
+  const variance = count > 1 && found.se > LITTLE ? found.se ** 2 : 0;
   let effective = count;
-  if (!(seeds === 1 && count === rows.length) && share * (1 - share) > 0 && spread > LITTLE) {
-    effective = Math.min((share * (1 - share)) / spread, rows.length * seeds);
+  if (!(seeds === 1 && count === rows.length) && share * (1 - share) > 0 && variance > LITTLE) {
+    effective = Math.min((share * (1 - share)) / variance, rows.length * seeds);
+  }
+  if (count > 1 && count < rows.length && variance > LITTLE) {
+    effective *= (tCritical(alpha, rows.length - 1) / tCritical(alpha, found.df)) ** 2;
   }
   const z = normalCritical(alpha);
   const widened = 1 + (z * z) / effective;
   const middle = (share + (z * z) / (2 * effective)) / widened;
   const half = (z * Math.sqrt((share * (1 - share)) / effective + (z * z) / (4 * effective * effective))) / widened;
-  let [low, high] = [Math.max(middle - half, 0), Math.min(middle + half, 1)];
+  let [low, high] = [middle - half, middle + half];
   if (count < 2 && rows.length > 1) [low, high] = [0, 1];
   return {
     estimate: share, low: Math.min(low, share), high: Math.max(high, share), n: rows.length,
-    clusters: count, effective, se: Math.sqrt(spread), test: "Wilson interval", p: null,
+    clusters: count, effective, se: Math.sqrt(variance), df: found.df, test: "Wilson interval", p: null,
   };
 }
 
-/** Mean paired difference, least squares on a constant with standard errors clustered by question. */
-export function pairedGain(rows, clusters, alpha) {
-  const estimate = mean(rows.map(mean));
-  const groups = clusterSums(rows, clusters);
-  const count = groups.length;
-  const told = { estimate, n: rows.length, clusters: count, test: "paired OLS, clustered" };
-  if (count < 2) return { ...told, low: -1, high: 1, p: 1, se: 0 };
-  const pseudo = linearised(rows, clusters);
-  const centre = mean(pseudo);
-  if (Math.sqrt(mean(pseudo.map((value) => (value - centre) ** 2))) < LITTLE) {
+/** Strata as the estimator uses them: none where there is one only, or one of a single cluster. */
+function usable(strata, clusters) {
+  const groups = new Map();
+  strata.forEach((name, place) => {
+    if (!groups.has(name)) groups.set(name, new Set());
+    groups.get(name).add(clusters[place]);
+  });
+  return groups.size > 1 && [...groups.values()].every((inside) => inside.size > 1);
+}
+
+/** Mean paired difference, least squares with standard errors clustered by question. */
+export function pairedGain(rows, clusters, alpha, strata) {
+  const values = rows.map(mean);
+  const estimate = mean(values);
+  const stratified = usable(strata, clusters);
+  const found = clusteredMean(values, clusters, stratified ? strata : strata.map(() => ""));
+  const { count } = found;
+  const told = { estimate, n: rows.length, clusters: count, df: found.df, strata: stratified };
+  if (count < 2) return { ...told, low: -1, high: 1, p: 1, se: 0, test: "paired OLS, clustered" };
+  if (found.se <= LITTLE) {
     const share = 1 - (alpha / 2) ** (1 / count);
     const p = Math.abs(estimate) < LITTLE ? 1 : Math.min(1, 2 * 0.5 ** count);
-    return { ...told, low: estimate - share * (estimate + 1), high: estimate + share * (1 - estimate), p, se: 0 };
+    return { ...told, low: estimate - share * (estimate + 1), high: estimate + share * (1 - estimate), p, se: 0, test: "paired OLS, clustered" };
   }
-  const seeds = rows[0].length;
-  const scores = groups.map((group) => seeds * (group.sum - estimate * group.size));
-  const variance = (count / (count - 1)) * scores.reduce((sum, score) => sum + score * score, 0)
-    / (rows.length * seeds) ** 2;
-  const se = Math.sqrt(variance);
-  const half = tCritical(alpha, count - 1) * se;
+  const half = tCritical(alpha, found.df) * found.se;
   return {
-    ...told, se, low: Math.max(estimate - half, -1), high: Math.min(estimate + half, 1),
-    p: twoSided(estimate / se, count - 1),
+    ...told, se: found.se, low: Math.max(estimate - half, -1), high: Math.min(estimate + half, 1),
+    p: found.df < FEWEST_DF ? 1 : twoSided(estimate / found.se, found.df),
+    test: `paired OLS, clustered, ${found.method}${stratified ? ", post-stratified" : ""}`,
   };
 }

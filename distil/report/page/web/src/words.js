@@ -25,12 +25,12 @@ export const short = (hash) => (hash ? `${hash.slice(0, 12)}…` : "");
 
 export const SIGN_WORDS = { r: "right", w: "wrong", u: "not judged", ".": "not asked" };
 
-/** How good a verdict on a claim is news: good, bad, open or plain. */
+/** How a verdict is shown: good, bad, open or plain. */
 export function tone(verdict) {
   const text = String(verdict).toLowerCase();
-  if (/not tested|answered|not asked/.test(text) || text === "") return "plain";
-  if (/inconclusive|undecided|unclear|open/.test(text)) return "open";
-  if (/contradict|against|not reproduced|fails|differs|opposite|refut/.test(text)) return "bad";
-  if (/as expected|confirm|reproduced|same|holds|agree|equivalent|direction/.test(text)) return "good";
+  if (/not tested|answered|no figure|not comparable/.test(text) || text === "") return "plain";
+  if (/inconclusive|open|unclear/.test(text)) return "open";
+  if (/contradict|differs|opposite/.test(text)) return "bad";
+  if (/holds|as expected|confirm|same|agree/.test(text)) return "good";
   return "plain";
 }
