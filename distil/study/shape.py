@@ -459,7 +459,7 @@ class Study(AnyStudy):
             "grades": [f"{self.results}/grades/{run}.parquet" for run in self.runs],
             "crops": self.crops(),
             "solutions": [f"{self.results}/traces/{year}/solutions.jsonl" for year in self.years],
-            "traces": [f"{self.results}/traces/{year}/traces.jsonl" for year in self.traced_years],
+            "traces": sorted({path for fold in self.folds for path in self.traces(fold)}),
             "curves": self.curves(),
             "stops": self.stops(),
             "duplicates": [
