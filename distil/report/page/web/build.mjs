@@ -1,6 +1,12 @@
 // Bundles src/ into ../page.html, one file with styles, fonts and code: npm ci && npm run build
 import { build } from "esbuild";
-import { readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+
+// What the page is made of, in the page, so that a test can tell whether it is current.
+const sources = ["build.mjs", "package.json", "package-lock.json", ...readdirSync("src").map((name) => `src/${name}`)].sort();
+const digest = createHash("sha256");
+for (const name of sources) digest.update(`${name}\n`).update(readFileSync(name)).update("\n");
 
 const result = await build({
   entryPoints: ["src/main.jsx"],
@@ -43,6 +49,7 @@ writeFileSync(
 <meta name="color-scheme" content="light dark">
 <title>Study</title>
 <!-- Made by distil/report/page/web (npm run build); its parts and their licences: web/LICENCES.md -->
+<meta name="sources" content="sha256:${digest.digest("hex")}">
 <style>${files.css.replaceAll("</style", "<\\/style")}</style>
 </head>
 <body>

@@ -18,12 +18,10 @@ export function Picture({ picture, what, name }) {
   const label = what === "key" ? "printed in the key" : "printed in the paper";
   return (
     <figure class="picture">
-      <figcaption>
-        {label}, page {picture.page}
-        <span class="fine"> box {picture.box.join(", ")} pt · PDF {short(picture.pdf_sha256)}</span>
-      </figcaption>
+      <figcaption>{label}, page {picture.page}</figcaption>
       <img src={`data:image/png;base64,${picture.png}`} width={Math.round(SCALE * widthOf(picture.png))}
         alt={`${what === "key" ? "The answer to" : "Problem"} ${name} as ${label}`} />
+      <p class="place" title={`sha256 of the PDF: ${picture.pdf_sha256}`}>box {picture.box.map((edge) => Math.round(edge)).join(", ")} pt in PDF {short(picture.pdf_sha256)}</p>
     </figure>
   );
 }

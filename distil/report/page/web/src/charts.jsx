@@ -13,7 +13,7 @@ function ticks(least, most, count = 4) {
 export function Lines({ series, marks = [], xName, yName, title, width = 640, height = 300, from }) {
   const points = series.flatMap((one) => one.points);
   if (points.length === 0) return null;
-  const [left, right, top, bottom] = [52, 16, 14, 40];
+  const [left, right, top, bottom] = [52, 18, 26, 44];
   const xs = points.map(([x]) => x);
   const ys = points.map(([, y]) => y);
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
@@ -31,11 +31,11 @@ export function Lines({ series, marks = [], xName, yName, title, width = 640, he
       ))}
       {ticks(x0, x1, 6).map((value) => <text key={value} x={x(value)} y={height - bottom + 18} text-anchor="middle">{value}</text>)}
       <text class="axis-name" x={(left + width - right) / 2} y={height - 4} text-anchor="middle">{xName}</text>
-      <text class="axis-name" x={left} y={top - 3} text-anchor="start">{yName}</text>
+      <text class="axis-name" x={left - 40} y={16} text-anchor="start">{yName}</text>
       {marks.map((mark, place) => (
         <g key={mark.name}>
           <line class="mark" x1={x(mark.x)} x2={x(mark.x)} y1={top} y2={height - bottom} />
-          <text class="mark-name" x={x(mark.x) + 4} y={top + 12 + 13 * place}>{mark.name}</text>
+          <text class="mark-name" x={x(mark.x) + (mark.x > (x0 + x1) / 2 ? -5 : 5)} y={top + 14 + 15 * place} text-anchor={mark.x > (x0 + x1) / 2 ? "end" : "start"}>{mark.name}</text>
         </g>
       ))}
       {series.map((one) => (
@@ -50,7 +50,7 @@ export function Lines({ series, marks = [], xName, yName, title, width = 640, he
 /** One small multiple: accuracy of base and student at one level, with intervals. */
 export function Pair({ rows, most = 100, title }) {
   const [width, height] = [200, 74];
-  const x = (value) => 60 + (Number(value) / most) * (width - 70);
+  const x = (value) => 60 + (Number(value) / most) * (width - 76);
   return (
     <svg class="pair-chart" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={title}>
       {[0, 50, 100].map((value) => (

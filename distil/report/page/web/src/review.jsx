@@ -92,8 +92,10 @@ export function Review({ study, wanted }) {
   const [count, setCount] = useState(20);
   const when = new Date().toISOString().slice(0, 10);
   const standing = study.corrections;
-  const shown = home === "flagged" ? flagged : study.review.filter((one) => one.home === home).sort((a, b) => b.flags.length - a.flags.length || (a.id < b.id ? -1 : 1));
-  useEffect(() => { if (wanted) document.getElementById(`review-${wanted}`)?.scrollIntoView(); }, [wanted]);
+  // The problem of the address first, then those with a doubt.
+  const rank = (one) => (one.id === wanted ? -1 : one.flags.length ? 0 : 1);
+  const shown = (home === "flagged" ? flagged : study.review.filter((one) => one.home === home))
+    .toSorted((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1));
   const named = entries.map((entry) => ({ ...entry, who: who || "a reader" }));
   const replaced = new Set(named.map((entry) => `${entry.id} ${entry.field}`));
   const text = corrections([...standing.filter((entry) => !replaced.has(`${entry.id} ${entry.field}`)), ...named]);
