@@ -34,7 +34,8 @@ def write_verdicts(paths, answers, columns, numbers, questions) -> None:
     for path in map(Path, paths):
         mine = [home == path.stem for home in homes]
         chosen = [number for number, here in zip(numbers, mine, strict=True) if here]
-        found = evidence.verdicts(answers[mine], chosen, questions)
+        own = answers.loc[pd.Series(mine, index=answers.index, dtype=bool)]
+        found = evidence.verdicts(own, chosen, questions)
         shards.write(path, f"verdicts/{path.stem}", found)
 
 

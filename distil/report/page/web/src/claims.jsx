@@ -1,6 +1,6 @@
 // The claims: one row each, its interval drawn, its verdicts in words. Columns that this file does
 // not know are shown where a claim is opened, so that a new one needs no change here.
-import { isWhole, pText, shown, spaced, tone, unitText } from "./words.js";
+import { isDrawn, pText, shown, spaced, tone, unitText } from "./words.js";
 
 // Columns with a place of their own in the list or above the evidence.
 const PLACED = new Set(["id", "claim", "estimand", "unit", "published", "published_sd", "expected",
@@ -28,7 +28,7 @@ function scaleOf(claims, unit) {
 }
 
 export function Interval({ claim, claims, wide }) {
-  if (claim.here === "" || claim.here === undefined || isWhole(claim.unit)) return null;
+  if (claim.here === "" || claim.here === undefined || !isDrawn(claim.unit)) return null;
   const [least, most] = scaleOf(claims, claim.unit);
   const [width, height] = [220, 22];
   const at = (value) => 6 + ((Number(value) - least) / (most - least)) * (width - 12);

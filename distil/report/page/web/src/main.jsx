@@ -54,7 +54,7 @@ function Answers({ study, grid, head, base, formula, claim, problem, slug, run }
     if (at >= 0 && at < grid.questions.length) go(grid.questions[at], slug);
   };
   return (
-    <div class={`answers ${place >= 0 ? "with-card" : ""}`}>
+    <div class={`answers ${place >= 0 ? "with-card" : ""} ${grid.columns.length ? "" : "alone"}`}>
       <div class="left">
         {head}
         {fault ? <p class="fault" role="alert">{fault}</p> : null}

@@ -16,8 +16,11 @@ export function pText(value) {
 
 export const isWhole = (unit) => unit === "iteration" || unit === "levels";
 
-/** A claim's value or bound, with the digits of the printed table. */
-export const shown = (value, unit) => number(value, isWhole(unit) ? 0 : 2);
+/** Whether a claim's value lies on a scale that the list draws. */
+export const isDrawn = (unit) => unit === "percent" || unit === "points";
+
+/** A claim's value or bound, with the digits of the printed table; a loss has three. */
+export const shown = (value, unit) => number(value, isWhole(unit) ? 0 : isDrawn(unit) ? 2 : 3);
 
 export const unitText = (unit) => ({ percent: " %", points: " points" })[unit] ?? "";
 
