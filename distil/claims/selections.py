@@ -50,22 +50,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 COLUMNS = (
-    "row",
-    "role",
-    "fold",
-    "variant",
-    "seed",
-    "iteration",
-    "level",
-    "benchmark",
-    "part",
-    "problem",
-    "cluster",
-    "year",
-    "section",
-    "verdict",
-    "words",
-)
+    "row", "role", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
+    "problem", "cluster", "year", "section", "verdict", "words",
+)  # fmt: skip
 OPTIONAL = ("template", "wording")
 ROLES = ("base", "teacher", "student")
 ESTIMANDS = ("held_out", "in_sample", "transfer")

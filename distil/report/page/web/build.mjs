@@ -1,4 +1,4 @@
-// Bundles src/ into ../page.html, one file with styles, fonts and code: npm ci && npm run build
+// Bundles src/ into one file with styles, fonts and code: make page-bundle
 import { build } from "esbuild";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -40,7 +40,7 @@ const result = await build({
 const files = Object.fromEntries(result.outputFiles.map((file) => [file.path.split(".").pop(), file.text]));
 const guarded = files.js.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
 writeFileSync(
-  "../page.html",
+  process.argv[2] ?? "page.html",
   `<!doctype html>
 <html lang="en">
 <head>
@@ -48,7 +48,7 @@ writeFileSync(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Study</title>
-<!-- Made by distil/report/page/web (npm run build); its parts and their licences: web/LICENCES.md -->
+<!-- Made by distil/report/page/web (make page-bundle); its parts and their licences: web/LICENCES.md -->
 <meta name="sources" content="sha256:${digest.digest("hex")}">
 <style>${files.css.replaceAll("</style", "<\\/style")}</style>
 </head>
