@@ -21,6 +21,9 @@ from distil.study.shape import open_study
 configuration.check(workflow.configfiles, config)
 study = open_study(config)
 
+# Settings that shape no result reach jobs with the configuration, not as params.
+config["how"] = study.how()
+
 
 wildcard_constraints:
     study=study.name,

@@ -49,7 +49,9 @@ def record_path(study: str, rule: str, wildcards: dict[str, str]) -> Path:
 def run(main: Callable[..., Any], job: Any) -> None:
     """Run a script's `main` for a Snakemake job, and leave the job's record.
 
-    `main` is called with those of `input`, `output`, `params`, `log` and `threads` that it takes.
+    `main` is called with those of `input`, `output`, `params`, `how`, `log` and `threads` that it
+    takes. `how` holds the settings that shape no result (concurrency, deadlines, prices). They come
+    with the configuration, which Snakemake hands to jobs on any node, and are not recorded.
     `params` holds the rule's `settings`, the job's wildcards and `code`, the fingerprint of the
     script, as one namespace. What `main`
     returns is recorded: a dict with `facts` (deterministic) and `history` (not), or None.
@@ -63,6 +65,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
         "input": job.input,
         "output": job.output,
         "params": SimpleNamespace(**wildcards, **settings, code=job.params.get("code")),
+        "how": job.config.get("how", {}),
         "log": job.log,
         "threads": job.threads,
     }

@@ -1,44 +1,78 @@
 """What a study's teacher was asked, what it cost, and what may have been paid for nothing.
 
-python -m distil.teacher STUDY                     # the account
-python -m distil.teacher STUDY --restore FILE ...  # put exported responses back, for replay
+python -m distil.teacher STUDY                                    # sums of requests and money
+python -m distil.teacher STUDY --list --agent solver --year 2014 --status drift
+python -m distil.teacher STUDY --json
+python -m distil.teacher STUDY --export FILE                      # raw requests and responses
+python -m distil.teacher STUDY --restore FILE ...                 # put them back, for replay
+python -m distil.teacher STUDY --set-aside-damage                 # go on without damaged records
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
-from pathlib import Path
+import os
+import sys
 
-from distil.content.hashing import read_jsonl
-from distil.teacher.journal import Journal, restore
-
-
-def account(journal: Journal) -> str:
-    """Return the account of a journal as text."""
-    attempts = journal.attempts()
-    counts = collections.Counter((item.agent, item.status or "no end") for item in attempts)
-    lines = [f"{count:7d}  {agent}: {status}" for (agent, status), count in sorted(counts.items())]
-    lines.append(f"{journal.charged():.4f} charged, with the worst case where the cost is unknown")
-    for item in journal.possibly_paid():
-        cause = item.status or "its writer ended before its answer came"
-        lines.append(f"possibly paid: {item.at} {item.agent} {item.key} ({cause})")
-    lines += [f"damaged records: {count} in {path}" for path, count in sorted(journal.torn.items())]
-    return "\n".join(lines)
+from distil.teacher import responses_report as report
+from distil.teacher.journal import JournalError
+from distil.teacher.settings import EXIT_JOURNAL, TeacherError
 
 
-def main() -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m distil.teacher", description=__doc__)
-    parser.add_argument("study", help="name of the study")
-    parser.add_argument("--restore", nargs="+", metavar="FILE", help="exported *_responses.jsonl")
-    chosen = parser.parse_args()
-    journal = Journal(Path("state") / chosen.study / "teacher")
-    for path in chosen.restore or []:
-        print(f"{restore(journal, read_jsonl(path))} responses restored from {path}")
-    journal.refresh()
-    print(account(journal))
+def parser() -> argparse.ArgumentParser:
+    """Return the reader of the command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m distil.teacher",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("study", help="name of the study")
+    made.add_argument("--agent", help="solver, distiller, verifier, reader or judge")
+    made.add_argument("--year", type=int, help="exam year of the item")
+    made.add_argument("--status", help="how the request ended: ok, length, drift, reset, ...")
+    made.add_argument("--list", action="store_true", help="one line a request")
+    made.add_argument("--json", action="store_true", help="requests and sums as JSON")
+    made.add_argument("--export", metavar="FILE", help="write requests and responses as JSONL")
+    made.add_argument("--restore", nargs="+", metavar="FILE", help="exported *_responses.jsonl")
+    made.add_argument("--set-aside-damage", action="store_true", help="move damaged records away")
+    return made
+
+
+def main() -> int:
+    """Run the command line; return the exit code."""
+    chosen = parser().parse_args()
+    wanted = report.Wanted(chosen.agent, chosen.year, chosen.status)
+    try:
+        for path, count in report.restore_responses(chosen.study, chosen.restore or []):
+            print(f"{count} responses restored from {path}")
+        journal = report.open_journal(chosen.study)
+        if chosen.set_aside_damage:
+            for path in journal.set_damage_aside():
+                print(f"{path}: moved here; what was damaged in it is asked and paid for again")
+        if chosen.export:
+            count = report.export_responses(journal, wanted, chosen.export)
+            print(f"{count} responses written to {chosen.export}")
+            return 0
+        found = report.rows(journal, wanted)
+        if chosen.json:
+            print(report.as_json(found))
+        elif chosen.list:
+            for line in report.listing(found):
+                print(line)
+        else:
+            print(report.summary(chosen.study, found, journal))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read this has seen enough (`| head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except TeacherError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (JournalError, OSError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_JOURNAL
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
