@@ -27,10 +27,12 @@ reproduce: setup ## run the sample study from exam PDFs to the claims table
 test: setup ## run every test, the sample study end to end among them
 	$(BIN)/python -m pytest tests -n 2 --dist loadscope --no-loadscope-reorder
 
-lint: setup ## ruff, snakefmt and snakemake --lint
+lint: setup ## ruff, snakefmt, mypy, dead code and snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/python -m tests.dead_code
 	$(SNAKEMAKE) --lint
 
 format: setup ## format every file

@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from distil.content.addresses import record_path
 from distil.content.fingerprint import describe
 from distil.content.hashing import canonical_json, sha256_file, sha256_text
-from distil.lineage.record import leave_record, record_path
+from distil.lineage.record import leave_record
 from tests.workflow.checkout import Checkout, copy_repository
 
 LARGE = "large"

@@ -20,6 +20,7 @@ from distil.study.shape import open_study
 
 configuration.check(workflow.configfiles, config)
 study = open_study(config)
+environment.name_plan(study.plan_sha256)
 
 # Settings that shape no result reach jobs with the configuration, not as params.
 config["how"] = study.how()

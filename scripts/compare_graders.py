@@ -11,7 +11,7 @@ page.
 
 import pandas as pd
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.content.sources import Sources
 from distil.grading.second_grader import agreement
 from distil.report import tables

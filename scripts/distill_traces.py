@@ -22,7 +22,7 @@ response_sha256, usage. Besides the statuses of a reply: `no-solution` (the solv
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.datasets.splits import level_plan
 from distil.grading.grading import judge_all
 from distil.teacher.agents import (
@@ -35,6 +35,7 @@ from distil.teacher.agents import (
 )
 from distil.teacher.client import Request, TeacherClient
 from distil.teacher.responses import OK, Reply
+from distil.teacher.settings import TracesSettings
 
 
 def needed_levels(
@@ -258,7 +259,7 @@ def distil_year(
         instructions: {level: what the distiller is told}, longest first.
         settings: protocol and repair_beyond.
     """
-    levels, protocol = list(instructions), settings["protocol"]
+    levels, protocol = list(instructions), settings.protocol
     done: dict[str, dict] = {}
     sources = {name: solver_text(solution) for name, (solution, _) in chosen.items()}
     for together in rounds(levels, protocol):
@@ -276,7 +277,7 @@ def distil_year(
                 else:
                     rows.append(row)
                     texts[row["id"]] = sources[name]
-        beyond = settings["repair_beyond"]
+        beyond = settings.repair_beyond
         for row in distiller.write(rows, problems, texts, instructions, beyond):
             done[row["id"]] = row
             if protocol == "chained":
@@ -288,18 +289,19 @@ def distil_year(
 
 
 def main(*, input, output, params, how):  # noqa: A002
+    settings = TracesSettings(**params.traces)
     instructions = read_instructions(input.levels, params.levels)
     everything = [row for path in input.problems for row in read_jsonl(path)]
     problems = {row["id"]: row for row in everything}
     needed = needed_levels(everything, params.plan, params.levels)
     chosen = chosen_solutions(
-        read_jsonl(input.solutions), problems, take_unknown=params.traces["train_unknown"]
+        read_jsonl(input.solutions), problems, take_unknown=settings.train_unknown
     )
     with open_teacher("distiller", params.teacher, how, params.study) as teacher:
         distiller = Distiller(
             teacher, Prompt("distiller", input.distiller), Prompt("repair", input.repair)
         )
-        rows = distil_year(distiller, chosen, needed, problems, instructions, params.traces)
+        rows = distil_year(distiller, chosen, needed, problems, instructions, settings)
         write_jsonl(output.distillations, rows)
         write_jsonl(output.responses, teacher.export(distiller.requests))
         return teacher.report()

@@ -11,7 +11,7 @@ whether its key is a file of its own}; `limits`, what the process that reads one
 from collections import Counter
 from typing import Any
 
-from distil.content.hashing import write_jsonl
+from distil.content.files import write_jsonl
 from distil.exams.errors import ExamError
 from distil.exams.extraction import extract_safely
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.teacher.agents import sample_id
 
 SCHEMA = pa.schema(

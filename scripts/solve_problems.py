@@ -12,7 +12,7 @@ response_sha256, served_model, reasoning, content, answer (of the last line `Ans
 null), finish, usage.
 """
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.teacher.agents import Prompt, final_answer, open_teacher, sample_id
 from distil.teacher.client import Request
 from distil.teacher.responses import Reply

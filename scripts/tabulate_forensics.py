@@ -8,6 +8,7 @@ questions there are, by year). Output: `csv`, `markdown`, `html`, `rows`
 import pandas as pd
 
 from distil.claims.table import read_published
+from distil.content.addresses import row_id
 from distil.content.sources import Sources, row_names
 from distil.release import forensics
 from distil.report import tables
@@ -32,7 +33,7 @@ def find_sources(table: pd.DataFrame, counts: pd.DataFrame) -> Sources:
         claims_named = row["claim"].split(", ")
         if row["check"] == "interval over seeds alone":
             claims_named.append("C3")  # whose deviation and seeds it takes
-        figures = [f"published/{claim}" for claim in claims_named]
+        figures = [row_id("published", claim=claim) for claim in claims_named]
         sources.add(name, ["n", "result", "sentence"], [*figures, *asked])
     return sources
 

@@ -14,11 +14,12 @@ word), `unclear` (neither word), `grader-disagrees`, `grader-unknown`, and `veri
 the verifier gave no answer.
 """
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.grading.grading import judge_all
 from distil.teacher.agents import Prompt, open_teacher, render_options, verifier_word
 from distil.teacher.client import Request
 from distil.teacher.responses import Reply
+from distil.teacher.settings import TracesSettings
 
 
 def graded(problem: dict, row: dict) -> tuple[str, str, str]:
@@ -114,7 +115,7 @@ def main(*, input, output, params, how):  # noqa: A002
                     request,
                     reply,
                     grades.get(row["id"]),
-                    train_unknown=params.traces["train_unknown"],
+                    train_unknown=TracesSettings(**params.traces).train_unknown,
                 )
             )
         write_jsonl(output.traces, traces)

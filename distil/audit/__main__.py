@@ -99,12 +99,12 @@ def run_status(options: argparse.Namespace) -> int:
 
     try:
         files = options.configfile or planned.find_config(options.study)
-        jobs = planned.plan(files, options.config)
+        jobs = planned.expected_jobs(files, options.config)
     except planned.PlanError as error:
         print(f"status: {error}", file=sys.stderr)
         return UNCHECKED
     options.study = jobs[0].wildcards["study"]
-    found = status.look(options.study, jobs, options.cache)
+    found = status.compute_status(options.study, jobs, options.cache)
     print(status.as_json(found) if options.json else status.as_text(found, all_jobs=options.all))
     return status.exit_code(found)
 
@@ -117,7 +117,7 @@ def run_verify(options: argparse.Namespace) -> int:
     called = None
     try:
         files = options.configfile or planned.find_config(options.study)
-        called = {job.record for job in planned.plan(files, options.config)}
+        called = {job.record for job in planned.expected_jobs(files, options.config)}
     except planned.PlanError as error:
         print(f"verify: orphans are not looked for: {error}", file=sys.stderr)
     faults = verify(options.study, cache=options.cache, recompute=recompute, called=called)
@@ -157,14 +157,14 @@ def run_explain(options: argparse.Namespace) -> int:
 def run_dag(options: argparse.Namespace) -> int:
     """Draw the DAG that the records describe."""
     from distil.audit import graphs
-    from distil.audit.records import read_books
+    from distil.audit.records import read_records
 
     try:
-        books = read_books(options.study)
+        records = read_records(options.study)
     except FileNotFoundError as error:
         print(f"dag: {error}", file=sys.stderr)
         return MISSING
-    for path in graphs.write(books, options.folder):
+    for path in graphs.write(records, options.folder):
         print(path)
     return OK
 
@@ -214,12 +214,12 @@ def run_export(options: argparse.Namespace) -> int:
 def run_diff(options: argparse.Namespace) -> int:
     """Print which numbers moved, and the causes that the records prove."""
     from distil.audit import differences
-    from distil.audit.records import read_books
+    from distil.audit.records import read_records
 
-    def side(name: str) -> differences.Side:
+    def side(name: str) -> differences.Snapshot:
         if Path(name).is_dir():
-            return differences.Folder(Path(name))
-        return differences.moment(read_books(options.study), name)
+            return differences.FolderSnapshot(Path(name))
+        return differences.snapshot_at(read_records(options.study), name)
 
     try:
         moved = differences.compare(side(options.first), side(options.second))
@@ -233,10 +233,10 @@ def run_diff(options: argparse.Namespace) -> int:
 def run_plan(options: argparse.Namespace) -> int:
     """Print under which plans the study's jobs ran."""
     from distil.audit import plans
-    from distil.audit.records import read_books
+    from distil.audit.records import read_records
 
     try:
-        lines, code = plans.tell(read_books(options.study))
+        lines, code = plans.check_analysis_plan(read_records(options.study))
     except FileNotFoundError as error:
         print(f"plan: {error}", file=sys.stderr)
         return MISSING
@@ -247,14 +247,14 @@ def run_plan(options: argparse.Namespace) -> int:
 def run_runs(options: argparse.Namespace) -> int:
     """List the runs that the history knows, the earliest first."""
     from distil.audit import differences
-    from distil.audit.records import read_books
+    from distil.audit.records import read_records
 
     try:
-        books = read_books(options.study)
+        records = read_records(options.study)
     except FileNotFoundError as error:
         print(f"runs: {error}", file=sys.stderr)
         return MISSING
-    for name, run in differences.runs(books).items():
+    for name, run in differences.runs(records).items():
         print(
             f"{name}  {run['started'][:19]}  {run['jobs']:>4} jobs  {run['seconds']:>9.1f} s  "
             f"{run['host']}"

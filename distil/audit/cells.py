@@ -8,6 +8,7 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from distil.content.addresses import row_id
 from distil.content.sources import row_names
 
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ class Tables:
         A cell that is not itself computed from rows (a label, a note) rests on those of its row.
         """
         _, sources = self._read(cell.table)
-        printed = {f"published/{cell.row.partition('/')[0]}"} if cell.table == CLAIMS else set()
+        printed = (
+            {row_id("published", claim=cell.row.partition("/")[0])}
+            if cell.table == CLAIMS
+            else set()
+        )
         if cell.table == CLAIMS and cell.column in PUBLISHED:
             return printed
         if (cell.row, cell.column) in sources:

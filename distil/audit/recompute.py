@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from distil.audit.records import read_books
+from distil.audit.records import read_records
 from distil.content.fingerprint import ROOT
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def recompute(study: str) -> list[tuple[str, str]]:
         (file, message) for each file of the claims that comes out otherwise.
     """
     faults = []
-    for record in read_books(study).records.values():
+    for record in read_records(study).records.values():
         if record.rule in RULES:
             faults += _run_again(record)
     return faults

@@ -14,17 +14,17 @@ import argparse
 import json
 import sys
 
-from distil.claims.selections import Selection, Study, answers, differences, read_study
+from distil.claims.selections import GradedAnswers, Selection, answers, differences, read_study
+from distil.content.addresses import record_path
 from distil.inference.estimates import Estimate
 from distil.inference.gains import paired_gain
-from distil.lineage.record import record_path
 
 
-def compare(study: Study, first: str, second: str) -> Estimate:
+def compare(study: GradedAnswers, first: str, second: str) -> Estimate:
     """Compare two variants on the same questions.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         first: A variant, for example `role=student estimand=held_out level=R1 stop=nested`.
         second: Another on the same questions.
 
@@ -38,14 +38,14 @@ def compare(study: Study, first: str, second: str) -> Estimate:
     return paired_gain(differences(one, two), one.clusters, study.alpha)
 
 
-def open_finished(name: str) -> Study:
+def open_finished(name: str) -> GradedAnswers:
     """Read a study as the job that tested its claims read it.
 
     Args:
         name: The study's name; its results lie in results/NAME.
 
     Returns:
-        The study.
+        The study's graded answers.
 
     Raises:
         FileNotFoundError: If its claims were not tested here.

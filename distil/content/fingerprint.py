@@ -27,7 +27,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distil.content.hashing import canonical_json, sha256_file, sha256_text, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.claims.wording import is_blank, p_text, shown
-from distil.content.hashing import write_atomically
+from distil.content.files import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

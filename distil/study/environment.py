@@ -41,6 +41,17 @@ def name_run() -> None:
     os.environ.setdefault("DISTIL_RUN", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}")
 
 
+def name_plan(sha256: str | None) -> None:
+    """Hand the digest of the analysis plan to all jobs, each of which keeps it in the history.
+
+    It is no param: a changed margin must not decode an answer again.
+
+    Args:
+        sha256: the digest; None where a study has no plan that could precede its answers.
+    """
+    os.environ["DISTIL_PLAN"] = sha256 or ""
+
+
 def compare_every_job() -> None:
     """Have Snakemake compare the jobs of a rule that was given one more output, too.
 

@@ -166,7 +166,8 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
     named = "".join(
         f"    {section}: {NAMES.get(section, section.capitalize())}\n" for section in sections
     )
-    text = like[re.search(r"^study:", like, re.M).start() :] if "\nstudy:" in like else like
+    before, head, rest = like.partition("\nstudy:")
+    text = head[1:] + rest if head else before
     blocks = {
         "study": f"study: {name} # names results/{name} and state/{name}",
         "title": f"title: Study of {name}",
@@ -191,6 +192,8 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
     text = re.sub(
         r"^( +protocols:) .*$", r"\1 [prompt] # one adapter for all levels", text, flags=re.M
     )
+    if "tp" not in sections:
+        text = re.sub(r"^( +speed_section:) \S+", r"\1 null", text, flags=re.M)
     return HEADER + text
 
 

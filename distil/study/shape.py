@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from distil.claims.plan import AnalysisPlan
 from distil.release import files as release
 from distil.review.corrections import read_corrections
 from distil.teacher import settings as teacher_settings
@@ -45,6 +46,11 @@ class AnyStudy:
         """
         section = self.config.get("teacher")
         return {"teacher": teacher_settings.how(section)} if section else {}
+
+    @property
+    def plan_sha256(self) -> str | None:
+        """The digest of the plan that must precede the answers; None where a study makes none."""
+        return None
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
@@ -193,13 +199,13 @@ class ReleaseStudy(AnyStudy):
 
     def claims(self) -> dict[str, Any]:
         """What the claims are computed under."""
-        return {
+        plan = AnalysisPlan(
             **self.config["claims"],
-            "title": self.config["title"],
-            "published": self.config["published"],
-            "levels": list(release.LEVELS),
-            "sections": self.config["exams"]["sections"],
-        }
+            published=self.config["published"],
+            levels=list(release.LEVELS),
+            sections=self.config["exams"]["sections"],
+        )
+        return {**plan.settings(), "title": self.config["title"]}
 
 
 class Study(AnyStudy):
@@ -219,18 +225,6 @@ class Study(AnyStudy):
         self.levels: list[str] = config["levels"]
         self.seeds: list[int] = config["adapters"]["seeds"]
         self.checkpoints: list[int] = config["adapters"]["checkpoints"]
-
-    @functools.cached_property
-    def traced_years(self) -> list[int]:
-        """Years that some fold trains or validates on: traces are distilled for these only."""
-        return sorted(
-            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
-        )
-
-    @functools.cached_property
-    def examined_years(self) -> list[int]:
-        """Years that some fold tests on: every level is asked there."""
-        return sorted({year for parts in self.folds.values() for year in parts["test"]})
 
     @functools.cached_property
     def variants(self) -> list[str]:
@@ -332,12 +326,19 @@ class Study(AnyStudy):
 
     def reader(self) -> dict[str, Any]:
         """What shapes the answers of the vision model."""
-        agent = {key: value for key, value in self.vision.items() if key != "prefer"}
+        agent = {key: value for key, value in (self.vision or {}).items() if key != "prefer"}
         return teacher_settings.shaping(self.config["teacher"], agent)
 
     def trace_making(self) -> dict[str, Any]:
         """How traces are made from solutions."""
         return teacher_settings.traces(self.config["teacher"])
+
+    @functools.cached_property
+    def traced_years(self) -> list[int]:
+        """Years that some fold trains or validates on: traces are distilled for these only."""
+        return sorted(
+            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
+        )
 
     def level_choice(self) -> dict[str, Any]:
         """What decides which levels of a problem some dataset takes."""
@@ -385,15 +386,24 @@ class Study(AnyStudy):
         return {key: self.config["predictions"][key] for key in chosen}
 
     def claims(self) -> dict[str, Any]:
-        """What the claims and their tables are computed under, fixed before the run."""
-        return {
+        """What the claims and their tables are computed under."""
+        return {**self.plan.settings(), "title": self.config["title"]}
+
+    @functools.cached_property
+    def plan(self) -> AnalysisPlan:
+        """The settings that decide a verdict, fixed before the run."""
+        return AnalysisPlan(
             **self.config["claims"],
-            "title": self.config["title"],
-            "published": self.config["published"],
-            "primary_stop": self.config["predictions"]["stops"][0],
-            "levels": self.config["predictions"]["levels"],
-            "sections": self.config["exams"]["sections"],
-        }
+            published=self.config["published"],
+            levels=self.config["predictions"]["levels"],
+            sections=self.config["exams"]["sections"],
+            primary_stop=self.config["predictions"]["stops"][0],
+        )
+
+    @property
+    def plan_sha256(self) -> str:
+        """The digest of the plan."""
+        return self.plan.sha256()
 
 
 def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:

@@ -209,9 +209,8 @@ class TeacherClient:
             "messages": [{"role": "user", "content": content}],
             "max_tokens": agent.max_tokens,
         }
-        for field in ("temperature", "top_p"):
-            if getattr(agent, field) is not None:
-                body[field] = getattr(agent, field)
+        sampling = {"temperature": agent.temperature, "top_p": agent.top_p}
+        body |= {name: value for name, value in sampling.items() if value is not None}
         keys = tuple(request_key(host, body, sample) for host in self._names)
         tokens = 0 if picture is None else picture_tokens(picture)
         return Request(keys, prompt, body, name, sample, tokens)

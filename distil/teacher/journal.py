@@ -27,7 +27,6 @@ import base64
 import contextlib
 import datetime
 import fcntl
-import json
 import os
 import platform
 import re
@@ -36,7 +35,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from distil.content.hashing import canonical_json, sha256_bytes, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import canonical_json, sha256_bytes
+from distil.content.sealed import Seal, seal, unseal
 from distil.teacher.ledger import Attempt, Ledger
 
 if TYPE_CHECKING:
@@ -49,9 +50,6 @@ FORMAT = 2
 KINDS = frozenset({"intent", "response", "failure", "account", "void"})
 # Fields of a request that say how an answer is got, not what is asked: in no key.
 NOT_IN_KEY = frozenset({"max_tokens", "stream", "stream_options"})
-
-_HEAD = re.compile(rb'^\{"sha256":"([0-9a-f]{64})",')
-_HEAD_LENGTH = len('{"sha256":"",') + 64
 
 
 class JournalError(RuntimeError):
@@ -90,25 +88,12 @@ def unpack_body(record: dict[str, Any]) -> bytes:
     return base64.b64decode(record["body_base64"])
 
 
-def _seal(record: dict[str, Any]) -> bytes:
-    # ASCII only: a line separator inside a string must not look like the end of a record.
-    text = json.dumps(record, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    payload = text.encode("ascii")
-    return b'{"sha256":"' + sha256_bytes(payload).encode("ascii") + b'",' + payload[1:] + b"\n"
-
-
 def _open_seal(line: bytes) -> dict[str, Any] | None:
     """Return the record of a line, or None if the line is torn or altered."""
     if line.endswith(b"\r\n"):
-        # Some copying program turned line ends into the other kind; the seal tells that no more.
+        # Some copying program turned line ends into the other kind; the seal tells no more of them.
         line = line[:-2] + b"\n"
-    head = _HEAD.match(line)
-    if head is None or not line.endswith(b"\n"):
-        return None
-    payload = b"{" + line[_HEAD_LENGTH:-1]
-    if sha256_bytes(payload).encode("ascii") != head[1]:
-        return None
-    return json.loads(payload)
+    return unseal(line)
 
 
 class Journal:
@@ -283,7 +268,7 @@ class Journal:
                 journal fails, so that nothing more is paid for.
         """
         record = {**record, "at": _now(), "format": FORMAT}
-        line = _seal(record)
+        line = seal(record, Seal.LEADING)
         with self._write_lock:
             if self._broken:
                 raise JournalError(self._broken)

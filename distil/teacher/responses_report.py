@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.teacher.journal import Journal, export, restore
 from distil.teacher.ledger import Attempt, Group, Ledger, Sum
 from distil.teacher.settings import TeacherError

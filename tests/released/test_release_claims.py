@@ -11,7 +11,7 @@ from tests.released.test_release import run_import
 
 pytestmark = needs_release
 SETTINGS = {
-    "title": "Public release", "alpha": 0.05, "margin": 2.0, "levels": [], "sections": {},
+    "title": "Public release", "alpha": 0.05, "margin": 2.0, "speed_section": "tp", "levels": [], "sections": {},
     "bootstrap": {"replicates": 1000, "seed": 1}, "published": True,
 }  # fmt: skip
 test_release_claims.__test__ = False

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from distil.content.hashing import canonical_json, read_jsonl, sha256_file, sha256_text, write_jsonl
-from distil.lineage.record import leave_record, record_path
+from distil.content.addresses import record_path
+from distil.content.files import read_jsonl, write_jsonl
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.lineage.record import leave_record
 
 STUDY = "forged"
 MACHINE = {"host": "one", "platform": "Linux", "python": "3.11.7", "blas": {"core": "Zen"}}

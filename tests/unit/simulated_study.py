@@ -12,6 +12,7 @@ CHECKPOINTS = [50, 100, 150, 200, 250]
 SETTINGS = {
     "alpha": 0.05,
     "margin": 2.0,
+    "speed_section": "tp",
     "primary_stop": "nested",
     "levels": LEVELS,
     "sections": {"fs": "Freshman-Sophomore", "js": "Junior-Senior", "tp": "Two-Person Speed"},

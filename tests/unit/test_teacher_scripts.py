@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from distil.content.hashing import read_jsonl, sha256_text, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
+from distil.content.hashing import sha256_text
 from distil.synthetic import contest
 from distil.synthetic.templates import LABELS, draw_item
 from distil.teacher import __main__ as account
@@ -73,13 +74,18 @@ def write_problems(path: Path) -> list[dict]:
     return rows
 
 
-def params(agent: str, limit: int, traces: dict, plan: dict) -> SimpleNamespace:
-    settings = {
-        "host": "own", "model": f"sample-{agent}", "max_tokens": limit, "temperature": 0.0,
-        "samples": 1, "served": [f"sample-{agent}"], "reasoning": "optional",
+def shaping(model: str, limit: int) -> dict:
+    """What shapes an agent's answers, at a host of the name `own`."""
+    return {
+        "host": "own", "model": model, "max_tokens": limit, "temperature": 0.0, "top_p": None,
+        "samples": 1, "extra": {}, "served": [model], "reasoning": "optional",
     }  # fmt: skip
+
+
+def params(agent: str, limit: int, traces: dict, plan: dict) -> SimpleNamespace:
+    teacher = shaping(f"sample-{agent}", limit)
     return SimpleNamespace(
-        study="sample", levels=LEVELS, level="R1", teacher=settings, traces=traces, plan=plan
+        study="sample", levels=LEVELS, level="R1", teacher=teacher, traces=traces, plan=plan
     )
 
 

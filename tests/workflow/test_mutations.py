@@ -96,7 +96,11 @@ def appended(path: Path, text: str):
 
 def not_fresh(config: Path) -> set[str]:
     """Return the jobs that `audit status` calls other than fresh, the study being the folder."""
-    return _asked_for(status.look("micro", planned.plan([config])).named(STALE, GONE, UNDECIDED))
+    return _asked_for(
+        status.compute_status("micro", planned.expected_jobs([config])).named(
+            STALE, GONE, UNDECIDED
+        )
+    )
 
 
 def _asked_for(jobs: set[str]) -> set[str]:
@@ -266,7 +270,7 @@ def test_a_deleted_file_is_named_and_made_again_with_nothing_below(inside, jobs)
     before = (inside.path / path).read_bytes()
     (inside.path / path).unlink()
     try:
-        found = status.look("micro", planned.plan([inside.path / CONFIG]))
+        found = status.compute_status("micro", planned.expected_jobs([inside.path / CONFIG]))
         assert found.named(GONE) == maker
         assert status.exit_code(found) != 0
         assert inside.ran("--", path) == maker
@@ -318,7 +322,7 @@ def test_other_years_seeds_levels_and_folds_run_what_is_new_and_what_reads_it(
     if name in SHAPES_RUN:
         assert inside.planned(config=str(changed)) == expected
     dropped = {name for name in jobs if name not in graph}
-    assert set(status.look("micro", planned.plan([changed])).orphans) == dropped
+    assert set(status.compute_status("micro", planned.expected_jobs([changed])).orphans) == dropped
     if name == "a seed added":
         trained = {job for job in expected if job.startswith("train_adapter")}
         assert trained == {"train_adapter(fold=temporal, seed=3, variant=prompt)"}

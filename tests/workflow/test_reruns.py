@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from tests.workflow.checkout import copy_repository
 
 TRACKED = ("Snakefile", "config.yaml", "rules", "scripts", "distil", "resources")

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import mlx_lm
@@ -7,15 +8,20 @@ import pytest
 from tiny_student import chat_rows, draw_pairs, make_student
 
 from distil.content.hashing import sha256_file
-from distil.student import decoding as generation
-from distil.student.decoding import Answer, Geometry, RowStore, answer_prompts, answer_text
+from distil.student import decoding
+from distil.student import rows as row_store
+from distil.student.adapters import adapter_config
+from distil.student.answering import answer_prompts, answer_text, count_positions
+from distil.student.decoding import BatchShape
 from distil.student.decoding import decode_batches as decode
-from distil.student.lanes import Lane
+from distil.student.encoding import encode_rows
 from distil.student.model import load_student, render_prompt
-from distil.student.training import LoraSettings, adapter_config, encode_rows, train_lora
+from distil.student.rows import Answer, RowStore
+from distil.student.training import TrainingSettings, train_lora
+from distil.student.workers import ComputeWorker
 from scripts import predict_answers
 
-mx = generation.mx
+mx = decoding.mx
 LIMIT = 24
 
 
@@ -41,12 +47,17 @@ def stock(opened, prompts):
 
 
 @pytest.mark.parametrize(
-    "geometry",
-    [Geometry(), Geometry(width=16, length_class=8, block=3), Geometry(8, 32, 1), Geometry(1, 2)],
+    "shape",
+    [
+        BatchShape(),
+        BatchShape(width=16, length_class=8, block=3),
+        BatchShape(8, 32, 1),
+        BatchShape(1, 2),
+    ],
 )
-def test_batches_say_what_one_by_one_says(opened, prompts, stock, geometry):
+def test_batches_say_what_one_by_one_says(opened, prompts, stock, shape):
     model, tokenizer = opened
-    answers = decode(model, prompts, tokenizer.eos_token_ids, LIMIT, geometry)
+    answers = decode(model, prompts, tokenizer.eos_token_ids, LIMIT, shape)
     assert [answer_text(tokenizer, answer.tokens) for answer in answers] == stock
     assert {answer.finish for answer in answers} == {"stop", "length"}
     for answer in answers:
@@ -57,24 +68,24 @@ def test_batches_say_what_one_by_one_says(opened, prompts, stock, geometry):
 
 def test_an_answer_does_not_depend_on_its_neighbours(opened, prompts):
     model, tokenizer = opened
-    together = decode(model, prompts, tokenizer.eos_token_ids, LIMIT, Geometry())
+    together = decode(model, prompts, tokenizer.eos_token_ids, LIMIT, BatchShape())
     for chosen in (range(0, 75, 7), range(74, -1, -1), [3]):
         apart = decode(
-            model, [prompts[i] for i in chosen], tokenizer.eos_token_ids, LIMIT, Geometry()
+            model, [prompts[i] for i in chosen], tokenizer.eos_token_ids, LIMIT, BatchShape()
         )
         assert apart == [together[i] for i in chosen]
 
 
-@pytest.mark.skipif(mx.default_device() != mx.cpu, reason="lanes are for the CPU")
+@pytest.mark.skipif(mx.default_device() != mx.cpu, reason="parts are for the CPU")
 def test_a_second_process_answers_the_same(opened, prompts):
     model, tokenizer = opened
-    second = Lane(generation.serve_batches)
+    helper = ComputeWorker(decoding.serve_batches)
     try:
-        for geometry in (Geometry(width=8), Geometry(length_class=4), Geometry()):
-            asked = (model, prompts, tokenizer.eos_token_ids, LIMIT, geometry)
-            assert decode(*asked, second) == decode(*asked)
+        for shape in (BatchShape(width=8), BatchShape(length_class=4), BatchShape()):
+            asked = (model, prompts, tokenizer.eos_token_ids, LIMIT, shape)
+            assert decode(*asked, helper) == decode(*asked)
     finally:
-        second.close()
+        helper.close()
 
 
 @pytest.mark.skipif(mx.default_device() != mx.cpu, reason="promised for the CPU only")
@@ -91,7 +102,7 @@ def test_a_row_of_a_product_has_the_same_bits_at_any_batch_width(depth, width):
 
 
 def counted(opened, prompts, store, name="model", limit=LIMIT):
-    return answer_prompts(*opened, prompts, limit, Geometry(), store, name)
+    return answer_prompts(*opened, prompts, limit, BatchShape(), store, name)
 
 
 def test_stored_rows_are_reused_and_equal_a_run_from_nothing(opened, prompts, tmp_path):
@@ -132,7 +143,7 @@ def test_a_changed_line_is_left_out(tmp_path):
 
 
 def test_prompts_without_room_for_an_answer_are_counted(opened, prompts):
-    positions = generation.count_positions(opened[0])
+    positions = count_positions(opened[0])
     long = [5] * positions
     short = [5] * (positions - 3)
     answers, counts = counted(opened, [prompts[0], long, short], RowStore(None))
@@ -167,7 +178,7 @@ def study(folder, opened, tmp_path_factory):
     (home / "transfer.jsonl").write_text("".join(json.dumps(row) + "\n" for row in transfer))
     (home / "student.txt").write_text("$instruction\n$statement\n")
     (home / "levels.yaml").write_text("R1: {student: All steps.}\nR6: {student: Answer.}\n")
-    settings = LoraSettings(
+    settings = TrainingSettings(
         seed=1,
         horizon=8,
         batch_size=4,
@@ -180,8 +191,8 @@ def study(folder, opened, tmp_path_factory):
         checkpoints=(4, 8),
     )
     model, tokenizer = load_student(folder)
-    rows = encode_rows(tokenizer, chat_rows(pairs), 150)
-    train_lora(model, rows, rows, settings, home / "adapter")
+    encoded = encode_rows(tokenizer, chat_rows(pairs), 150)
+    train_lora(model, encoded, encoded, settings, home / "adapter")
     (home / "adapter" / "adapter_config.json").write_text(json.dumps(adapter_config(settings)))
     plan = [
         {"iteration": 4, "benchmark": "competition", "level": "R1", "years": [2021]},
@@ -227,7 +238,7 @@ def test_the_plan_is_answered_with_each_checkpoint_of_its_own(study, folder, tmp
     }
     assert {row["benchmark"] for row in rows} == {"competition", "transfer"}
     # the same rows, one by one, by mlx-lm itself
-    adapter = generation.Path(tmp_path / "adapter")
+    adapter = Path(tmp_path / "adapter")
     predict_answers.make_adapter_folder(
         study / "adapter" / "00008.safetensors", study / "adapter" / "adapter_config.json", adapter
     )
@@ -279,16 +290,16 @@ def test_a_model_with_another_kind_of_cache_is_refused(opened, prompts):
         layers = ()
 
         def make_cache(self):
-            return [generation.make_prompt_cache(opened[0], max_kv_size=8)[0]]
+            return [decoding.make_prompt_cache(opened[0], max_kv_size=8)[0]]
 
     with pytest.raises(ValueError, match="RotatingKVCache are not supported"):
-        decode(Rotating(), prompts, [0], 4, Geometry())
+        decode(Rotating(), prompts, [0], 4, BatchShape())
 
 
 def test_widths_shrink_by_eights():
-    widths = [Geometry(width=64).narrower(rows) for rows in (64, 57, 56, 33, 9, 8, 1)]
+    widths = [BatchShape(width=64).padded_width(rows) for rows in (64, 57, 56, 33, 9, 8, 1)]
     assert widths == [64, 64, 56, 40, 16, 8, 8]
-    assert Geometry(width=4).narrower(1) == 4
+    assert BatchShape(width=4).padded_width(1) == 4
 
 
 def test_a_plan_of_base_and_adapters_together_is_refused(study, folder, tmp_path, monkeypatch):
@@ -305,6 +316,6 @@ def test_an_adapter_of_another_shape_is_not_put_in(study, folder, opened):
 
 def test_a_full_disk_stops_the_job(tmp_path, monkeypatch):
     store = RowStore(tmp_path)
-    monkeypatch.setattr(generation.os, "write", lambda _, data: len(data) - 1)
+    monkeypatch.setattr(row_store.os, "write", lambda _, data: len(data) - 1)
     with pytest.raises(OSError, match="disk full"):
         store.put("key", Answer((1,), "stop"))

@@ -1,9 +1,9 @@
-"""A second process that shares a job's arithmetic, where mlx computes on the CPU.
+"""A helper process that shares a job's arithmetic, where mlx computes on the CPU.
 
 mlx computes a CPU stream on one core, and it hands work out in portions so small that two streams
 of one process hardly overlap: a second stream makes training faster by the smaller matrices alone
 (`make bench` prints what the process adds). What is shared out never depends on whether there is a
-second process, so neither do the bytes.
+helper process, so neither do the bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 512 * 1024**2
 
 
-class Lane:
+class ComputeWorker:
     """A process that answers messages, one at a time and in order.
 
     Args:
@@ -69,7 +69,7 @@ class Lane:
     def _death(self) -> RuntimeError:
         self.process.join()
         return RuntimeError(
-            f"the second process of this job ended with code {self.process.exitcode}"
+            f"the helper process of this job ended with code {self.process.exitcode}"
             " (its error stands above; -9 often means too little memory); remedy: run the job again"
         )
 
@@ -92,16 +92,16 @@ def useful() -> bool:
 
 
 @contextlib.contextmanager
-def second_lane(start: Callable[[], Callable[[Any], Any]]) -> Iterator[Lane | None]:
-    """Run a second process for the length of a `with` block; None where it would not help."""
+def helper_process(start: Callable[[], Callable[[Any], Any]]) -> Iterator[ComputeWorker | None]:
+    """Run a helper process for the length of a `with` block; None where it would not help."""
     if not useful():
         yield None
         return
-    lane = Lane(start)
+    worker = ComputeWorker(start)
     try:
-        yield lane
+        yield worker
     finally:
-        lane.close()
+        worker.close()
 
 
 def shareable(model: Any) -> bool:
