@@ -215,7 +215,7 @@ class Dispatch:
 
     def _ask(self, request: Request) -> Position | Reply | None:
         """Ask until there is a response or no try is left; None if the run stopped."""
-        started = time.monotonic()
+        failing_since = math.inf
         number = unpaid_for = 0
         while True:
             number += 1
@@ -223,20 +223,22 @@ class Dispatch:
                 token = self._intend(request) if go else None
                 if token is None:
                     return None
-                sent = canonical_json(self.client.sent_body(request)).encode("utf-8")
-                exchange = self.client.transport.post(sent)
+                body = canonical_json(self.client.sent_body(request)).encode("utf-8")
+                moment = time.monotonic()
+                exchange = self.client.transport.post(body)
                 try:
-                    stored = self._settle(request, token, exchange)
+                    stored = self._settle(request, token, exchange, moment)
                 finally:
                     self._in_flight.discard(token)
                 if stored is not None:
                     return stored
                 wait = self._plan_retry(number, exchange)
+            failing_since = min(failing_since, time.monotonic())
             status = self._failure_status(exchange)
             unpaid_for += status in _POSSIBLY_PAID
             if status == "deadline" or unpaid_for > self.run.possibly_paid_retries:
                 break
-            if number > self.run.retries and not self._wait_out(started, status):
+            if number > self.run.retries and not self._wait_out(failing_since, status):
                 break
             self._stopped.wait(wait)
         reply = Reply(request.key, status, exchange.detail or error_text(exchange.body))
@@ -244,9 +246,9 @@ class Dispatch:
         self._health.give_up(reply)
         return reply
 
-    def _wait_out(self, started: float, status: str) -> bool:
+    def _wait_out(self, failing_since: float, status: str) -> bool:
         """Tell whether the host answers nobody, and is to be waited for; it is then probed."""
-        if not self._health.is_down(started, status):
+        if not self._health.is_down(failing_since, status):
             return False
         if self._proven.is_set():
             self._say(
@@ -328,8 +330,16 @@ class Dispatch:
         status = effective_status(exchange.http_status or 0, exchange.body)
         return "host-error" if status == 200 else f"http-{status}"
 
-    def _settle(self, request: Request, token: str, exchange: Exchange) -> Position | None:
+    def _settle(
+        self, request: Request, token: str, exchange: Exchange, sent: float
+    ) -> Position | None:
         """Write down how an attempt ended; return where its response is, if that ends the item.
+
+        Args:
+            request: what was asked.
+            token: names the attempt.
+            exchange: what came of it.
+            sent: when it was sent, on the monotonic clock.
 
         Raises:
             TeacherStopped: the host's answer concerns the whole run.
@@ -354,7 +364,7 @@ class Dispatch:
             reply = self.client.read(request.key, record)
             broken_off = reply.status in PASSING
             if not broken_off:
-                return self._keep(request, token, record, reply)
+                return self._keep(request, token, record, reply, sent)
         failure = {
             **record,
             "kind": "failure",
@@ -379,7 +389,9 @@ class Dispatch:
             )
         return None
 
-    def _keep(self, request: Request, token: str, record: dict, reply: Reply) -> Position:
+    def _keep(
+        self, request: Request, token: str, record: dict, reply: Reply, sent: float
+    ) -> Position:
         """Store a response, book it, and look at what it says of the host."""
         record = {
             **record,
@@ -391,9 +403,8 @@ class Dispatch:
             record["sample"] = request.sample
         place = self.journal.append(record, durable=True)
         self._book(request, token, reply)
-        self._health.answered()
         verdict = self.client.verdict(reply)
-        if verdict == OK:
+        if self._health.answered(sent) and verdict == OK:
             self._proven.set()
         self._quality.look(token, verdict, reply)
         return place

@@ -26,34 +26,45 @@ class Health:
     def __init__(self, client: TeacherClient) -> None:
         self._client, self._run = client, client.settings.run
         self._known = client.journal.ledger.has_answered(client.host, client.settings.agent.model)
-        self._answered_at = -math.inf
+        # When the latest of the answered requests was sent.
+        self._up_at = -math.inf
         self._failing_since: float | None = None
         self._given_up = 0
         self._lock = threading.Lock()
 
-    def answered(self) -> None:
-        """Note a response."""
+    def answered(self, sent: float) -> bool:
+        """Note a response; tell whether it shows that the host takes requests.
+
+        An answer that was on its way when requests began to fail says nothing of those after it.
+
+        Args:
+            sent: when its request was sent, on the monotonic clock.
+        """
         with self._lock:
-            self._known, self._failing_since, self._given_up = True, None, 0
-            self._answered_at = time.monotonic()
+            self._known = True
+            self._up_at = max(self._up_at, sent)
+            if self._failing_since is not None and sent < self._failing_since:
+                return False
+            self._failing_since, self._given_up = None, 0
+            return True
 
     def failed(self) -> None:
-        """Note a request without one."""
+        """Note a request without a response."""
         with self._lock:
             if self._failing_since is None:
                 self._failing_since = time.monotonic()
 
-    def is_down(self, started: float, status: str) -> bool:
-        """Tell whether a host that has answered before has answered nobody since a moment.
+    def is_down(self, moment: float, status: str) -> bool:
+        """Tell whether a host that has answered before took no request since a moment.
 
         Raises:
             TeacherStopped: that has lasted too long.
         """
         with self._lock:
             longest = self._run.outage_seconds
-            if not longest or not self._known or self._answered_at > started:
+            if not longest or not self._known or self._up_at > moment:
                 return False
-            lasted = time.monotonic() - (self._failing_since or time.monotonic())
+            lasted = time.monotonic() - moment
         if lasted > longest:
             raise TeacherStopped(
                 f"{self._client.host} has answered nobody for {lasted:.0f} s (the last: {status}), "
@@ -84,8 +95,9 @@ class Quality:
 
     def __init__(self, client: TeacherClient) -> None:
         self._client, self._run = client, client.settings.run
-        self._row: list[str] = []
-        self._row_of = ""
+        self._row = 0
+        self._row_of = OK
+        self._stopping = False
         self._reason = ""
         self._poor: dict[str, list[str]] = collections.defaultdict(list)
         self._seen = 0
@@ -99,19 +111,16 @@ class Quality:
         """
         with self._lock:
             self._seen += 1
-            if verdict == OK:
-                self._row, self._row_of = [], ""
-                return
-            if verdict != self._row_of:
-                self._row, self._row_of = [], verdict
-            self._row.append(attempt)
-            self._poor[verdict].append(attempt)
-            self._reason = reply.reason
+            if verdict != OK:
+                self._poor[verdict].append(attempt)
+            if self._stopping:
+                return  # it was on its way when the run stopped
+            self._row = self._row + 1 if verdict == self._row_of else 1
+            self._row_of, self._reason = verdict, reply.reason
             limit = self._run.stop_after
-            if not limit or len(self._row) < limit:
+            if verdict == OK or not limit or self._row < limit:
                 return
-            if len(self._row) > limit:
-                return  # it came back while the run was stopping
+            self._stopping = True
         raise self._stop(f"{limit} responses in a row are no answers")
 
     def conclude(self) -> None:
@@ -120,8 +129,9 @@ class Quality:
         Raises:
             TeacherStopped: the share is too large.
         """
-        if self._run.stop_after and len(self._row) >= self._run.stop_after:
-            self._void(self._row, self._row_of)
+        if self._stopping:
+            # Others of the kind came before the row, between the last answers.
+            self._void(self._poor[self._row_of], self._row_of)
             return
         poor = sum(map(len, self._poor.values()))
         if self._seen < SHARE_OF or poor <= self._run.stop_share * self._seen:
