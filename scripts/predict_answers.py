@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from distil.content.files import read_jsonl
 from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.content.progress import ProgressLine
 from distil.lineage.record import run
 from distil.student.adapters import make_adapter_folder, merged, swap_adapter
 from distil.student.answering import Counts, answer_prompts, answer_text, decoding_key
@@ -122,6 +123,8 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     store = RowStore(folder if code else None)
     shape = BatchShape(width=params.batch_size)
     totals, rows = Counts(), []
+    asked_in_all = sum(len(select_problems(item, benchmarks)) for item in plan)
+    line = ProgressLine(asked_in_all, "answers")
     iterations = sorted({item["iteration"] for item in plan}, key=lambda i: i or 0)
     with helper_process(serve_batches) as helper:
         model, tokenizer = open_student(input.student, checkpoints.get(iterations[0]), configs)
@@ -153,6 +156,7 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
                         blas=load_blas(),
                     ),
                     helper,
+                    line.show,
                 )
             for (item, problem, message), answer in zip(asked, answers, strict=True):
                 text = answer_text(tokenizer, answer.tokens)
@@ -160,6 +164,8 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
             for name, count in asdict(counts).items():
                 setattr(totals, name, getattr(totals, name) + count)
             print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
+            line.before = len(rows)
+            line.show(0)
     rows.sort(key=lambda row: row["id"])
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")
     return {

@@ -4,5 +4,6 @@
 - `verify`, `files`, `records`, `recompute`: whether files, records and numbers agree.
 - `planned`, `status`, `plans`: the jobs that a study file asks for, and the plan of its analysis.
 - `differences`: which cells moved between two runs, and why.
+- `commands`: what each command on a finished study prints.
 - `crates`, `croissant`, `packs`, `graphs`: exports.
 """

@@ -128,7 +128,7 @@ def _check(crate: ROCrate, folder: Path) -> None:
     for name in (*sorted(described), BASENAME):
         path = str(folder / name)
         if name in described and files.sha256(path) != described[name]:
-            raise CrateError(f"{name} is not what its job's record says; run: audit verify")
+            raise CrateError(f"{name} is not what its job's record says; run: distil verify")
         if key := files.key(path):
             raise KeyFoundError(
                 f"{name} holds what looks like a key ({key}...); revoke it, then remake the file"

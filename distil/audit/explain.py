@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from distil.audit.cells import CLAIMS, Cell, NotFoundError
+from distil.audit.cells import CLAIMS, Cell, NotFoundError, did_you_mean
 from distil.audit.chains import Chain
 from distil.audit.edges import EDGES, STAGES, Link, places
 from distil.audit.rows import StudyRows
@@ -25,24 +25,52 @@ class Explainer(StudyRows):
         """Return the chain behind a cell, a row, a page or a file.
 
         Args:
-            target: a cell (`distil.audit.cells.Tables.find`); `FILE#ID` for a row, `PDF#PAGE` for
-                a page; or a file.
+            target: a cell (`distil.audit.cells.Tables.find`); a problem's id; `FILE#ID` for a row,
+                `PDF#PAGE` for a page; or a file. A PDF may be named without its folder.
 
         Raises:
             NotFoundError: there is no such thing; the message lists what there is.
         """
+        target = self._whole_name(target)
+        if target in self.problems:
+            chain = Chain(target)
+            self.walk(chain, [("problem", {"id": target})])
+            return chain
         if "#" in target and "/" in target.partition("#")[0]:
             path, _, key = target.partition("#")
             return self._explain_row(Path(path), key)
         if Path(target).suffix and ":" not in target:
             return self._explain_file(Path(target))
         chain, wanted = Chain(target), set()
-        for cell in self.tables.find(target):
+        try:
+            cells = self.tables.find(target)
+        except NotFoundError as error:
+            if near := did_you_mean(target, self.problems):
+                raise NotFoundError(f"{target}: no problem of that id{near}") from error
+            raise
+        for cell in cells:
             behind = sorted(self.tables.sources(cell))
             wanted |= set(behind)
             chain.add("cell", [self._cell_entry(cell, behind)])
         self.walk(chain, map(parse_row, wanted))
         return chain
+
+    def _whole_name(self, target: str) -> str:
+        """Return a target with the folder of a PDF that was named without it."""
+        name, hash_sign, page = target.partition("#")
+        if Path(name).suffix != ".pdf" or "/" in name:
+            return target
+        known = {
+            Path(path).name: path
+            for path in (*self.records.readers, *self.records.writers)
+            if path.endswith(".pdf")
+        }
+        if name not in known:
+            raise NotFoundError(
+                f"{target}: no PDF of study {self.records.study} has that name"
+                f"{did_you_mean(name, known)}"
+            )
+        return f"{known[name]}{hash_sign}{page}"
 
     def walk(self, chain: Chain, rows: Iterable[Link]) -> None:
         """Follow rows, each by kind and fields, down to the pages; each is visited once."""
@@ -207,6 +235,7 @@ class Explainer(StudyRows):
         Raises:
             NotFoundError: there is no such thing.
         """
+        target = self._whole_name(target)
         chain = Chain(f"used by {target}")
         path, _, key = target.rpartition("#")
         if Path(path or key).suffix == ".pdf":
@@ -223,7 +252,7 @@ class Explainer(StudyRows):
         else:
             raise NotFoundError(
                 f"{target}: neither a problem, a page, a row nor a file of study "
-                f"{self.records.study}"
+                f"{self.records.study}{did_you_mean(target, self.problems)}"
             )
         return chain
 

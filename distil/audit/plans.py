@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from distil.audit.records import Records
 
 ANSWERS = ("predict_answers/", "predict_teacher/")
-CLAIMS = "test_claims/job.json"
+CLAIMS = "judge_claims/job.json"
 SHOWN = 12
 
 

@@ -1,7 +1,7 @@
 """Paired comparison of any two variants by name, from the answers of a finished study.
 
     A="role=student estimand=held_out level=R1 stop=nested"
-    python -m distil.claims.compare sample "$A" "role=base estimand=held_out level=R1"
+    distil compare "$A" "role=base estimand=held_out level=R1" --study sample
 
 prints first minus second on the questions that both answered, with the settings under which the
 study's claims were tested. The comparison stands outside the declared family: its p is adjusted for
@@ -10,7 +10,6 @@ nothing, and whoever makes several of them must say so.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 
@@ -50,7 +49,7 @@ def open_finished(name: str) -> GradedAnswers:
     Raises:
         FileNotFoundError: If its claims were not tested here.
     """
-    record = record_path(name, "test_claims", {"study": name})
+    record = record_path(name, "judge_claims", {"study": name})
     if not record.is_file():
         raise FileNotFoundError(f"{record} is missing: run study {name}, or unpack its results")
     found = json.loads(record.read_text(encoding="utf-8"))
@@ -69,23 +68,16 @@ def text(found: Estimate, alpha: float) -> str:
     return f"{line}; {found.note}" if found.note else line
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Compare two variants and return the exit code: 0, or 2 for a comparison that cannot be."""
-    parser = argparse.ArgumentParser(
-        prog="python -m distil.claims.compare", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("study", help="its name")
-    parser.add_argument("first", help="words key=value: role, estimand, level, stop, section")
-    parser.add_argument("second", help="the same")
-    options = parser.parse_args(arguments)
+def print_comparison(name: str, first: str, second: str) -> int:
+    """Print the comparison of two variants of a finished study.
+
+    Returns:
+        The exit code: 0, or 2 for a comparison that cannot be; the reason goes to standard error.
+    """
     try:
-        study = open_finished(options.study)
-        print(text(compare(study, options.first, options.second), study.alpha))
+        study = open_finished(name)
+        print(text(compare(study, first, second), study.alpha))
     except (FileNotFoundError, ValueError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

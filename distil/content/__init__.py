@@ -5,5 +5,6 @@
 - `sealed`: append-only files of sealed lines.
 - `addresses`: ids of rows, paths of files, names of jobs.
 - `fingerprint`: the code and packages that a script runs, as one hash.
+- `progress`: how far a long job is, told in its log.
 - `sources`: the rows that each cell of a table was computed from.
 """

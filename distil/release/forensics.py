@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from distil.content.sources import Sources, row_names
 from distil.inference.power import equivalence_items, mcnemar_detectable, mcnemar_power
 
 SD_KINDS = ("sample", "population")
 # Share of questions on which two runs of one model disagree: the range within which intervals and
 # powers of the published gain are shown, since the release does not hold the answers themselves.
 DISCORDANCES = (0.15, 0.25, 0.35)
+LATE_YEARS = 4
 
 
 @dataclass(frozen=True)
@@ -379,3 +381,25 @@ def pair_tails(gained_minus_lost: int, most_discordant: int) -> tuple[float, flo
     lost = (counts - net) // 2
     tails = np.minimum(1.0, 2 * stats.binom.cdf(lost, counts, 0.5))
     return float(tails[0]), float(tails[1])
+
+
+def questions_asked(counts: pd.DataFrame) -> tuple[int, int]:
+    """Return the evaluated questions of all years and of the last four."""
+    asked = counts[counts["quantity"] == "questions"]
+    whole = int(asked.loc[asked["group_kind"] == "overall", "successes"].iloc[0])
+    years = asked[asked["group_kind"] == "year"].astype({"group": int}).sort_values("group")
+    return whole, int(years["successes"].tail(LATE_YEARS).sum())
+
+
+def find_sources(table: pd.DataFrame, counts: pd.DataFrame) -> Sources:
+    """Return the published figures behind each check, and the counts of questions it is over."""
+    sources = Sources()
+    lines = table.to_dict("records")
+    asked = counts[counts["quantity"] == "questions"]["id"].tolist()
+    for name, row in zip(row_names(lines), lines, strict=True):
+        claims_named = row["claim"].split(", ")
+        if row["check"] == "interval over seeds alone":
+            claims_named.append("C3")  # whose deviation and seeds it takes
+        figures = [f"published/{claim}" for claim in claims_named]
+        sources.add(name, ["n", "result", "sentence"], [*figures, *asked])
+    return sources

@@ -11,7 +11,7 @@ from distil.student.decoding import BatchShape, decode_batches
 from distil.student.rows import Answer, RowStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from distil.student.workers import ComputeWorker
 
@@ -56,6 +56,7 @@ def answer_prompts(
     store: RowStore,
     name: str,
     helper: ComputeWorker | None = None,
+    show: Callable[[int], None] | None = None,
 ) -> tuple[list[Answer], Counts]:
     """Answer prompts from the store where it can, by decoding where it cannot.
 
@@ -69,6 +70,7 @@ def answer_prompts(
         name: stands for everything but the prompt that can change an answer: model, adapter,
             code, packages, backend, BLAS. See `decoding_key`.
         helper: as in `decode_batches`.
+        show: as in `decode_batches`.
 
     Returns:
         The answers in the order of the prompts, and counts.
@@ -98,6 +100,7 @@ def answer_prompts(
             limit,
             shape,
             helper,
+            show,
         )
         for (key, rows), answer in zip(keys.items(), decoded, strict=True):
             store.put(key, answer)

@@ -57,6 +57,7 @@ def decode_batches(
     max_tokens: int,
     shape: BatchShape,
     helper: ComputeWorker | None = None,
+    show: Callable[[int], None] | None = None,
 ) -> list[Answer]:
     """Decode every prompt greedily.
 
@@ -68,6 +69,7 @@ def decode_batches(
         shape: shapes of the batches.
         helper: process that decodes every batch this one is not at (`distil.student.workers`,
             started with `serve_batches`); the answers are the same without one.
+        show: is told between batches how many prompts are answered.
 
     Returns:
         The answers, in the order of the prompts.
@@ -108,6 +110,8 @@ def decode_batches(
     else:
         helper = None
     while waiting:
+        if show:
+            show(len(answers))
         exchange()
         if waiting:
             padded, rows = waiting.popleft()

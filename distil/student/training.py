@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from distil.content.files import write_atomically
 from distil.content.hashing import canonical_json, sha256_text
+from distil.content.progress import ProgressLine
 from distil.student.blas import load_blas
 
 load_blas()  # before mlx, or it has no effect
@@ -149,6 +150,7 @@ def train_lora(
     per_epoch = -(-len(lengths) // settings.batch_size)
     epoch, batches = -1, []
     started, fresh = time.monotonic(), 0
+    line = ProgressLine(settings.horizon, "iterations")
     for iteration in range(progress.iteration, settings.horizon):
         if iteration % settings.evaluate_every == 0:
             _measure(progress, iteration, split, validation, settings)
@@ -188,15 +190,14 @@ def train_lora(
             )
         if progress.iteration in declared or progress.iteration % settings.save_every == 0:
             save_state(state / STATE, {"key": key, "progress": asdict(progress)}, model, optimizer)
-            recent = progress.training[-10:]
-            print(
-                f"iteration {progress.iteration}/{settings.horizon}"
-                f" training loss {sum(row['loss'] for row in recent) / len(recent):.4f}"
-                f" validation loss {progress.curve[-1]['loss']:.4f}"
-                f" {fresh / (time.monotonic() - started):.0f} tokens/s",
-                file=sys.stderr,
-                flush=True,
-            )
+        recent = progress.training[-10:]
+        curve = [row["loss"] for row in progress.curve]
+        line.show(
+            progress.iteration,
+            f"loss {sum(row['loss'] for row in recent) / len(recent):.3f}, validation"
+            f" {curve[-1]:.3f}, {fresh / (time.monotonic() - started):,.0f} tokens/s",
+            curve,
+        )
     return progress
 
 

@@ -394,7 +394,3 @@ def _type(node: dict) -> str:
         return " or ".join(f"`{value}`" for value in node["enum"])
     kind = node.get("type", "")
     return " or ".join(kind) if isinstance(kind, list) else kind
-
-
-if __name__ == "__main__":
-    print(reference(), end="")

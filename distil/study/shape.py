@@ -155,12 +155,6 @@ class AnyStudy:
         figures = [f"figures/{name}.svg" for name in self.figures_made]
         return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
 
-    def print_claims(self) -> None:
-        """Print the claims table, if it is there: the last lines of a full run."""
-        path = self.results / "claims" / "claims.md"
-        if path.is_file():
-            print(path.read_text(encoding="utf-8"))
-
 
 class ReleaseStudy(AnyStudy):
     """A re-analysis of the public release."""

@@ -22,7 +22,6 @@ from distil.teacher.dispatch import Dispatch
 from distil.teacher.gates import Gate
 from distil.teacher.journal import Journal, Position, Stored, export, request_key, unpack_body
 from distil.teacher.money import picture_tokens
-from distil.teacher.progress import line_writer
 from distil.teacher.responses import OK, Reply, read_reply
 from distil.teacher.settings import (
     EXIT_CAP,
@@ -36,8 +35,6 @@ from distil.teacher.transport import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-    from distil.teacher.progress import State
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +121,6 @@ class TeacherClient:
             port differs from run to run).
         host: name of the host in content addresses, where it is not the settings' own.
         log: where estimates and progress are written.
-        show: what shows the progress; by default a line in the log.
 
     Raises:
         TeacherError: the key's environment variable is not set, or holds no plausible key.
@@ -139,7 +135,6 @@ class TeacherClient:
         base_url: str | None = None,
         host: str | None = None,
         log: TextIO | None = None,
-        show: Callable[[State], None] | None = None,
     ) -> None:
         self.settings = settings
         self.journal = journal
@@ -162,7 +157,6 @@ class TeacherClient:
         plain = re.sub(r"^https?://", "", address).rstrip("/")
         self._names = tuple(dict.fromkeys([self.host, *settings.host.known_as, plain]))
         self.log = log or sys.stderr
-        self.show = show or line_writer(self.log)
         self.gate = Gate(settings.host)
         self.transport = Transport(
             address,

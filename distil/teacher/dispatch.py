@@ -34,8 +34,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from distil.content.hashing import canonical_json
+from distil.content.progress import ProgressLine
 from distil.teacher.journal import Position, pack_body
-from distil.teacher.progress import Progress, State
 from distil.teacher.responses import OK, PASSING, Reply, effective_status, error_text, is_quota
 from distil.teacher.settings import (
     EXIT_CAP,
@@ -100,12 +100,12 @@ class Dispatch:
 
     def go(self) -> None:
         """Put a reply for each request, or raise what stopped the run, once all is drained."""
-        progress = Progress(self.run.progress_seconds, self.client.show)
+        line = ProgressLine(self._total, "requests", self.client.log)
         threads: list[threading.Thread] = []
         with self._draining_on_sigterm():
             try:
                 while self._supervise(threads):
-                    progress.update(self._state())
+                    line.show(self._done, self._note())
                     self._ended.wait(0.25)
                     self._ended.clear()
             except KeyboardInterrupt:
@@ -113,7 +113,7 @@ class Dispatch:
                 self._halt(KeyboardInterrupt())
                 for thread in threads:
                     thread.join()
-        progress.end(self._state())
+        line.show(self._done, self._note())
         try:
             self._quality.conclude()
         except TeacherStopped as stopped:
@@ -124,17 +124,21 @@ class Dispatch:
     def _say(self, text: str) -> None:
         print(f"teacher: {self.client.agent}: {text}", file=self.client.log, flush=True)
 
-    def _state(self) -> State:
-        return State(
-            self.client.agent,
-            self._done,
-            self._total,
-            len(self._in_flight),
-            self._tokens,
-            self.journal.charged(),
-            self.run.currency,
-            time.monotonic() - self._start,
-        )
+    def _note(self) -> str:
+        """Say what is on its way, what was used and paid, and how long the rest will take."""
+        parts = [self.client.agent]
+        if self._in_flight:
+            parts.append(f"{len(self._in_flight)} in flight")
+        if self._tokens:
+            parts.append(f"{self._tokens} tokens")
+        if spent := self.journal.charged():
+            parts.append(f"{spent:.4f} {self.run.currency} spent")
+        if 0 < self._done < self._total:
+            left = (time.monotonic() - self._start) / self._done * (self._total - self._done)
+            parts.append(
+                f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left"
+            )
+        return ", ".join(parts)
 
     @contextlib.contextmanager
     def _draining_on_sigterm(self) -> Iterator[None]:

@@ -187,7 +187,7 @@ class Journal:
         raise JournalError(
             f"{count} damaged records in the journal: {where}. Restore these files from a copy; "
             f"without one, what they held is asked and paid for again{cost}: set them aside with "
-            f"python -m distil.teacher {self.folder.parent.name} --set-aside-damage"
+            f"distil --study {self.folder.parent.name} responses --set-aside-damage"
         )
 
     def read(self, position: Position) -> dict[str, Any]:

@@ -13,14 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.content.files import read_jsonl, write_jsonl
-from distil.teacher.journal import Journal, export, restore
+from distil.teacher.journal import Journal, JournalError, export, restore
 from distil.teacher.ledger import Attempt, Group, Ledger, Sum
-from distil.teacher.settings import TeacherError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+__all__ = ["JournalError", "NoResponsesError", "Wanted"]
+
 _YEAR = re.compile(r"(?:^|#)(\d{4})-")
+
+
+class NoResponsesError(LookupError):
+    """A study has no journal; the message names the folder and the studies that have one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,13 +100,13 @@ def open_journal(study: str) -> Journal:
     """Return a study's journal, read.
 
     Raises:
-        TeacherError: the study has none; the message names those that have.
+        NoResponsesError: the study has none.
     """
     folder = Path("state") / study / "teacher"
     if not folder.is_dir():
         known = sorted(path.parent.name for path in Path("state").glob("*/teacher"))
         there = f"; there are: {', '.join(known)}" if known else "; no study here has any"
-        raise TeacherError(f"{folder}: no such folder, so no responses of this study{there}")
+        raise NoResponsesError(f"{folder}: no such folder, so no responses of this study{there}")
     journal = Journal(folder)
     journal.refresh()
     return journal
@@ -159,7 +164,7 @@ def summary(study: str, found: Sequence[Row], journal: Journal) -> str:
     for path, count in sorted(journal.damaged.items()):
         lines.append(
             f"damaged: {count} records in {path}; restore the file from a copy, or set it aside: "
-            f"python -m distil.teacher {study} --set-aside-damage"
+            f"distil --study {study} responses --set-aside-damage"
         )
     return "\n".join(lines)
 
@@ -212,3 +217,38 @@ def restore_responses(study: str, paths: Iterable[str | Path]) -> list[tuple[str
     """Put exported responses back into a study's journal; return how many of each file were new."""
     journal = Journal(Path("state") / study / "teacher")
     return [(str(path), restore(journal, read_jsonl(path))) for path in paths]
+
+
+def print_responses(study: str, wanted: Wanted, *, each: bool = False, json: bool = False) -> int:
+    """Print the wanted requests, as sums unless each or JSON is asked for; return exit code 0."""
+    journal = open_journal(study)
+    found = rows(journal, wanted)
+    if json:
+        print(as_json(found))
+    elif each:
+        for line in listing(found):
+            print(line)
+    else:
+        print(summary(study, found, journal))
+    return 0
+
+
+def print_exported(study: str, wanted: Wanted, path: Path) -> int:
+    """Write the wanted responses to a file and say how many; return exit code 0."""
+    count = export_responses(open_journal(study), wanted, path)
+    print(f"{count} responses written to {path}")
+    return 0
+
+
+def print_restored(study: str, paths: Iterable[Path]) -> int:
+    """Put exported responses back and say how many were new; return exit code 0."""
+    for path, count in restore_responses(study, paths):
+        print(f"{count} responses restored from {path}")
+    return 0
+
+
+def print_set_aside(study: str) -> int:
+    """Move damaged segments away and say where to; return exit code 0."""
+    for path in open_journal(study).set_damage_aside():
+        print(f"{path}: moved here; what was damaged in it is asked and paid for again")
+    return 0

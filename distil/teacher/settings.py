@@ -156,7 +156,6 @@ class RunSettings:
             responses; 1 for no limit.
         max_unanswered: items of a job that may stay without a response without failing it.
         ask_again: statuses of stored responses that are asked, and paid for, again.
-        progress_seconds: time between two lines of progress in a job's log.
     """
 
     mode: str = "live"
@@ -173,7 +172,6 @@ class RunSettings:
     stop_share: float = 0.5
     max_unanswered: int = 0
     ask_again: tuple[str, ...] = ()
-    progress_seconds: float = 30.0
 
 
 @dataclasses.dataclass(frozen=True)

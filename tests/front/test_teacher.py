@@ -11,17 +11,21 @@ import datetime
 import fcntl
 import itertools
 import json
+import os
 import random
 import re
+import shutil
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 
 from distil.content.files import read_jsonl
 from distil.study import config as configuration
-from distil.teacher import __main__ as responses
 from distil.teacher import settings
 from distil.teacher.settings import (
     EXIT_CAP,
@@ -332,14 +336,20 @@ def test_line_ends_of_another_system_cost_nothing_and_damage_stops_with_its_cost
         assert re.search(r"paid for again \(about 0\.00\d\d", stopped.said)
         assert len(host.requests) == 10
         # The remedy that the message names.
-        assert command("micro", "--set-aside-damage") == 0
+        assert command("--set-aside-damage").returncode == 0
         assert run_stages(file).asked == 1
 
 
-def command(*arguments: str) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["teacher", *arguments])
-        return responses.main()
+def command(*arguments: str, study: str = "micro") -> subprocess.CompletedProcess:
+    """Run `distil responses`, as a user would, with the state of this folder."""
+    (Path.cwd() / "Snakefile").touch()
+    if not Path("distil").exists():
+        shutil.copytree(ROOT / "distil", "distil")
+    return subprocess.run(
+        [sys.executable, "-m", "distil", "responses", "--study", study, *arguments],
+        capture_output=True, text=True, check=False, timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )  # fmt: skip
 
 
 def test_absurd_token_counts_are_booked_at_the_highest_cost_and_said(folder):
@@ -502,28 +512,25 @@ def test_levels_are_measured_repaired_and_in_a_chain_written_from_the_level_befo
 # -------------------------------------------------------------------------------------- 7 seen
 
 
-def test_responses_are_listed_filtered_summed_and_exported(folder, capsys):
+def test_responses_are_listed_filtered_summed_and_exported(folder):
     write_problems(4)
     with RuleHost() as host:
         run_stages(study_file(folder / "mine.yaml", host.url), ALL)
-    assert command("micro") == 0
-    said = capsys.readouterr().out
+    said = command().stdout
     assert re.search(r"^solver +sample-solver +ok +4 ", said, re.M)
     assert max(map(len, said.splitlines())) <= 100
-    assert command("micro", "--list", "--agent", "distiller", "--year", "2011") == 0
-    assert len(capsys.readouterr().out.splitlines()) == 8
-    assert command("micro", "--list", "--year", "2012") == 0
-    assert capsys.readouterr().out == ""
-    assert command("micro", "--json") == 0
-    found = json.loads(capsys.readouterr().out)
+    listed = command("--list", "--agent", "distiller", "--year", "2011").stdout
+    assert len(listed.splitlines()) == 8
+    assert command("--list", "--year", "2012").stdout == ""
+    found = json.loads(command("--json").stdout)
     money = sum(entry["money"] for entry in found["sums"])
     assert money == pytest.approx(journal().charged())
     assert {row["item"] for row in found["requests"]} >= {"2011-fs-01", "2011-fs-01.R1"}
-    assert command("micro", "--export", "out.jsonl", "--agent", "solver") == 0
+    assert command("--export", "out.jsonl", "--agent", "solver").returncode == 0
     assert read_jsonl("out.jsonl") == read_jsonl("solver_responses.jsonl")
-    capsys.readouterr()
-    assert command("mirco") == 2
-    assert "there are: micro" in capsys.readouterr().err
+    unknown = command(study="mirco")
+    assert unknown.returncode == 2
+    assert "micro" in unknown.stderr
 
 
 def test_replay_that_lacks_an_answer_names_the_item(folder):

@@ -65,7 +65,7 @@ def test_years_share_one_pool_sigterm_drains_and_settings_of_how_rerun_nothing(t
         return checkout.planned(*TARGETS, config="changed.yaml")
 
     how = {
-        "money_cap": 70.0, "retries": 9, "mode": "replay", "stop_after": 3, "progress_seconds": 9.0,
+        "money_cap": 70.0, "retries": 9, "mode": "replay", "stop_after": 3,
         "hosts": {"r1": {"base_url": "http://localhost:9/v1", "api_key_env": "OTHER_KEY",
                          "concurrency": 9, "deadline_seconds": 60.0, "stream": False,
                          "models": {"sample-solver": {"input": 9.0}}}},

@@ -216,7 +216,7 @@ class Forge:
             content = [graded[row] for row in rows if row in graded] or [
                 path.read_text() for path in curves.values()
             ]
-            here = number(content, self.told("test_claims"))
+            here = number(content, self.told("judge_claims"))
             table.append({"id": claim, "estimand": estimand, "here": here,
                           "low": here - self.world.alpha, "p_holm": ""})  # fmt: skip
             sources += [
@@ -228,7 +228,7 @@ class Forge:
             writer.writeheader()
             writer.writerows(table)
         pd.DataFrame(sources, columns=["claim", "estimand", "column", "row"]).to_parquet(rows_path)
-        self.leave("test_claims", {}, {"alpha": self.world.alpha},
+        self.leave("judge_claims", {}, {"alpha": self.world.alpha},
                    [("answers", answers), ("stops", stops)]
                    + [("curves", path) for path in curves.values()],
                    [("csv", csv_path), ("rows", rows_path)])  # fmt: skip

@@ -1,7 +1,6 @@
 """The claims table on graded answers: right figures, honest verdicts, rows that recompute them."""
 
 import dataclasses
-import importlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,17 +31,18 @@ from distil.claims.table import (
 )
 from distil.claims.verdicts import examine
 from distil.content.addresses import record_path
+from distil.content.files import write_jsonl
 from distil.inference.gains import paired_gain
 from distil.inference.levels import holm
 from distil.inference.power import gain_power
 from distil.release import counts
 from distil.report import summaries, tables
-from scripts import tabulate_levels, tabulate_seeds, tabulate_stops
+from scripts import judge_claims
 
 PUBLISHED = read_published("resources/published.yaml")
-# Imported by name, so that pytest does not take the script for a module of tests.
-test_claims_script = importlib.import_module("scripts.test_claims")
-test_claims_script.__test__ = False
+TABLES = (
+    "claims", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
+)  # fmt: skip
 
 FIVE_FOLDS = {
     f"fold-{index + 1}": {
@@ -394,38 +394,50 @@ def test_published_figures_name_formulas_that_exist():
 # -------------------------------------------------------------------------------------- scripts
 
 
-def outputs(folder):
-    names = {"csv": "csv", "markdown": "md", "html": "html", "latex": "tex", "rows": "parquet"}
-    return SimpleNamespace(**{key: str(folder / f"table.{end}") for key, end in names.items()})
-
-
-@pytest.mark.parametrize(
-    "script", [test_claims_script, tabulate_levels, tabulate_seeds, tabulate_stops]
-)
-def test_scripts_write_the_same_bytes_twice(script, paths, tmp_path):
-    given = SimpleNamespace(**paths, published="resources/published.yaml")
-    written = []
-    for name in ("first", "second"):
-        folder = tmp_path / name
-        folder.mkdir()
-        script.main(
-            input=given, output=outputs(folder), params=SimpleNamespace(**simulated.SETTINGS)
+def judge(paths, folder):
+    """Run the job into a folder and return what it wrote."""
+    folder.mkdir()
+    kinds = ("csv", "md", "html", "rows.parquet")
+    files = {name: [str(folder / f"{name}.{kind}") for kind in kinds] for name in TABLES}
+    files["claims"].append(str(folder / "claims.tex"))
+    answers = selections.read_answers(paths["answers"])
+    problems = sorted(set(answers["problem"]))
+    write_jsonl(folder / "problems", [{"id": name, "answer": "7"} for name in problems])
+    runs = answers["row"].str.partition("#")
+    grades = {}
+    for name, found in runs.groupby(0):
+        grades[name] = folder / f"grades-{len(grades)}"
+        ids = found[2].drop_duplicates()
+        pd.DataFrame({"id": ids, "extracted": "7", "rule": "x", "reason": "y"}).to_parquet(
+            grades[name]
         )
-        written.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
-    assert written[0] == written[1]
-    assert {"table.csv", "table.md", "table.html"} <= set(written[0])
-    assert b"Simulated study" in written[0]["table.md"]
-    assert b"nan" not in written[0]["table.csv"].lower()
+    judge_claims.main(
+        input=SimpleNamespace(
+            **paths, published="resources/published.yaml", grades=list(grades.values()),
+            problems=[folder / "problems"], benchmarks=[],
+        ),
+        output=SimpleNamespace(**files),
+        params=SimpleNamespace(**simulated.SETTINGS, runs=list(grades)),
+    )  # fmt: skip
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.*"))}
 
 
-def test_the_reviews_questions_link_to_their_tables(paths, tmp_path):
-    test_claims_script.main(
-        input=SimpleNamespace(**paths, published="resources/published.yaml"),
-        output=outputs(tmp_path),
-        params=SimpleNamespace(**simulated.SETTINGS),
-    )
-    lines = (tmp_path / "table.md").read_text(encoding="utf-8").splitlines()
-    page = (tmp_path / "table.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def written(paths, tmp_path_factory):
+    return judge(paths, tmp_path_factory.mktemp("judged") / "first")
+
+
+def test_the_job_writes_the_same_bytes_twice(paths, written, tmp_path):
+    assert judge(paths, tmp_path / "second") == written
+    for name in TABLES:
+        assert {f"{name}.csv", f"{name}.md", f"{name}.html", f"{name}.rows.parquet"} <= set(written)
+        assert b"Simulated study" in written[f"{name}.md"]
+        assert b"nan" not in written[f"{name}.csv"].lower()
+
+
+def test_the_reviews_questions_link_to_their_tables(written):
+    lines = written["claims.md"].decode().splitlines()
+    page = written["claims.html"].decode()
     for name, table in (("Q1", "stops"), ("Q2", "seeds"), ("Q3", "splits"), ("Q4", "levels")):
         line = next(one for one in lines if one.startswith(f"| {name} "))
         assert f"[{table}](../tables/{table}.md)" in line
@@ -472,13 +484,13 @@ def test_a_finished_study_is_compared_from_the_command_line(paths, tmp_path, mon
     study = tmp_path / "results" / "unit"
     (study / "grades").mkdir(parents=True)
     (study / "grades" / "answers.parquet").write_bytes(Path(paths["answers"]).read_bytes())
-    record = tmp_path / record_path("unit", "test_claims", {"study": "unit"})
+    record = tmp_path / record_path("unit", "judge_claims", {"study": "unit"})
     record.parent.mkdir(parents=True)
     stops = [{"name": "stops", "path": str(path)} for path in paths["stops"]]
     record.write_text(json.dumps({"input": stops, "params": simulated.SETTINGS}))
     monkeypatch.chdir(tmp_path)
     first, second = (f"role={one} estimand=held_out level=R1" for one in ("student", "base"))
-    assert compare.main(["unit", f"{first} stop=nested", second]) == 0
+    assert compare.print_comparison("unit", f"{first} stop=nested", second) == 0
     whole = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
     gain = gain_over_base(whole, "held_out").estimate
     assert f"{100 * gain.estimate:+.2f} points" in capsys.readouterr().out
@@ -486,7 +498,7 @@ def test_a_finished_study_is_compared_from_the_command_line(paths, tmp_path, mon
         ("absent", second, "run study absent"),
         ("unit", "role=base estimand=transfer level=R1", "different questions"),
     ):
-        assert compare.main([name, f"{first} stop=nested", other]) == 2
+        assert compare.print_comparison(name, f"{first} stop=nested", other) == 2
         assert said in capsys.readouterr().err
 
 

@@ -80,7 +80,7 @@ def test_a_param_of_the_claims_moves_the_intervals_only(moved):
     found = moved(BEFORE.but(alpha=0.1))
     assert {name.split(":")[1] for name in found} == {"low"}
     assert all(
-        causes(row) == {"params": "test_claims: alpha: 0.05 -> 0.1"} for row in found.values()
+        causes(row) == {"params": "judge_claims: alpha: 0.05 -> 0.1"} for row in found.values()
     )
 
 
@@ -135,7 +135,7 @@ def test_a_copy_may_have_any_name_and_text_and_json_show_the_same(tmp_path, monk
     for row in rows:
         assert row.cell in text
         assert row.cell in data
-    assert "test_claims: alpha: 0.05 -> 0.1" in text
+    assert "judge_claims: alpha: 0.05 -> 0.1" in text
 
 
 def test_runs_are_found_by_id_beginning_order_and_time_and_unknown_ones_listed(

@@ -58,11 +58,11 @@ def test_the_release_makes_no_answers_and_has_no_such_plan():
 def test_a_plan_changed_after_the_answers_is_told():
     answers = [run(f"predict_answers/run={name}.json", "a" * 64, 1) for name in ("base", "seed-1")]
     kept = Records("micro", Path("results/micro"))
-    kept.history = [*answers, run("test_claims/job.json", "a" * 64, 2)]
+    kept.history = [*answers, run("judge_claims/job.json", "a" * 64, 2)]
     lines, code = plans.check_analysis_plan(kept)
     assert code == 0
     assert "all 2 jobs" in lines[-1]
-    kept.history.append(run("test_claims/job.json", "b" * 64, 3))
+    kept.history.append(run("judge_claims/job.json", "b" * 64, 3))
     lines, code = plans.check_analysis_plan(kept)
     assert code == 1
     assert "2 of 2" in lines[-1]
@@ -75,7 +75,7 @@ def test_a_plan_changed_after_the_answers_is_told():
 
 def test_a_history_from_before_plans_were_kept_is_no_proof():
     old = Records("micro", Path("results/micro"))
-    old.history = [{"record": "test_claims/job.json", "started": "2026-01-01T00:00:00"}]
+    old.history = [{"record": "judge_claims/job.json", "started": "2026-01-01T00:00:00"}]
     lines, code = plans.check_analysis_plan(old)
     assert code == 2
     assert "no plan recorded: 1 jobs" in lines[0]

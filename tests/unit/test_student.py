@@ -47,7 +47,7 @@ def test_a_missing_file_is_named(model_folder):
 
 
 def test_a_model_without_a_lock_is_refused_with_the_command_that_locks_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"python -m distil.student.model"):
+    with pytest.raises(FileNotFoundError, match=r"distil lock"):
         student.check_model(tmp_path)
 
 

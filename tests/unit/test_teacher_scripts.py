@@ -16,7 +16,7 @@ from distil.content.files import read_jsonl, write_jsonl
 from distil.content.hashing import sha256_text
 from distil.synthetic import contest
 from distil.synthetic.templates import LABELS, draw_item
-from distil.teacher import __main__ as account
+from distil.teacher import responses_report as report
 from distil.teacher.agents import JobStopped
 from distil.teacher.responses import Reply
 from distil.teacher.settings import EXIT_REPLAY_MISS
@@ -213,13 +213,12 @@ def test_run_from_nothing_gives_the_same_bytes(study, tmp_path, monkeypatch):
         assert path.read_bytes() == (study.folder / path.name).read_bytes(), path.name
 
 
-def test_study_is_replayed_from_its_exported_responses_alone(study, tmp_path, monkeypatch, capsys):
+def test_study_is_replayed_from_its_exported_responses_alone(study, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exported = [str(study.folder / f"{agent}.jsonl") for agent in ("solver", "distiller")]
     exported.append(str(study.folder / "verifier.jsonl"))
-    monkeypatch.setattr(sys, "argv", ["teacher", "sample", "--restore", *exported])
-    assert account.main() == 0
-    assert f"{len(study.solver)} responses restored" in capsys.readouterr().out
+    restored = report.restore_responses("sample", exported)
+    assert [count for _, count in restored] == [len(read_jsonl(path)) for path in exported]
     write_problems(tmp_path / "problems.jsonl")
     run_study(tmp_path, mode="replay")
     for path in sorted(tmp_path.glob("*.jsonl")):

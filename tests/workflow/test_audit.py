@@ -127,7 +127,7 @@ def test_a_record_edited_to_match_its_file_is_seen_through_its_consumers(inside)
 def test_a_rewrite_of_files_and_records_together_changes_the_anchor(inside):
     before = verify.anchor(STUDY)
     assert before == verify.anchor(STUDY)
-    record = Path("results", STUDY, "lineage", "test_claims", "job.json")
+    record = Path("results", STUDY, "lineage", "judge_claims", "job.json")
     record.write_text(record.read_text().replace('"format": 1', '"format":  1'))
     assert verify.anchor(STUDY) != before
 
@@ -235,7 +235,7 @@ def test_rows_and_files_are_explained_and_their_use_is_listed(looking):
     assert "C4:here:held_out" in {entry["id"] for entry in used.stages[-1].entries}
     trained = {stage.name for stage in explainer.used_by("2011-fs-01").stages}
     assert "training and validation rows made from it" in trained
-    with pytest.raises(explain.NotFoundError, match="there are C1"):
+    with pytest.raises(explain.NotFoundError, match="There are C1"):
         explainer.explain("C99")
 
 

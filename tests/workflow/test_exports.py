@@ -28,7 +28,7 @@ VALIDATORS = ("roc-validator==0.13.0", "rocrate==0.13.0", "mlcroissant==1.1.1", 
 
 def audit(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "distil.audit", "--study", STUDY, *arguments],
+        [sys.executable, "-m", "distil", "--study", STUDY, *arguments],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -1,13 +1,11 @@
-"""Grade pairs from the command line: `python -m distil.grading PAIRS.jsonl`, or `-` for stdin.
+"""Pairs of key and output from a file, graded one by one: what `distil grade` prints.
 
-Each line holds {"id", "gold", "output", "problem" (optional)}; each printed line holds
+Each line of the file holds {"id", "gold", "output", "problem" (optional)}; each printed line holds
 {"id", "verdict", "reason", "extracted", "rule"}, in the order of the input. All lines are read
-before the first is graded, so that a bad one stops the call before it costs anything. Exit status:
-0 when every pair has its line, 2 when the call or the input is wrong.
+before the first is graded, so that a bad one stops the call before it costs anything.
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -73,29 +71,25 @@ def _print_verdicts(rows: list[dict]) -> None:
         sys.stdout.flush()
 
 
-def main(arguments: list[str]) -> int:
-    """Print a verdict per pair; 0 if all were read, 2 if the call or the file is wrong."""
-    if len(arguments) != 1 or (arguments[0].startswith("-") and arguments[0] != "-"):
-        print(__doc__, file=sys.stderr)
-        return 0 if arguments in (["-h"], ["--help"]) else 2
+def grade_file(path: str) -> int:
+    """Print a verdict for each pair of a JSONL file.
+
+    Args:
+        path: the file, or `-` for standard input.
+
+    Returns:
+        The exit code: 0 if every pair has its line, 2 if the file cannot be read.
+    """
     try:
-        if arguments[0] == "-":
+        if path == "-":
             rows = read_pairs(sys.stdin.buffer, "standard input")
         else:
-            with Path(arguments[0]).open("rb") as lines:
-                rows = read_pairs(lines, arguments[0])
+            with Path(path).open("rb") as lines:
+                rows = read_pairs(lines, path)
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"grade: {error}", file=sys.stderr)
         return 2
     if not rows:
-        print(f"no pairs in {arguments[0]}", file=sys.stderr)
-    try:
-        _print_verdicts(rows)
-    except BrokenPipeError:
-        # The reader has gone; Python's own flush at exit would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"grade: no pairs in {path}", file=sys.stderr)
+    _print_verdicts(rows)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

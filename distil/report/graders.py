@@ -1,20 +1,23 @@
-"""Hold the graders against each other: a table of agreement, and the answers they differ on.
+"""Agreement of the graders, and the answers to look at.
 
-Input: `answers`, `problems`, `benchmarks` (JSONL), `grades` (Parquet, in the order of `runs`).
-Output: `agreement` and `disagreements`, each as CSV, Markdown, HTML and `_rows` (Parquet: cell,
-column, row: the graded answers behind each number). Params: `title`, `runs`.
-
-`disagreements` holds each distinct answer to a question once, with the number of outputs that gave
-it; `answer` is the first of them, and `explain disagreements:ANSWER` walks from there to the exam
-page.
+`find_disagreements` lists each distinct answer to a question once, with the number of outputs that
+gave it; `answer` is the first of them, and `explain disagreements:ANSWER` walks from there to the
+exam page.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from distil.content.files import read_jsonl
 from distil.content.sources import Sources
 from distil.grading.second_grader import agreement
-from distil.report import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 # The first grader's other reading, the grader that shares no code with it, the chat model.
 OTHERS = ("strict", "second", "judge")
@@ -28,6 +31,24 @@ READ = ("extracted", "outputs", "primary", *OTHERS, "rule", "reason")
 def graders(answers: pd.DataFrame) -> list[str]:
     """Return the other graders whose verdicts the answers hold."""
     return [name for name in OTHERS if answers[f"{name}_verdict"].notna().any()]
+
+
+def read_grades(files: Mapping[str, str | Path]) -> pd.DataFrame:
+    """Read what each run's answers were read as: row, extracted, rule, reason.
+
+    Args:
+        files: run to its file of grades (Parquet).
+    """
+    found = []
+    for run, path in files.items():
+        grades = pd.read_parquet(path, columns=["id", "extracted", "rule", "reason"])
+        found.append(grades.assign(row=run + "#" + grades["id"]).drop(columns="id"))
+    return pd.concat(found, ignore_index=True)
+
+
+def read_problems(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
+    """Read the rows of files of problems (JSONL) by their ids."""
+    return {row["id"]: row for path in paths for row in read_jsonl(path)}
 
 
 def agreement_table(answers: pd.DataFrame) -> tuple[pd.DataFrame, Sources]:
@@ -74,7 +95,7 @@ def agreement_table(answers: pd.DataFrame) -> tuple[pd.DataFrame, Sources]:
 
 
 def find_disagreements(
-    answers: pd.DataFrame, grades: pd.DataFrame, problems: dict[str, dict]
+    answers: pd.DataFrame, grades: pd.DataFrame, problems: Mapping[str, Mapping[str, Any]]
 ) -> tuple[pd.DataFrame, Sources]:
     """Answers that a grader could not judge, or on which graders differ.
 
@@ -122,38 +143,3 @@ def find_disagreements(
     names += [*OTHERS, "rule", "reason"]
     found = pd.DataFrame(lines, columns=names).astype(object)
     return found.where(found.notna(), None), sources
-
-
-def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
-    answers = pd.read_parquet(input.answers).drop_duplicates("row").sort_values("row")
-    problems = {
-        row["id"]: row for path in [*input.problems, *input.benchmarks] for row in read_jsonl(path)
-    }
-    grades = []
-    for run, path in zip(params.runs, input.grades, strict=True):
-        found = pd.read_parquet(path, columns=["id", "extracted", "rule", "reason"])
-        grades.append(found.assign(row=run + "#" + found["id"]).drop(columns="id"))
-    agreed, agreed_rows = agreement_table(answers)
-    doubtful, doubtful_rows = find_disagreements(
-        answers, pd.concat(grades, ignore_index=True), problems
-    )
-    tables.write(
-        [output.agreement, output.agreement_markdown, output.agreement_html],
-        agreed,
-        f"Agreement of the graders: {params.title}",
-        ["n counts outputs, each once; kappa is blank where both graders say the same throughout."],
-    )
-    tables.write(
-        [output.disagreements, output.disagreements_markdown, output.disagreements_html],
-        doubtful,
-        f"Answers to look at: {params.title}",
-        [f"{len(doubtful)} distinct answers of {doubtful['outputs'].sum()} outputs."],
-    )
-    agreed_rows.write(output.agreement_rows)
-    doubtful_rows.write(output.disagreements_rows)
-
-
-if __name__ == "__main__":
-    from distil.lineage.record import run
-
-    run(main, snakemake)  # noqa: F821
