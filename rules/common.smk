@@ -41,6 +41,9 @@ def close(name):
 
 decide_by_records(workflow, study, close)
 
+# Settings that shape no result reach jobs with the configuration, not as params.
+config["how"] = study.how()
+
 
 # Bound to what the study lists: a file of another year is no file of this study.
 wildcard_constraints:

@@ -186,6 +186,7 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
         "problems": (
             "problems:\n  limits: {memory_mb: 2000, cpu_seconds: 600, wall_seconds: 900} "
             "# for reading one PDF\n"
+            "  admit: {refuse: [empty, no_answer]} # flags that keep a problem out\n"
             f"  corrections: null # resources/{name}/corrections.yaml, once you have some\n"
             "  vision: null # a vision model that reads flagged problems again\n"
         ),
@@ -200,6 +201,9 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
     )
     if "tp" not in sections:
         text = re.sub(r"^( +speed_section:) \S+", r"\1 null", text, flags=re.M)
+    # What only typeset exams know: the template and the wording of each question.
+    text = re.sub(r"^( +clusters:) template\b", r"\1 text", text, flags=re.M)
+    text = re.sub(r"^( +strata:) wording\b", r"\1 null", text, flags=re.M)
     return HEADER + text
 
 

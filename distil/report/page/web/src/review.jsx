@@ -6,7 +6,15 @@ import { Formula, Mixed } from "./maths.jsx";
 import { spaced } from "./words.js";
 
 const FIELDS = ["statement", "options", "answer"];
-const KEYS = ["id", "field", "was", "value", "who", "when", "why"];
+// Keys of the kinds of entries, by the key that tells the kind (distil/review/corrections.py).
+const SIGNED = ["who", "when", "why"];
+const KINDS = {
+  id: ["id", "field", "was", "value", ...SIGNED],
+  add: ["add", "page", "statement", "options", "answer", ...SIGNED],
+  confirm: ["confirm", "was", ...SIGNED],
+};
+const PLAIN = new Set(["id", "field", "add", "page", "confirm"]);
+const kindOf = (entry) => Object.keys(KINDS).find((kind) => entry[kind] !== undefined);
 
 const asDict = (options) => (options?.length ? Object.fromEntries(options.map((one) => [one.label, one.text])) : null);
 const current = (row, field) => (field === "options" ? asDict(row.options) : row[field] || null);
@@ -23,8 +31,10 @@ export function corrections(entries) {
     "# Corrections. Keep this file as resources/STUDY/corrections.yaml and name it in the study file,",
     "# under problems.corrections.",
   ];
-  const body = entries.map((entry) => KEYS.map((key, place) =>
-    `${place ? "  " : "- "}${key}: ${key === "id" || key === "field" ? entry[key] : scalar(entry[key])}`).join("\n"));
+  const body = entries.map((entry) => {
+    const keys = KINDS[kindOf(entry)].filter((key) => key !== "options" || entry.options || entry.field);
+    return keys.map((key, place) => `${place ? "  " : "- "}${key}: ${PLAIN.has(key) ? entry[key] : scalar(entry[key])}`).join("\n");
+  });
   return [...head, "", ...body].join("\n") + "\n";
 }
 
@@ -82,6 +92,32 @@ function Item({ listed, entries, setEntries, who, when, why }) {
   );
 }
 
+/** A problem that was not read: its number in the paper, page, statement and answer. */
+function Missed({ study, entries, setEntries, when }) {
+  const [row, setRow] = useState({ add: "", page: "1", statement: "", answer: "" });
+  const set = (name) => (event) => setRow({ ...row, [name]: event.currentTarget.value });
+  const known = study.review.some((one) => one.id === row.add);
+  const fits = /^\d{4}-([a-z0-9-]{1,40}-)?t?\d{1,3}$/.test(row.add) && !known && row.statement.trim() && row.answer.trim() && /^[1-9]\d*$/.test(row.page);
+  const add = () => {
+    setEntries([...entries, { ...row, page: row.page, statement: row.statement.trim(), answer: row.answer.trim(), when, why: "it was not read" }]);
+    setRow({ add: "", page: "1", statement: "", answer: "" });
+  };
+  return (
+    <details class="review-item missed">
+      <summary>Add a problem that was not read</summary>
+      <div class="filters">
+        <label class="choice"><span>problem, as 2024-fs-13</span><input value={row.add} onInput={set("add")} /></label>
+        <label class="choice"><span>page</span><input inputmode="numeric" value={row.page} onInput={set("page")} /></label>
+        <label class="choice"><span>answer in the key</span><input value={row.answer} onInput={set("answer")} /></label>
+      </div>
+      <label class="choice"><span>statement, mathematics in LaTeX</span><textarea rows={3} value={row.statement} onInput={set("statement")} /></label>
+      {row.statement ? <div class="field"><p class="field-name">as it will be read</p><Mixed text={row.statement} /></div> : null}
+      {known ? <p class="flags">{row.add} is there already</p> : null}
+      <p class="what-buttons"><button type="button" disabled={!fits} onClick={add}>add it</button></p>
+    </details>
+  );
+}
+
 export function Review({ study, wanted }) {
   const flagged = study.review.filter((one) => one.flags.length > 0);
   const homes = [...new Set(study.review.map((one) => one.home))].sort();
@@ -97,7 +133,7 @@ export function Review({ study, wanted }) {
   const shown = (home === "flagged" ? flagged : study.review.filter((one) => one.home === home))
     .toSorted((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1));
   const named = entries.map((entry) => ({ ...entry, who: who || "a reader" }));
-  const replaced = new Set(named.map((entry) => `${entry.id} ${entry.field}`));
+  const replaced = new Set(named.filter((entry) => entry.id).map((entry) => `${entry.id} ${entry.field}`));
   const text = corrections([...standing.filter((entry) => !replaced.has(`${entry.id} ${entry.field}`)), ...named]);
   return (
     <section class="review">
@@ -118,6 +154,7 @@ export function Review({ study, wanted }) {
       {shown.length === 0 ? <p class="none">Nothing was read with a doubt.</p> : null}
       {shown.slice(0, count).map((one) => <Item key={one.id} listed={one} entries={entries} setEntries={setEntries} who={who} when={when} why={why} />)}
       {count < shown.length ? <button type="button" onClick={() => setCount(count + 20)}>show more ({shown.length - count})</button> : null}
+      <Missed study={study} entries={entries} setEntries={setEntries} when={when} />
       <aside class="basket" aria-label="corrections">
         <p><b>{entries.length}</b> {entries.length === 1 ? "entry" : "entries"}
           {entries.length ? <> · <a download="corrections.yaml" href={`data:text/yaml;charset=utf-8,${encodeURIComponent(text)}`}>download corrections.yaml</a></> : null}
