@@ -53,7 +53,7 @@ def find_evidence(claim_rows, answers, numbers, questions) -> dict:
 
 def list_problems(problems, entries) -> list:
     """List every problem with its doubts, for the review."""
-    corrected = {entry.get("id") or entry.get("add") for entry in entries}
+    corrected = {entry["id"] for entry in entries}
     return [
         {
             "id": name,
@@ -112,9 +112,7 @@ def write_texts(input, output, params, problems, answers, numbers) -> None:  # n
     solutions, traces = texts.by_problem(input.solutions), texts.by_problem(input.traces)
     corrections = {}
     for entry in params.corrections:
-        # A whole paper that was confirmed is no entry of one problem's.
-        name = entry.get("id") or entry.get("add")
-        corrections.setdefault(name, []).append(entry)
+        corrections.setdefault(entry["id"], []).append(entry)
     for path in [*input.problems, *input.benchmarks]:
         home, own = Path(path).stem, problems[path]
         content = {

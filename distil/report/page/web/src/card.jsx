@@ -139,9 +139,9 @@ export function Problem({ study, question, shard }) {
         <Part title="answer in the key"><p class="big"><Formula text={row.answer} /></p></Part>
       </div>
       {corrections.map((entry) => (
-        <p key={entry.field ?? entry.add} class="correction">
-          {entry.add ? "the problem was added" : `${entry.field} corrected`} by {entry.who} on {entry.when}: {entry.why}.
-          {entry.add ? null : <> Before: <Formula text={typeof entry.was === "string" ? entry.was : JSON.stringify(entry.was)} /></>}
+        <p key={entry.field} class="correction">
+          {entry.field === "problem" ? "the problem was added" : `${entry.field} corrected or confirmed`} by {entry.who} on {entry.when}: {entry.why}.
+          {entry.field === "problem" ? null : <> Before: <Formula text={typeof entry.was === "string" ? entry.was : JSON.stringify(entry.was)} /></>}
         </p>
       ))}
     </>

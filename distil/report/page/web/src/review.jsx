@@ -14,6 +14,13 @@ const KINDS = {
   confirm: ["confirm", "was", ...SIGNED],
 };
 const PLAIN = new Set(["id", "field", "add", "page", "confirm"]);
+/** An entry as its file has it: the study's own list names every kind's place and value alike. */
+function asWritten({ id, field, was, value, ...signed }) {
+  if (field === "problem") return { add: id, ...value, ...signed };
+  if (field === "all") return { confirm: id, was, ...signed };
+  return { id, field, was, value, ...signed };
+}
+
 const kindOf = (entry) => Object.keys(KINDS).find((kind) => entry[kind] !== undefined);
 
 const asDict = (options) => (options?.length ? Object.fromEntries(options.map((one) => [one.label, one.text])) : null);
@@ -127,7 +134,7 @@ export function Review({ study, wanted }) {
   const [why, setWhy] = useState("");
   const [count, setCount] = useState(20);
   const when = new Date().toISOString().slice(0, 10);
-  const standing = study.corrections;
+  const standing = study.corrections.map(asWritten);
   // The problem of the address first, then those with a doubt.
   const rank = (one) => (one.id === wanted ? -1 : one.flags.length ? 0 : 1);
   const shown = (home === "flagged" ? flagged : study.review.filter((one) => one.home === home))
