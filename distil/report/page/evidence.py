@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SIGNS = {"right": "r", "wrong": "w", "unknown": "u"}
 NOT_ASKED = "."
 SHOWN = 240  # characters of a statement that the search looks through
+_PLACE = ["run", "level", "iteration", "benchmark"]
 _COLUMN = ["run", "role", "variant", "seed", "iteration", "level", "benchmark"]
 
 
@@ -92,23 +93,19 @@ class Columns:
             }
             for row in keys.to_dict("records")
         ]
-        self._numbers = {self._key(row): number for number, row in enumerate(self.list)}
-
-    @staticmethod
-    def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-        iteration = row["iteration"]
-        missing = iteration is None or pd.isna(iteration)
-        place = None if missing else int(iteration)
-        return row["run"], row["level"], place, row["benchmark"]
-
-    def number(self, row: Mapping[str, Any]) -> int:
-        """Return the column of a graded answer."""
-        return self._numbers[self._key(row)]
+        self._numbers = pd.Series(range(len(self.list)), index=_places(keys))
 
     def numbers(self, answers: pd.DataFrame) -> list[int]:
         """Return the column of each graded answer."""
-        wanted = answers[["run", "level", "iteration", "benchmark"]]
-        return [self.number(row) for row in wanted.to_dict("records")]
+        return self._numbers.loc[_places(answers)].tolist() if len(answers) else []
+
+
+def _places(rows: pd.DataFrame) -> pd.MultiIndex:
+    """What tells columns apart: run, level, checkpoint (-1 for none) and benchmark."""
+    iterations = rows["iteration"].astype("Float64").fillna(-1).astype(int)
+    return pd.MultiIndex.from_arrays(
+        [rows["run"], rows["level"], iterations, rows["benchmark"]], names=_PLACE
+    )
 
 
 def verdicts(
