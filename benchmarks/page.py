@@ -1,9 +1,9 @@
 """Whether the page of a large study opens and filters quickly: `python -m benchmarks.page`.
 
 Builds pages of made-up verdicts: one of 651 problems, six levels, five seeds and two benchmarks,
-and one of five folds and five checkpoints more, 0.9 million answers in all. Prints the seconds until
-the claims stand and until a claim's grid stands, and the milliseconds of a filter, in Chromium,
-from file://. Needs Chromium (apt-get install chromium).
+and one of five folds and five checkpoints more, 0.9 million answers in all. Prints the seconds
+until the claims stand and until a claim's grid stands, and the milliseconds of a filter, in
+Chromium, from file://. Needs Chromium (apt-get install chromium).
 """
 
 from __future__ import annotations

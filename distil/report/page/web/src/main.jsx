@@ -123,7 +123,7 @@ function ProblemView({ study, id, run }) {
   const place = study.questions.findIndex((row) => row.id === id);
   if (place < 0) return <p class="none">There is no question {id}.</p>;
   const state = { verdicts: {}, toggled: new Map(), struck: new Set() };
-  return <div class="single"><Card study={study} grid={null} state={state} question={place} run={run} address={`problem/${id}`} go={(address) => { location.hash = address; }} change={() => {}} /></div>;
+  return <div class="single"><h2 class="crumb">One problem</h2><Card study={study} grid={null} state={state} question={place} run={run} address={`problem/${id}`} go={(address) => { location.hash = address; }} change={() => {}} /></div>;
 }
 
 function Page({ study, run }) {

@@ -1,5 +1,6 @@
 // Rules and jobs of the run, grouped by stage; a rule opens to what its jobs read and wrote.
 import { useState } from "preact/hooks";
+import { Dag } from "./dag.jsx";
 import { short } from "./words.js";
 
 export function Workflow({ study, run }) {
@@ -16,7 +17,8 @@ export function Workflow({ study, run }) {
   return (
     <section class="workflow">
       <h2>Workflow</h2>
-      <p class="lead">Each rule with its jobs and the seconds they took, in the order of the first run; open one for its files, code and record.</p>
+      <p class="lead">What each rule reads comes from the rules above it. Choose one to see what it rests on and what rests on it, and below its jobs with their files, code and records.</p>
+      {run.jobs.length ? <Dag jobs={run.jobs} open={open} setOpen={setOpen} /> : null}
       <div class="filters"><label class="choice search"><span>search</span><input type="search" value={search} placeholder="a rule or a file" onInput={(event) => setSearch(event.currentTarget.value)} /></label></div>
       <ul class="rules">
         {shown.map(([rule, jobs]) => {
@@ -31,7 +33,7 @@ export function Workflow({ study, run }) {
               </button>
               {open === rule ? jobs.map((job) => (
                 <details key={job.record} open={jobs.length === 1}>
-                  <summary>{job.job} <span class="fine">{job.seconds.toFixed(1)} s · {job.inputs.length} in, {job.outputs.length} out</span></summary>
+                  <summary>{job.job} <span class="fine">{job.seconds.toFixed(1)} s · {(job.bytes / 1e6).toFixed(2)} MB · {job.inputs.length} in, {job.outputs.length} out</span></summary>
                   <dl class="columns">
                     <div><dt>record</dt><dd><code>{job.record}</code></dd></div>
                     <div><dt>code</dt><dd><code title={job.code}>{short(job.code)}</code></dd></div>
