@@ -154,6 +154,20 @@ def run_pack(study: str, file: Path) -> int:
     return _tell_manifest(manifest)
 
 
+def run_page(study: str, file: Path, *, statements: bool) -> int:
+    """Write the page as a zip."""
+    from distil.report.page.copies import write_zip
+
+    try:
+        whole = write_zip(Path("results") / study, file, statements=statements)
+    except OSError as error:
+        print(f"page: {error.filename or file}: {error.strerror}", file=sys.stderr)
+        return MISSING
+    left = "" if whole else ", without the exams' statements and pictures (--statements)"
+    print(f"{file}: unzip it and open {study}/index.html{left}")
+    return OK
+
+
 def run_unpack(file: Path) -> int:
     """Put a pack in place."""
     from distil.audit import packs

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +21,8 @@ import pytest
 from distil.claims.selections import paired, read_study
 from distil.content.files import read_jsonl, write_jsonl
 from distil.inference.gains import accuracy, paired_gain
+from distil.report.page import shards
+from distil.report.page.copies import write_zip
 from distil.review.corrections import read_corrections
 from tests.front.test_command_line import distil
 from tests.workflow.checkout import ROOT
@@ -316,6 +319,32 @@ def test_a_hostile_statement_is_text(opened, hostile):
     assert page.locator("a[href^='javascript']").count() == 0
     page.get_by_role("button", name=re.compile("show all")).click()
     assert "x" * 10_000 in page.locator(".card .mixed").first.inner_text()
+
+
+def test_the_zip_of_others_exams_leaves_their_words_out(finished, hostile, tmp_path):
+    done = distil("page", tmp_path / "sample.zip", cwd=finished.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    with zipfile.ZipFile(tmp_path / "sample.zip") as packed:
+        assert (
+            packed.read("micro/index.html")
+            == (finished.path / "results/micro/index.html").read_bytes()
+        )
+        own = shards.decode(packed.read("micro/page/texts/2014.js"))
+    assert own["problems"]["2014-fs-04"]["statement"]
+    study = hostile / "page" / "study.js"
+    before = study.read_bytes()
+    try:
+        shards.write(study, "study", {**shards.decode(before), "kind": "papers"})
+        assert not write_zip(hostile, tmp_path / "papers.zip")
+    finally:
+        study.write_bytes(before)
+    with zipfile.ZipFile(tmp_path / "papers.zip") as packed:
+        for name in packed.namelist():
+            if name.endswith(".js"):
+                assert "window.broken = 1" not in json.dumps(shards.decode(packed.read(name)))
+        texts = shards.decode(packed.read(f"{hostile.name}/page/texts/2014.js"))
+    assert texts["pictures"] == {}
+    assert "statement" not in texts["problems"]["2014-fs-04"]
 
 
 def test_a_second_build_gives_the_same_bytes(finished, hostile):

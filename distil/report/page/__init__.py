@@ -7,4 +7,5 @@ with a compressed text (`shards`); the page itself is the bundle made of `web/` 
 - `overview`: the claims, tables, curves and splits that are there at once.
 - `evidence`: verdicts question by question, and which of them a claim rests on.
 - `texts`: problems, pictures, answers and traces of one year or benchmark, loaded on demand.
+- `copies`: the page as one zip, with or without the exams' own words.
 """

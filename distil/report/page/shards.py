@@ -29,6 +29,12 @@ def encode(name: str, content: Any) -> bytes:
     return f'distil("{name}","{base64.b64encode(packed).decode("ascii")}")\n'.encode("ascii")
 
 
+def decode(script: bytes) -> Any:
+    """Return the value that a script made by `encode` hands to the page."""
+    packed = script.decode("ascii").rpartition(',"')[2].partition('"')[0]
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
+
+
 def write(path: str | Path, name: str, content: Any) -> None:
     """Write a value as a script (see `encode`)."""
     write_atomically(path, encode(name, content))

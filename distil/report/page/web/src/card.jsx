@@ -121,7 +121,14 @@ export function Problem({ study, question, shard }) {
   const row = shard.problems[question.id];
   const pictures = shard.pictures[question.id] ?? {};
   const corrections = shard.corrections[question.id] ?? [];
-  if (!row) return <p class="none">The statement is not part of this copy of the page.</p>;
+  if (!row || row.statement === undefined) {
+    return (
+      <p class="stub">
+        Statement and pictures are not part of this copy: they belong to whoever wrote the exam.
+        {row?.pdf_sha256 ? <> The problem stands on page {row.page} of the PDF with sha256 <code>{row.pdf_sha256}</code>.</> : null}
+      </p>
+    );
+  }
   return (
     <>
       <Picture picture={pictures.statement} what="statement" name={question.id} />
