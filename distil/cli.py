@@ -197,8 +197,16 @@ def verify(
         str | None, typer.Argument(help="With --anchor: what the digest must be.")
     ] = None,
     anchor: Annotated[
-        bool, typer.Option("--anchor", help="Print the digest over all records of the study.")
+        bool, typer.Option("--anchor", help="Print the digests of all records and of the history.")
     ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIGEST",
+            show_default=False,
+            help="A digest of the history that was published: the history must go on from it.",
+        ),
+    ] = None,
     cache: Cache = None,
     configfile: ConfigFile = None,
     config: Config = None,
@@ -218,6 +226,7 @@ def verify(
         name,
         show_anchor=anchor,
         expected=digest,
+        head=head,
         cache=cache,
         configfiles=configfile or [],
         values=config or [],
