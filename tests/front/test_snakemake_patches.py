@@ -10,7 +10,7 @@ import importlib.metadata
 import inspect
 
 import pytest
-import snakemake.workflow  # noqa: F401 - before its parts, which import each other
+import snakemake.api  # noqa: F401 - before its parts, which import each other
 
 
 def test_the_version_is_one_that_the_patches_were_written_for():
