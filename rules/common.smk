@@ -26,13 +26,23 @@ from distil.report.terminal import closing_text
 from distil.study.shape import getting, open_study, shaping
 from distil.study.snakemake_patches import decide_by_records
 
-configuration.check(workflow.configfiles, config)
+configuration.check(workflow.configfiles, config, student=False)
 study = open_study(config)
 environment.name_plan(study.plan_sha256)
 decide_by_records(workflow, study, closing_text)
+
+# Settings that shape no result reach jobs with the configuration, not as params.
+config["how"] = study.how()
 
 
 # Bound to what the study lists: a file of another year is no file of this study.
 wildcard_constraints:
     **study.wildcards(),
     study=study.name,
+
+
+def student_lock(wildcards):
+    """Return the lock of the student's model, which only jobs that ask the student need."""
+    if not Path(study.student("config.json")).is_file() and not study.planning:
+        configuration.check(workflow.configfiles, config)  # says what to do
+    return study.present(study.student("model.lock.json"))

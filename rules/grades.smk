@@ -52,10 +52,7 @@ if config["grading"]["judge"]:
         conda:
             "../envs/study.yaml"
         params:
-            settings=sorted_keys(
-                shaping({"teacher": study.judge(), "runs": study.runs})
-            ),
-            how=getting({"teacher": study.judge()}),
+            settings=sorted_keys({"teacher": study.judge(), "runs": study.runs}),
             store="state/{study}/teacher",
             code=fingerprint("scripts/judge_answers.py"),
         script:
@@ -68,6 +65,7 @@ rule collect_answers:
         problems=study.problems(),
         benchmarks=study.benchmark_files(),
         clusters="results/{study}/datasets/clusters.parquet",
+        truth=study.truth(),
         predictions=expand(
             "results/{{study}}/predictions/{run}.parquet", run=study.runs
         ),

@@ -42,7 +42,7 @@ rule predict_answers:
         benchmarks=study.benchmark_files(),
         student_prompt=study.prompt("student.txt"),
         levels=study.prompt("levels.yaml"),
-        student=study.student("model.lock.json"),
+        student=student_lock,
         adapters=lambda wildcards: study.adapters(wildcards.run),
     output:
         predictions="results/{study}/predictions/{run}.parquet",
@@ -54,6 +54,10 @@ rule predict_answers:
         run="|".join(study.student_runs),
     conda:
         "../envs/study.yaml"
+    resources:
+        gpu=study.resources["gpu"],
+        mem_mb=study.resources["memory_mb"],
+        runtime=study.resources["minutes"],
     params:
         settings=sorted_keys(study.decoding()),
         store="state/{study}/predictions",

@@ -70,8 +70,7 @@ if study.vision:
         conda:
             "../envs/study.yaml"
         params:
-            settings=sorted_keys(shaping({"teacher": study.reader()})),
-            how=getting({"teacher": study.reader()}),
+            settings=sorted_keys({"teacher": study.reader()}),
             store="state/{study}/teacher",
             code=fingerprint("scripts/read_crops.py"),
         script:
@@ -99,6 +98,7 @@ if config["exams"]["source"] != "release":
                     "corrections": study.corrections(wildcards.year),
                     "file": study.corrections_file(wildcards.year),
                     "prefer": study.prefer,
+                    "refuse": study.refuse,
                 }
             ),
             code=fingerprint("scripts/correct_problems.py"),
@@ -133,6 +133,7 @@ rule review_problems:
                 "sections": config["exams"]["sections"],
                 "title": config["title"],
                 "prefer": study.prefer,
+                "refuse": study.refuse,
             }
         ),
         code=fingerprint("scripts/review_problems.py"),

@@ -29,6 +29,10 @@ rule pretrain_student:
         "results/{study}/timings/pretrain_student.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        gpu=study.resources["gpu"],
+        mem_mb=study.resources["memory_mb"],
+        runtime=study.resources["minutes"],
     params:
         settings=sorted_keys(config["student"]["pretraining"] or {}),
         store="state/{study}/student",

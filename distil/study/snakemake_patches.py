@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from distil.audit.planned import from_snakemake
 from distil.audit.records import Records, read_records
 from distil.content.addresses import record_path
 from distil.lineage.history import close_run
+from distil.study.inventory import summary, take_inventory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,10 +146,13 @@ def _execute(
     run, folder = os.environ.get("DISTIL_RUN"), study.results / "lineage"
     common = settings["executor_plugin"].common_settings
     if common.dryrun_exec or common.touch_exec:
+        study.planning = common.dryrun_exec
         try:
             type(workflow).execute(workflow, *arguments, **settings)
         finally:
             decisions.files.save()
+        if wanting := summary(take_inventory(study, quick=True)):
+            print(f"{wanting}; distil check {study.name} lists them", file=sys.stderr)
         return
     close_run(folder, run)
     try:
