@@ -335,7 +335,7 @@ def pack(
     file: Annotated[Path, typer.Argument(resolve_path=True, help="For example study.tar.gz.")],
     study: Study = None,
 ) -> int:
-    """Write results, records and metadata of a study to one file."""
+    """Write results and records of a study to one file."""
     from distil.audit import commands
 
     return commands.run_pack(enter(context, study), file)
