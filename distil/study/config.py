@@ -263,6 +263,9 @@ def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple,
                     " write null",
                 )
         return
+    for key, known in (("clusters", "template"), ("strata", "wording")):
+        if config["claims"][key] == known and config["exams"]["source"] != "typeset":
+            yield ("claims", key), f"{known} is known of typeset exams only; choose another value"
     yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
     yield from _check_files(config)

@@ -195,7 +195,8 @@ def test_a_new_study_begins_with_a_folder_of_papers(repository, tmp_path):
 
 
 def test_a_model_is_locked_once(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
+    shutil.copytree(ROOT / "resources" / "student", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "model.lock.json").unlink()
     done = distil("lock", ".", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "model.lock.json").read_text())["files"]["config.json"]
