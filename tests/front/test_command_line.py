@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DISTIL = Path(sys.executable).with_name("distil")
 COMMANDS = (
     "claims", "explain", "verify", "status", "diff", "runs", "plan", "export", "pack", "unpack", "dag",
-    "compare", "read", "review", "new", "grade", "responses", "lock", "keys",
+    "compare", "read", "review", "new", "grade", "responses", "problems", "lock", "keys",
 )  # fmt: skip
 
 
