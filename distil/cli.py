@@ -458,6 +458,36 @@ def review(
 
 
 @app.command(rich_help_panel=STUDIES)
+def problems(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            resolve_path=True, help="Its ending tells the kind: .csv, .jsonl, .gift (Moodle), .pdf."
+        ),
+    ],
+    year: Annotated[list[int] | None, typer.Option(help="Only this year; may be repeated.")] = None,
+    section: Annotated[
+        list[str] | None, typer.Option(help="Only this section; may be repeated.")
+    ] = None,
+    without_key: Annotated[
+        bool, typer.Option("--without-key", help="Leave the answers out.")
+    ] = False,
+    study: Study = None,
+) -> int:
+    """Write a study's problems for use elsewhere: a table, a quiz or a typeset paper with key."""
+    from distil.report.problem_bank import read_bank, write_bank
+
+    name = enter(context, study)
+    try:
+        rows = read_bank(name, year or [], section or [])
+        print(write_bank(rows, file, name, key=not without_key))
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+    return 0
+
+
+@app.command(rich_help_panel=STUDIES)
 def responses(
     context: typer.Context,
     files: Annotated[
