@@ -24,6 +24,7 @@ ROWS = {
     "curve": "curve/{fold}/{variant}/seed-{seed}/{iteration}",
     "stop": "stop/{fold}/{variant}",
     "part": "part/{fold}/{variant}/{problem}",
+    "trace": "trace/{id}",
     "published": "published/{claim}",
     # Of the public release: counts, and rows read from its logs, levels, traces and splits.
     "loss": "loss/{part}/{iteration}",
