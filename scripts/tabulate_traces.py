@@ -97,6 +97,7 @@ def main(*, input, output, params) -> None:  # noqa: A002
         differ,
         f"Traces on which verifier and grader differ, of {params.title}",
         [f"{len(differ)} of {int(rows['verifier'].notna().sum())} traces that were verified."],
+        readable=differ,
         rows=behind,
     )
 
