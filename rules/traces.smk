@@ -28,6 +28,7 @@ rule solve_problems:
     threads: 0
     params:
         settings=sorted_keys({"teacher": study.teacher("solver")}),
+        store="state/{study}/teacher",
         code=fingerprint("scripts/solve_problems.py"),
         sources=contents(study.prompt("solver.txt")),
     script:
@@ -63,6 +64,7 @@ rule distill_traces:
                 "traces": study.trace_making(),
             }
         ),
+        store="state/{study}/teacher",
         code=fingerprint("scripts/distill_traces.py"),
         sources=contents(
             *map(study.prompt, ("distiller.txt", "repair.txt", "levels.yaml"))
@@ -90,6 +92,7 @@ rule verify_traces:
         settings=sorted_keys(
             {"teacher": study.teacher("verifier"), "traces": study.trace_making()}
         ),
+        store="state/{study}/teacher",
         code=fingerprint("scripts/verify_traces.py"),
         sources=contents(study.prompt("verifier.txt")),
     script:
