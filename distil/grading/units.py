@@ -1,8 +1,15 @@
-"""Units of measurement: what a unit measures and how large it is."""
+"""Units of measurement, and the comparison of numbers that may carry one.
 
+unit_named("square inches")  # Unit("area", Fraction(16129, 25000000), "square inches")
+"""
+
+import functools
 import re
-from dataclasses import dataclass
 from fractions import Fraction
+
+from distil.grading import arithmetic
+from distil.grading.kinds import Notes, Quantity, Unit
+from distil.grading.syntax import Node, walk
 
 _DEFINITIONS = {
     # name: (dimension, factor to the base unit of that dimension, spellings)
@@ -51,42 +58,30 @@ _DEFINITIONS = {
     "radian": {"1": "radian radians rad rads"},
     "percent": {"1": "percent pct percents percentage"},
     "speed": {"1397/3125": "mph", "5/18": "kph kmh kmph"},
+    "area": {"316160658/78125": "acre acres", "10000": "hectare hectares ha"},
+    "force": {"1": "N newton newtons", "1000": "kN"},
+    "energy": {"1": "J joule joules", "1000": "kJ", "801088317/5000000000000000000000000000": "eV"},
+    "power": {"1": "W watt watts", "1000": "kW"},
+    "voltage": {"1": "V volt volts"},
+    "current": {"1": "A ampere amperes amps"},
+    "temperature K": {"1": "K kelvin kelvins"},
+    "frequency": {"1": "Hz hertz", "1000": "kHz", "1000000": "MHz"},
+    "pressure": {"1": "Pa pascal pascals", "1000": "kPa", "101325": "atm"},
 }
-# Each volume in cubic metres, each area in square metres; gallons are four quarts.
-_GALLON = Fraction("473176473/125000000000")
-_SI = {"length": 1, "area": 2, "volume": 3}
 
 
-@dataclass(frozen=True)
-class Unit:
-    """A unit.
-
-    Attributes:
-        dimension: what it measures: length, area, money ..., or "count" for things such as apples.
-        factor: its size in the base unit of the dimension.
-        name: its spelling, in lower case and singular for things.
-    """
-
-    dimension: str
-    factor: Fraction
-    name: str
-
-
-def _table() -> dict[str, Unit]:
-    table = {}
-    for dimension, sizes in _DEFINITIONS.items():
-        for size, names in sizes.items():
-            for name in names.split():
-                table[name] = Unit(dimension, Fraction(size), name)
-    table["acre"] = table["acres"] = Unit("area", Fraction("316160658/78125"), "acre")
-    return table
-
-
-_UNITS = _table()
+_UNITS = {
+    name: Unit(dimension, Fraction(size), name)
+    for dimension, sizes in _DEFINITIONS.items()
+    for size, names in sizes.items()
+    for name in names.split()
+}
 _POWER = re.compile(r"^(.*?)\s*(?:\^\s*\{?\s*([23])\s*\}?)$")
 _PREFIX = re.compile(r"^(square|sq\.?|cubic|cu\.?)\s+(.*)$", re.IGNORECASE)
 _SUFFIX = re.compile(r"^(.*?)\s+(squared|cubed)$", re.IGNORECASE)
 _RATE = re.compile(r"^(.*?)\s*(?:/|\bper\b|\ba\b|\ban\b)\s*(.*)$")
+PI = ("const", "pi")
+VALUE = "the value could not be computed"
 _COUNT_WORDS = frozenset({"unit", "units"})
 
 
@@ -95,6 +90,7 @@ def _simple(name: str) -> Unit | None:
     return _UNITS.get(plain) or (_UNITS.get(plain.lower()) if len(plain) > 1 else None)
 
 
+@functools.lru_cache(maxsize=4096)
 def unit_named(text: str) -> Unit | None:
     r"""The unit a piece of text names.
 
@@ -118,13 +114,14 @@ def unit_named(text: str) -> Unit | None:
         power, base = (2 if found[2].lower() == "squared" else 3), found[1]
     elif found := _POWER.match(text):
         power, base = int(found[2]), found[1]
-    if base is not None:
+    if base is not None and "/" not in base:
         if base in _COUNT_WORDS:
             return Unit({2: "area?", 3: "volume?"}[power], Fraction(1), "unit")
         unit = _simple(base)
-        if unit and unit.dimension == "length":
-            return Unit({2: "area", 3: "volume"}[power], unit.factor**power, text)
-        return None
+        if unit is None or unit.dimension not in {"length", "time"}:
+            return None
+        dimension = f"time^{power}" if unit.dimension == "time" else {2: "area", 3: "volume"}[power]
+        return Unit(dimension, unit.factor**power, text)
     found = _RATE.match(text)
     if found and found[1] and found[2]:
         top, bottom = unit_named(found[1]), unit_named(found[2])
@@ -142,3 +139,101 @@ def things(text: str) -> Unit:
     """A unit for counted things: "apples"; plural and singular are the same."""
     name = " ".join(text.lower().split())
     return Unit("count", Fraction(1), name[:-1] if name.endswith("s") and len(name) > 3 else name)
+
+
+def _has(kind: Node | str, node: Node) -> bool:
+    return any(kind in (part, part[0]) for part in walk(node))
+
+
+def same_number(a: Node, b: Node, notes: Notes) -> bool | None:
+    """Equality of two expressions; what cannot be computed is noted as a doubt."""
+    notes.step()
+    same = arithmetic.same_value(a, b)
+    if same is False and notes.asked.tolerance:
+        sizes = [arithmetic.approximately(node) for node in (a, b)]
+        if None not in sizes:
+            same = abs(sizes[0] - sizes[1]) <= notes.asked.tolerance * max(map(abs, sizes))
+    if same is None:
+        notes.doubt(VALUE)
+    return same
+
+
+def same_quantity(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
+    """Equality of two quantities; a missing unit is no difference, another unit is converted."""
+    if a.unit is None and b.unit is None:
+        same = same_number(a.node, b.node, notes)
+        if not same and _has("deg", a.node) != _has("deg", b.node):
+            bare = [q.node[1] if q.node[0] == "deg" else q.node for q in (a, b)]
+            return same_number(bare[0], bare[1], notes)
+        return same
+    for one, other in ((a, b), (b, a)):
+        if one.unit and one.unit.dimension in {"angle", "radian"}:
+            return _angles(one, other, notes)
+    for one, other in ((a, b), (b, a)):
+        if one.unit and one.unit.dimension == "percent":
+            return _percent(one, other, notes)
+    if a.unit is None or b.unit is None:
+        same = same_number(a.node, b.node, notes)
+        if not same and (a.unit or b.unit).dimension == "number":
+            return same_number(_plain_number(a), _plain_number(b), notes)
+        return same
+    return _measured(a, b, notes)
+
+
+def _plain_number(quantity: Quantity) -> Node:
+    return ("mul", quantity.node, ("num", quantity.unit.factor if quantity.unit else Fraction(1)))
+
+
+def _angles(angle: Quantity, other: Quantity, notes: Notes) -> bool | None:
+    if other.unit and other.unit.dimension == angle.unit.dimension:
+        return same_number(angle.node, other.node, notes)
+    if other.unit and other.unit.dimension not in {"angle", "radian"}:
+        return (
+            False
+            if not other.unit.dimension.startswith("temperature")
+            else same_number(angle.node, other.node, notes)
+        )
+    if angle.unit.dimension == "radian":
+        if other.unit is not None:
+            return same_number(angle.node, ("deg", other.node), notes)
+        return same_number(angle.node, other.node, notes)
+    if other.unit is not None or _has(PI, other.node) or _has("deg", other.node):
+        # A bare multiple of pi is an angle in radians: "\\pi/6 degrees" is not \\pi/6.
+        same = same_number(("deg", angle.node), other.node, notes)
+        if same and other.unit is None:
+            notes.loose.add("radians for degrees")
+        return same
+    return same_number(angle.node, other.node, notes)
+
+
+def _percent(percent: Quantity, other: Quantity, notes: Notes) -> bool | None:
+    """A percentage against another, or against a bare number as the question has it."""
+    same = same_number(percent.node, other.node, notes)
+    if other.unit is not None:
+        return same if other.unit.dimension == "percent" else False
+    if same and notes.asked.percent is not False:
+        return True
+    return same_number(("div", percent.node, ("num", Fraction(100))), other.node, notes)
+
+
+def _measured(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
+    same = same_number(a.node, b.node, notes)
+    first, second = a.unit.dimension, b.unit.dimension
+    if first == second:
+        if first == "count":
+            if same and a.unit.name not in b.unit.name and b.unit.name not in a.unit.name:
+                notes.doubt("different things counted")
+                return None
+            return same
+        if a.unit.factor == b.unit.factor:
+            return same
+        return same_number(
+            ("mul", a.node, ("num", a.unit.factor)), ("mul", b.node, ("num", b.unit.factor)), notes
+        )
+    plain = {first.rstrip("?"), second.rstrip("?")}
+    if len(plain) == 1:
+        return same
+    if "count" in plain and same:
+        notes.doubt("a unit against counted things")
+        return None
+    return False
