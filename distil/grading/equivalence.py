@@ -10,13 +10,13 @@ the types of the two answers.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from distil.grading import arithmetic
 from distil.grading.arithmetic import exact
-from distil.grading.forms import expression, function_head, parse_form, readings
+from distil.grading.dispatch import all_same, compares, node_of, same_answer
+from distil.grading.forms import parse_form, readings
 from distil.grading.kinds import (
     NOT_KNOWN,
     Asked,
@@ -34,18 +34,16 @@ from distil.grading.kinds import (
     TooManyStepsError,
     Words,
 )
-from distil.grading.plain import Plain, joined
+from distil.grading.plain import Plain
 from distil.grading.regions import same_region
-from distil.grading.renaming import same_family, up_to_constant
-from distil.grading.syntax import ZERO, Node, NotUnderstoodError, rename, symbols, word_set
+from distil.grading.relations import assignment, is_equation, same_family, up_to_constant
+from distil.grading.syntax import ONE, ZERO, Node, symbols, word_set
 from distil.grading.units import VALUE, same_number, same_quantity
-from distil.grading.vocabulary import OTHER_SENSE, plain_words
+from distil.grading.vocabulary import OTHER_SENSE
 from distil.notation.answers import clean
 
 MATCHED_PAIRWISE = 40
 LARGEST_DETERMINANT = 4
-_INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in"})
-_FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 # Nouns that name the kind of a thing: "isosceles triangle" says no more than "isosceles".
 _KINDS = word_set(
     "triangle triangles number numbers function angle direction quadrant day line point shape "
@@ -61,11 +59,6 @@ _CLASSES = {
     Matrix: "matrix", Words: "text", Choice: "choice", Clock: "time", Ratio: "ratio", Based: "base",
     Opaque: "formula",
 }  # fmt: skip
-# A name for one value: "AB", "Area", "P(A)", "f'(2)", "x_1"; "xy", "2x" and "x+y" are formulas.
-_NAME = re.compile(
-    r"\\?(?:m\\?)?\s*(?:[A-Z]{1,6}'*|[A-Z][a-z]{2,}|d[a-z]/d[a-z]|(?:\\det|\\dim|\\deg)\s*\(?[A-Za-z]\)?|"
-    r"\\?(?:max|min|gcd|lcm)\s*\(.*\)|[A-Za-z](?:'+|_\{?\w+\}?)*\s*(?:\([^()+*/=]*\)|\[[^\[\]]*\]))"
-)
 
 
 @dataclass
@@ -87,60 +80,12 @@ class Comparison:
     loose: str = ""
 
 
-Rule = Callable[..., bool | None]
-_RULES: dict[tuple[type, type], Rule] = {}
-
-
-def _compares(first: type, *others: type) -> Callable[[Rule], Rule]:
-    """Register a function for a kind against others; what was registered before goes first."""
-
-    def register(function: Rule) -> Rule:
-        for other in others:
-            _RULES.setdefault((first, other), function)
-            _RULES.setdefault((other, first), lambda a, b, notes: function(b, a, notes))
-        return function
-
-    return register
-
-
-def _single(form):
-    while isinstance(form, Collection) and len(form.items) == 1 and form.kind != "tuple":
-        form = form.items[0]
-    return form
-
-
-def _same(a, b, notes: Notes) -> bool | None:
-    notes.step()
-    a, b = _single(a), _single(b)
-    if a == b:
-        return True
-    for one, other in ((a, b), (b, a)):
-        if isinstance(one, Collection) and one.kind == "same":
-            return _two_forms(one, other, notes)
-    rule = _RULES.get((type(a), type(b)))
-    return rule(a, b, notes) if rule else False
-
-
-def _all(results: Iterable[bool | None]) -> bool | None:
-    doubt = False
-    for result in results:
-        if result is False:
-            return False
-        doubt = doubt or result is None
-    return None if doubt else True
-
-
-def _node(text: Plain) -> Node | None:
-    try:
-        return expression(text)
-    except NotUnderstoodError:
-        return None
-
-
+_FIGURE = re.compile(r"[A-Z]{2,6}")
+_SUM = re.compile(r"\\(?:sum|prod|int|lim)(?![a-z])")
 # Formulas that the grammar lacks, and choices
 
 
-@_compares(Opaque, *_CLASSES)
+@compares(Opaque, *_CLASSES)
 def _opaque(a: Opaque, b, notes: Notes) -> bool | None:
     texts = [re.sub(r"\s+", "", form.text) for form in (a, b) if isinstance(form, Opaque)]
     if len(texts) == 2 and texts[0] and texts[0] == texts[1]:
@@ -151,17 +96,26 @@ def _opaque(a: Opaque, b, notes: Notes) -> bool | None:
     return None
 
 
-@_compares(Choice, *_CLASSES)
+@compares(Choice, *_CLASSES)
 def _choices(a: Choice, b, notes: Notes) -> bool | None:
     if isinstance(b, Choice):
         if a.letter != b.letter:
             return False
-        if a.value is not None and b.value is not None and _same(a.value, b.value, notes) is False:
+        if (
+            a.value is not None
+            and b.value is not None
+            and same_answer(a.value, b.value, notes) is False
+        ):
             notes.doubt("the letter agrees, the value does not")
             return None
         return True
     if a.value is not None:
-        return _same(a.value, b, notes)
+        return same_answer(a.value, b, notes)
+    if isinstance(b, Words):
+        # "Quadrant I" against "I", which looks like an option's letter.
+        return _bare_words(b.text) == _bare_words(a.letter.lower())
+    if notes.asked.roman and a.letter == "I" and isinstance(b, Quantity) and b.node == ONE:
+        return True
     return isinstance(b, Quantity) and b.node == ("sym", a.letter.lower())
 
 
@@ -190,7 +144,7 @@ def _says_just(sentence: str, said: str) -> bool:
     )
 
 
-@_compares(Words, Words)
+@compares(Words, Words)
 def _texts(a: Words, b: Words, notes: Notes) -> bool | None:
     bare = [_bare_words(form.text) for form in (a, b)]
     if bare[0] == bare[1] and bare[0]:
@@ -207,7 +161,7 @@ def _texts(a: Words, b: Words, notes: Notes) -> bool | None:
     return False
 
 
-@_compares(Words, Quantity)
+@compares(Words, Quantity)
 def _roman_numeral(words: Words, number: Quantity, notes: Notes) -> bool:
     """A Roman numeral against its number: "Quadrant III", "3"."""
     if not re.search(r"\b(?:ii|iii|iv)\b", words.text):
@@ -222,16 +176,10 @@ def _roman_numeral(words: Words, number: Quantity, notes: Notes) -> bool:
     return False
 
 
-@_compares(Words, Choice)
-def _letter_name(words: Words, choice: Choice, notes: Notes) -> bool:
-    """ "Quadrant I" against "I", which looks like an option's letter."""
-    return choice.value is None and _bare_words(words.text) == _bare_words(choice.letter.lower())
-
-
 # Numbers
 
 
-@_compares(Quantity, Quantity)
+@compares(Quantity, Quantity)
 def _quantities(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
     trial = notes.aside()
     same = same_quantity(a, b, trial)
@@ -244,7 +192,7 @@ def _quantities(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
     return same
 
 
-@_compares(Based, Based)
+@compares(Based, Based)
 def _two_bases(a: Based, b: Based, notes: Notes) -> bool | None:
     return a.digits == b.digits if a.base == b.base else _other_base(a.node, b.node, notes)
 
@@ -257,7 +205,7 @@ def _other_base(a: Node, b: Node, notes: Notes) -> bool | None:
     return same
 
 
-@_compares(Based, Quantity)
+@compares(Based, Quantity)
 def _base_left_out(a: Based, b: Quantity, notes: Notes) -> bool | None:
     if b.unit is not None:
         return False
@@ -269,7 +217,7 @@ def _base_left_out(a: Based, b: Quantity, notes: Notes) -> bool | None:
     return _other_base(a.node, b.node, notes)
 
 
-@_compares(Clock, Clock)
+@compares(Clock, Clock)
 def _clocks(a: Clock, b: Clock, _: Notes) -> bool:
     def day(clock: Clock) -> set[int]:
         hour, minute = divmod(clock.minutes, 60)
@@ -280,229 +228,6 @@ def _clocks(a: Clock, b: Clock, _: Notes) -> bool:
         return {hour % 12 * 60 + minute, (hour % 12 + 12) * 60 + minute}
 
     return bool(day(a) & day(b))
-
-
-# Equations and inequalities
-
-
-def _is_equation(form: Relation) -> bool:
-    return not _INEQUALITIES & set(form.operators)
-
-
-def _label(member: Plain) -> tuple[str, bool]:
-    """The name that an equation's first member gives, and whether it is a single variable."""
-    text = member.text
-    if re.search(r"\b(?:not|no|never)\b|\\to(?![a-z])|\u2192", text):
-        return "", False
-    if function_head(text):
-        return text.replace(" ", ""), False
-    node = _node(member)
-    if node is None:
-        return plain_words(text), False
-    if node[0] == "sym":
-        return node[1], True
-    if not symbols(node) or not _NAME.fullmatch(text):
-        return "", False
-    return re.sub(r"\s", "", text), False
-
-
-def _assignment(form) -> tuple[str, bool, tuple[Plain, ...]] | None:
-    """(label, is a variable, values) of an equation that names a value."""
-    if not isinstance(form, Relation) or not _is_equation(form):
-        return None
-    label, variable = _label(form.members[0])
-    if label:
-        return label, variable, form.members[1:]
-    if len(form.members) == 2:
-        label, variable = _label(form.members[1])
-        if label and variable and not symbols(_node(form.members[0]) or ("sym", "?")):
-            return label, variable, form.members[:1]
-    return None
-
-
-def _decimals(member: Plain) -> int | None:
-    """Digits after the point of a decimal numeral; None for anything else."""
-    found = re.fullmatch(r"-?\d*(?:\.(\d+))?", re.sub(r"\s|[A-Za-z%\\]+$", "", member.text))
-    return len(found[1] or "") if found else None
-
-
-def _rounds(exact_member: Plain, rough_member: Plain) -> bool | None:
-    """Whether a numeral is the other member's value, rounded to its digits; None if unknown."""
-    places = _decimals(rough_member)
-    nodes = [_node(member) for member in (exact_member, rough_member)]
-    if places is None or None in nodes:
-        return None
-    sizes = [arithmetic.approximately(node) for node in nodes]
-    if None in sizes:
-        return None
-    return abs(sizes[0] - sizes[1]) <= 0.5 * 10.0**-places * (1 + 1e-9)
-
-
-def _chain(
-    other, members: tuple[Plain, ...], operators: tuple[str, ...], notes: Notes
-) -> bool | None:
-    """Whether an answer is a member of a chain of equal values that does not contradict itself.
-
-    After a sign for that, a decimal may be the rounded value of a member before it. A whole number
-    that only approximates is no answer unless the question asks for rounding.
-    """
-    forms = [parse_form(joined(member)) for member in members]
-    results = [_same(other, form, notes) for form in forms]
-    if True not in results:
-        return None if None in results else False
-    constant = [isinstance(form, Quantity) and not symbols(form.node) for form in forms]
-    if isinstance(other, Quantity) and symbols(other.node) and any(constant):
-        notes.doubt("an equation for an expression")
-        return None
-    place = results.index(True)
-    before = ("=",) * (len(members) - 1 - len(operators)) + operators
-    for index, (form, member, plain) in enumerate(zip(forms, members, constant, strict=True)):
-        if index == place or not plain or not constant[place]:
-            continue
-        if _same(forms[place], form, notes.aside()):
-            continue
-        low, high = sorted((index, place))
-        rounded = (
-            _rounds(members[low], members[high])
-            if place < index
-            else _rounds(member, members[place])
-        )
-        rough = "~" in before[low:high] or bool(_decimals(members[high]))
-        whole = index < place and not _decimals(members[place]) and not notes.asked.rounded
-        if not rough or not rounded or whole:
-            notes.doubt("a chain of unequal values")
-            return None
-    return True
-
-
-def _renamed_argument(a: Relation, b: Relation) -> tuple[Plain, Plain] | None:
-    """Values of f(z) = z + 1 and f(x) = x + 1 with the second's arguments named as the first's."""
-    heads = [function_head(form.members[0].text) for form in (a, b)]
-    if None in heads or heads[0][0] != heads[1][0] or len(heads[0][1]) != len(heads[1][1]):
-        return None
-    return dict(zip(heads[1][1], heads[0][1], strict=True))
-
-
-@_compares(Relation, Relation)
-def _relations(a: Relation, b: Relation, notes: Notes) -> bool | None:
-    if _is_equation(a) and _is_equation(b):
-        return _equations(a, b, notes)
-    if _is_equation(a) != _is_equation(b):
-        return same_region(a, b) or False
-    for one, other in ((a, b), (b, a)):
-        if one.operators[-1] == "in" and other.operators[-1] == "in":
-            region, other_region = (parse_form(form.members[-1]) for form in (one, other))
-            return one.members[0] == other.members[0] and _same(region, other_region, notes)
-        if one.operators[-1] == "in":
-            return _same(parse_form(one.members[-1]), other, notes)
-    return _inequalities(a, b, notes)
-
-
-def _equations(a: Relation, b: Relation, notes: Notes) -> bool | None:
-    first, second = _assignment(a), _assignment(b)
-    if first and second:
-        names = _renamed_argument(a, b)
-        if names is not None and first[0] != second[0]:
-            values = [_node(side[2][-1]) for side in (first, second)]
-            if None not in values:
-                return same_number(values[0], rename(values[1], names), notes)
-        if first[0] == second[0] or not (first[1] and second[1]):
-            if (
-                first[0] != second[0]
-                and function_head(a.members[0].text)
-                and function_head(b.members[0].text)
-            ):
-                return False
-            target = parse_form(first[2][-1])
-            return _chain(target, second[2], b.operators[-len(second[2]) :][1:], notes)
-        constant = [not symbols(_node(side[2][-1]) or ("sym", "?")) for side in (first, second)]
-        if all(constant):
-            return False
-    sides = []
-    for form in (a, b):
-        left, right = _node(form.members[0]), _node(form.members[-1])
-        if left is None or right is None or len(form.members) > 3:
-            notes.doubt("formula")
-            return None
-        sides.append(("add", left, ("neg", right)))
-    same, _ = arithmetic.proportional(*sides)
-    if same is False:
-        same = arithmetic.same_but_for_divisor(*sides)
-    if same is None:
-        notes.doubt(VALUE)
-    return same
-
-
-def _ascending(form: Relation) -> Relation:
-    """A chain of "<" and "<=" turned so that it ascends: c > b > a gives a < b < c."""
-    if set(form.operators) <= {">", ">="}:
-        operators = tuple(_FLIPPED[sign] for sign in reversed(form.operators))
-        return Relation(form.members[::-1], operators)
-    return form
-
-
-def _inequalities(a: Relation, b: Relation, notes: Notes) -> bool | None:
-    a, b = _ascending(a), _ascending(b)
-    nodes = [[_node(member) for member in form.members] for form in (a, b)]
-    if len(a.members) == len(b.members) == 2 and None not in nodes[0] + nodes[1]:
-        first, second = (("add", side[0], ("neg", side[1])) for side in nodes)
-        same, sign = arithmetic.proportional(first, second)
-        if same and sign:
-            operator = b.operators[0] if sign > 0 else _FLIPPED.get(b.operators[0], b.operators[0])
-            return operator == a.operators[0]
-        if same is False and all(len(symbols(side)) > 1 for side in (first, second)):
-            return False
-    names = [frozenset().union(*map(symbols, filter(None, side))) for side in nodes]
-    if names[0] != names[1]:
-        return False
-    if len(names[0]) > 1 and len(a.members) == len(b.members) > 2:
-        if a.operators != b.operators:
-            return False
-        if None not in nodes[0] + nodes[1]:
-            return _all(same_number(x, y, notes) for x, y in zip(*nodes, strict=True))
-    same = same_region(a, b)
-    if same is None:
-        notes.doubt("formula")
-    return same
-
-
-@_compares(Relation, Collection, Quantity, *_CLASSES)
-def _relation_against(relation: Relation, other, notes: Notes) -> bool | None:
-    if relation.operators[-1] == "in":
-        return _same(parse_form(relation.members[-1]), other, notes)
-    if not _is_equation(relation):
-        return _in_order(relation, other, notes)
-    assigned = _assignment(relation)
-    if assigned:
-        operators = relation.operators[-len(assigned[2]) :][1:] if len(assigned[2]) > 1 else ()
-        return _chain(other, assigned[2], operators, notes)
-    if not isinstance(other, Quantity):
-        return False
-    same = _chain(other, relation.members, relation.operators, notes)
-    if same and symbols(_node(relation.members[0]) or ZERO) and not symbols(other.node):
-        asked = {_squeezed(text) for text in notes.asked.expressions}
-        if _squeezed(relation.members[0].text) not in asked:
-            notes.doubt("an equation that contains the key")
-            return None
-    return same
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"[\s{}$]|\\(?:cdot|times|text|left|right)(?![a-z])", "", text)
-
-
-def _in_order(relation: Relation, other, notes: Notes) -> bool | None:
-    """A chain such as a < b < c against "a, b, c", where an order was asked for."""
-    strict = set(relation.operators) in ({"<"}, {">"})
-    if strict and isinstance(other, Collection) and other.kind in {"list", "tuple"}:
-        if len(relation.members) == len(other.items) > 2:
-            items = [parse_form(member) for member in relation.members]
-            same = _all(_same(x, y, notes) for x, y in zip(items, other.items, strict=True))
-            if same and not notes.asked.ordered:
-                notes.doubt("a list for a chain")
-                return None
-            return same
-    return same_region(relation, other) or False
 
 
 # Several answers
@@ -521,7 +246,7 @@ def _distinct(items: list, notes: Notes) -> list:
     kept: list = []
     for item in items:
         if not any(
-            item == other or (len(items) <= 12 and _same(item, other, notes.aside()))
+            item == other or (len(items) <= 12 and same_answer(item, other, notes.aside()))
             for other in kept
         ):
             kept.append(item)
@@ -539,7 +264,7 @@ def _unordered(first: list, second: list, as_sets: bool, notes: Notes) -> bool |
     if len(first) > MATCHED_PAIRWISE:
         notes.doubt("long list")
         return None
-    table = [[_same(item, other, notes) for other in second] for item in first]
+    table = [[same_answer(item, other, notes) for other in second] for item in first]
     free = set(range(len(second)))
     for row in table:
         match = next((place for place in sorted(free) if row[place]), None)
@@ -552,7 +277,7 @@ def _unordered(first: list, second: list, as_sets: bool, notes: Notes) -> bool |
 
 
 def _assignments(items: tuple) -> list[tuple[str, Plain]] | None:
-    found = [_assignment(item) for item in items]
+    found = [assignment(item) for item in items]
     if not found or None in found:
         return None
     return [(item[0], item[2][-1]) for item in found]
@@ -572,13 +297,13 @@ def _values(form: Collection) -> Collection:
     return form
 
 
-@_compares(Collection, Collection)
+@compares(Collection, Collection)
 def _two_collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
     if "dots" in {a.kind, b.kind}:
         return _sequences(a, b, notes) if a.kind == b.kind else False
     items = [item for form in (a, b) for item in form.items]
     if any(
-        isinstance(item, Regions) or (isinstance(item, Relation) and not _is_equation(item))
+        isinstance(item, Regions) or (isinstance(item, Relation) and not is_equation(item))
         for item in items
     ):
         same = same_region(a, b)
@@ -587,20 +312,10 @@ def _two_collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
     return _collections(a, b, notes)
 
 
-def _two_forms(form: Collection, other, notes: Notes) -> bool | None:
-    """One answer in two forms: both must be the same value."""
-    first, second = form.items
-    same = _same(first, other, notes)
-    if same is not True or _same(second, other, notes.aside()) is True:
-        return same
-    notes.doubt("two forms that differ")
-    return None
-
-
 def _sequences(a: Collection, b: Collection, notes: Notes) -> bool | None:
     """Sequences such as 1, 4, ..., n^2: the same last term, which also gives the terms shown."""
     last = [form.items[-1] for form in (a, b)]
-    same = _same(*last, notes)
+    same = same_answer(*last, notes)
     if not same or not all(isinstance(item, Quantity) for item in (*a.items, *b.items)):
         return same
     shown = [[item.node for item in form.items[:-1]] for form in (a, b)]
@@ -630,7 +345,7 @@ def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
                     [value for _, value in sorted(side, key=lambda x: x[0])] for side in named
                 ]
                 pairs = zip(*values, strict=True)
-                return _all(_same(parse_form(x), parse_form(y), notes) for x, y in pairs)
+                return all_same(same_answer(parse_form(x), parse_form(y), notes) for x, y in pairs)
     a, b = (_flat(_values(form)) for form in (a, b))
     kinds = {a.kind, b.kind}
     if not kinds & {"tuple", "named"}:
@@ -642,7 +357,7 @@ def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
             return False
         # Named values against a plain list joined by a word: any order.
         return _unordered(list(a.items), list(b.items), False, notes)
-    same = _all(_same(x, y, notes) for x, y in zip(a.items, b.items, strict=True))
+    same = all_same(same_answer(x, y, notes) for x, y in zip(a.items, b.items, strict=True))
     if kinds == {"tuple"} and a.brackets != b.brackets and same:
         notes.doubt("other brackets")
         return None
@@ -653,7 +368,7 @@ def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
 
 def _several_values(form: Collection) -> bool:
     """Whether a list is one variable's values: "x = 1, 2"."""
-    named = [_assignment(item) is not None for item in form.items]
+    named = [assignment(item) is not None for item in form.items]
     return form.kind == "list" and named[:1] == [True] and not any(named[1:])
 
 
@@ -665,7 +380,7 @@ def _flat(form: Collection) -> Collection:
         if isinstance(item, Collection) and item.kind in {"list", "or", "and"}:
             items.extend(item.items)
         elif (
-            (assigned := _assignment(item))
+            (assigned := assignment(item))
             and isinstance(inner := parse_form(assigned[2][-1]), Collection)
             and inner.kind == "list"
         ):
@@ -675,7 +390,7 @@ def _flat(form: Collection) -> Collection:
     return Collection(form.kind, tuple(items), form.brackets)
 
 
-@_compares(Collection, Words)
+@compares(Collection, Words)
 def _letters(form: Collection, words: Words, _: Notes) -> bool:
     """Several options: "A, C" against "AC"."""
     letters = "".join(
@@ -685,19 +400,19 @@ def _letters(form: Collection, words: Words, _: Notes) -> bool:
     return len(letters) == len(form.items) and words.text == ordered == "".join(sorted(letters))
 
 
-@_compares(Collection, Quantity, Clock, Ratio, Based)
+@compares(Collection, Quantity, Clock, Ratio, Based)
 def _one_of_two_forms(form: Collection, other, notes: Notes) -> bool | None:
     """One value against "3/4 or 0.75", whose parts are the same value."""
     if form.kind != "or" or len(form.items) > 3:
         return False
-    results = [_same(item, other, notes.aside()) for item in form.items]
+    results = [same_answer(item, other, notes.aside()) for item in form.items]
     return all(results)
 
 
 # Regions, ratios, matrices
 
 
-@_compares(Regions, *_CLASSES)
+@compares(Regions, *_CLASSES)
 def _regions(a: Regions, b, _: Notes) -> bool:
     return same_region(a, b) or False
 
@@ -709,12 +424,12 @@ def _as_ratio(form) -> Ratio | None:
         hour, minute = divmod(form.minutes, 60)
         return Ratio((("num", Fraction(hour)), ("num", Fraction(minute))))
     if isinstance(form, Words) and (found := re.fullmatch(r"(\S+) to (\S+)", form.text)):
-        nodes = [_node(Plain(part)) for part in found.groups()]
+        nodes = [node_of(Plain(part)) for part in found.groups()]
         return None if None in nodes else Ratio(tuple(nodes))
     return None
 
 
-@_compares(Ratio, Ratio, Clock, Words, Quantity)
+@compares(Ratio, Ratio, Clock, Words, Quantity)
 def _ratios(a: Ratio, other, notes: Notes) -> bool | None:
     if isinstance(other, Quantity):
         if other.unit is not None or len(a.parts) != 2:
@@ -724,14 +439,14 @@ def _ratios(a: Ratio, other, notes: Notes) -> bool | None:
     if b is None or len(a.parts) != len(b.parts):
         return False
     if arithmetic.same_value(a.parts[0], ZERO) is not False:
-        return _all(same_number(x, y, notes) for x, y in zip(a.parts, b.parts, strict=True))
-    return _all(
+        return all_same(same_number(x, y, notes) for x, y in zip(a.parts, b.parts, strict=True))
+    return all_same(
         same_number(("mul", x, b.parts[0]), ("mul", y, a.parts[0]), notes)
         for x, y in zip(a.parts[1:], b.parts[1:], strict=True)
     )
 
 
-@_compares(Matrix, Matrix)
+@compares(Matrix, Matrix)
 def _matrices(a: Matrix, b: Matrix, notes: Notes) -> bool | None:
     if a.bars and b.bars:
         return _all_quantities([_determinant(form) for form in (a, b)], notes)
@@ -740,7 +455,7 @@ def _matrices(a: Matrix, b: Matrix, notes: Notes) -> bool | None:
         return None
     if len(a.rows) != len(b.rows) or len(a.rows[0]) != len(b.rows[0]):
         return False
-    return _all(
+    return all_same(
         same_number(x, y, notes)
         for row, other in zip(a.rows, b.rows, strict=True)
         for x, y in zip(row, other, strict=True)
@@ -769,7 +484,7 @@ def _determinant(matrix: Matrix) -> Node | None:
     return result
 
 
-@_compares(Matrix, Quantity)
+@compares(Matrix, Quantity)
 def _matrix_against(matrix: Matrix, other: Quantity, notes: Notes) -> bool | None:
     """A determinant against its value, or a square matrix against a multiple of I, such as -I."""
     size = len(matrix.rows)
@@ -780,14 +495,14 @@ def _matrix_against(matrix: Matrix, other: Quantity, notes: Notes) -> bool | Non
     scale = arithmetic.substitute(other.node, "I", Fraction(1))
     if not arithmetic.same_value(other.node, ("mul", scale, ("sym", "I"))):
         return False
-    return _all(
+    return all_same(
         same_number(cell, scale if place == column else ZERO, notes)
         for place, row in enumerate(matrix.rows)
         for column, cell in enumerate(row)
     )
 
 
-@_compares(Matrix, Collection)
+@compares(Matrix, Collection)
 def _vectors(matrix: Matrix, other: Collection, notes: Notes) -> bool | None:
     if other.kind != "tuple" or (len(matrix.rows) > 1 and len(matrix.rows[0]) > 1):
         return False
@@ -804,7 +519,7 @@ def _vectors(matrix: Matrix, other: Collection, notes: Notes) -> bool | None:
 def same_form(a, b, asked: Asked = NOT_KNOWN) -> bool | None:
     """Whether two parsed answers are the same; None if it cannot be told."""
     try:
-        return _same(a, b, Notes(asked))
+        return same_answer(a, b, Notes(asked))
     except TooManyStepsError:
         return None
 
@@ -841,7 +556,7 @@ def compare_answers(
                 continue
             trial = notes.aside()
             try:
-                same = _same(one, other, trial)
+                same = same_answer(one, other, trial)
             except TooManyStepsError:
                 return Comparison(None, rule, "too many parts to compare")
             if same:

@@ -63,7 +63,7 @@ _BETWEEN_BOXES = re.compile(
 )
 # What follows a box within its formula belongs to it: "\boxed{5}\pi", "\boxed{5}\%".
 _AFTER_BOX = re.compile(
-    r"[ ]?(?:\\pi(?![a-zA-Z])|\\sqrt\s*(?:\{[^{}]*\}|\d))|"
+    r"(?:\\pi(?![a-zA-Z])|\\sqrt\s*(?:\{[^{}]*\}|\d))|"
     r"(?:\\?%|\^\s*\{?\s*\\circ\s*\}?|_\{?\d+\}?)"
 )
 # An exclamation mark after a box is a factorial only inside a formula.
@@ -79,7 +79,7 @@ _OTHER_LANGUAGES = (
     r"ответ|решение|відповідь|отговор|απάντηση|đáp\s+(?:án|số)|الجواب|الإجابة|תשובה|उत्तर)"
     r"(?:\s+(?:final|finale|correcta?|definitiva|endgültige))?"
     r"(?:\s*[:：=]|\s+(?:es|est|ist|è|é|is|är|er|to|on)\b|\s*[–—](?=\s))"
-    r"|(?:答案|答え|解答|答|정답|답)(?:\s*[是为為は]\s*[:：]?|\s*[:：])"
+    r"|(?:答案|答え|解答|答|정답|답)(?:\s*[是为為は은는]\s*[:：]?|\s*[:：])"
 )
 # "Solution: 72" gives an answer, "Solution: We have ..." begins the working.
 _SOLUTION = r"^[#*_\s]{0,8}(?:the\s+)?solution[*_\s]{0,4}[:：][*_\s]{0,4}(?=[-\d$\\(][^\n]{0,60}$)"
@@ -94,9 +94,9 @@ _STATEMENT = re.compile(
     r"|\\(?:text|textbf|mathbf|mathrm|textit)\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s.:]{0,6}$"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?result[*_\s]{0,4}:"
-    r"|^[#*_\s]{0,8}ans\.(?=\s*[-\d$\\(])"
+    r"|^[#*_\s]{0,8}(?:ans(?:wer)?\.|final\s+answer)(?=\s*[-\d$\\(])"
     r"|" + _OTHER_LANGUAGES + "|" + _SOLUTION + r"|the\s+solution\s+is(?=\s+[-\d$\\(])"
-    r"|^#{3,4}(?=\s*[-\d$\\(]))[*_\s]{0,12}",
+    r"|^#{3,4}(?=\s*[-\d$\\(]))[_\s]{0,12}",
     re.IGNORECASE | re.MULTILINE,
 )
 _NAMED_LAST = re.compile(
@@ -148,9 +148,11 @@ _CLAUSE = re.compile(
     r"so\s+that|but|rather|instead|likely|"
     r"according|obtained|not)\b|,\s*(?:not|so|as|since|attained|achieved|reached|occurring|obtained|with|and\s+(?:so|this|that|the|we|it)|after|"
     r"given|I|we|this|it|let|which|implying|likely|accept)\b|\s+—\s+|"
-    r"\s+[-–]\s+(?=(?:that|which|so|as|in|because|since|and|the|it|this|we|done)\b)",
+    r"\s*(?:です|である|입니다|이다)|\s+[-–]\s+(?=(?:that|which|so|as|in|because|since|and|the|it|this|we|done)\b)",
     re.IGNORECASE,
 )
+# "$3/4$ (or 0.75)"; "(see above)" is no other form.
+_OTHER_FORM = re.compile(r"\s*(\((?:or|i\.e\.|that\s+is|=)\s*[^()\n]{1,60}\))")
 _SENTENCE_END = re.compile(r"[!?。]|\.(?!\d)(?=\s|$|[*\"')\]]|[A-Z])(?!\.)|\n")
 _LONE_LETTER = re.compile(r"[\s*_$]*\(?[A-H][).]?[\s*_$]*")
 _TRAILING = " \t\r\n*_`\"'"
@@ -201,7 +203,8 @@ def _box_content(text: str, box: tuple[int, int, str | None]) -> str:
     before = text[max(0, start - 8) : start]
     if (_MINUS_IN_FORMULA if formula else _MINUS_BEFORE).search(before):
         content = f"-({content})" if content[:1] == "-" else f"-{content}"
-    after = _AFTER_BOX.match(text, end) or (formula and _FACTORIAL_AFTER.match(text, end))
+    gap = end + len(text[end : end + 3]) - len(text[end : end + 3].lstrip(" ")) if formula else end
+    after = _AFTER_BOX.match(text, gap) or (formula and _FACTORIAL_AFTER.match(text, end))
     return content + (after.group() if after else "")
 
 
@@ -248,7 +251,8 @@ def _stated(text: str) -> tuple[str, bool]:
             and not re.match(r"\s*(?:is|and|or|so|as|if|for|but)\b", rest[position:])
         ):
             answer += " " + unit[1]
-        return answer, False
+        other = _OTHER_FORM.match(rest, position)
+        return answer + (f" {other[1]}" if other else ""), False
     sentence, taken = _sentence(rest)
     if _LONE_LETTER.fullmatch(sentence) and "\n" not in rest[:taken]:
         more, _ = _sentence(rest[taken:])

@@ -31,21 +31,20 @@ from distil.grading.plain import (
     Plain,
     cut,
     enclosed,
+    expression,
     joined,
     plain,
     split_list,
     top_level,
 )
 from distil.grading.syntax import (
-    FUNCTIONS,
     NUMBER_BASES,
     ZERO,
     Node,
     NotUnderstoodError,
     parse_expression,
-    walk,
 )
-from distil.grading.units import things, unit_named
+from distil.grading.units import quantity, unit_named, with_unit
 from distil.grading.vocabulary import (
     ALL_REALS,
     EMPTY_WORDS,
@@ -154,21 +153,6 @@ _OPERATORS = {
 }  # fmt: skip
 # "\int" and "\left" are other commands; "5!=120" is read as unequal.
 _OPERATOR = re.compile(r"\\(?:le|ge|ne|approx|equiv|in|sim)(?![a-zA-Z])|<=|>=|!=|:=|[<>=]")
-# What may follow a number as its unit: "cm", "square inches", "cm^2/s"; not "+ cm".
-_UNIT = re.compile(
-    r"^([A-Za-z][A-Za-z.' -]*?(?:\s*(?:/|\s\\cdot\s)\s*[A-Za-z]+\.?(?:\^\s*\{?[23]\}?)?)*)\s*"
-    r"(?:\^\s*\{?\s*([23])\s*\}?)?\s*(?:(?:/|per\b)\s*([A-Za-z]+)\s*(?:\^\s*\{?\s*([23])\s*\}?)?)?$"
-)
-# The number before: "2x cm" ends in x; "\sqrt" ends in a command, not in a number.
-_UNIT_TAIL = re.compile(r"^(.*?[\d)}\]!a-zA-Z%.])\s*(?<![A-Za-z\\])([A-Za-z].*)$", re.DOTALL)
-_BETWEEN_UNITS = re.compile(r"[\s/^{}23\\cdot.*-]*")
-# "30^\circ", "30^\circ C"; "\sin 30^\circ" names a function and is a number.
-_DEGREES = re.compile(r"^(.*?)\s*\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*([CF])?$", re.DOTALL)
-_NAMES_FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc|cis)(?![a-z])")
-# "12%"; "12% of 5" is words.
-_PERCENT = re.compile(r"^(.*?)\s*\\?%$", re.DOTALL)
-# "-\$5"; a bare "$" was a delimiter.
-_MONEY = re.compile(r"^(-?)\s*(\\\$|\\euro|\\pounds)\s*(-?)(.*)$", re.DOTALL)
 # "1011_2", "(1011)_{two}"; "x_2" has no digits before it.
 _BASED = re.compile(
     r"^\(?\s*([0-9A-Fa-f]+)\s*\)?\s*_\s*\{?\s*\(?(?P<a>\d{1,2}|[a-z]+)(?P<b>)\)?\s*\}?$"
@@ -227,29 +211,6 @@ _POWER_OF_TEN = re.compile(
 _SUCH_THAT = re.compile(
     r"^(.{1,40}?)\s*(?:\||:|\\mid(?![a-zA-Z])|\bsuch that\b)\s*(.+)$", re.DOTALL
 )
-
-
-def expression(text: Plain) -> Node:
-    """The expression that a text is.
-
-    Raises:
-        NotUnderstoodError: if it is none; an upright word is no product of letters.
-    """
-    for place, word in text.words():
-        if (
-            len(word) > 1
-            and word not in FUNCTIONS
-            and not re.search(r"_\{?\s*$", text.text[:place])
-        ):
-            raise NotUnderstoodError(f"a word: {word}")
-    return parse_expression(text.text)
-
-
-def _quantity(text: Plain) -> Quantity | Opaque:
-    try:
-        return Quantity(expression(text))
-    except NotUnderstoodError:
-        return Opaque(text.text)
 
 
 def _words_form(text: str):
@@ -328,85 +289,6 @@ def _is_prose(text: Plain) -> bool:
             bare,
         )
     )
-
-
-def _with_unit(text: Plain) -> Quantity | None:
-    money = _MONEY.match(text.text)
-    if money and money[4].strip():
-        amount = text.group(money, 4)
-        inner = _with_unit(amount) if re.search(r"[A-Za-z]", money[4]) else None
-        if inner and inner.unit and inner.unit.dimension in {"money", "count"}:
-            value = Quantity(inner.node)
-        else:
-            value = _quantity(amount)
-        if not isinstance(value, Quantity):
-            return None
-        negative = bool(money[1]) ^ bool(money[3])
-        return Quantity(("neg", value.node) if negative else value.node, unit_named(money[2]))
-    percent = _PERCENT.match(text.text)
-    if percent and percent[1]:
-        value = _quantity(text.group(percent, 1))
-        return Quantity(value.node, unit_named("percent")) if isinstance(value, Quantity) else None
-    degrees = _DEGREES.match(text.text)
-    if degrees and degrees[1] and not _NAMES_FUNCTION.search(text.text):
-        value = _quantity(text.group(degrees, 1))
-        if isinstance(value, Quantity) and not any(part[0] == "deg" for part in walk(value.node)):
-            scale = degrees[2]
-            unit = Unit(f"temperature {scale}", Fraction(1), scale) if scale else None
-            return Quantity(value.node, unit or unit_named("degrees"))
-    return _with_named_unit(text)
-
-
-def _unit_place(text: Plain) -> int | None:
-    """Where the unit of a number starts, if it was set upright."""
-    start = None
-    end = len(text.text)
-    for low, high in reversed(text.spans):
-        if start is None and not _UNIT.match(text.part(low).text):
-            break
-        if start is not None and not _BETWEEN_UNITS.fullmatch(text.text[high:end]):
-            break
-        start = end = low
-    return start
-
-
-def _with_named_unit(text: Plain) -> Quantity | None:
-    place = _unit_place(text)
-    upright = bool(place)
-    if not upright:
-        tail = _UNIT_TAIL.match(text.text)
-        if not tail:
-            return None
-        place = tail.start(2)
-    head, found = text.part(0, place), _UNIT.match(text.part(place).text)
-    if not found or not head.text:
-        return None
-    name = found[1].strip()
-    bottom = f"/{found[3]}" + (f"^{found[4]}" if found[4] else "") if found[3] else ""
-    full = re.sub(r"[{}]", "", name + (f"^{found[2]}" if found[2] else "") + bottom)
-    unit = unit_named(full)
-    words = re.findall(r"[A-Za-z]+", name)
-    if re.match(r"(?:per|each|apiece)\b", name):
-        unit = things(name)
-    elif not upright:
-        if unit is None and not all(
-            len(word) > 3 or word.lower() in {"of", "sq", "per", "the", "in"} for word in words
-        ):
-            return None
-        if unit is not None and len(full) == 1:
-            return None
-    if unit is None:
-        if found[2] or not re.search(r"[A-Za-z]{2,}", name) or len(name) > 60:
-            return None
-        # "5 less than x" and "5 or more" are no five things.
-        if OTHER_SENSE.search(name) or words[0].lower() in {"and", "is", "with", "when", "where"}:
-            return None
-        unit = (unit_named(words[0]) if len(words) > 1 else None) or things(name)
-    value = _quantity(head)
-    if isinstance(value, Opaque):
-        spelled = number_words(head.text)
-        value = Quantity(("num", spelled)) if spelled is not None else value
-    return Quantity(value.node, unit) if isinstance(value, Quantity) else None
 
 
 def _relation(text: Plain) -> Relation | None:
@@ -757,6 +639,8 @@ def _several(parts: list[Plain], how: str, depth: int) -> Collection:
     dots = [place for place, part in enumerate(parts) if re.fullmatch(r"\\ldots|\.\.\.", part.text)]
     if dots == [len(parts) - 2] and len(parts) >= 3:
         parts, how = [*parts[:-2], parts[-1]], "dots"
+    if how == "or" and len({part.text for part in parts}) < len(parts):
+        how = "list"  # "17 or 17" is no value in two forms
     return Collection(how, tuple(parse_form(part, depth + 1) for part in parts[: MOST_ITEMS + 1]))
 
 
@@ -770,16 +654,16 @@ def _leaf(text: Plain, depth: int):
         except NotUnderstoodError:
             return Opaque(whole)
     if not re.search(r"[a-zA-Z%$]", whole):
-        return _quantity(text)
+        return quantity(text)
     modulo = _MODULO.match(whole)
     if modulo:
-        value = _quantity(text.group(modulo, 1))
+        value = quantity(text.group(modulo, 1))
         unit = Unit(f"modulo {modulo[2]}", Fraction(1), "mod")
         return Quantity(value.node, unit) if isinstance(value, Quantity) else value
-    quantity = _with_unit(text)
-    if quantity:
-        return quantity
-    form = _quantity(text)
+    measured = with_unit(text)
+    if measured:
+        return measured
+    form = quantity(text)
     if isinstance(form, Quantity):
         return form
     if _is_prose(text) or re.search(r"[A-Za-z]{3,}", re.sub(r"\\[a-zA-Z]+", "", whole)):
@@ -832,9 +716,13 @@ def readings(raw: str, variables: frozenset[str] = frozenset(), latex: bool = Fa
         n, k = called[2], called[3]
         power = f"{n}!/({n}-{k})!" if called[1] == "P" else rf"\binom{{{n}}}{{{k}}}"
         forms.append(parse_form(Plain(power)))
+    if not text.spans and isinstance(forms[0], Quantity) and forms[0].unit:
+        # "5 m/s" is a quotient where the question speaks of m and s.
+        if variables & set(re.findall(r"(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])", forms[0].unit.name)):
+            forms[0] = quantity(text)
     single = _SINGLE_UNIT.match(text.text)
     if single and not text.spans and single[2] not in variables:
-        value = _quantity(text.group(single, 1))
+        value = quantity(text.group(single, 1))
         if isinstance(value, Quantity):
             forms.append(Quantity(value.node, unit_named(single[2])))
     return tuple(forms)

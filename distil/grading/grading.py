@@ -142,7 +142,7 @@ _ONE_NUMBER = re.compile(
 )
 # "366 (60 + 306)"; "f (x)" has no sum in its brackets that comes to f.
 _HEAD_AND_CHECK = re.compile(
-    r"^(.+?\S)\s+\(\s*(?:(?:about|approximately|=|\\approx)\s*)*([^()]+)\)$"
+    r"^(.+?\S)\s+\(\s*(?:(?:about|approximately|=|\\approx)\s*)*([^()]*\d[^()]*)\)$"
 )
 # With these a sentence with one number may still mean another.
 _MORE_SENSE = re.compile(

@@ -179,9 +179,9 @@ def asked(problem: str) -> Asked:
     measured = _MEASURED.search(asking)
     if measured and not units:
         dimension = {"far": "length", "old": "time"}.get(measured.lastgroup, measured.lastgroup)
-    percent = bool(_PERCENT.search(asking) or _RATES.search(asking)) or (
-        bool(_PERCENT.search(problem)) and not _PURE.search(asking)
-    )
+    percent = True if _PERCENT.search(asking) else False
+    if not percent and not _PURE.search(asking):
+        percent = None if _RATES.search(asking) or _PERCENT.search(problem) else False
     rounding = _ROUND_TO.search(problem)
     places = None
     if rounding:
@@ -197,6 +197,7 @@ def asked(problem: str) -> Asked:
         rounded=bool(_ROUNDING.search(problem)) or places is not None,
         integers=bool(_INTEGERS.search(problem)),
         constants=bool(_CONSTANTS.search(problem)),
+        roman="quadrant" in problem.lower(),
         ordered=bool(_ORDER.search(problem)),
     )
 
@@ -222,6 +223,8 @@ def unit_conflict(wanted: Asked, gold: str, answer: str) -> bool:
     for unit in _units_in(readings(answer, wanted.variables)[0]):
         dimension = unit.dimension.rstrip("?")
         if dimension in {"percent", "number"} or dimension.startswith(("modulo", "temperature")):
+            continue
+        if unit.name == "unit" and dimension == "count":
             continue
         if wanted.units:
             same = {other.factor for other in wanted.units if other.dimension == dimension}

@@ -133,6 +133,7 @@ class Asked:
         integers: whether it speaks of an integer parameter.
         constants: whether the answer holds a constant of integration.
         ordered: whether things are to be put in order.
+        roman: whether it asks for a quadrant, which goes by a Roman numeral.
         tolerance: the relative error within which two numbers count as equal; 0 for none.
     """
 
@@ -146,6 +147,7 @@ class Asked:
     integers: bool = False
     constants: bool = False
     ordered: bool = False
+    roman: bool = False
     tolerance: float = 0.0
 
 

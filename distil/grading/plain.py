@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from distil.grading.syntax import FUNCTIONS, Node, NotUnderstoodError, parse_expression
 from distil.notation.answers import clean, join_thousands
 from distil.notation.braces import balanced_end
 
@@ -21,6 +22,7 @@ MOST_ITEMS = 300
 _SEPARATOR_WORD = re.compile(
     r"\s*(?:(?<!\\)\b(?:and|or)\b|\\(?:wedge|vee)(?![a-zA-Z]))\s*", re.IGNORECASE
 )
+_ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{\w+\}")
 _TEXT = re.compile(r"\\text\s*(?=\{)")
 
 
@@ -113,6 +115,22 @@ def joined(text: Plain) -> Plain:
     return text if result == text.text else strip_text(result)
 
 
+def expression(text: Plain) -> Node:
+    """The expression that a text is.
+
+    Raises:
+        NotUnderstoodError: if it is none; an upright word is no product of letters.
+    """
+    for place, word in text.words():
+        if (
+            len(word) > 1
+            and word not in FUNCTIONS
+            and not re.search(r"_\{?\s*$", text.text[:place])
+        ):
+            raise NotUnderstoodError(f"a word: {word}")
+    return parse_expression(text.text)
+
+
 def _depths(text: str) -> Iterator[tuple[int, int]]:
     """Yield (position, depth) of each character; brackets of any kind pair up."""
     depth = 0
@@ -121,6 +139,11 @@ def _depths(text: str) -> Iterator[tuple[int, int]]:
         character = text[position]
         if character == "\\" and position + 1 < len(text):
             following = text[position + 1]
+            if following in "be" and (environment := _ENVIRONMENT.match(text, position)):
+                depth += 1 if following == "b" else -1
+                yield position, depth - (following == "b")
+                position = environment.end()
+                continue
             depth -= following == "}"
             yield position, depth
             depth += following == "{"

@@ -8,8 +8,10 @@ import re
 from fractions import Fraction
 
 from distil.grading import arithmetic
-from distil.grading.kinds import Notes, Quantity, Unit
-from distil.grading.syntax import Node, walk
+from distil.grading.kinds import Notes, Opaque, Quantity, Unit
+from distil.grading.plain import Plain, expression
+from distil.grading.syntax import Node, NotUnderstoodError, symbols, walk
+from distil.grading.vocabulary import OTHER_SENSE, number_words
 
 _DEFINITIONS = {
     # name: (dimension, factor to the base unit of that dimension, spellings)
@@ -80,6 +82,21 @@ _POWER = re.compile(r"^(.*?)\s*(?:\^\s*\{?\s*([23])\s*\}?)$")
 _PREFIX = re.compile(r"^(square|sq\.?|cubic|cu\.?)\s+(.*)$", re.IGNORECASE)
 _SUFFIX = re.compile(r"^(.*?)\s+(squared|cubed)$", re.IGNORECASE)
 _RATE = re.compile(r"^(.*?)\s*(?:/|\bper\b|\ba\b|\ban\b)\s*(.*)$")
+# What may follow a number as its unit: "cm", "square inches", "cm^2/s"; not "+ cm".
+_UNIT = re.compile(
+    r"^([A-Za-z][A-Za-z.' -]*?(?:\s*(?:/|\s\\cdot\s)\s*[A-Za-z]+\.?(?:\^\s*\{?[23]\}?)?)*)\s*"
+    r"(?:\^\s*\{?\s*([23])\s*\}?)?\s*(?:(?:/|per\b)\s*([A-Za-z]+)\s*(?:\^\s*\{?\s*([23])\s*\}?)?)?$"
+)
+# The number before: "2x cm" ends in x; "\sqrt" ends in a command, not in a number.
+_UNIT_TAIL = re.compile(r"^(.*?[\d)}\]!a-zA-Z%.])\s*(?<![A-Za-z\\])([A-Za-z].*)$", re.DOTALL)
+_BETWEEN_UNITS = re.compile(r"[\s/^{}23\\cdot.*-]*")
+# "30^\circ", "30^\circ C"; "\sin 30^\circ" names a function and is a number.
+_DEGREES = re.compile(r"^(.*?)\s*\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*([CF])?$", re.DOTALL)
+_NAMES_FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc|cis)(?![a-z])")
+# "12%"; "12% of 5" is words.
+_PERCENT = re.compile(r"^(.*?)\s*\\?%$", re.DOTALL)
+# "-\$5"; a bare "$" was a delimiter.
+_MONEY = re.compile(r"^(-?)\s*(\\\$|\\euro|\\pounds)\s*(-?)(.*)$", re.DOTALL)
 PI = ("const", "pi")
 VALUE = "the value could not be computed"
 _COUNT_WORDS = frozenset({"unit", "units"})
@@ -139,6 +156,103 @@ def things(text: str) -> Unit:
     """A unit for counted things: "apples"; plural and singular are the same."""
     name = " ".join(text.lower().split())
     return Unit("count", Fraction(1), name[:-1] if name.endswith("s") and len(name) > 3 else name)
+
+
+def quantity(text: Plain) -> Quantity | Opaque:
+    """The expression that a text is, or a formula that the grammar does not cover."""
+    try:
+        return Quantity(expression(text))
+    except NotUnderstoodError:
+        return Opaque(text.text)
+
+
+def has_symbols(text: Plain) -> bool:
+    """Whether a text is no expression of numbers alone."""
+    try:
+        return bool(symbols(expression(text)))
+    except NotUnderstoodError:
+        return True
+
+
+def with_unit(text: Plain) -> Quantity | None:
+    """The number with its unit that a text is: money, a percentage, an angle, a measure; else None."""
+    money = _MONEY.match(text.text)
+    if money and money[4].strip():
+        amount = text.group(money, 4)
+        inner = with_unit(amount) if re.search(r"[A-Za-z]", money[4]) else None
+        if inner and inner.unit and inner.unit.dimension in {"money", "count"}:
+            value = Quantity(inner.node)
+        else:
+            value = quantity(amount)
+        if not isinstance(value, Quantity):
+            return None
+        negative = bool(money[1]) ^ bool(money[3])
+        return Quantity(("neg", value.node) if negative else value.node, unit_named(money[2]))
+    percent = _PERCENT.match(text.text)
+    if percent and percent[1]:
+        value = quantity(text.group(percent, 1))
+        return Quantity(value.node, unit_named("percent")) if isinstance(value, Quantity) else None
+    degrees = _DEGREES.match(text.text)
+    if degrees and degrees[1] and not _NAMES_FUNCTION.search(text.text):
+        value = quantity(text.group(degrees, 1))
+        if isinstance(value, Quantity) and not any(part[0] == "deg" for part in walk(value.node)):
+            scale = degrees[2]
+            unit = Unit(f"temperature {scale}", Fraction(1), scale) if scale else None
+            return Quantity(value.node, unit or unit_named("degrees"))
+    return _with_named_unit(text)
+
+
+def _unit_place(text: Plain) -> int | None:
+    """Where the unit of a number starts, if it was set upright."""
+    start = None
+    end = len(text.text)
+    for low, high in reversed(text.spans):
+        if start is None and not _UNIT.match(text.part(low).text):
+            break
+        if start is not None and not _BETWEEN_UNITS.fullmatch(text.text[high:end]):
+            break
+        start = end = low
+    return start
+
+
+def _with_named_unit(text: Plain) -> Quantity | None:
+    place = _unit_place(text)
+    upright = bool(place)
+    if not upright:
+        tail = _UNIT_TAIL.match(text.text)
+        if not tail:
+            return None
+        place = tail.start(2)
+    head, found = text.part(0, place), _UNIT.match(text.part(place).text)
+    if not found or not head.text:
+        return None
+    name = found[1].strip()
+    bottom = f"/{found[3]}" + (f"^{found[4]}" if found[4] else "") if found[3] else ""
+    full = re.sub(r"[{}]", "", name + (f"^{found[2]}" if found[2] else "") + bottom)
+    unit = unit_named(full)
+    words = re.findall(r"[A-Za-z]+", name)
+    if re.match(r"(?:per|each|apiece)\b", name):
+        unit = things(name)
+    elif not upright:
+        if unit is None and not all(
+            len(word) > 3 or word.lower() in {"of", "sq", "per", "the", "in"} for word in words
+        ):
+            return None
+        # "5m" is a product, and so is "k m^3".
+        if unit is not None and len(name) == 1 and (len(full) == 1 or has_symbols(head)):
+            return None
+    if unit is None:
+        if found[2] or not re.search(r"[A-Za-z]{2,}", name) or len(name) > 60:
+            return None
+        # "5 less than x" and "5 or more" are no five things.
+        if OTHER_SENSE.search(name) or words[0].lower() in {"and", "is", "with", "when", "where"}:
+            return None
+        unit = (unit_named(words[0]) if len(words) > 1 else None) or things(name)
+    value = quantity(head)
+    if isinstance(value, Opaque):
+        spelled = number_words(head.text)
+        value = Quantity(("num", spelled)) if spelled is not None else value
+    return Quantity(value.node, unit) if isinstance(value, Quantity) else None
 
 
 def _has(kind: Node | str, node: Node) -> bool:
@@ -211,8 +325,8 @@ def _percent(percent: Quantity, other: Quantity, notes: Notes) -> bool | None:
     same = same_number(percent.node, other.node, notes)
     if other.unit is not None:
         return same if other.unit.dimension == "percent" else False
-    if same and notes.asked.percent is not False:
-        return True
+    if (same and notes.asked.percent is not False) or notes.asked.percent:
+        return same
     return same_number(("div", percent.node, ("num", Fraction(100))), other.node, notes)
 
 
