@@ -17,7 +17,7 @@ _RULES: dict[tuple[type, type], Rule] = {}
 
 
 def compares(first: type, *others: type) -> Callable[[Rule], Rule]:
-    """Register a function for a kind against others, in either order; the first registered counts."""
+    """Register a function for a kind against others, either way round; the first one counts."""
 
     def register(function: Rule) -> Rule:
         for other in others:

@@ -183,10 +183,15 @@ def _roman_numeral(words: Words, number: Quantity, notes: Notes) -> bool:
 def _quantities(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
     trial = notes.aside()
     same = same_quantity(a, b, trial)
-    if not same and a.unit == b.unit and symbols(a.node) and symbols(b.node):
-        if same_family(a.node, b.node, notes.asked) or up_to_constant(a.node, b.node, notes.asked):
-            notes.loose.add("another name or value of an arbitrary constant")
-            return True
+    nodes = (a.node, b.node)
+    if (
+        not same
+        and a.unit == b.unit
+        and all(map(symbols, nodes))
+        and (same_family(*nodes, notes.asked) or up_to_constant(*nodes, notes.asked))
+    ):
+        notes.loose.add("another name or value of an arbitrary constant")
+        return True
     notes.doubts |= trial.doubts
     notes.loose |= trial.loose
     return same

@@ -7,6 +7,7 @@ is evaluated here. The text has no mark-up any more (see `plain`), so a pattern 
 """
 
 import functools
+import itertools
 import re
 from fractions import Fraction
 
@@ -44,7 +45,7 @@ from distil.grading.syntax import (
     NotUnderstoodError,
     parse_expression,
 )
-from distil.grading.units import quantity, unit_named, with_unit
+from distil.grading.units import compound, quantity, unit_named, with_unit
 from distil.grading.vocabulary import (
     ALL_REALS,
     EMPTY_WORDS,
@@ -82,9 +83,10 @@ _FOR_ALL = re.compile(
 _PARAMETER = re.compile(
     r"(?<=\S)\s*[,;(]?\s*\(?\s*(?:[a-z]\s*\\in\s*\\mathbb\s*\{?\s*[ZN]\s*\}?)\s*\)?$"
 )
-# "6 (reject -1)" gives 6; "(not 6)" stays.
+# "6 (reject -1)", "12 (since 12 = 3 * 4)"; "(not 6)" stays.
 _REJECTED = re.compile(
-    r"(?<=\S)\s*\(\s*(?:reject|discard|exclud|ignor)\w*\b[^()]*\)$", re.IGNORECASE
+    r"(?<=\S)\s*\(\s*(?:reject\w*|discard\w*|exclud\w*|ignor\w*|since|because)\b[^()]*\)$",
+    re.IGNORECASE,
 )
 # "72 (in total)"; not "f(max)" nor "18 (at least)", which OTHER_SENSE tells.
 _REMARK = re.compile(r"(?<=\S)(\s*)\(\s*(?!(?:in\s+)?base\b|mod\b)([A-Za-z]{2,}[^()=<>\d]*)\)$")
@@ -162,10 +164,6 @@ _BASED_WORDS = re.compile(
     r"^([0-9A-Fa-f]+)\s*(?:\(?(?:in\s+)?base[- ]?(?P<a>\d{1,2}|[a-z]+)\)?|"
     r"(?P<b>two|three|four|five|six|seven|eight|nine))$"
 )
-# "5 feet 3 inches"; the units must be of one kind, the larger first.
-_COMPOUND = re.compile(
-    r"^(\d+(?:\.\d+)?)\s*([a-z]+)\.?\s*(?:,|and)?\s*(\d+(?:\.\d+)?)\s*([a-z]+)\.?$"
-)
 _MULTIPLES = {
     "dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9,
     "trillion": 10**12,
@@ -194,15 +192,8 @@ _HALF_LINE = re.compile(
 _ALL_REALS = re.compile(r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*(?:\{\s*R\s*\}|R)")
 # "C(10, 3)": a point with its name, or a number of selections; "C(3, 10)" is a point.
 _CALLED = re.compile(r"^([PC])\s*\(\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\)$")
-# Primes after a number are feet and inches; "f'" is a derivative.
-_FEET = re.compile(r"^(\d+(?:\.\d+)?)\s*'(?!')\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\")?)?$")
-_INCHES = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:''|\")$")
 # "5 m" may be metres; "5m" is a product.
 _SINGLE_UNIT = re.compile(r"^(-?\d[\d.,]*(?:/\d+)?|[^=<>,]*\\(?:frac|sqrt)[^=<>,]*\}) ([msghL])$")
-# "f(x)", "f^{-1}(x)"; "f(2)" names a value, not the function.
-_FUNCTION_HEAD = re.compile(
-    r"^([a-zA-Z](?:'|_\{?\w+\}?|\^\s*\{\s*-1\s*\})*)\s*\(\s*([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\)$"
-)
 # "4.6e-24", "1e10": a power of ten; "2e-1" may be one in plain text; "2e+1" is 2e more one.
 _POWER_OF_TEN = re.compile(
     r"^((?:[a-zA-Z]\s*=\s*)?[-+]?(?:\d+(?:\.\d+)?|\.\d+))[eE]([-+]?\d+)(?=$|\s+[A-Za-z])"
@@ -343,7 +334,7 @@ def _rows(text: Plain) -> list[list[Plain]]:
 
 def _between(text: str, sign: str) -> list[tuple[int, int]]:
     places = [-1, *(place for place, character in enumerate(text) if character == sign), len(text)]
-    return [(low + 1, high) for low, high in zip(places, places[1:], strict=False)]
+    return [(low + 1, high) for low, high in itertools.pairwise(places)]
 
 
 def _matrix(text: Plain, found: re.Match, depth: int):
@@ -507,31 +498,10 @@ def _simple_form(text: Plain):
     return None
 
 
-def _compound(text: str) -> Quantity | None:
-    """Compound measures: "5 feet 3 inches", 5'3"."""
-    found = _COMPOUND.match(text)
-    if found:
-        first, second = unit_named(found[2]), unit_named(found[4])
-        if (
-            first
-            and second
-            and first.dimension == second.dimension
-            and first.factor > second.factor
-        ):
-            part = Fraction(found[3]) * second.factor / first.factor
-            return Quantity(("num", Fraction(found[1]) + part), first)
-    found = _FEET.match(text)
-    if found:
-        feet = Fraction(found[1]) + Fraction(found[2] or 0) / 12
-        return Quantity(("num", feet), unit_named("feet"))
-    found = _INCHES.match(text)
-    return Quantity(("num", Fraction(found[1])), unit_named("inches")) if found else None
-
-
 def _special_form(text: Plain, depth: int):
     """Compound measures, named points, "3 to 4", "2 million" and matrices as nested brackets."""
     whole = text.text
-    compound = _compound(whole) if whole[:1].isdigit() else None
+    compound = compound(whole) if whole[:1].isdigit() else None
     if compound:
         return compound
     found = _POINT.match(whole)
@@ -666,10 +636,8 @@ def _leaf(text: Plain, depth: int):
     form = quantity(text)
     if isinstance(form, Quantity):
         return form
-    if _is_prose(text) or re.search(r"[A-Za-z]{3,}", re.sub(r"\\[a-zA-Z]+", "", whole)):
-        if not re.search(r"\\[a-zA-Z]", whole):
-            return _words_form(whole)
-    return form
+    worded = _is_prose(text) or re.search(r"[A-Za-z]{3,}", whole)
+    return _words_form(whole) if worded and not re.search(r"\\[a-zA-Z]", whole) else form
 
 
 def _powers_of_ten(text: Plain, latex: bool) -> tuple[Plain, ...]:
@@ -717,18 +685,12 @@ def readings(raw: str, variables: frozenset[str] = frozenset(), latex: bool = Fa
         power = f"{n}!/({n}-{k})!" if called[1] == "P" else rf"\binom{{{n}}}{{{k}}}"
         forms.append(parse_form(Plain(power)))
     if not text.spans and isinstance(forms[0], Quantity) and forms[0].unit:
+        letters = set(re.findall(r"(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])", forms[0].unit.name))
         # "5 m/s" is a quotient where the question speaks of m and s.
-        if variables & set(re.findall(r"(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])", forms[0].unit.name)):
-            forms[0] = quantity(text)
+        forms[0] = quantity(text) if variables & letters else forms[0]
     single = _SINGLE_UNIT.match(text.text)
     if single and not text.spans and single[2] not in variables:
         value = quantity(text.group(single, 1))
         if isinstance(value, Quantity):
             forms.append(Quantity(value.node, unit_named(single[2])))
     return tuple(forms)
-
-
-def function_head(text: str) -> tuple[str, tuple[str, ...]] | None:
-    """Name and arguments of a member of an equation that only names a function, as in "f(x, y)"."""
-    found = _FUNCTION_HEAD.match(text)
-    return (found[1], tuple(re.split(r"\s*,\s*", found[2]))) if found else None

@@ -1,4 +1,4 @@
-r"""Verdicts on model outputs: right, wrong or unknown, by what the key, the answer and the question say.
+r"""Verdicts on model outputs: right, wrong or unknown, by key, answer and question.
 
     judge(r"\frac34", "So the answer is $0.75$.").verdict  # "right"
 
@@ -202,8 +202,9 @@ def _first_pass(task: _Task) -> Verdict | _Pending:
         later = _letter_after_box(task, found, result)
         if later is not None:
             result = later
-        elif (said := _compare(task, found.later)).same != result.same:
-            if True in {said.same, result.same}:
+        else:
+            said = {_compare(task, found.later).same, result.same}
+            if len(said) > 1 and True in said:
                 result = Comparison(None, "conflict", "a later statement disagrees with the box")
     if result.deferred:
         wanted, given = clean(task.gold), clean(found.answer)

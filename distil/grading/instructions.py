@@ -179,7 +179,7 @@ def asked(problem: str) -> Asked:
     measured = _MEASURED.search(asking)
     if measured and not units:
         dimension = {"far": "length", "old": "time"}.get(measured.lastgroup, measured.lastgroup)
-    percent = True if _PERCENT.search(asking) else False
+    percent: bool | None = bool(_PERCENT.search(asking))
     if not percent and not _PURE.search(asking):
         percent = None if _RATES.search(asking) or _PERCENT.search(problem) else False
     rounding = _ROUND_TO.search(problem)

@@ -1,4 +1,4 @@
-"""Kinds of answers (number with unit, collection, interval, equation, text ...) and of questions."""
+"""Kinds of answers: number with unit, collection, interval, equation, text ...; what is asked."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction

@@ -2,7 +2,7 @@ r"""Plain text of an answer: mark-up stripped once, and the places that were upr
 
     plain(r"5\text{ cm}")  # Plain("5 cm", ((2, 4),))
 
-`notation.answers.clean` brings an answer to one LaTeX spelling; here the last mark-up, `\text{...}`,
+`notation.answers.clean` brings an answer to one LaTeX spelling; here the last mark-up, `\text{}`,
 goes. Uprightness still tells a unit from a variable and a word from a product of letters, so the
 spans of what was upright stay known, also in every part cut out of the text. Brackets, commas and
 words that join are found here too.
@@ -162,7 +162,7 @@ def top_level(text: str) -> frozenset[int]:
 
 
 def cut(text: Plain, cuts: list[tuple[int, int]]) -> list[Plain]:
-    """The pieces between cuts (start, end), without the empty ones; overlapping cuts are skipped."""
+    """The pieces between cuts (start, end) that are not empty; overlapping cuts are skipped."""
     parts, at = [], 0
     for start, end in [*sorted(cuts), (len(text.text), len(text.text))]:
         if start >= at:

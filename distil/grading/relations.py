@@ -14,7 +14,7 @@ from fractions import Fraction
 from distil.grading import arithmetic
 from distil.grading.arithmetic import UndefinedError, primes, proportional, residues
 from distil.grading.dispatch import all_same, compares, node_of, same_answer
-from distil.grading.forms import function_head, parse_form
+from distil.grading.forms import parse_form
 from distil.grading.kinds import (
     Asked,
     Based,
@@ -36,6 +36,10 @@ from distil.grading.vocabulary import plain_words
 
 _INEQUALITIES = frozenset({"<", ">", "<=", ">=", "!=", "in"})
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+# "f(x)", "f^{-1}(x)"; "f(2)" names a value, not the function.
+_FUNCTION_HEAD = re.compile(
+    r"^([a-zA-Z](?:'|_\{?\w+\}?|\^\s*\{\s*-1\s*\})*)\s*\(\s*([a-zA-Z](?:\s*,\s*[a-zA-Z])*)\s*\)$"
+)
 # A name for one value: "AB", "Area", "P(A)", "f'(2)", "x_1"; "xy", "2x" and "x+y" are formulas.
 _NAME = re.compile(
     r"\\?(?:m\\?)?\s*(?:[A-Z]{1,6}'*|[A-Z][a-z]{2,}|d[a-z]/d[a-z]|(?:\\det|\\dim|\\deg)\s*\(?[A-Za-z]\)?|"
@@ -53,7 +57,14 @@ _PARAMETERS = frozenset({"k", "n", "m", "j", "l", "N", "K", "ell", "t"})
 _TURN = {("const", "pi")}
 
 
+def function_head(text: str) -> tuple[str, tuple[str, ...]] | None:
+    """Name and arguments of a member of an equation that only names a function, as in "f(x, y)"."""
+    found = _FUNCTION_HEAD.match(text)
+    return (found[1], tuple(re.split(r"\s*,\s*", found[2]))) if found else None
+
+
 def is_equation(form: Relation) -> bool:
+    """Whether all signs of a chain are signs of equality."""
     return not _INEQUALITIES & set(form.operators)
 
 
@@ -275,16 +286,14 @@ def _squeezed(text: str) -> str:
 def _in_order(relation: Relation, other, notes: Notes) -> bool | None:
     """A chain such as a < b < c against "a, b, c", where an order was asked for."""
     strict = set(relation.operators) in ({"<"}, {">"})
-    if strict and isinstance(other, Collection) and other.kind in {"list", "tuple"}:
-        if len(relation.members) == len(other.items) > 2:
-            items = [parse_form(member) for member in relation.members]
-            same = all_same(
-                same_answer(x, y, notes) for x, y in zip(items, other.items, strict=True)
-            )
-            if same and not notes.asked.ordered:
-                notes.doubt("a list for a chain")
-                return None
-            return same
+    items = other.items if isinstance(other, Collection) and other.kind != "set" else ()
+    if strict and len(relation.members) == len(items) > 2:
+        members = [parse_form(member) for member in relation.members]
+        same = all_same(same_answer(x, y, notes) for x, y in zip(members, items, strict=True))
+        if same and not notes.asked.ordered:
+            notes.doubt("a list for a chain")
+            return None
+        return same
     return same_region(relation, other) or False
 
 

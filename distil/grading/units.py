@@ -97,6 +97,13 @@ _NAMES_FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc|cis)(?![a-z])")
 _PERCENT = re.compile(r"^(.*?)\s*\\?%$", re.DOTALL)
 # "-\$5"; a bare "$" was a delimiter.
 _MONEY = re.compile(r"^(-?)\s*(\\\$|\\euro|\\pounds)\s*(-?)(.*)$", re.DOTALL)
+# "5 feet 3 inches"; the units must be of one kind, the larger first.
+_COMPOUND = re.compile(
+    r"^(\d+(?:\.\d+)?)\s*([a-z]+)\.?\s*(?:,|and)?\s*(\d+(?:\.\d+)?)\s*([a-z]+)\.?$"
+)
+# Primes after a number are feet and inches; "f'" is a derivative.
+_FEET = re.compile(r"^(\d+(?:\.\d+)?)\s*'(?!')\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\")?)?$")
+_INCHES = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:''|\")$")
 PI = ("const", "pi")
 VALUE = "the value could not be computed"
 _COUNT_WORDS = frozenset({"unit", "units"})
@@ -175,7 +182,7 @@ def has_symbols(text: Plain) -> bool:
 
 
 def with_unit(text: Plain) -> Quantity | None:
-    """The number with its unit that a text is: money, a percentage, an angle, a measure; else None."""
+    """The number with its unit that a text is (money, percentage, angle, measure); else None."""
     money = _MONEY.match(text.text)
     if money and money[4].strip():
         amount = text.group(money, 4)
@@ -253,6 +260,27 @@ def _with_named_unit(text: Plain) -> Quantity | None:
         spelled = number_words(head.text)
         value = Quantity(("num", spelled)) if spelled is not None else value
     return Quantity(value.node, unit) if isinstance(value, Quantity) else None
+
+
+def compound(text: str) -> Quantity | None:
+    """The measure that a text such as "5 feet 3 inches" or "5'3" is; else None."""
+    found = _COMPOUND.match(text)
+    if found:
+        first, second = unit_named(found[2]), unit_named(found[4])
+        if (
+            first
+            and second
+            and first.dimension == second.dimension
+            and first.factor > second.factor
+        ):
+            part = Fraction(found[3]) * second.factor / first.factor
+            return Quantity(("num", Fraction(found[1]) + part), first)
+    found = _FEET.match(text)
+    if found:
+        feet = Fraction(found[1]) + Fraction(found[2] or 0) / 12
+        return Quantity(("num", feet), unit_named("feet"))
+    found = _INCHES.match(text)
+    return Quantity(("num", Fraction(found[1])), unit_named("inches")) if found else None
 
 
 def _has(kind: Node | str, node: Node) -> bool:

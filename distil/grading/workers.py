@@ -1,4 +1,4 @@
-r"""Killable worker processes for the bigger parser, math-verify, under limits of CPU time and memory.
+r"""Killable worker processes for math-verify, under limits of CPU time and memory.
 
     check_all([("45", r"\\sum_{k=1}^{9} k")])  # ["equal"]
 
