@@ -78,6 +78,15 @@ def _read(path: str) -> list[dict]:
         return read_pairs(lines, path)
 
 
+def _check(workers: int | None, cpu_seconds: float, memory_mb: int, tolerance: float) -> None:
+    if workers is not None and workers < 1:
+        raise ValueError(f"--workers: {workers} is no number of processes; give 1 or more")
+    if cpu_seconds <= 0 or memory_mb <= 0:
+        raise ValueError("--cpu-seconds and --memory-mb must be above 0")
+    if not 0 <= tolerance < 1:
+        raise ValueError(f"--tolerance: {tolerance} is no relative error; give 0 to below 1")
+
+
 def grade(
     pairs: str,
     *,
@@ -101,12 +110,7 @@ def grade(
         Exit status: 0 when every pair has its line, 2 when the call or the input is wrong.
     """
     try:
-        if workers is not None and workers < 1:
-            raise ValueError(f"workers: {workers} is no number of processes; give 1 or more")
-        if cpu_seconds <= 0 or memory_mb <= 0:
-            raise ValueError("limits: CPU seconds and megabytes must be above 0")
-        if not 0 <= tolerance < 1:
-            raise ValueError(f"tolerance: {tolerance} is no relative error; give 0 to below 1")
+        _check(workers, cpu_seconds, memory_mb, tolerance)
         rows = _read(pairs)
     except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -501,9 +501,9 @@ def _simple_form(text: Plain):
 def _special_form(text: Plain, depth: int):
     """Compound measures, named points, "3 to 4", "2 million" and matrices as nested brackets."""
     whole = text.text
-    compound = compound(whole) if whole[:1].isdigit() else None
-    if compound:
-        return compound
+    measure = compound(whole) if whole[:1].isdigit() else None
+    if measure:
+        return measure
     found = _POINT.match(whole)
     if found:
         return parse_form(text.group(found, 1), depth + 1)
