@@ -5,7 +5,13 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3,$(she
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores 1
 STUDY ?= sample
-CONFIG ?= $(or $(wildcard config.$(STUDY).yaml),config.yaml)
+# The study file that names the study; a name that no file holds stops make and lists those there are.
+STUDIES = $(sort $(shell sed -nE 's/^study: *([a-z0-9-]+).*/\1/p' config*.yaml))
+CONFIG ?= $(or $(firstword $(shell grep -lE '^study: *$(STUDY)([[:space:]]|$$)' config*.yaml)),$(error \
+    no config*.yaml names the study $(STUDY); there are: $(STUDIES)))
+ifneq ($(filter reproduce report review,$(MAKECMDGOALS)),)
+_ := $(CONFIG) # stops before anything is installed or run
+endif
 FILE ?= study.tar.gz
 CRATE ?= build/crate
 FOLDER ?= resources/jobmc-release
@@ -27,10 +33,12 @@ reproduce: setup ## run the sample study from exam PDFs to the claims table
 test: setup ## run every test, the sample study end to end among them
 	$(BIN)/python -m pytest tests -n 2 --dist loadscope --no-loadscope-reorder
 
-lint: setup ## ruff, snakefmt and snakemake --lint
+lint: setup ## ruff, snakefmt, mypy, dead code and snakemake --lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/python -m tests.dead_code
 	$(SNAKEMAKE) --lint
 
 format: setup ## format every file
@@ -42,8 +50,7 @@ report: setup ## Snakemake's report with every table and figure, and the review 
 	$(SNAKEMAKE) all $(REVIEW) --configfile $(CONFIG) --report report.html
 
 review: setup ## flagged problems beside their pictures, on one page: make review STUDY=sample
-	$(SNAKEMAKE) $(REVIEW) --configfile $(CONFIG)
-	@echo "open $(REVIEW); corrections to fill in: $(dir $(REVIEW))corrections.yaml"
+	$(BIN)/distil review --study $(STUDY)
 
 student: setup ## rebuild the sample student from nothing and put it in resources/student
 	$(SNAKEMAKE) results/sample/student/model.lock.json --configfile config.yaml
@@ -61,18 +68,20 @@ lock: ## lock all packages with hashes and without addresses (needs uv)
 	$(PYTHON) envs/conda.py > envs/study.yaml
 
 docs: setup ## make docs/config.md from the schema
-	$(BIN)/python -m distil.study.config > docs/config.md
+	$(BIN)/distil keys > docs/config.md
 
 matrix: setup ## write which change reruns which rules into docs/lineage.md, from the micro study
 	DISTIL_DOCS=1 $(BIN)/python -m pytest tests/workflow/test_mutations.py -k matrix
 
-bench: setup ## print every ratio that the README states
+bench: setup ## print every ratio that the README states; BEFORE=results/STUDY of another state: its seconds too
 	$(SNAKEMAKE) --quiet all results/sample/datasets/temporal/prompt/train.jsonl
 	@for name in extraction grading estimators student lineage; do \
 	    echo "== $$name"; $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@if [ -n "$(BEFORE)" ]; then echo "== jobs"; $(BIN)/python -m benchmarks.jobs $(BEFORE) results/sample; \
+	else echo "== jobs: name the results of the state to compare with: make bench BEFORE=PATH/results/sample"; fi
 
 dag: setup ## draw the rule graph and the file graph: build/rules.svg, build/files.svg
-	$(BIN)/python -m distil.audit --study $(STUDY) dag build
+	$(BIN)/distil dag build --study $(STUDY)
 
 study-long: setup ## 1,000 iterations and an adapter per level as well; about two hours
 	$(SNAKEMAKE) --configfile config.long.yaml
@@ -81,10 +90,10 @@ torture: setup ## every fault test at its full count; writes docs/torture.md
 	$(BIN)/python -m benchmarks.torture
 
 pack: setup ## results, records and metadata in one file: make pack STUDY=sample FILE=study.tar.gz
-	$(BIN)/python -m distil.audit --study $(STUDY) pack $(FILE)
+	$(BIN)/distil pack $(FILE) --study $(STUDY)
 
 unpack: setup ## put a packed study in place, checked: make unpack FILE=study.tar.gz
-	$(BIN)/python -m distil.audit unpack $(FILE)
+	$(BIN)/distil unpack $(FILE)
 
 export: setup ## the study as an RO-Crate with Croissant: make export STUDY=sample CRATE=build/crate
-	$(BIN)/python -m distil.audit --study $(STUDY) export $(CRATE)
+	$(BIN)/distil export $(CRATE) --study $(STUDY)

@@ -158,15 +158,8 @@ def fuzz(folder: Path, seconds: int, seed: int) -> None:
         return
     os.dup2(devnull, 1)
     with atheris.instrument_imports(include=["distil.exams"]):
-        from distil.exams import keys, problems, segmentation  # noqa: F401
-        from distil.exams.text import (  # noqa: F401
-            columns,
-            glyphs,
-            layout,
-            mathematics,
-            symbols,
-            typefaces,
-        )
+        from distil.exams import answer_sheets, problems  # noqa: F401
+        from distil.exams.text import columns, glyphs, layout, mathematics  # noqa: F401
 
     def mutate(data: bytes, size: int, start: int) -> bytes:
         dice = random.Random(start)  # noqa: S311

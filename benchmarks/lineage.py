@@ -1,7 +1,7 @@
 """What lineage costs: `python -m benchmarks.lineage`, in one run on the micro study.
 
 Prints ratios: a dry run with nothing to do against an empty workflow of Snakemake (and against
-`dvc repro` on as many stages, if a dvc is on PATH or named by DISTIL_DVC); `audit verify` with a
+`dvc repro` on as many stages, if a dvc is on PATH or named by DISTIL_DVC); `distil verify` with a
 cold cache against `sha256sum` on the same files; what leaving a record costs beside what the job
 itself takes; and what one changed statement costs in requests, generated answers and seconds
 against the whole.
@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from distil.content.addresses import record_path
 from distil.content.fingerprint import describe
 from distil.content.hashing import canonical_json, sha256_file, sha256_text
-from distil.lineage.record import leave_record, record_path
+from distil.lineage.record import leave_record
 from tests.workflow.checkout import Checkout, copy_repository
 
 LARGE = "large"
@@ -113,7 +114,7 @@ def write_adapters(study: Checkout) -> None:
 
 
 def verify_ratio(study: Checkout, name: str) -> tuple[float, float]:
-    """Return `audit verify`'s throughput over `sha256sum`'s on a study's files, and their MB."""
+    """Return `distil verify`'s throughput over `sha256sum`'s on a study's files, and their MB."""
     files = recorded_files(study, name)
     plain = seconds(["sha256sum", *files], study.path)
     ours = seconds([sys.executable, "-m", "distil.audit", "--study", name, "verify"], study.path)

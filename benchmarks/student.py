@@ -31,25 +31,20 @@ import numpy as np  # noqa: E402
 from mlx_lm.tuner.datasets import CacheDataset, ChatDataset  # noqa: E402
 from mlx_lm.tuner.trainer import TrainingArgs, train  # noqa: E402
 
-from distil.content.hashing import read_jsonl  # noqa: E402
-from distil.student.decoding import Geometry, answer_text, decode_batches, serve_batches  # noqa: E402
-from distil.student.lanes import second_lane  # noqa: E402
+from distil.content.files import read_jsonl  # noqa: E402
+from distil.student.adapters import add_lora  # noqa: E402
+from distil.student.answering import answer_text  # noqa: E402
+from distil.student.decoding import BatchShape, decode_batches, serve_batches  # noqa: E402
+from distil.student.encoding import encode_rows  # noqa: E402
+from distil.student.losses import SplitBatch, evaluate, serve_parts  # noqa: E402
 from distil.student.model import load_student, render_prompt  # noqa: E402
-from distil.student.training import (  # noqa: E402
-    Lanes,
-    LoraSettings,
-    add_lora,
-    encode_rows,
-    evaluate,
-    evaluation_rows,
-    serve_lane,
-    train_lora,
-)
+from distil.student.training import TrainingSettings, evaluation_rows, train_lora  # noqa: E402
+from distil.student.workers import helper_process  # noqa: E402
 
 STUDENT = ROOT / "resources" / "student"
 ROWS = ROOT / "results" / "sample" / "datasets" / "temporal" / "prompt"
 # Those of config.yaml, half as long.
-SETTINGS = LoraSettings(
+SETTINGS = TrainingSettings(
     seed=1,
     horizon=100,
     batch_size=16,
@@ -77,7 +72,7 @@ def read_rows(part: str) -> list[dict]:
 def train_stock(rows: list[dict], seed: int) -> tuple[float, object]:
     """Seconds that mlx-lm's own trainer takes, and the trained model."""
     model, tokenizer = load_student(STUDENT)
-    add_lora(model, replace(SETTINGS, seed=seed))
+    add_lora(model, SETTINGS, seed)
     np.random.seed(seed)
     with tempfile.TemporaryDirectory() as temporary:
         arguments = TrainingArgs(
@@ -103,11 +98,11 @@ def train_ours(rows: list[dict], seed: int) -> tuple[float, object]:
     one = encode_rows(tokenizer, rows[:1], SETTINGS.max_tokens)
     with (
         tempfile.TemporaryDirectory() as temporary,
-        second_lane(serve_lane) as second,
+        helper_process(serve_parts) as helper,
     ):
         started = time.perf_counter()
         train_lora(
-            model, encoded, one, replace(SETTINGS, seed=seed), Path(temporary), second=second
+            model, encoded, one, replace(SETTINGS, seed=seed), Path(temporary), helper=helper
         )
         return time.perf_counter() - started, model
 
@@ -122,7 +117,7 @@ def bench_training() -> None:
         for name, run in (("stock", train_stock), ("ours", train_ours)):
             took, model = run(rows, seed)
             seconds[name].append(took)
-            losses[name].append(evaluate(Lanes(model), held, evaluation_rows(SETTINGS)))
+            losses[name].append(evaluate(SplitBatch(model), held, evaluation_rows(SETTINGS)))
     tokens = sum(map(len, encode_rows(tokenizer, rows, SETTINGS.max_tokens).tokens))
     tokens *= SETTINGS.horizon * SETTINGS.batch_size / len(rows)
     stock, ours = (statistics.median(seconds[name]) for name in ("stock", "ours"))
@@ -151,9 +146,9 @@ def bench_generation() -> None:
         seconds["stock"].append((time.perf_counter() - started) / STOCK_PROMPTS)
         mx.reset_peak_memory()
         started = time.perf_counter()
-        with second_lane(serve_batches) as second:
+        with helper_process(serve_batches) as helper:
             answers = decode_batches(
-                model, prompts, tokenizer.eos_token_ids, MAX_TOKENS, Geometry(), second
+                model, prompts, tokenizer.eos_token_ids, MAX_TOKENS, BatchShape(), helper
             )
         texts = [answer_text(tokenizer, answer.tokens) for answer in answers]
         seconds["ours"].append((time.perf_counter() - started) / PROMPTS)

@@ -9,15 +9,22 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / "installed.sha256"
+COMMAND = VENV / "bin" / "distil"
+PIN = re.compile(r"^[A-Za-z0-9_.-]+==", re.M)
+# Seconds between two lines on how far the download is, where no terminal shows it at once.
+PATIENCE = 15
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
@@ -36,14 +43,18 @@ def main() -> None:
             "on Debian or Ubuntu: apt-get install python3-venv"
         )
     digest = hashlib.sha256(LOCK.read_bytes()).hexdigest()
-    if STAMP.is_file() and STAMP.read_text() == digest:
+    if STAMP.is_file() and STAMP.read_text() == digest and COMMAND.exists():
         return
     if not (VENV / "bin" / "python").exists():
         run([python, "-m", "venv", str(VENV)])
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install"]
-    print("set-up: installing the locked packages into .venv (about 1.5 GB, a minute or two)")
-    run([*pip, "--quiet", "--require-hashes", "-r", str(LOCK)])
+    print("set-up: installing the locked packages into .venv: 1.5 GB, a few minutes", flush=True)
+    install([*pip, "--require-hashes", "-r", str(LOCK)], len(PIN.findall(LOCK.read_text())))
+    # The command `distil`, run from this folder. What builds it is in the lock, so that nothing is
+    # downloaded without a hash.
+    run([*pip, "--quiet", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
     STAMP.write_text(digest)
+    print("set-up: done; for the command `distil` in this shell: . .venv/bin/activate")
 
 
 def find_python() -> str:
@@ -60,11 +71,43 @@ def find_python() -> str:
     )
 
 
+def install(command: list[str], packages: int) -> None:
+    """Run pip and tell how many of the packages it has come to.
+
+    What pip prints besides, deprecations of other people's packages among it, is shown if it fails.
+    """
+    live, told, found = sys.stdout.isatty(), time.monotonic(), 0
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        for line in process.stdout:
+            log.write(line)
+            found += line.startswith("Collecting ")
+            # The last such line; those before it are of packages that build others.
+            unpacking = line.startswith("Installing collected") and line.count(",") > found / 2
+            state = "unpacking" if unpacking else f"fetched {found} of"
+            if live:
+                print(f"\r\033[Kset-up: {state} {packages} packages", end="", flush=True)
+            elif time.monotonic() - told > PATIENCE or unpacking:
+                told = time.monotonic()
+                print(f"set-up: {state} {packages} packages", flush=True)
+        if live:
+            print("\r\033[K", end="", flush=True)
+        if process.wait():
+            log.seek(0)
+            print(log.read(), file=sys.stderr)
+            fail(command, process.returncode)
+
+
+def fail(command: list[str], code: int) -> None:
+    """End the set-up with the command that failed and its exit code."""
+    sys.exit(f"set-up: {' '.join(command[:4])} ... failed with exit code {code}; see above")
+
+
 def run(command: list[str]) -> None:
-    """Run a command; its failure ends the set-up with the command's own exit code."""
+    """Run a command; its failure ends the set-up."""
     code = subprocess.run(command, check=False).returncode
     if code:
-        sys.exit(f"set-up: {' '.join(command[:4])} ... failed with exit code {code}; see above")
+        fail(command, code)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ No input, no output.
 """
 
 import sys
+from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
@@ -14,12 +15,19 @@ environment.show_modules(workflow.basedir)
 environment.name_run()
 environment.compare_every_job()
 
+if workflow.is_main_process:
+    from distil.study.terminal import show_stages
+
+    show_stages(logger, Path(workflow.basedir))
+
 from distil.study import config as configuration
 from distil.content.fingerprint import contents, fingerprint, sorted_keys
+from distil.report.terminal import closing_text
 from distil.study.shape import open_study
 
 configuration.check(workflow.configfiles, config)
 study = open_study(config)
+environment.name_plan(study.plan_sha256)
 
 
 wildcard_constraints:

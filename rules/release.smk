@@ -145,62 +145,46 @@ rule measure_release_levels:
         "../scripts/measure_release_levels.py"
 
 
-rule test_release_claims:
-    """Test each claim as far as the release's counts allow."""
+rule judge_release_claims:
+    """Judge each claim as far as the release's counts allow, and check the published figures."""
     input:
         counts="results/{study}/grades/counts.parquet",
         losses="results/{study}/adapters/losses.parquet",
         levels="results/{study}/grades/levels.parquet",
         published="resources/published.yaml",
     output:
-        csv="results/{study}/claims/claims.csv",
-        markdown="results/{study}/claims/claims.md",
-        html=report(
-            "results/{study}/claims/claims.html",
-            caption="../report/release_claims.rst",
-            category="Claims",
-            labels={"table": "claims"},
-        ),
-        latex="results/{study}/claims/claims.tex",
-        rows="results/{study}/claims/rows.parquet",
+        claims=[
+            "results/{study}/claims/claims.csv",
+            "results/{study}/claims/claims.md",
+            "results/{study}/claims/claims.tex",
+            "results/{study}/claims/rows.parquet",
+            report(
+                "results/{study}/claims/claims.html",
+                caption="../report/release_claims.rst",
+                category="Claims",
+                labels={"table": "claims"},
+            ),
+        ],
+        forensics=[
+            "results/{study}/tables/forensics.csv",
+            "results/{study}/tables/forensics.md",
+            "results/{study}/tables/forensics.rows.parquet",
+            report(
+                "results/{study}/tables/forensics.html",
+                caption="../report/forensics.rst",
+                category="Claims",
+                labels={"table": "published figures held against each other"},
+            ),
+        ],
     log:
-        "results/{study}/logs/test_release_claims.log",
+        "results/{study}/logs/judge_release_claims.log",
     benchmark:
-        "results/{study}/timings/test_release_claims.tsv"
+        "results/{study}/timings/judge_release_claims.tsv"
     conda:
         "../envs/study.yaml"
     params:
         settings=sorted_keys(study.claims()),
-        code=fingerprint("scripts/test_release_claims.py"),
+        code=fingerprint("scripts/judge_release_claims.py"),
         sources=contents("resources/published.yaml"),
     script:
-        "../scripts/test_release_claims.py"
-
-
-rule tabulate_forensics:
-    """Check the published figures against each other: counts, deviations, intervals, power."""
-    input:
-        published="resources/published.yaml",
-        counts="results/{study}/grades/counts.parquet",
-    output:
-        csv="results/{study}/tables/forensics.csv",
-        markdown="results/{study}/tables/forensics.md",
-        rows="results/{study}/tables/forensics.rows.parquet",
-        html=report(
-            "results/{study}/tables/forensics.html",
-            caption="../report/forensics.rst",
-            category="Claims",
-            labels={"table": "published figures held against each other"},
-        ),
-    log:
-        "results/{study}/logs/tabulate_forensics.log",
-    benchmark:
-        "results/{study}/timings/tabulate_forensics.tsv"
-    conda:
-        "../envs/study.yaml"
-    params:
-        settings=sorted_keys(study.claims()),
-        code=fingerprint("scripts/tabulate_forensics.py"),
-        sources=contents("resources/published.yaml"),
-    script:
-        "../scripts/tabulate_forensics.py"
+        "../scripts/judge_release_claims.py"

@@ -19,7 +19,8 @@ from typing import Any
 
 import pandas as pd
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.addresses import row_id
+from distil.content.files import read_jsonl, write_jsonl
 from distil.content.sources import Sources
 from distil.notation.normal import normal_form
 from distil.release.files import PARTS, evaluated, is_placeholder, read_split
@@ -105,7 +106,8 @@ def add_sources(
 ) -> None:
     """Say which lines of the released files, and which findings, each count of a set is of."""
     lines = {
-        part: [f"line/{name}/{part}/{row['line']}" for row in rows] for part, rows in parts.items()
+        part: [row_id("line", set=name, part=part, line=row["line"]) for row in rows]
+        for part, rows in parts.items()
     }
     for part in parts:
         cell = f"{name}/{part}"
@@ -113,9 +115,17 @@ def add_sources(
         sources.add(cell, [*own, "system_prompts"], lines[part])
         sources.add(cell, ["shared"], [line for found in lines.values() for line in found])
         for column in ("verbatim", "normal"):
-            places = [f"found/{name}/{row['problem']}" for row in audit if row[column][part]]
+            places = [
+                row_id("found", set=name, problem=row["problem"])
+                for row in audit
+                if row[column][part]
+            ]
             sources.add(cell, [column], places)
-        sources.add(cell, ["evaluated"], [f"found/{name}/{row['problem']}" for row in audit])
+        sources.add(
+            cell,
+            ["evaluated"],
+            [row_id("found", set=name, problem=row["problem"]) for row in audit],
+        )
 
 
 def main(*, input, output, params) -> None:  # noqa: A002

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.datasets.duplicates import KINDS, find_pairs, group
 from distil.notation.normal import problem_text
 

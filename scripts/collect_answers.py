@@ -13,7 +13,7 @@ Base and teacher belong to no fold, so they stand once for each: `fold` is set a
 
 import pandas as pd
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 
 COLUMNS = [
     "row", "role", "run", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",

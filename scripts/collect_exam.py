@@ -8,7 +8,8 @@ from pathlib import Path
 
 import requests
 
-from distil.content.hashing import sha256_bytes, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import sha256_bytes
 
 LARGEST = 200 * 1024**2
 PATIENCE = (20, 60)  # seconds to connect, and of silence

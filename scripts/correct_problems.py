@@ -10,7 +10,7 @@ text stands where extraction and second reading disagree (null: there is no seco
 
 from typing import Any
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.review.corrections import apply_corrections, count_corrections
 from distil.review.vision_readings import apply_readings
 

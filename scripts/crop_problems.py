@@ -7,7 +7,8 @@ Params: `dpi`; `limits`, what the process that draws one PDF's places may take.
 
 from typing import Any
 
-from distil.content.hashing import read_jsonl, sha256_bytes, sha256_file
+from distil.content.files import read_jsonl
+from distil.content.hashing import sha256_bytes, sha256_file
 from distil.exams.extraction import crop_safely
 from distil.review.crops import places, write_crops
 

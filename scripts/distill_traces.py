@@ -11,7 +11,7 @@ response_sha256, usage. Besides the statuses of a reply: `no-solution` (the solv
 `no-answer-line` (the last line is not `Answer: ...`).
 """
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.teacher.agents import Prompt, final_answer, open_teacher, read_instructions
 from distil.teacher.client import Request
 from distil.teacher.responses import Reply

@@ -11,7 +11,8 @@ whether its key is a file of its own}; `limits`, what the process that reads one
 from collections import Counter
 from typing import Any
 
-from distil.content.hashing import write_jsonl
+from distil.content.files import write_jsonl
+from distil.content.progress import ProgressLine
 from distil.exams.errors import ExamError
 from distil.exams.extraction import extract_safely
 
@@ -31,7 +32,8 @@ def read_year(
     """
     rows: list[dict[str, Any]] = []
     keys = iter(answer_keys)
-    for paper, test in zip(papers, tests, strict=True):
+    line = ProgressLine(len(papers), "papers")
+    for number, (paper, test) in enumerate(zip(papers, tests, strict=True), start=1):
         found = extract_safely(
             paper,
             next(keys) if test["key"] else None,
@@ -49,6 +51,7 @@ def read_year(
                 "check the numbering; give a PDF with several tests one section name for each",
             )
         rows += found
+        line.show(number)
     return sorted(rows, key=lambda row: row["id"])
 
 

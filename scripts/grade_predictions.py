@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.grading.grading import judge_all
 from distil.grading.second_grader import second_verdict
 from distil.grading.workers import Limits

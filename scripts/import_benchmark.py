@@ -7,7 +7,8 @@ of exam problems, without year, section, page and box. Params: `benchmark`, `sha
 from pathlib import Path  # noqa: I001
 
 from distil.notation.answers import canonical_answer
-from distil.content.hashing import read_jsonl, sha256_file, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
+from distil.content.hashing import sha256_file
 
 
 def import_row(benchmark: str, number: int, row: dict, source: str) -> dict:

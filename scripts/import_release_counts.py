@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.release.files import (
     LEVELS,
     PARTS,

@@ -9,7 +9,7 @@ flagged `placeholder`, verbatim repetitions `duplicate-of:ID`.
 
 from collections import Counter
 
-from distil.content.hashing import write_jsonl
+from distil.content.files import write_jsonl
 from distil.release.files import evaluated, flag_exact_duplicates
 from distil.release.transcriptions import read_transcription
 

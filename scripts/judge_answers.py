@@ -14,7 +14,7 @@ key, and one that the judge calls neither CORRECT nor INCORRECT, is unknown.
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.teacher.agents import Prompt, open_teacher, verifier_word
 from distil.teacher.client import Request
 from distil.teacher.responses import Reply

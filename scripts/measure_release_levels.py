@@ -23,7 +23,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import read_jsonl
+from distil.content.addresses import row_id
+from distil.content.files import read_jsonl
 from distil.content.sources import Sources
 from distil.release.files import LEVELS, SECTIONS, evaluated, read_chains, read_table
 from distil.report import tables
@@ -76,11 +77,15 @@ def level_rows(
             sources.add(
                 cell,
                 ["questions", *(f"words_{name}" for name in measured)],
-                [f"chain/{level}/{key}" for key in evaluated_ids],
+                [row_id("chain", level=level, problem=key) for key in evaluated_ids],
             )
-            sources.add(cell, ["words_mean_trained"], [f"chain/{level}/{key}" for key in all_ids])
+            sources.add(
+                cell,
+                ["words_mean_trained"],
+                [row_id("chain", level=level, problem=key) for key in all_ids],
+            )
             sources.add(cell, ["successes", "total", "accuracy"], [count["id"]])
-            sources.add(cell, ["train_rows", "test_loss"], [f"training/{level}"])
+            sources.add(cell, ["train_rows", "test_loss"], [row_id("training", level=level)])
             rows.append(
                 {
                     "level": level,

@@ -21,23 +21,18 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import canonical_json, read_jsonl, sha256_file, sha256_text
+from distil.content.files import read_jsonl
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.content.progress import ProgressLine
 from distil.lineage.record import run
+from distil.student.adapters import make_adapter_folder, merged, swap_adapter
+from distil.student.answering import Counts, answer_prompts, answer_text, decoding_key
 from distil.student.blas import load_blas
-from distil.student.decoding import (
-    Answer,
-    Counts,
-    Geometry,
-    RowStore,
-    answer_prompts,
-    answer_text,
-    answering_name,
-    serve_batches,
-)
-from distil.student.lanes import second_lane
+from distil.student.decoding import BatchShape, serve_batches
 from distil.student.model import backend, load_student, render_prompt
 from distil.student.questions import load_prompts, question_text
-from distil.student.training import make_adapter_folder, merged, swap_adapter
+from distil.student.rows import Answer, RowStore
+from distil.student.workers import helper_process
 
 SCHEMA = pa.schema(
     [
@@ -126,10 +121,12 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     code = getattr(params, "code", None)
     folder = Path("state", params.study, "predictions")
     store = RowStore(folder if code else None)
-    geometry = Geometry(width=params.batch_size)
+    shape = BatchShape(width=params.batch_size)
     totals, rows = Counts(), []
+    asked_in_all = sum(len(select_problems(item, benchmarks)) for item in plan)
+    line = ProgressLine(asked_in_all, "answers")
     iterations = sorted({item["iteration"] for item in plan}, key=lambda i: i or 0)
-    with second_lane(serve_batches) as second:
+    with helper_process(serve_batches) as helper:
         model, tokenizer = open_student(input.student, checkpoints.get(iterations[0]), configs)
         tokens_of = functools.cache(functools.partial(render_prompt, tokenizer))
         for iteration in iterations:
@@ -149,16 +146,17 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
                     tokenizer,
                     [tokens_of(message) for _, _, message in asked],
                     params.max_tokens,
-                    geometry,
+                    shape,
                     store,
-                    answering_name(
+                    decoding_key(
                         model=sha256_file(input.student),
                         adapter=adapter_sha256,
                         code=code,
                         backend=backend(),
                         blas=load_blas(),
                     ),
-                    second,
+                    helper,
+                    line.show,
                 )
             for (item, problem, message), answer in zip(asked, answers, strict=True):
                 text = answer_text(tokenizer, answer.tokens)
@@ -166,6 +164,8 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
             for name, count in asdict(counts).items():
                 setattr(totals, name, getattr(totals, name) + count)
             print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
+            line.before = len(rows)
+            line.show(0)
     rows.sort(key=lambda row: row["id"])
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")
     return {

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 
 SCHEMA = pa.schema(
     [

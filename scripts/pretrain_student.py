@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.lineage.record import run
 from distil.notation.normal import normal_form
-from distil.student.lanes import second_lane
+from distil.student.losses import serve_parts
 from distil.student.questions import load_prompts
-from distil.student.training import serve_lane
+from distil.student.workers import helper_process
 from distil.synthetic.corpus import pretraining_rows, tokenizer_sample
 from distil.synthetic.pretraining import build_student
 
@@ -30,7 +30,7 @@ def excluded_forms(paths: Iterable[str]) -> frozenset[tuple[str, ...]]:
 def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     prompts = load_prompts(input.student_prompt, input.levels)
     excluded = excluded_forms([*input.problems, *input.benchmarks])
-    with second_lane(serve_lane) as second:
+    with helper_process(serve_parts) as helper:
         record = build_student(
             pretraining_rows(prompts, excluded, params.seed),
             tokenizer_sample(prompts, params.seed, params.sample_rows),
@@ -40,7 +40,7 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
             {**params.training, "seed": params.seed},
             params.shape,
             params.vocabulary,
-            second,
+            helper,
         )
     return {"facts": {name: record[name] for name in ("rows", "tokens", "parameters")}}
 

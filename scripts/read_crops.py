@@ -13,7 +13,7 @@ served_model, content, finish, usage.
 
 from typing import Any
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.review.crops import read_crops
 from distil.review.vision_readings import agree, doubts, extracted_text, read_text
 from distil.teacher.agents import Prompt, open_teacher

@@ -13,7 +13,7 @@ correct_problems refuses them.
 
 from typing import Any
 
-from distil.content.hashing import read_jsonl, write_atomically
+from distil.content.files import read_jsonl, write_atomically
 from distil.review.corrections import unfit
 from distil.review.crops import WHAT, read_crops
 from distil.review.page import Item, entries_to_fill, page

@@ -9,7 +9,7 @@ reason, request_sha256, prompt_sha256, response_sha256, served_model, reasoning,
 (of the last line `Answer: ...`, or null), finish, usage.
 """
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.teacher.agents import Prompt, final_answer, open_teacher
 from distil.teacher.client import Request
 from distil.teacher.responses import Reply

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.datasets.duplicates import assign_pairs, find_pairs
 from distil.datasets.splits import Fold, level_plan, named_fold
 from distil.notation.normal import problem_text

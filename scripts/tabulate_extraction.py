@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from distil.content.hashing import read_jsonl
+from distil.content.files import read_jsonl
 from distil.grading.grading import judge_all
 from distil.notation.normal import normal_form, numbers_of, problem_text
 from distil.release.files import evaluated

@@ -14,7 +14,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from distil.content.hashing import read_jsonl
+from distil.content.addresses import row_id
+from distil.content.files import read_jsonl
 from distil.content.sources import Sources
 from distil.datasets.splits import PARTS
 from distil.notation.normal import normal_form, problem_text
@@ -71,7 +72,7 @@ def find_sources(
     counts = [name for name in counted[0] if name not in KEYS]
     for row in parts:
         name = "/".join(str(row[key]) for key in KEYS)
-        place = f"part/{row['fold']}/{row['variant']}/{row['problem']}"
+        place = row_id("part", **{name: row[name] for name in ("fold", "variant", "problem")})
         columns = {"problems", "rows", *row["levels"], *(["removed"] * bool(row["duplicate_of"]))}
         sources.add(name, columns & set(counts), [place])
     return sources

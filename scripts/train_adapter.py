@@ -11,27 +11,24 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from distil.content.hashing import read_jsonl, sha256_file, write_atomically
+from distil.content.files import read_jsonl, write_atomically
+from distil.content.hashing import sha256_file
 from distil.lineage.record import run
+from distil.student.adapters import adapter_config
 from distil.student.blas import load_blas
-from distil.student.lanes import second_lane
+from distil.student.encoding import EncodedRows, encode_rows
+from distil.student.losses import serve_parts
 from distil.student.model import backend, load_student
-from distil.student.training import (
-    LoraSettings,
-    Rows,
-    adapter_config,
-    encode_rows,
-    serve_lane,
-    train_lora,
-)
+from distil.student.training import TrainingSettings, train_lora
+from distil.student.workers import helper_process
 
 
-def read_settings(params: Any) -> LoraSettings:
+def read_settings(params: Any) -> TrainingSettings:
     """The rule's settings and the wildcard `seed` as the settings of a run."""
-    names = {field.name for field in fields(LoraSettings)}
+    names = {field.name for field in fields(TrainingSettings)}
     given = {name: value for name, value in vars(params).items() if name in names}
     given |= {"seed": int(params.seed), "checkpoints": tuple(params.checkpoints)}
-    return LoraSettings(**given)
+    return TrainingSettings(**given)
 
 
 def curve_text(rows: Sequence[dict[str, Any]]) -> str:
@@ -43,7 +40,7 @@ def curve_text(rows: Sequence[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def count_rows(rows: Rows) -> dict[str, int]:
+def count_rows(rows: EncodedRows) -> dict[str, int]:
     """How many rows and tokens there are, and what `max_tokens` cut off."""
     return {
         "rows": len(rows.tokens),
@@ -58,7 +55,7 @@ def count_rows(rows: Rows) -> dict[str, int]:
 def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     settings = read_settings(params)
     state = Path("state", params.study, "adapters", params.fold, params.variant)
-    with second_lane(serve_lane) as second:
+    with helper_process(serve_parts) as helper:
         model, tokenizer = load_student(input.student)
         train, validation = (
             encode_rows(tokenizer, read_jsonl(path), settings.max_tokens, str(path))
@@ -71,7 +68,7 @@ def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
             settings,
             state / f"seed-{settings.seed}",
             names=[sha256_file(input.student), str(getattr(params, "code", "")), backend()],
-            second=second,
+            helper=helper,
         )
     for iteration, path in zip(settings.checkpoints, output.checkpoints, strict=True):
         saved = state / f"seed-{settings.seed}" / f"{iteration:05d}.safetensors"

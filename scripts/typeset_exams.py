@@ -14,7 +14,7 @@ from typing import Any
 
 import typst
 
-from distil.content.hashing import write_jsonl
+from distil.content.files import write_jsonl
 from distil.synthetic.papers import SPEED_SECTION, Question, draw_papers, truth_row
 from distil.synthetic.templates import LABELS
 from distil.synthetic.transfer import draw_transfer

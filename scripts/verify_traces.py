@@ -13,7 +13,7 @@ distillation: `no-key`, `incorrect` (the verifier's word), `unclear` (neither wo
 `grader-disagrees`, and `verifier-STATUS` where the verifier gave no answer.
 """
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.grading.grading import judge_all
 from distil.teacher.agents import Prompt, open_teacher, render_options, verifier_word
 from distil.teacher.client import Request

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 
 import hypothesis
 import pytest
 
 from distil.student.blas import load_blas
+from tests.workflow.checkout import Checkout, copy_repository
 
 # Before any test module can import mlx, as the scripts do: later it has no effect.
 load_blas()
@@ -22,10 +24,26 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("distil")
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Checkout:
+    """The micro study, run once for all tests that ask for it. Read only: others take `study`."""
+    checkout = copy_repository(tmp_path_factory.mktemp("micro") / "repository")
+    checkout.snakemake()
+    return checkout
+
+
+@pytest.fixture
+def study(finished: Checkout, tmp_path) -> Checkout:
+    """A copy of the finished micro study, to change at will."""
+    shutil.copytree(finished.path, tmp_path / "repository", symlinks=True)
+    return Checkout(tmp_path / "repository")
+
+
 def group(nodeid: str) -> str:
     """Return what a test shares a process with: its file, or all that use the finished micro study."""
     name = nodeid.partition("::")[0]
     shared = "tests/workflow/" in name and not name.endswith("test_sample.py")
+    shared |= "tests/front/test_finished" in name
     return "tests/workflow" if shared else name
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import functools
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from distil.content.addresses import row_id
 from distil.content.sources import row_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 CLAIMS = "claims"
@@ -23,6 +25,13 @@ PUBLISHED = ("id", "claim", "unit", "published", "published_sd", "expected", "so
 
 class NotFoundError(LookupError):
     """Nothing of that name is in the study; the message says what there is."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the nearest of some names, or nothing where none is near."""
+    folded = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.7)
+    return f"; did you mean {folded[near[0]]}?" if near else ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ class Cell:
 
     @property
     def address(self) -> str:
-        """What `audit explain` takes: C4:here:held_out, levels:R1/fs:gain."""
+        """What `distil explain` takes: C4:here:held_out, levels:R1/fs:gain."""
         if self.table == CLAIMS:
             claim, _, estimand = self.row.partition("/")
             return ":".join(filter(None, (claim, self.column, estimand)))
@@ -111,7 +120,11 @@ class Tables:
         A cell that is not itself computed from rows (a label, a note) rests on those of its row.
         """
         _, sources = self._read(cell.table)
-        printed = {f"published/{cell.row.partition('/')[0]}"} if cell.table == CLAIMS else set()
+        printed = (
+            {row_id("published", claim=cell.row.partition("/")[0])}
+            if cell.table == CLAIMS
+            else set()
+        )
         if cell.table == CLAIMS and cell.column in PUBLISHED:
             return printed
         if (cell.row, cell.column) in sources:
@@ -156,25 +169,32 @@ class Tables:
 
     def _find_claim(self, target: str) -> list[Cell]:
         name, _, rest = target.partition(":")
-        column, _, estimand = rest.partition(":")
-        column = column or "here"
         rows = self.rows(CLAIMS) if CLAIMS in self.names else {}
-        found = {key: values for key, values in rows.items() if values["id"] == name}
+        known = list(dict.fromkeys(values["id"] for values in rows.values()))
+        found = {key: row for key, row in rows.items() if row["id"].casefold() == name.casefold()}
         if not found:
-            known = ", ".join(dict.fromkeys(values["id"] for values in rows.values()))
+            near = did_you_mean(name, [*known, *self.names])
             raise NotFoundError(
-                f"{target}: no such claim; there are {known}; tables: {', '.join(self.names)}"
+                f"{target}: no such claim{near or ';'} "
+                f"There are {', '.join(known)}; tables: {', '.join(self.names)}"
             )
-        if column not in (columns := list(next(iter(found.values())))):
-            raise NotFoundError(f"{target}: no column {column}; there are {', '.join(columns)}")
+        columns = list(next(iter(found.values())))
+        column, _, estimand = rest.partition(":")
+        if column and column not in columns and not estimand:
+            column, estimand = "", column  # C4:held_out
         chosen = [
-            self._cell(CLAIMS, key, column)
+            self._cell(CLAIMS, key, column or "here")
             for key, values in found.items()
             if estimand in ("", values["estimand"], values["estimand"].replace(" ", "_"))
+            and (column or "here") in columns
         ]
         if not chosen:
-            known = ", ".join(values["estimand"] for values in found.values())
-            raise NotFoundError(f"{target}: {name} has no estimand {estimand}; it has {known}")
+            estimands = [values["estimand"].replace(" ", "_") for values in found.values()]
+            near = did_you_mean(estimand or column, [*columns, *estimands])
+            raise NotFoundError(
+                f"{target}: {name} has no such column or estimand{near or ';'} "
+                f"It has the columns {', '.join(columns)} and the estimands {', '.join(estimands)}"
+            )
         return chosen
 
     def _cell(self, table: str, row: str, column: str) -> Cell:

@@ -57,11 +57,6 @@ class Chain:
             self.stages.append(Stage(name, _sorted(rows)))
 
 
-def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Return a row without some of its columns."""
-    return {key: value for key, value in row.items() if key not in names}
-
-
 def _sorted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (str(row["id"]), str(row["file"])))
 

@@ -39,7 +39,7 @@ from rocrate.rocrate import ROCrate
 from distil.audit import croissant
 from distil.audit.files import Files
 from distil.audit.graphs import layers, rule_edges
-from distil.audit.records import Books, Record, read_books
+from distil.audit.records import Record, Records, read_records
 from distil.audit.verify import MODEL_LOCK
 from distil.content.fingerprint import ROOT, locked_packages
 from distil.content.hashing import canonical_json, sha256_file, sha256_text
@@ -110,7 +110,7 @@ def export(study: str, folder: Path, configfiles: Iterable[Path] = ()) -> list[P
     """
     if folder.exists():
         raise CrateError(f"{folder} is here already; move it away, or name another folder")
-    crate = Builder(read_books(study)).build(configfiles)
+    crate = Builder(read_records(study)).build(configfiles)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         made = Path(temporary) / folder.name
@@ -128,7 +128,7 @@ def _check(crate: ROCrate, folder: Path) -> None:
     for name in (*sorted(described), BASENAME):
         path = str(folder / name)
         if name in described and files.sha256(path) != described[name]:
-            raise CrateError(f"{name} is not what its job's record says; run: audit verify")
+            raise CrateError(f"{name} is not what its job's record says; run: distil verify")
         if key := files.key(path):
             raise KeyFoundError(
                 f"{name} holds what looks like a key ({key}...); revoke it, then remake the file"
@@ -136,13 +136,13 @@ def _check(crate: ROCrate, folder: Path) -> None:
 
 
 class Builder:
-    """Puts one crate together from the books of a study."""
+    """Puts one crate together from the records of a study."""
 
-    def __init__(self, books: Books) -> None:
-        self.books = books
-        self.records = [books.records[path] for path in sorted(books.records)]
+    def __init__(self, records: Records) -> None:
+        self.records = records
+        self.records = [records.by_path[path] for path in sorted(records.by_path)]
         self.read = {record.path: [*self._find_read(record)] for record in self.records}
-        self.happened = {row["record"]: row for row in books.history}  # the last run of each job
+        self.happened = {row["record"]: row for row in records.history}  # the last run of each job
         self.ports: dict[str, dict[str, Any]] = {}  # FormalParameters, by id
         self.fits: dict[str, set[str]] = defaultdict(set)  # {file: ports that it went through}
         for record in self.records:
@@ -159,9 +159,9 @@ class Builder:
         code = self.project["license"]
         licence = self._add(f"https://spdx.org/licenses/{code}", "CreativeWork", name=code)
         root = self.crate.root_dataset
-        root["name"] = f"Study {self.books.study}"
+        root["name"] = f"Study {self.records.study}"
         root["description"] = (
-            f"{self.project['description']}: the study `{self.books.study}`, with the records of "
+            f"{self.project['description']}: the study `{self.records.study}`, with the records of "
             f"its {len(self.records)} jobs."
         )
         root["datePublished"] = published
@@ -179,7 +179,7 @@ class Builder:
         self._add_data()
         root["mentions"] = [*self._add_jobs(), *self._add_runs()]
         text = croissant.describe(
-            self.books,
+            self.records,
             description=root["description"],
             license=licence.id,
             datePublished=published,
@@ -307,13 +307,13 @@ class Builder:
                 step["connection"] = connections[rule]
             steps.append(step)
         workflow["hasPart"], workflow["step"] = tools, steps
-        workflow["input"] = self._open_ports("input", self.books.writers)
-        workflow["output"] = self._open_ports("output", self.books.readers)
+        workflow["input"] = self._open_ports("input", self.records.writers)
+        workflow["output"] = self._open_ports("output", self.records.readers)
 
     def _rules(self) -> dict[str, list[Record]]:
         """Return the records of each rule, rules in an order of the DAG."""
         found: dict[str, list[Record]] = {
-            rule: [] for layer in layers(rule_edges(self.books)) for rule in layer
+            rule: [] for layer in layers(rule_edges(self.records)) for rule in layer
         }
         for record in self.records:
             found.setdefault(record.rule, []).append(record)
@@ -335,7 +335,7 @@ class Builder:
             (record.rule, source, _port(record.rule, "input", row["name"]))
             for record in self.records
             for row in record.content["input"]
-            if row["path"] in self.books.writers
+            if row["path"] in self.records.writers
             for source in self.fits[row["path"]]
             if source.split("/")[2] == "output"
         }
@@ -407,7 +407,7 @@ class Builder:
         }
         for path, row in sorted(rows.items()):
             self._add_file(path, row)
-        folder = self.books.folder
+        folder = self.records.folder
         for path in [
             *(record.path for record in self.records),
             folder / history.RUNS,
@@ -439,7 +439,7 @@ class Builder:
         """
         path = Path(row["path"])
         outside = path.is_absolute() or ".." in path.parts
-        return outside or (row["size"] > LARGEST and row["path"] not in self.books.writers)
+        return outside or (row["size"] > LARGEST and row["path"] not in self.records.writers)
 
     def _reference(self, row: dict[str, Any]) -> dict[str, str]:
         """Return the reference to the entity of a file."""
@@ -512,7 +512,7 @@ class Builder:
             yield run
 
     def _happened(self, record: Record) -> dict[str, Any]:
-        return self.happened[record.path.relative_to(self.books.folder).as_posix()]
+        return self.happened[record.path.relative_to(self.records.folder).as_posix()]
 
     def _times(self, record: Record) -> tuple[str, str]:
         """Return when a job started and ended, in ISO 8601 with milliseconds."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from distil.audit.records import Books
+    from distil.audit.records import Records
 
 BASENAME = "croissant.json"
 SPECIFICATION = "http://mlcommons.org/croissant/1.0"
@@ -51,16 +51,16 @@ CONTEXT = {
 }  # fmt: skip
 
 
-def describe(books: Books, **properties: Any) -> str:
+def describe(records: Records, **properties: Any) -> str:
     """Return the description of a study's tables as JSON-LD, the same text for the same records.
 
     Args:
-        books: the study's records; its tables are read.
+        records: the study's records; its tables are read.
         properties: of the whole, as the specification names them: license, datePublished, ...
     """
     rows = {
         path: row
-        for record in books.records.values()
+        for record in records.by_path.values()
         for path, row in record.files("output").items()
         if Path(path).parts[2] in FOLDERS and Path(path).suffix in FORMATS
     }
@@ -92,7 +92,7 @@ def describe(books: Books, **properties: Any) -> str:
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": SPECIFICATION,
-        "name": f"study-{books.study}",
+        "name": f"study-{records.study}",
         **properties,
         "distribution": files,
         "recordSet": tables,

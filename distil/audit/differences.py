@@ -8,7 +8,7 @@ wrote the table, a walk goes up through those inputs that differ between the sid
 only through what the cell was computed from: the runs and years of its rows and, where both sides
 are folders, the very rows. Where two jobs ran the same code on the same inputs and yet wrote other
 bytes, the cause is the backend, if the histories say that the machines differ; what is left is
-`unexplained`.
+`unexplained`. A file that was edited by hand is a cause of its own (`edited`).
 """
 
 from __future__ import annotations
@@ -22,30 +22,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.audit.cells import CLAIMS, FAMILY, Cell, Tables, parse
-from distil.audit.planned import job_name
-from distil.audit.records import Books, read_books
-from distil.content.hashing import canonical_json, read_jsonl, sha256_text
+from distil.audit.records import Records, read_records
+from distil.content.addresses import Address, job_name, parse_file, parse_row
+from distil.content.files import read_jsonl
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.content.sources import group, key_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-CAUSES = ("data", "prompt", "params", "seed", "code", "packages", "backend", "unexplained")
+CAUSES = (
+    "data",
+    "prompt",
+    "params",
+    "seed",
+    "code",
+    "packages",
+    "backend",
+    "edited",
+    "unexplained",
+)
 # Of the claims, the columns that hold what was found here; the others say what was asked.
 FOUND = (
     "here", "sd", "low", "high", "n", "p", "p_holm", "equivalence_p", "power", "detectable",
     "verdict",
 )  # fmt: skip
-PROMPTS = {"solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"}
-# Rules that read all years, runs or benchmarks, and of which a cell needs those of its rows only.
-BY_ROW = {
-    "predict_answers", "predict_teacher", "grade_predictions", "collect_answers", "tabulate_splits",
-}  # fmt: skip
+# A row of what these files hold rests on the same rows of the files that it was made from, so that
+# of files a run, year or benchmark each only those of a cell's rows count.
+ROW_BY_ROW = {"predictions", "grades", "answers", "claims", "table"}
 _SEED = re.compile(r"seed[=-]\d")
-_RUN = re.compile(r"(?:predictions|grades)/(.+)\.parquet$")
-_YEAR = re.compile(r"(?:problems/(\d{4})\.jsonl|traces/(\d{4})/\w+\.jsonl)$")
-_BENCHMARK = re.compile(r"benchmarks/([^/]+)\.jsonl$")
-_PLACE = re.compile(r"adapters/([^/]+)/([^/]+)/(?:stops\.json|seed-\d+/curve\.csv)$")
 
 
 class NoSuchRunError(LookupError):
@@ -72,7 +77,7 @@ class Moved:
 # ---------------------------------------------------------------------------------------- sides
 
 
-class Side:
+class Snapshot:
     """What one side says: its jobs by name, its tables, its machines.
 
     Attributes:
@@ -109,8 +114,12 @@ class Side:
         """Return a hash of those rows of a file that a cell rests on; None where they are gone."""
         raise NotImplementedError
 
+    def now(self, path: str) -> str | None:  # noqa: ARG002
+        """Return the sha256 of a file as it lies there; None where it is gone."""
+        return None
 
-class Folder(Side):
+
+class FolderSnapshot(Snapshot):
     """A folder results/STUDY, or a copy of one under any name."""
 
     def __init__(self, top: Path) -> None:
@@ -120,14 +129,14 @@ class Folder(Side):
             FileNotFoundError: the folder holds no records, or no table.
         """
         self.top = top
-        books = read_books(study_of(top), top)
-        latest = {row["record"]: row for row in books.history}
-        records, machines = {}, {}
-        for record in books.records.values():
-            name = record.path.relative_to(books.folder).as_posix()
-            records[record.job] = record.content
+        records = read_records(study_of(top), top)
+        latest = {row["record"]: row for row in records.history}
+        contents, machines = {}, {}
+        for record in records.by_path.values():
+            name = record.path.relative_to(records.folder).as_posix()
+            contents[record.job] = record.content
             machines[record.job] = _machine(latest.get(name, {}))
-        super().__init__(books.study, records, machines)
+        super().__init__(records.study, contents, machines)
         self.cells = Tables(top)
         if not self.cells.names:
             raise FileNotFoundError(f"{top}: no table there; run that study to its end first")
@@ -141,6 +150,11 @@ class Folder(Side):
         """Return the ids of the rows that a cell was computed from; none if it is not here."""
         there = cell.row in self.tables.get(cell.table, {})
         return self.cells.sources(cell) if there else set()
+
+    def now(self, path: str) -> str | None:
+        """Return the sha256 of a file as it lies there; None where it is gone."""
+        file = self.top / path.removeprefix("STUDY/")
+        return sha256_file(file) if file.is_file() else None
 
     def digest(self, path: str, cells: set[str]) -> str | None:
         """Return a hash of those rows of a file that have one of some ids."""
@@ -167,43 +181,43 @@ class Folder(Side):
         return found
 
 
-class Moment(Side):
+class RunSnapshot(Snapshot):
     """The end of a run in the history of one folder."""
 
-    def __init__(self, books: Books, lines: list[dict[str, Any]]) -> None:
+    def __init__(self, records: Records, lines: list[dict[str, Any]]) -> None:
         """Take the history up to that moment.
 
         Raises:
             FileNotFoundError: the history lacks what a record or a table said.
         """
         latest = {row["record"]: row for row in lines}
-        records, machines = {}, {}
+        contents, machines = {}, {}
         for name, row in latest.items():
-            content = dict(self._version(books, "record", row["record_sha256"], name))
-            content["fingerprint"] = self._version(books, "code", content["code"], name)
+            content = dict(self._version(records, "record", row["record_sha256"], name))
+            content["fingerprint"] = self._version(records, "code", content["code"], name)
             job = job_name(content["rule"], content["wildcards"])
-            records[job], machines[job] = content, _machine(row)
-        super().__init__(books.study, records, machines)
+            contents[job], machines[job] = content, _machine(row)
+        super().__init__(records.study, contents, machines)
         self.found: dict[tuple[str, str, str], set[str]] = {}
         for job in self.jobs.values():
             for path, digest in job["output"].items():
                 table = Path(path).name.removesuffix(".csv")
-                if ("table", digest) in books.versions and path == self.table_path(table):
-                    self.tables[table] = parse(books.versions["table", digest])
-                elif ("rows", digest) in books.versions:
-                    self._take(path, books.versions["rows", digest])
+                if ("table", digest) in records.versions and path == self.table_path(table):
+                    self.tables[table] = parse(records.versions["table", digest])
+                elif ("rows", digest) in records.versions:
+                    self._take(path, records.versions["rows", digest])
         if not self.tables:
             raise FileNotFoundError(
-                f"{books.folder}: no table had been made by then; name a later run"
+                f"{records.folder}: no table had been made by then; name a later run"
             )
 
     @staticmethod
-    def _version(books: Books, kind: str, digest: str, name: str) -> Any:
+    def _version(records: Records, kind: str, digest: str, name: str) -> Any:
         try:
-            return books.versions[kind, digest]
+            return records.versions[kind, digest]
         except KeyError:
             raise FileNotFoundError(
-                f"{books.folder / 'versions.jsonl'}: lacks the {kind} {digest[:12]} of {name}; "
+                f"{records.folder / 'versions.jsonl'}: lacks the {kind} {digest[:12]} of {name}; "
                 "restore it from a pack or a backup"
             ) from None
 
@@ -231,6 +245,15 @@ class Moment(Side):
         return None
 
 
+@functools.cache
+def _address(path: str) -> Address:
+    """Return the kind and fields of a path as snapshots have it; no kind where no job made it."""
+    try:
+        return parse_file(path.replace("STUDY/", "results/STUDY/", 1))
+    except ValueError:
+        return Address("", {})
+
+
 def study_of(top: Path) -> str:
     """Return the study whose records lie in a folder, whatever the folder is called.
 
@@ -254,10 +277,10 @@ def _machine(row: dict[str, Any]) -> dict[str, Any]:
 # ----------------------------------------------------------------------------------------- runs
 
 
-def runs(books: Books) -> dict[str, dict[str, Any]]:
+def runs(records: Records) -> dict[str, dict[str, Any]]:
     """Return the runs of a study in order: {id: started, ended, jobs, host, last (line)}."""
     found: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(books.history, start=1):
+    for number, row in enumerate(records.history, start=1):
         name = row.get("run") or "unnamed"
         run = found.setdefault(
             name, {"started": row["started"], "jobs": 0, "seconds": 0.0, "host": row.get("host")}
@@ -268,11 +291,11 @@ def runs(books: Books) -> dict[str, dict[str, Any]]:
     return found
 
 
-def moment(books: Books, name: str) -> Moment:
+def snapshot_at(records: Records, name: str) -> RunSnapshot:
     """Return what a study was at the end of a run.
 
     Args:
-        books: the study's records and history.
+        records: the study's records and history.
         name: a run's id or the beginning of it; `latest`, or `latest~2` for the one two before it;
             or a time, as 2026-11-27 or 2026-11-27T14:30 (UTC unless it says otherwise).
 
@@ -280,7 +303,7 @@ def moment(books: Books, name: str) -> Moment:
         NoSuchRunError: the history has no such run.
         FileNotFoundError: the history lacks what was said by then.
     """
-    known = runs(books)
+    known = runs(records)
     names = list(known)
     if match := re.fullmatch(r"latest(?:~(\d+))?", name):
         back = int(match[1] or 0)
@@ -288,17 +311,17 @@ def moment(books: Books, name: str) -> Moment:
     else:
         chosen = [run for run in names if run == name] or [r for r in names if r.startswith(name)]
     if len(chosen) == 1:
-        return Moment(books, books.history[: known[chosen[0]]["last"]])
-    if not chosen and (lines := _until(books, name)):
-        return Moment(books, lines)
+        return RunSnapshot(records, records.history[: known[chosen[0]]["last"]])
+    if not chosen and (lines := _until(records, name)):
+        return RunSnapshot(records, lines)
     listed = ", ".join(f"{run} ({known[run]['jobs']} jobs)" for run in names[-10:])
     what = (
         "more than one run begins so" if chosen else "no such run, no folder and no time after one"
     )
-    raise NoSuchRunError(f"{name}: {what}; runs of {books.study}: {listed or 'none'}")
+    raise NoSuchRunError(f"{name}: {what}; runs of {records.study}: {listed or 'none'}")
 
 
-def _until(books: Books, text: str) -> list[dict[str, Any]]:
+def _until(records: Records, text: str) -> list[dict[str, Any]]:
     try:
         limit = datetime.datetime.fromisoformat(text)
     except ValueError:
@@ -306,17 +329,17 @@ def _until(books: Books, text: str) -> list[dict[str, Any]]:
     if limit.tzinfo is None:
         limit = limit.replace(tzinfo=datetime.UTC)
     last = 0
-    for number, row in enumerate(books.history, start=1):
+    for number, row in enumerate(records.history, start=1):
         started = datetime.datetime.fromisoformat(row["started"])
         if started + datetime.timedelta(seconds=row["seconds"]) <= limit:
             last = number
-    return books.history[:last]
+    return records.history[:last]
 
 
 # ----------------------------------------------------------------------------------- comparing
 
 
-def compare(first: Side, second: Side) -> list[Moved]:
+def compare(first: Snapshot, second: Snapshot) -> list[Moved]:
     """Return every cell that differs between two sides, with its causes."""
     moved = []
     for cell, before, after in _moved_cells(first, second):
@@ -325,7 +348,9 @@ def compare(first: Side, second: Side) -> list[Moved]:
     return moved
 
 
-def _moved_cells(first: Side, second: Side) -> Iterator[tuple[Cell, str | None, str | None]]:
+def _moved_cells(
+    first: Snapshot, second: Snapshot
+) -> Iterator[tuple[Cell, str | None, str | None]]:
     for table in dict.fromkeys([*first.tables, *second.tables]):
         sides = [side.tables.get(table, {}) for side in (first, second)]
         for row in dict.fromkeys([*sides[0], *sides[1]]):
@@ -343,7 +368,7 @@ def _moved_cells(first: Side, second: Side) -> Iterator[tuple[Cell, str | None, 
 class _Walk:
     """The walk up from one cell through what differs."""
 
-    def __init__(self, first: Side, second: Side, cell: Cell) -> None:
+    def __init__(self, first: Snapshot, second: Snapshot, cell: Cell) -> None:
         self.sides = (first, second)
         self.cell = cell
         self.groups = first.groups(cell) | second.groups(cell)
@@ -359,7 +384,7 @@ class _Walk:
                 self.years.add(rest[2])
         self.curves = any(name.startswith(("curve/", "stop/")) for name in self.groups)
         self.rows: set[str] | None = None
-        if all(isinstance(side, Folder) for side in self.sides):
+        if all(isinstance(side, FolderSnapshot) for side in self.sides):
             self.rows = first.rows(cell) | second.rows(cell)
         self.found: dict[str, set[str]] = {}
 
@@ -367,6 +392,8 @@ class _Walk:
         """Return the causes that the walk found."""
         path = self.sides[0].table_path(self.cell.table)
         pending = {side.writers[path] for side in self.sides if path in side.writers}
+        for side in self.sides:
+            self._find_edit(side, path, side.now(path))
         seen: set[str] = set()
         while pending:
             job = pending.pop()
@@ -376,6 +403,13 @@ class _Walk:
 
     def _add(self, cause: str, evidence: str) -> None:
         self.found.setdefault(cause, set()).add(evidence)
+
+    def _find_edit(self, side: Snapshot, path: str, digest: str | None) -> None:
+        """Name a file that is, or was when it was read, not what the job that made it wrote."""
+        wrote = side.jobs[side.writers[path]]["output"][path] if path in side.writers else digest
+        if digest is not None and digest != wrote:
+            where = "A" if side is self.sides[0] else "B"
+            self._add("edited", f"{path}: edited outside a run, in {where}")
 
     def _visit(self, job: str) -> set[str]:
         """Take up what a job shows, and return the jobs above it that may have changed it."""
@@ -389,10 +423,12 @@ class _Walk:
             self._add(cause, evidence)
         above, differing = set(), False
         for path in sorted(one["input"].keys() | two["input"].keys()):
-            if not self._relevant(one["rule"], path) or self._same(one, two, path):
+            if not self._relevant(one, path) or self._same(one, two, path):
                 continue
             differing = True
             above |= {side.writers[path] for side in self.sides if path in side.writers}
+            for side, read in zip(self.sides, (one, two), strict=True):
+                self._find_edit(side, path, read["input"].get(path))
         if not own and not differing and one["output"] != two["output"]:
             # Without the rows, an input that the cell does not rest on may be what differs.
             if self.rows is None and one["input"] != two["input"]:
@@ -404,21 +440,20 @@ class _Walk:
                 self._add("unexplained", f"{job}: other bytes from the same inputs and code")
         return above
 
-    def _relevant(self, rule: str, path: str) -> bool:
+    def _relevant(self, job: dict[str, Any], path: str) -> bool:
         """Tell whether a cell rests on an input of a job above it at all."""
-        if place := _PLACE.search(path):
-            if path.endswith("curve.csv") and rule in ("test_claims", "tabulate_graders"):
+        kind, fields = _address(path)
+        made = {_address(output)[0] for output in job["output"]}
+        if kind in ("stops", "curve"):
+            if kind == "curve" and made & {"claims", "table"}:
                 return self.curves
-            return rule == "choose_stops" or place.groups() in self.places
-        if rule not in BY_ROW:
+            return "stops" in made or (fields["fold"], fields["variant"]) in self.places
+        if not made & ROW_BY_ROW:
             return True
-        if run := _RUN.search(path):
-            return run[1] in self.runs
-        if year := _YEAR.search(path):
-            return (year[1] or year[2]) in self.years
-        if benchmark := _BENCHMARK.search(path):
-            return benchmark[1] in self.years
-        return True
+        if "run" in fields:
+            return fields["run"] in self.runs or kind not in ("predictions", "grades")
+        place = fields.get("year") or fields.get("benchmark")
+        return place is None or place in self.years
 
     def _same(self, one: dict[str, Any], two: dict[str, Any], path: str) -> bool:
         """Tell whether an input, or that part of it that the cell rests on, is the same."""
@@ -426,12 +461,16 @@ class _Walk:
             return True
         if self.rows is None or path not in one["input"] or path not in two["input"]:
             return False
-        if path == "STUDY/grades/answers.parquet":
+        kind, fields = _address(path)
+        answers = [parse_row(row).fields for row in self.rows if "#" in row]
+        if kind == "answers":
             wanted = self.rows
-        elif run := _RUN.search(path):
-            wanted = {row.partition("#")[2] for row in self.rows if row.partition("#")[0] == run[1]}
-        elif (_YEAR.search(path) or _BENCHMARK.search(path)) and one["rule"] in BY_ROW:
-            wanted = {row.partition("#")[2].partition(".")[0] for row in self.rows if "#" in row}
+        elif kind in ("predictions", "grades"):
+            wanted = {answer["id"] for answer in answers if answer["run"] == fields["run"]}
+        elif {"year", "benchmark"} & fields.keys() and ROW_BY_ROW & {
+            _address(output)[0] for output in one["output"]
+        }:
+            wanted = {answer["id"].partition(".")[0] for answer in answers}
         else:
             return False
         digests = [side.digest(path, wanted) for side in self.sides]
@@ -458,7 +497,10 @@ class _Walk:
             before, after = one["input"].get(path), two["input"].get(path)
             if before != after:
                 what = "" if before and after else f", only in {'A' if before else 'B'}"
-                yield ("prompt" if Path(path).name in PROMPTS else "data"), f"{rule}: {path}{what}"
+                yield (
+                    ("prompt" if "prompts" in Path(path).parts else "data"),
+                    f"{rule}: {path}{what}",
+                )
 
 
 def _param_cause(key: str, before: Any, after: Any) -> str:

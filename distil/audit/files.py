@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distil.content.hashing import canonical_json, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import canonical_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

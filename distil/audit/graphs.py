@@ -14,27 +14,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from distil.audit.records import Books
+    from distil.audit.records import Records
 
 SWEEPS = 12
 _NUMBER = re.compile(r"(?<=[/.-])\d+(?=[/.-])|(?<=/)(?:r[1-6]|prompt)(?=/)")
 
 
-def rule_edges(books: Books) -> set[tuple[str, str]]:
+def rule_edges(records: Records) -> set[tuple[str, str]]:
     """Return (rule, rule that reads its output)."""
     return {
-        (books.writers[path].rule, record.rule)
-        for record in books.records.values()
+        (records.writers[path].rule, record.rule)
+        for record in records.by_path.values()
         for path in record.files("input")
-        if path in books.writers
+        if path in records.writers
     }
 
 
-def file_edges(books: Books) -> set[tuple[str, str]]:
+def file_edges(records: Records) -> set[tuple[str, str]]:
     """Return (input, output) over all jobs, with years, seeds and iterations folded into N."""
     return {
-        (fold(source, books.study), fold(target, books.study))
-        for record in books.records.values()
+        (fold(source, records.study), fold(target, records.study))
+        for record in records.by_path.values()
         for source in record.files("input")
         for target in record.files("output")
     }
@@ -140,12 +140,12 @@ def draw(edges: Iterable[tuple[str, str]], title: str) -> bytes:
     return stream.getvalue()
 
 
-def write(books: Books, folder: Path) -> list[Path]:
+def write(records: Records, folder: Path) -> list[Path]:
     """Write rules.svg and files.svg into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     pictures = {
-        "rules.svg": (reduce(rule_edges(books)), "Rules, from exam papers to claims"),
-        "files.svg": (reduce(file_edges(books)), "Files, from exam papers to claims"),
+        "rules.svg": (reduce(rule_edges(records)), "Rules, from exam papers to claims"),
+        "files.svg": (reduce(file_edges(records)), "Files, from exam papers to claims"),
     }
     for name, (edges, title) in pictures.items():
         (folder / name).write_bytes(draw(edges, title))

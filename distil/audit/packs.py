@@ -15,7 +15,8 @@ import tarfile
 from pathlib import Path
 
 from distil.audit.verify import anchor
-from distil.content.hashing import sha256_bytes, sha256_file, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import sha256_bytes, sha256_file
 
 METADATA = Path(".snakemake", "metadata")
 MANIFEST = "manifest.json"

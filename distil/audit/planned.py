@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from distil.content.addresses import job_name, record_path
 from distil.content.fingerprint import ROOT
-from distil.lineage.record import record_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,12 +64,6 @@ class Planned:
         return record_path(self.wildcards["study"], self.rule, self.wildcards)
 
 
-def job_name(rule: str, wildcards: dict[str, str]) -> str:
-    """Return a job's name: rule and wildcards without the study."""
-    inner = ", ".join(f"{key}={wildcards[key]}" for key in sorted(wildcards) if key != "study")
-    return f"{rule}({inner})" if inner else rule
-
-
 def find_config(study: str, folder: Path = ROOT) -> list[Path]:
     """Return the study file that a study's name stands in, config.yaml before the others.
 
@@ -92,7 +86,7 @@ def find_config(study: str, folder: Path = ROOT) -> list[Path]:
     return found
 
 
-def plan(configfiles: Sequence[Path], values: Sequence[str] = ()) -> list[Planned]:
+def expected_jobs(configfiles: Sequence[Path], values: Sequence[str] = ()) -> list[Planned]:
     """Return every job of a study in an order in which they could run.
 
     Args:

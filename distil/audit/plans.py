@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING
 from distil.audit.verify import MISMATCH, MISSING, OK
 
 if TYPE_CHECKING:
-    from distil.audit.records import Books
+    from distil.audit.records import Records
 
 ANSWERS = ("predict_answers/", "predict_teacher/")
-CLAIMS = "test_claims/job.json"
+CLAIMS = "judge_claims/job.json"
 SHOWN = 12
 
 
-def tell(books: Books) -> tuple[list[str], int]:
+def check_analysis_plan(records: Records) -> tuple[list[str], int]:
     """Hold the plan under which the claims were tested against that of every job of answers.
 
     The plan is what `plan_sha256` hashes: alpha, margin, primary stop, levels, sections, bootstrap.
 
     Args:
-        books: The study's records and history.
+        records: The study's records and history.
 
     Returns:
         One sentence a plan in order of appearance, then the verdict; and the exit code: 0 if all
         answers were made under the plan of the claims, 1 if some were not, 2 if that is not known.
     """
     lines, spans = [], {}
-    for row in books.history:
+    for row in records.history:
         spans.setdefault(row.get("plan_sha256"), []).append(row["started"])
     for plan, starts in spans.items():
         name = "no plan recorded" if plan is None else f"plan {plan[:SHOWN]}"
         lines.append(f"{name}: {len(starts)} jobs, {min(starts)} to {max(starts)}")
-    latest = {row["record"]: row for row in books.history}
+    latest = {row["record"]: row for row in records.history}
     tested = latest.get(CLAIMS, {}).get("plan_sha256")
     if tested is None:
         return [*lines, "the claims were not tested yet, or not under a recorded plan"], MISSING

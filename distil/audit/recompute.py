@@ -1,4 +1,4 @@
-"""Compute the claims again from the stored rows and compare every byte."""
+"""Claims and tables, computed again from the stored rows and compared byte by byte."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from distil.audit.records import read_books
+from distil.audit.records import read_records
 from distil.content.fingerprint import ROOT
 
 if TYPE_CHECKING:
     from distil.audit.records import Record
 
-RULES = ("test_claims", "test_release_claims")
-# Inputs of these rules that are lists even where they hold one file.
-LISTS = ("stops", "curves")
+RULES = ("judge_claims", "judge_release_claims")
+# Inputs of these rules that are lists, even where they hold one file or none.
+LISTS = ("grades", "problems", "benchmarks", "stops", "curves")
 
 
 def recompute(study: str) -> list[tuple[str, str]]:
-    """Run the claims' script again on the recorded inputs, into a folder of its own.
+    """Run the claims' job again on the recorded inputs, into a folder of its own.
 
     Args:
         study: the study's name; its files are those on the disk.
 
     Returns:
-        (file, message) for each file of the claims that comes out otherwise.
+        (file, message) for each file of claims and tables that comes out otherwise.
     """
     faults = []
-    for record in read_books(study).records.values():
+    for record in read_records(study).records.values():
         if record.rule in RULES:
             faults += _run_again(record)
     return faults
@@ -40,25 +40,33 @@ def _run_again(record: Record) -> list[tuple[str, str]]:
     spec = importlib.util.spec_from_file_location(script.stem, script)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    inputs: dict[str, Any] = {}
+    inputs: dict[str, Any] = {name: [] for name in LISTS}
     for path, row in record.files("input").items():
         if row["name"] in LISTS:
-            inputs.setdefault(row["name"], []).append(path)
+            inputs[row["name"]].append(path)
         else:
             inputs[row["name"]] = path
+    inputs["grades"] = _in_order(inputs["grades"], record.content["params"].get("runs", []))
     settings = {**record.content["wildcards"], **record.content["params"]}
     faults = []
     with tempfile.TemporaryDirectory() as folder:
-        outputs = {
-            row["name"]: (path, str(Path(folder, Path(path).name)))
-            for path, row in record.files("output").items()
-        }
+        outputs: dict[str, list[str]] = {}
+        for path, row in record.files("output").items():
+            made = Path(folder, path)
+            made.parent.mkdir(parents=True, exist_ok=True)
+            outputs.setdefault(row["name"], []).append(str(made))
         module.main(
             input=SimpleNamespace(**inputs),
-            output=SimpleNamespace(**{name: made for name, (_, made) in outputs.items()}),
+            output=SimpleNamespace(**outputs),
             params=SimpleNamespace(**settings),
         )
-        for stored, made in outputs.values():
-            if Path(stored).read_bytes() != Path(made).read_bytes():
-                faults.append((stored, "its numbers do not follow from the stored rows"))
+        for path in record.files("output"):
+            if Path(path).read_bytes() != Path(folder, path).read_bytes():
+                faults.append((path, "its numbers do not follow from the stored rows"))
     return faults
+
+
+def _in_order(grades: list[str], runs: list[str]) -> list[str]:
+    """Put files of grades in the order of the runs; a record holds them sorted by path."""
+    places = {path.partition("/grades/")[2].removesuffix(".parquet"): path for path in grades}
+    return [places[run] for run in runs]

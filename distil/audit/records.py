@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from distil.content.addresses import job_name, record_path
 from distil.content.hashing import sha256_bytes
 from distil.lineage import history
-from distil.lineage.record import record_path
+from distil.lineage.history import Damage
 
 # What a record must hold: a type, the shape of a list's items, or that of a mapping's keys or,
 # under `str`, of all its values.
@@ -52,9 +53,7 @@ class Record:
     @functools.cached_property
     def job(self) -> str:
         """The job's name: rule and wildcards without the study."""
-        wildcards = {k: v for k, v in self.content["wildcards"].items() if k != "study"}
-        inner = ", ".join(f"{key}={value}" for key, value in sorted(wildcards.items()))
-        return f"{self.rule}({inner})" if inner else self.rule
+        return job_name(self.rule, self.content["wildcards"])
 
     def files(self, side: str) -> dict[str, dict[str, Any]]:
         """Return the files of one side, `input` or `output`: {path: name, sha256, size}."""
@@ -62,13 +61,13 @@ class Record:
 
 
 @dataclass
-class Books:
+class Records:
     """All records of a study, and what is wrong with them as files.
 
     Attributes:
         study: the study's name.
         top: its results, results/STUDY or a copy of that folder.
-        records: the records, by path.
+        by_path: the records.
         faults: {path of a record or of the history: what is wrong with it}.
         history: lines of runs.jsonl that are whole, in order.
         versions: {(kind, sha256): content} of every record, code and table there has been.
@@ -76,8 +75,8 @@ class Books:
 
     study: str
     top: Path
-    records: dict[Path, Record] = field(default_factory=dict)
-    faults: dict[Path, str] = field(default_factory=dict)
+    by_path: dict[Path, Record] = field(default_factory=dict)
+    faults: dict[Path, Damage] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[tuple[str, str], Any] = field(default_factory=dict)
 
@@ -89,19 +88,19 @@ class Books:
     @functools.cached_property
     def writers(self) -> dict[str, Record]:
         """{output path: the record of the job that wrote it}."""
-        return {path: record for record in self.records.values() for path in record.files("output")}
+        return {path: record for record in self.by_path.values() for path in record.files("output")}
 
     @functools.cached_property
     def readers(self) -> dict[str, list[Record]]:
         """{input path: the records of the jobs that read it}."""
         found: dict[str, list[Record]] = {}
-        for record in self.records.values():
+        for record in self.by_path.values():
             for path in record.files("input"):
                 found.setdefault(path, []).append(record)
         return found
 
 
-def read_books(study: str, top: Path | None = None) -> Books:
+def read_records(study: str, top: Path | None = None) -> Records:
     """Read every record and the history of a study; unreadable ones become faults, not errors.
 
     Args:
@@ -111,21 +110,21 @@ def read_books(study: str, top: Path | None = None) -> Books:
     Raises:
         FileNotFoundError: the study has no records at all.
     """
-    books = Books(study, top or Path("results") / study)
-    if not books.folder.is_dir():
+    records = Records(study, top or Path("results") / study)
+    if not records.folder.is_dir():
         raise FileNotFoundError(
-            f"{books.folder} is missing: study {study} has not been run here; "
+            f"{records.folder} is missing: study {study} has not been run here; "
             "run it, or unpack its results"
         )
-    for path in sorted(books.folder.glob("*/*.json")):
+    for path in sorted(records.folder.glob("*/*.json")):
         data = path.read_bytes()
-        record, fault = _parse(path.relative_to(books.top), data, study)
+        record, fault = _parse(path.relative_to(records.top), data, study)
         if fault:
-            books.faults[path] = fault
+            records.faults[path] = Damage(False, fault)
         else:
-            books.records[path] = Record(path, record, sha256_bytes(data))
-    _read_history(books)
-    return books
+            records.by_path[path] = Record(path, record, sha256_bytes(data))
+    _read_history(records)
+    return records
 
 
 def _parse(path: Path, data: bytes, study: str) -> tuple[dict[str, Any], str | None]:
@@ -165,12 +164,12 @@ def _find_misshapen(content: Any, shape: Any, where: str) -> str | None:
     return next(filter(None, (_find_misshapen(*part) for part in parts)), None)
 
 
-def _read_history(books: Books) -> None:
+def _read_history(records: Records) -> None:
     for name in (history.RUNS, history.VERSIONS):
-        rows, fault = history.read(books.folder / name)
+        rows, fault = history.read(records.folder / name)
         if fault:
-            books.faults[books.folder / name] = fault
+            records.faults[records.folder / name] = fault
         if name == history.RUNS:
-            books.history = rows
+            records.history = rows
         else:
-            books.versions = {(row["kind"], row["of"]): row["content"] for row in rows}
+            records.versions = {(row["kind"], row["of"]): row["content"] for row in rows}

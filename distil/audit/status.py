@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.audit.files import Files
-from distil.audit.records import Books, Record, read_books
+from distil.audit.records import Record, Records, read_records
 from distil.audit.verify import MISMATCH, MISSING, OK, UNLISTED, changed_code
 from distil.content.fingerprint import describe, sorted_keys
-from distil.lineage.record import running
+from distil.lineage.locks import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -86,24 +86,24 @@ class Status:
         return {job.job for job in self.jobs if job.state in states}
 
 
-def look(study: str, jobs: Sequence[Planned], cache: Path | None = None) -> Status:
+def compute_status(study: str, jobs: Sequence[Planned], cache: Path | None = None) -> Status:
     """Compare the jobs that a configuration calls for with the records of those that ran.
 
     Args:
         study: the study's name; results/STUDY is looked at.
-        jobs: from `distil.audit.planned.plan`.
+        jobs: from `distil.audit.planned.expected_jobs`.
         cache: where hashes may be kept between calls; None hashes every file.
     """
     try:
-        books = read_books(study)
+        records = read_records(study)
     except FileNotFoundError:
-        books = Books(study, Path("results") / study)
+        records = Records(study, Path("results") / study)
     files = Files(cache)
     files.read_ahead(path for job in jobs for path in (*job.inputs, *job.outputs))
     states: dict[str, State] = {}
     makers = {path: job.name for job in jobs for path in job.outputs}
     for job in jobs:
-        state = _own(job, books, files)
+        state = _own(job, records, files)
         if state.state == FRESH:
             _inherit(state, job, states, makers)
         states[job.name] = state
@@ -114,20 +114,20 @@ def look(study: str, jobs: Sequence[Planned], cache: Path | None = None) -> Stat
         jobs=list(states.values()),
         orphans={
             record.job: [path for path in record.files("output") if Path(path).is_file()]
-            for record in books.records.values()
-            if Path("results", study) / record.path.relative_to(books.top) not in called
+            for record in records.by_path.values()
+            if Path("results", study) / record.path.relative_to(records.top) not in called
         },
-        faults={path.as_posix(): message for path, message in books.faults.items()},
-        notes=list(_notes(study, books)),
+        faults={path.as_posix(): damage.message for path, damage in records.faults.items()},
+        notes=list(_notes(study, records)),
     )
 
 
-def _own(job: Planned, books: Books, files: Files) -> State:
+def _own(job: Planned, records: Records, files: Files) -> State:
     """Compare a job with its record."""
-    record = books.records.get(job.record)
+    record = records.by_path.get(job.record)
     if record is None:
-        fault = books.faults.get(job.record)
-        reason = Reason("record", f"{job.record}: {fault}", False) if fault else None
+        damage = records.faults.get(job.record)
+        reason = Reason("record", f"{job.record}: {damage.message}", False) if damage else None
         return State(job.name, GONE, [reason or Reason("record", "has not run here")])
     reasons = [*_outputs(job, record, files)]
     gone = any(reason.kind == "output" and "gone" in reason.what for reason in reasons)
@@ -209,16 +209,16 @@ def _inherit(
         state.reasons = [Reason("above", f"{name} may run") for name in not_fresh]
 
 
-def _notes(study: str, books: Books) -> Iterator[str]:
+def _notes(study: str, records: Records) -> Iterator[str]:
     from distil.audit.packs import outputs_with_metadata
 
     for path in running(study):
         yield f"the job of {path} is running now; what is said here changes as it goes on"
     known = outputs_with_metadata(study)
-    lacking = [path for path in books.writers if path not in known and Path(path).is_file()]
+    lacking = [path for path in records.writers if path not in known and Path(path).is_file()]
     if lacking:
         yield (
-            f"{len(lacking)} of {len(books.writers)} outputs have no metadata of Snakemake here "
+            f"{len(lacking)} of {len(records.writers)} outputs have no metadata of Snakemake here "
             f"({lacking[0]}): it goes by their dates and may run their jobs again. A study travels "
             "with: make pack, make unpack"
         )

@@ -19,6 +19,7 @@ published elsewhere tells: see `anchor`.
 
 from __future__ import annotations
 
+import enum
 import importlib.metadata
 import json
 from dataclasses import dataclass
@@ -26,17 +27,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distil.audit.files import Files
-from distil.audit.records import Books, Record, read_books
+from distil.audit.records import Record, Records, read_records
 from distil.content.fingerprint import describe, forget, locked_packages
 from distil.content.hashing import canonical_json, sha256_text
 from distil.lineage import history
-from distil.lineage.record import record_digest, running
+from distil.lineage.locks import running
+from distil.lineage.record import record_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-# Exit codes; where faults of several kinds are found, the first kind in this order decides.
-SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED, OK = 4, 1, 2, 3, 5, 0
+
+class Kind(enum.IntEnum):
+    """What kind of fault was found: its number is the exit code."""
+
+    OK = 0
+    MISMATCH = 1
+    MISSING = 2
+    UNLISTED = 3
+    SECRET = 4
+    UNCHECKED = 5
+
+
+OK, MISMATCH, MISSING = Kind.OK, Kind.MISMATCH, Kind.MISSING
+UNLISTED, SECRET, UNCHECKED = Kind.UNLISTED, Kind.SECRET, Kind.UNCHECKED
+# Where faults of several kinds are found, the first kind in this order decides.
 ORDER = (SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED)
 
 # Kept beside the results, but not part of them.
@@ -46,9 +61,9 @@ NOT_RESULTS = ("lineage", "logs", "timings")
 
 @dataclass(frozen=True)
 class Fault:
-    """One broken link: what kind (an exit code), which file, what is wrong and what mends it."""
+    """One broken link: what kind, which file, what is wrong and what mends it."""
 
-    code: int
+    kind: Kind
     path: str
     message: str
 
@@ -75,7 +90,7 @@ def verify(
     if at_work := [*_find_running(study)]:
         return at_work
     try:
-        books = read_books(study)
+        records = read_records(study)
     except FileNotFoundError as error:
         return [Fault(MISSING, f"results/{study}/lineage", str(error))]
     forget(cache=False)  # a cache may have been tampered with
@@ -86,27 +101,27 @@ def verify(
         for path in sorted(top.rglob("*"))
         if path.is_file()
     ]
-    files.read_ahead([*map(str, there), *books.readers])
+    files.read_ahead([*map(str, there), *records.readers])
     faults = {
-        *_check_records(books),
-        *_check_versions(books),
-        *_check_files(books, files),
-        *_check_models(books, files),
-        *_check_code(books),
-        *_check_installed(books),
-        *_find_unlisted(books),
-        *_find_orphans(books, called),
+        *_check_records(records),
+        *_check_versions(records),
+        *_check_files(records, files),
+        *_check_models(records, files),
+        *_check_code(records),
+        *_check_installed(records),
+        *_find_unlisted(records),
+        *_find_orphans(records, called),
         *_find_keys(there, files),
     }
-    if recompute and not any(fault.code in (MISMATCH, MISSING) for fault in faults):
+    if recompute and not any(fault.kind in (MISMATCH, MISSING) for fault in faults):
         faults |= {Fault(MISMATCH, path, message) for path, message in recompute(study)}
     files.save()
-    return sorted(faults, key=lambda fault: (ORDER.index(fault.code), fault.path, fault.message))
+    return sorted(faults, key=lambda fault: (ORDER.index(fault.kind), fault.path, fault.message))
 
 
 def exit_code(faults: list[Fault]) -> int:
     """Return the exit code that a list of faults calls for."""
-    return faults[0].code if faults else OK
+    return faults[0].kind if faults else OK
 
 
 def anchor(study: str) -> str:
@@ -114,18 +129,17 @@ def anchor(study: str) -> str:
 
     Publish it elsewhere: a rewrite of files and records together changes it.
     """
-    books = read_books(study)
-    digests = {record.path.as_posix(): record.sha256 for record in books.records.values()}
+    records = read_records(study)
+    digests = {record.path.as_posix(): record.sha256 for record in records.by_path.values()}
     return sha256_text(canonical_json(digests))
 
 
-def _check_records(books: Books) -> Iterator[Fault]:
-    for path, message in books.faults.items():
-        missing = message.startswith("missing")
-        yield Fault(MISSING if missing else MISMATCH, path.as_posix(), message)
-    latest = {row["record"]: row["record_sha256"] for row in books.history}
-    for record in books.records.values():
-        name = record.path.relative_to(books.folder).as_posix()
+def _check_records(records: Records) -> Iterator[Fault]:
+    for path, damage in records.faults.items():
+        yield Fault(MISSING if damage.missing else MISMATCH, path.as_posix(), damage.message)
+    latest = {row["record"]: row["record_sha256"] for row in records.history}
+    for record in records.by_path.values():
+        name = record.path.relative_to(records.folder).as_posix()
         if name not in latest:
             yield Fault(MISMATCH, record.path.as_posix(), "no run in the history wrote this record")
         elif latest[name] != record.sha256:
@@ -135,18 +149,18 @@ def _check_records(books: Books) -> Iterator[Fault]:
                 "was changed after its job wrote it; run the job again with --forcerun",
             )
     for name in sorted(latest):
-        path = books.folder / name
-        if path not in books.records and path not in books.faults:
+        path = records.folder / name
+        if path not in records.by_path and path not in records.faults:
             outputs_known = "the history names it; run its job again with --forcerun"
             yield Fault(MISSING, path.as_posix(), f"record is missing: {outputs_known}")
 
 
-def _check_files(books: Books, files: Files) -> Iterator[Fault]:
-    for record in books.records.values():
+def _check_files(records: Records, files: Files) -> Iterator[Fault]:
+    for record in records.by_path.values():
         for path, row in record.files("output").items():
             yield from _check_file(record, "output", path, row, files)
         for path, row in record.files("input").items():
-            writer = books.writers.get(path)
+            writer = records.writers.get(path)
             if writer is None:
                 yield from _check_file(record, "input", path, row, files)
             elif writer.files("output")[path]["sha256"] != row["sha256"]:
@@ -157,7 +171,7 @@ def _check_files(books: Books, files: Files) -> Iterator[Fault]:
                     f"({record.path} against {writer.path}); run snakemake to make them agree",
                 )
     seen: dict[str, Record] = {}
-    for record in books.records.values():
+    for record in records.by_path.values():
         for path in record.files("output"):
             if path in seen:
                 yield Fault(
@@ -193,9 +207,9 @@ def _unreadable(path: str, error: OSError) -> Fault:
     return Fault(UNCHECKED, path, f"cannot be read ({error.strerror}); mend its permissions")
 
 
-def _check_models(books: Books, files: Files) -> Iterator[Fault]:
+def _check_models(records: Records, files: Files) -> Iterator[Fault]:
     """Hold a model's files against its lock: jobs read the lock as their input, not the weights."""
-    for lock in sorted(path for path in books.readers if Path(path).name == MODEL_LOCK):
+    for lock in sorted(path for path in records.readers if Path(path).name == MODEL_LOCK):
         try:
             locked = json.loads(Path(lock).read_text(encoding="utf-8"))["files"]
         except (OSError, ValueError, KeyError, TypeError):
@@ -213,12 +227,12 @@ def _check_models(books: Books, files: Files) -> Iterator[Fault]:
                 yield Fault(MISMATCH, path, f"is not the file that {lock} names; restore it")
 
 
-def _check_versions(books: Books) -> Iterator[Fault]:
+def _check_versions(records: Records) -> Iterator[Fault]:
     """Hold what the history keeps of records, code and tables against the hashes it goes by."""
-    path = (books.folder / history.VERSIONS).as_posix()
-    if books.folder / history.VERSIONS in books.faults:
+    path = (records.folder / history.VERSIONS).as_posix()
+    if records.folder / history.VERSIONS in records.faults:
         return  # named already
-    for (kind, digest), content in books.versions.items():
+    for (kind, digest), content in records.versions.items():
         if kind == "code":
             found = sha256_text(canonical_json(content))
         elif kind == "table":
@@ -226,11 +240,11 @@ def _check_versions(books: Books) -> Iterator[Fault]:
         elif kind == "rows":
             found = digest  # the line's own seal is all there is, once the file is made anew
         else:
-            found = record_digest(content, books.versions.get(("code", content.get("code"))))
+            found = record_digest(content, records.versions.get(("code", content.get("code"))))
         if found != digest:
             yield Fault(MISMATCH, path, f"what it keeps of {kind} {digest[:12]} was changed")
-    for row in books.history:
-        if ("record", row["record_sha256"]) not in books.versions:
+    for row in records.history:
+        if ("record", row["record_sha256"]) not in records.versions:
             yield Fault(
                 MISMATCH,
                 path,
@@ -239,9 +253,9 @@ def _check_versions(books: Books) -> Iterator[Fault]:
             )
 
 
-def _check_code(books: Books) -> Iterator[Fault]:
+def _check_code(records: Records) -> Iterator[Fault]:
     described: dict[str, dict | str] = {}
-    for record in books.records.values():
+    for record in records.by_path.values():
         script = record.content["script"]
         if script not in described:
             try:
@@ -278,11 +292,11 @@ def changed_code(then: dict, now: dict) -> list[str]:
     return names
 
 
-def _check_installed(books: Books) -> Iterator[Fault]:
+def _check_installed(records: Records) -> Iterator[Fault]:
     lock = locked_packages()
     used = {
         name
-        for record in books.records.values()
+        for record in records.by_path.values()
         for name in record.content["fingerprint"]["packages"]
     }
     for name in sorted(used & lock.keys()):
@@ -299,9 +313,9 @@ def _check_installed(books: Books) -> Iterator[Fault]:
             )
 
 
-def _find_unlisted(books: Books) -> Iterator[Fault]:
-    top = Path("results") / books.study
-    listed = set(books.writers)
+def _find_unlisted(records: Records) -> Iterator[Fault]:
+    top = Path("results") / records.study
+    listed = set(records.writers)
     for path in sorted(top.rglob("*")):
         inside = path.relative_to(top).parts
         if path.is_dir() or (inside[0] in NOT_RESULTS and inside[0] != "lineage"):
@@ -309,8 +323,8 @@ def _find_unlisted(books: Books) -> Iterator[Fault]:
         name = path.as_posix()
         if inside[0] == "lineage":
             known = (
-                path in books.records
-                or path in books.faults
+                path in records.by_path
+                or path in records.faults
                 or inside[1:] in ((history.RUNS,), (history.VERSIONS,))
             )
         else:
@@ -323,8 +337,8 @@ def _find_unlisted(books: Books) -> Iterator[Fault]:
             )
 
 
-def _find_orphans(books: Books, called: Collection[Path] | None) -> Iterator[Fault]:
-    for record in books.records.values() if called is not None else ():
+def _find_orphans(records: Records, called: Collection[Path] | None) -> Iterator[Fault]:
+    for record in records.by_path.values() if called is not None else ():
         if record.path in called:
             continue
         for path in (record.path.as_posix(), *record.files("output")):

@@ -1,7 +1,7 @@
 """Paired comparison of any two variants by name, from the answers of a finished study.
 
     A="role=student estimand=held_out level=R1 stop=nested"
-    python -m distil.claims.compare sample "$A" "role=base estimand=held_out level=R1"
+    distil compare "$A" "role=base estimand=held_out level=R1" --study sample
 
 prints first minus second on the questions that both answered, with the settings under which the
 study's claims were tested. The comparison stands outside the declared family: its p is adjusted for
@@ -10,21 +10,20 @@ nothing, and whoever makes several of them must say so.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 
-from distil.claims.selections import Selection, Study, answers, differences, read_study
+from distil.claims.selections import GradedAnswers, Selection, answers, differences, read_study
+from distil.content.addresses import record_path
 from distil.inference.estimates import Estimate
 from distil.inference.gains import paired_gain
-from distil.lineage.record import record_path
 
 
-def compare(study: Study, first: str, second: str) -> Estimate:
+def compare(study: GradedAnswers, first: str, second: str) -> Estimate:
     """Compare two variants on the same questions.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         first: A variant, for example `role=student estimand=held_out level=R1 stop=nested`.
         second: Another on the same questions.
 
@@ -38,19 +37,19 @@ def compare(study: Study, first: str, second: str) -> Estimate:
     return paired_gain(differences(one, two), one.clusters, study.alpha)
 
 
-def open_finished(name: str) -> Study:
+def open_finished(name: str) -> GradedAnswers:
     """Read a study as the job that tested its claims read it.
 
     Args:
         name: The study's name; its results lie in results/NAME.
 
     Returns:
-        The study.
+        The study's graded answers.
 
     Raises:
         FileNotFoundError: If its claims were not tested here.
     """
-    record = record_path(name, "test_claims", {"study": name})
+    record = record_path(name, "judge_claims", {"study": name})
     if not record.is_file():
         raise FileNotFoundError(f"{record} is missing: run study {name}, or unpack its results")
     found = json.loads(record.read_text(encoding="utf-8"))
@@ -69,23 +68,16 @@ def text(found: Estimate, alpha: float) -> str:
     return f"{line}; {found.note}" if found.note else line
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Compare two variants and return the exit code: 0, or 2 for a comparison that cannot be."""
-    parser = argparse.ArgumentParser(
-        prog="python -m distil.claims.compare", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("study", help="its name")
-    parser.add_argument("first", help="words key=value: role, estimand, level, stop, section")
-    parser.add_argument("second", help="the same")
-    options = parser.parse_args(arguments)
+def print_comparison(name: str, first: str, second: str) -> int:
+    """Print the comparison of two variants of a finished study.
+
+    Returns:
+        The exit code: 0, or 2 for a comparison that cannot be; the reason goes to standard error.
+    """
     try:
-        study = open_finished(options.study)
-        print(text(compare(study, options.first, options.second), study.alpha))
+        study = open_finished(name)
+        print(text(compare(study, first, second), study.alpha))
     except (FileNotFoundError, ValueError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

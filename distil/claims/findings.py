@@ -1,4 +1,4 @@
-"""What a formula returns, and the published claim it answers to."""
+"""Result type of a claim's formula, and the published claim that it answers to."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Finding:
     """What a formula found.
 
     Attributes:
-        here: The figure of the row, or None where it is no number.
+        estimate: The figure of the row, or None where it is no number.
         rows: Ids of the graded answers (or counts, or curve points) it was computed from.
         filter: Which answers these are.
         direction: The contrast whose sign is tested; None if nothing is.
@@ -43,7 +43,7 @@ class Finding:
             direction only; empty if it does.
     """
 
-    here: Estimate | None
+    estimate: Estimate | None
     rows: Sequence[str]
     filter: str
     direction: Estimate | None = None

@@ -1,4 +1,4 @@
-"""One named function per claim: from graded answers to a finding."""
+"""Formulas of the claims, one named function each: from graded answers to a finding."""
 
 from __future__ import annotations
 
@@ -10,27 +10,26 @@ import pandas as pd
 from distil.claims.findings import Entry, Finding, effect_text, interval_text
 from distil.claims.selections import (
     Answers,
+    GradedAnswers,
     MissingAnswersError,
     Selection,
-    Study,
     answers,
     base,
     differences,
     student,
 )
+from distil.content.addresses import row_id
 from distil.inference.estimates import Estimate
 from distil.inference.gains import accuracy, bootstrap_gain, paired_gain, seeds_t, wilson
 from distil.inference.levels import section_contrast, trend
 from distil.inference.power import gain_power
 
-SPEED_SECTION = "tp"
 
-
-def base_accuracy(study: Study, estimand: str) -> Finding:
+def base_accuracy(study: GradedAnswers, estimand: str) -> Finding:
     """Accuracy of the base student at the longest level."""
     found = base(study, estimand)
     return Finding(
-        here=accuracy(found.right, found.clusters, study.alpha),
+        estimate=accuracy(found.right, found.clusters, study.alpha),
         rows=found.rows,
         filter=found.filter,
         values=found.right.to_numpy(),
@@ -38,12 +37,12 @@ def base_accuracy(study: Study, estimand: str) -> Finding:
     )
 
 
-def teacher_accuracy(study: Study, estimand: str) -> Finding:
+def teacher_accuracy(study: GradedAnswers, estimand: str) -> Finding:
     """Accuracy of the teacher's first answers; its sign test is the paired gain over the base."""
     teacher, plain = answers(study, Selection("teacher", estimand)), base(study, estimand)
     direction = paired_gain(differences(teacher, plain), teacher.clusters, study.alpha)
     return Finding(
-        here=accuracy(teacher.right, teacher.clusters, study.alpha),
+        estimate=accuracy(teacher.right, teacher.clusters, study.alpha),
         rows=[*teacher.rows, *plain.rows],
         filter=f"{teacher.filter}; sign against {plain.filter}",
         direction=direction,
@@ -53,12 +52,12 @@ def teacher_accuracy(study: Study, estimand: str) -> Finding:
     )
 
 
-def student_accuracy(study: Study, estimand: str) -> Finding:
+def student_accuracy(study: GradedAnswers, estimand: str) -> Finding:
     """Mean accuracy over seeds at the longest level and the primary stop."""
     found = student(study, estimand)
     by_seed = found.right.mean(axis=0).to_numpy()
     return Finding(
-        here=accuracy(found.right, found.clusters, study.alpha),
+        estimate=accuracy(found.right, found.clusters, study.alpha),
         rows=found.rows,
         filter=found.filter,
         values=found.right.to_numpy(),
@@ -67,7 +66,7 @@ def student_accuracy(study: Study, estimand: str) -> Finding:
     )
 
 
-def gain_over_base(study: Study, estimand: str) -> Finding:
+def gain_over_base(study: GradedAnswers, estimand: str) -> Finding:
     """Paired gain of all seeds over the base, clustered by question (primary test)."""
     tuned, plain = student(study, estimand), base(study, estimand)
     gains = differences(tuned, plain)
@@ -75,7 +74,7 @@ def gain_over_base(study: Study, estimand: str) -> Finding:
     by_seed = gains.mean(axis=0)
     resampled = bootstrap_gain(gains, tuned.clusters, alpha=study.alpha, **study.bootstrap)
     return Finding(
-        here=gain,
+        estimate=gain,
         rows=[*tuned.rows, *plain.rows],
         filter=f"{tuned.filter} minus {plain.filter}",
         direction=gain,
@@ -86,7 +85,7 @@ def gain_over_base(study: Study, estimand: str) -> Finding:
     )
 
 
-def validation_minimum(study: Study, estimand: str) -> Finding:  # noqa: ARG001
+def validation_minimum(study: GradedAnswers, estimand: str) -> Finding:  # noqa: ARG001
     """Where the pilot's validation loss is lowest; the test is whether the seeds' loss then rises.
 
     For each seed the minimum is located on the other seeds' mean curve, so that the rise from there
@@ -130,9 +129,9 @@ def validation_minimum(study: Study, estimand: str) -> Finding:  # noqa: ARG001
     published = study.settings.get("published_range")
     inside = lowest < last if published is None else published[0] < lowest < published[1]
     return Finding(
-        here=here,
+        estimate=here,
         rows=[
-            f"curve/{fold}/{variant}/seed-{seed}/{iteration}"
+            row_id("curve", fold=fold, variant=variant, seed=seed, iteration=iteration)
             for seed in sorted({*seeds, pilot_seed})
             for iteration in wide.index
         ],
@@ -144,11 +143,11 @@ def validation_minimum(study: Study, estimand: str) -> Finding:  # noqa: ARG001
     )
 
 
-def _by_level(study: Study, estimand: str) -> list[Answers]:
+def _by_level(study: GradedAnswers, estimand: str) -> list[Answers]:
     return [student(study, estimand, level=level) for level in study.levels]
 
 
-def level_drop(study: Study, estimand: str) -> Finding:
+def level_drop(study: GradedAnswers, estimand: str) -> Finding:
     """Accuracy at the longest minus at the shortest level; the test is the trend on log words."""
     found = _by_level(study, estimand)
     levels = np.column_stack([one.right.mean(axis=1) for one in found])
@@ -173,7 +172,7 @@ def level_drop(study: Study, estimand: str) -> Finding:
     order = f"not monotone: {', '.join(rises)}" if rises else "no level above a longer one"
     # Opposite signs of drop and slope would be no clean fall; the trend then decides.
     return Finding(
-        here=drop,
+        estimate=drop,
         rows=[row for one in found for row in one.rows],
         filter=f"{found[0].filter} minus {found[-1].filter}; trend over {' '.join(study.levels)}",
         direction=slope,
@@ -187,38 +186,39 @@ def level_drop(study: Study, estimand: str) -> Finding:
     )
 
 
-def section_drop(study: Study, estimand: str) -> Finding:
-    """How much more the two-person speed section loses than the section closest to it."""
+def section_drop(study: GradedAnswers, estimand: str) -> Finding:
+    """How much more the study's speed section loses than the section closest to it."""
+    speed = study.plan.speed_section
+    if speed is None:
+        raise MissingAnswersError("the study file names no speed section (claims.speed_section)")
     longest, shortest = (student(study, estimand, level=study.levels[end]) for end in (0, -1))
     drops = differences(longest, shortest)
     try:
-        found = section_contrast(
-            drops, longest.sections, SPEED_SECTION, longest.clusters, study.alpha
-        )
+        found = section_contrast(drops, longest.sections, speed, longest.clusters, study.alpha)
     except ValueError as error:
         raise MissingAnswersError(str(error)) from error
     means = pd.Series(drops.mean(axis=1)).groupby(longest.sections).mean()
     losses = ", ".join(f"{name} {100 * value:.1f}" for name, value in means.items())
     return Finding(
-        here=found,
+        estimate=found,
         rows=[*longest.rows, *shortest.rows],
-        filter=f"{longest.filter} minus {shortest.filter}; {SPEED_SECTION} minus each other",
+        filter=f"{longest.filter} minus {shortest.filter}; {speed} minus each other",
         direction=found,
         sentence=f"points lost by section: {losses}",
     )
 
 
-def stop_worth(study: Study, estimand: str) -> Finding:
+def stop_worth(study: GradedAnswers, estimand: str) -> Finding:
     """What the primary stop is worth against going on to the horizon, on questions it never saw."""
     plain = base(study, estimand)
     stopped, horizon = student(study, estimand), student(study, estimand, stop="horizon")
     gains = {}
-    for name, found in ((study.settings["primary_stop"], stopped), ("horizon", horizon)):
+    for name, found in ((study.plan.primary_stop, stopped), ("horizon", horizon)):
         gains[name] = paired_gain(differences(found, plain), plain.clusters, study.alpha)
     worth = paired_gain(differences(stopped, horizon), plain.clusters, study.alpha)
     listed = "; ".join(f"gain with stop {name} {effect_text(gain)}" for name, gain in gains.items())
     return Finding(
-        here=worth,
+        estimate=worth,
         rows=[*stopped.rows, *horizon.rows, *plain.rows],
         filter=f"{stopped.filter} minus {horizon.filter}",
         direction=worth,
@@ -226,7 +226,7 @@ def stop_worth(study: Study, estimand: str) -> Finding:
     )
 
 
-def split_overlap(study: Study, estimand: str) -> Finding:
+def split_overlap(study: GradedAnswers, estimand: str) -> Finding:
     """Share of the questions reported on whose duplicate or template is trained or validated on.
 
     Held out, these are the test questions of each fold; in sample, all questions of the main fold,
@@ -247,14 +247,16 @@ def split_overlap(study: Study, estimand: str) -> Finding:
         counts = " ".join(f"{part} {parts[part]}" for part in ("train", "validation", "test"))
         sizes.append(f"{fold}: {counts}")
     return Finding(
-        here=wilson(int(sum(one.sum() for one in overlaps)), sum(map(len, overlaps)), study.alpha),
+        estimate=wilson(
+            int(sum(one.sum() for one in overlaps)), sum(map(len, overlaps)), study.alpha
+        ),
         rows=sorted(set(rows)),
         filter=f"questions of estimand={estimand} with their clusters and parts",
         sentence=f"questions by part: {'; '.join(sizes)}",
     )
 
 
-def level_table(study: Study, estimand: str) -> Finding:
+def level_table(study: GradedAnswers, estimand: str) -> Finding:
     """Number of levels with mean words and accuracy, each named in the sentence."""
     found = _by_level(study, estimand)
     cells = [
@@ -263,7 +265,7 @@ def level_table(study: Study, estimand: str) -> Finding:
     ]
     count = float(len(found))
     return Finding(
-        here=Estimate(count, count, count, 1.0, 0.0, len(found[0].right), 0, 0, ""),
+        estimate=Estimate(count, count, count, 1.0, 0.0, len(found[0].right), 0, 0, ""),
         rows=[row for one in found for row in one.rows],
         filter=f"{found[0].filter} and the same for {' '.join(study.levels[1:])}",
         sentence=", ".join(cells),
@@ -271,17 +273,17 @@ def level_table(study: Study, estimand: str) -> Finding:
     )
 
 
-def competition_name(study: Study, estimand: str) -> Finding:  # noqa: ARG001
+def competition_name(study: GradedAnswers, estimand: str) -> Finding:  # noqa: ARG001
     """The name as every table and figure prints it."""
     return Finding(
-        here=None,
+        estimate=None,
         rows=["published/competition"],
         filter="competition in resources/published.yaml",
         sentence=f"printed as: {study.settings['competition']}",
     )
 
 
-FORMULAS: dict[str, Callable[[Study, str], Finding]] = {
+FORMULAS: dict[str, Callable[[GradedAnswers, str], Finding]] = {
     formula.__name__: formula
     for formula in (
         base_accuracy,
@@ -299,12 +301,12 @@ FORMULAS: dict[str, Callable[[Study, str], Finding]] = {
 }
 
 
-def find(entry: Entry, study: Study) -> Finding:
+def find(entry: Entry, study: GradedAnswers) -> Finding:
     """Compute a row's finding by its formula.
 
     Args:
         entry: The claim and estimand.
-        study: The study.
+        study: The study's graded answers.
 
     Returns:
         The finding.
@@ -315,5 +317,5 @@ def find(entry: Entry, study: Study) -> Finding:
     if "between" in entry.published:
         between = entry.published["between"]
         settings = {**study.settings, "published_range": between}
-        study = Study(study.answers, study.stops, settings, study.curves)
+        study = GradedAnswers(study.answers, study.stops, settings, study.curves)
     return FORMULAS[entry.claim["formula"]](study, entry.estimand)

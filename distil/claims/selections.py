@@ -1,4 +1,4 @@
-"""Which graded answers a number is made of: by role, estimand, level, stop and section.
+"""Graded answers of a study, and selections of them by role, estimand, level, stop and section.
 
 The table of graded answers (`answers`) has one row per answer:
 
@@ -38,6 +38,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from distil.claims.plan import AnalysisPlan
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -71,7 +73,7 @@ class MissingAnswersError(ValueError):
 
 
 @dataclass(frozen=True)
-class Study:
+class GradedAnswers:
     """All that a claim may be computed from.
 
     Attributes:
@@ -89,6 +91,11 @@ class Study:
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     # What was looked up already: each claim asks for much that another has asked for.
     found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @functools.cached_property
+    def plan(self) -> AnalysisPlan:
+        """The settings that decide a verdict."""
+        return AnalysisPlan.read(self.settings)
 
     @property
     def levels(self) -> list[str]:
@@ -325,26 +332,26 @@ def read_study(
     stops: Iterable[str | Path],
     settings: Mapping[str, Any],
     curves: Iterable[str | Path] = (),
-) -> Study:
+) -> GradedAnswers:
     """Read what the claims, tables and figures of a study are computed from.
 
     Args:
         answers: Parquet table of graded answers.
         stops: Every stops.json.
-        settings: See `Study`.
+        settings: See `GradedAnswers`.
         curves: Every curve.csv.
 
     Returns:
-        The study.
+        The study's graded answers.
     """
-    return Study(read_answers(answers), read_stops(stops), settings, read_curves(curves))
+    return GradedAnswers(read_answers(answers), read_stops(stops), settings, read_curves(curves))
 
 
 def _once(lookup: Callable[..., Any]) -> Callable[..., Any]:
     """Keep what a function of a study and further, hashable arguments has found, in the study."""
 
     @functools.wraps(lookup)
-    def known(study: Study, *asked: Any) -> Any:
+    def known(study: GradedAnswers, *asked: Any) -> Any:
         key = (lookup, *asked)
         if key not in study.found:
             study.found[key] = lookup(study, *asked)
@@ -354,7 +361,7 @@ def _once(lookup: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_once
-def rows_of(study: Study, estimand: str, role: str | None) -> pd.DataFrame:
+def rows_of(study: GradedAnswers, estimand: str, role: str | None) -> pd.DataFrame:
     """Return the rows of an estimand and a role (None: all), sorted by problem and seed.
 
     Raises:
@@ -374,11 +381,11 @@ def rows_of(study: Study, estimand: str, role: str | None) -> pd.DataFrame:
     return table.loc[keep, list(COLUMNS)].sort_values(["problem", "seed"], kind="stable")
 
 
-def select(study: Study, selection: Selection) -> pd.DataFrame:
+def select(study: GradedAnswers, selection: Selection) -> pd.DataFrame:
     """Return the rows of a selection.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         selection: The filter.
 
     Returns:
@@ -412,11 +419,11 @@ def select(study: Study, selection: Selection) -> pd.DataFrame:
 
 
 @_once
-def questions(study: Study, estimand: str, section: str | None) -> pd.DataFrame:
+def questions(study: GradedAnswers, estimand: str, section: str | None) -> pd.DataFrame:
     """Questions of an estimand: every problem that anyone was asked.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
         section: fs, js or tp; None for all.
 
@@ -432,11 +439,11 @@ def questions(study: Study, estimand: str, section: str | None) -> pd.DataFrame:
 
 
 @_once
-def answers(study: Study, selection: Selection) -> Answers:
+def answers(study: GradedAnswers, selection: Selection) -> Answers:
     """Right answers of a selection, a missing one counted as wrong.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         selection: The filter.
 
     Returns:
@@ -490,11 +497,11 @@ def answers(study: Study, selection: Selection) -> Answers:
     )
 
 
-def student(study: Study, estimand: str, **chosen: object) -> Answers:
+def student(study: GradedAnswers, estimand: str, **chosen: object) -> Answers:
     """Answers of the student at the longest level and the primary stop, unless said otherwise.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
         **chosen: Fields of `Selection` that differ.
 
@@ -503,18 +510,18 @@ def student(study: Study, estimand: str, **chosen: object) -> Answers:
     """
     fields = {
         "level": study.levels[0],
-        "stop": study.settings["primary_stop"],
-        "variant": study.settings.get("variant", "prompt"),
+        "stop": study.plan.primary_stop,
+        "variant": "prompt",
         **chosen,
     }
     return answers(study, Selection("student", estimand, **fields))
 
 
-def base(study: Study, estimand: str, **chosen: object) -> Answers:
+def base(study: GradedAnswers, estimand: str, **chosen: object) -> Answers:
     """Answers of the base at the longest level, unless said otherwise.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
         **chosen: Fields of `Selection` that differ.
 
@@ -545,7 +552,7 @@ def differences(first: Answers, second: Answers) -> np.ndarray:
     return one - two
 
 
-def has_grading(study: Study, grading: str) -> bool:
+def has_grading(study: GradedAnswers, grading: str) -> bool:
     """Tell whether the answers hold what a reading of the verdicts needs."""
     if grading not in OTHER_GRADINGS:
         return True
@@ -553,11 +560,11 @@ def has_grading(study: Study, grading: str) -> bool:
     return column in study.answers.columns and bool(study.answers[column].notna().any())
 
 
-def regraded(study: Study, grading: str) -> Study:
+def regraded(study: GradedAnswers, grading: str) -> GradedAnswers:
     """The same study under another reading of the verdicts.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         grading: `primary`; `strict`, `second` or `judge` for other verdict columns; `best` counts
             every unknown answer in the student's favour (right for the student, wrong for others),
             `worst` against.

@@ -1,4 +1,4 @@
-"""The claims table: rows in order, adjusted over the family, with the ids behind each number."""
+"""Claims table: rows in order, adjusted over the family, with the ids behind each number."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ import yaml
 
 from distil.claims.findings import EXPECTED, Entry
 from distil.claims.formulas import FORMULAS, find
-from distil.claims.selections import GRADINGS, MissingAnswersError, Study, has_grading, regraded
+from distil.claims.plan import AnalysisPlan
+from distil.claims.selections import (
+    GRADINGS,
+    GradedAnswers,
+    MissingAnswersError,
+    has_grading,
+    regraded,
+)
 from distil.claims.verdicts import Tested, examine, verdict
 from distil.claims.wording import p_text, shown
-from distil.content.hashing import canonical_json, sha256_text
+from distil.content.hashing import sha256_text
 from distil.content.sources import Sources
 from distil.inference.levels import holm
 
@@ -48,7 +55,6 @@ COLUMNS = (
     "source",
     "link",
 )
-PLAN = ("alpha", "margin", "primary_stop", "levels", "sections", "bootstrap", "published")
 # Claims whose figures depend on the verdicts, in the order of the sensitivity table.
 GRADED = ("C1", "C2", "C3", "C4", "C5", "C5b", "C7", "C8", "Q1")
 # Of these, differences of the student and the student.
@@ -81,11 +87,6 @@ def read_published(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def plan_sha256(settings: Mapping[str, Any]) -> str:
-    """Hash the settings of the analysis, so that a later change of margin or alpha shows."""
-    return sha256_text(canonical_json({name: settings.get(name) for name in PLAN}))
-
-
 def rows_sha256(rows: Sequence[str]) -> str:
     """Hash row ids: sorted, each once, one a line."""
     return sha256_text("".join(f"{row}\n" for row in sorted(set(rows))))
@@ -116,13 +117,14 @@ def assemble(
 
     Args:
         rows: Tested rows in order.
-        settings: See `Study`.
+        settings: See `GradedAnswers`.
         formula: Key of the claim that names the formula used.
 
     Returns:
         The claims table and the table of row ids (claim, estimand, column, row).
     """
     alpha, published = float(settings["alpha"]), bool(settings["published"])
+    plan = AnalysisPlan.read(settings).sha256()
     family = [
         index
         for index, row in enumerate(rows)
@@ -134,7 +136,7 @@ def assemble(
         entry, found = row.entry, row.finding
         p_holm = adjusted.get(index)
         outcome, reason = verdict(row, p_holm, alpha=alpha, published=published)
-        here = found.here if found else None
+        here = found.estimate if found else None
         scale = found.scale if found else 1.0
         cells = {
             "here": None if here is None else scale * here.estimate,
@@ -165,7 +167,7 @@ def assemble(
                 "filter": None if found is None else found.filter,
                 "rows": len(set(used)),
                 "rows_sha256": rows_sha256(used),
-                "plan_sha256": plan_sha256(settings),
+                "plan_sha256": plan,
                 "source": entry.claim["source"],
                 "link": entry.claim.get("link"),
                 **cells,
@@ -188,7 +190,9 @@ def assemble(
     )
 
 
-def judge_study(study: Study, published: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def judge_study(
+    study: GradedAnswers, published: Mapping[str, Any]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test every claim on graded answers.
 
     Args:
@@ -203,11 +207,11 @@ def judge_study(study: Study, published: Mapping[str, Any]) -> tuple[pd.DataFram
     return assemble([_tested(study, entry) for entry in listed], study.settings)
 
 
-def _named(study: Study, published: Mapping[str, Any]) -> Study:
+def _named(study: GradedAnswers, published: Mapping[str, Any]) -> GradedAnswers:
     return replace(study, settings={**study.settings, "competition": published["competition"]})
 
 
-def _tested(study: Study, entry: Entry) -> Tested:
+def _tested(study: GradedAnswers, entry: Entry) -> Tested:
     try:
         finding = find(entry, study)
     except MissingAnswersError as error:
@@ -279,12 +283,12 @@ def reasons(table: pd.DataFrame) -> list[str]:
 
 
 def judge_gradings(
-    study: Study, published: Mapping[str, Any], sources: Sources | None = None
+    study: GradedAnswers, published: Mapping[str, Any], sources: Sources | None = None
 ) -> pd.DataFrame:
     """Judge every graded claim under each reading of the verdicts.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         published: Content of resources/published.yaml.
         sources: Filled with the graded answers behind each cell.
 

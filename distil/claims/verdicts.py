@@ -1,4 +1,4 @@
-"""The verdict rule: from a finding to reproduced, not reproduced, inconclusive or not tested."""
+"""Verdict rule: from a finding to reproduced, not reproduced, inconclusive or not tested."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from distil.claims.findings import EXPECTED, OPPOSITE, Entry, Finding, effect_text
 from distil.claims.wording import p_text, shown
 from distil.inference.estimates import Estimate
 from distil.inference.gains import equivalence, equivalence_of
 from distil.inference.power import detectable_gain, equivalence_items, equivalence_power, gain_power
-from distil.inference.tails import upper_tail
 
 
 def _sign_tested(expected: str, found: Estimate, margin: float) -> tuple[int, float]:
@@ -22,7 +22,7 @@ def _sign_tested(expected: str, found: Estimate, margin: float) -> tuple[int, fl
         if found.se <= 0:
             return 0, 1.0
         shifted = (found.estimate + margin) / found.se
-        p = upper_tail(shifted, found.df)
+        p = float(stats.t.sf(shifted, found.df))
         return (1 if found.estimate > -margin else -1), (p if shifted > 0 else 2 * (1 - p))
     wanted = 1 if expected == "above_zero" else -1
     return int(np.sign(found.estimate)) * wanted, found.p
@@ -81,7 +81,7 @@ def examine(
     Returns:
         The row, not yet adjusted for the family.
     """
-    here, facts = finding.here, {}
+    here, facts = finding.estimate, {}
     expected = entry.claim["expected"]
     value = entry.value if published and not finding.other_design else None
     if finding.untested:
@@ -138,10 +138,10 @@ def verdict(row: Tested, p_holm: float | None, *, alpha: float, published: bool)
     if found is None:
         return "not tested", f"{row.missing}."
     extra = [found.sentence] if found.sentence else []
-    notes = [note for note in (found.here.note if found.here else "",) if note]
+    notes = [note for note in (found.estimate.note if found.estimate else "",) if note]
     if entry.claim["id"].startswith("Q"):
         if row.p is not None:
-            extra.insert(0, f"{effect_text(found.here)}, p {_p(row.p)}")
+            extra.insert(0, f"{effect_text(found.estimate)}, p {_p(row.p)}")
         return "answered", _sentence([*extra, *notes])
     if found.untested:
         return "not tested", _sentence([found.untested, *extra, *notes])
@@ -176,7 +176,7 @@ def verdict(row: Tested, p_holm: float | None, *, alpha: float, published: bool)
         if row.descriptive:
             reasons.append(
                 f"descriptive: such a test needs about {row.descriptive} questions, here "
-                f"{found.here.n}"
+                f"{found.estimate.n}"
             )
     if found.within is not None and published and entry.published:
         reasons.append(

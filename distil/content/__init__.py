@@ -1,6 +1,10 @@
 """Files and their identity: leaf modules that import nothing else of `distil`.
 
-- `hashing`: sha256 of bytes, texts and files; canonical JSON; JSONL; atomic writes.
+- `hashing`: sha256 of bytes, texts and files; canonical JSON.
+- `files`: JSON Lines files; files that are replaced whole.
+- `sealed`: append-only files of sealed lines.
+- `addresses`: ids of rows, paths of files, names of jobs.
 - `fingerprint`: the code and packages that a script runs, as one hash.
+- `progress`: how far a long job is, told in its log.
 - `sources`: the rows that each cell of a table was computed from.
 """

@@ -7,7 +7,7 @@ for the locked versions of the third-party packages these import, with all that 
 Comments, docstrings and layout are not part of it, so an edit there reruns nothing.
 
 Parsing every module takes longer than the rest of a dry run, so what was found in a file is kept
-under .snakemake, by the sha256 of the file's text; `audit verify` does without.
+under .snakemake, by the sha256 of the file's text; `distil verify` does without.
 
 The package `distil.lineage`, which writes records and touches no output, is left out: a better
 record must not cost days of training. Scripts may therefore take `run` from it and nothing else; a
@@ -27,7 +27,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distil.content.hashing import canonical_json, sha256_file, sha256_text, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

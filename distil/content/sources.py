@@ -1,17 +1,7 @@
 """Which rows each cell of a table was computed from, kept beside the table as NAME.rows.parquet.
 
 A cell is named by its row, which is named by the values of the table's key columns, and its column.
-What stands behind it is named by ids of rows:
-
-    RUN#ID                                      a graded answer, as in grades/answers.parquet
-    curve/FOLD/VARIANT/seed-SEED/ITERATION      a validation loss
-    stop/FOLD/VARIANT                           the chosen stops of a fold and variant
-    part/FOLD/VARIANT/PROBLEM                   a problem's place in a split
-    QUANTITY/LEVEL/POPULATION/KIND/GROUP        a count of the public release
-    loss/validation/ITERATION, level/LEVEL      rows read from the release's log and levels
-    chain/LEVEL/PROBLEM, training/LEVEL         a trace and a training run of the release
-    line/SET/PART/LINE, found/SET/PROBLEM       a line of its splits, and where a question stands
-    published/CLAIM                             an entry of resources/published.yaml
+What stands behind it is named by ids of rows (distil/content/addresses.py).
 """
 
 from __future__ import annotations
@@ -20,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from distil.content.addresses import parse_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -103,14 +95,14 @@ class Sources:
 
 def group(source: str) -> str:
     """Return what a source belongs to: the run and year (or benchmark) of an answer, and so on."""
-    run, answer, name = source.partition("#")
-    if answer:
-        return f"{run}#{name.partition('-')[0]}"
-    kind, *rest = source.split("/")
-    if kind in ("curve", "stop", "part"):
-        place = [rest[2].partition("-")[0]] if kind == "part" else rest[2:3]
-        return "/".join([kind, *rest[:2], *place])
-    return "/".join([kind, *rest[:1]])
+    kind, fields = parse_row(source)
+    if kind == "answer":
+        return f"{fields['run']}#{fields['id'].partition('-')[0]}"
+    if kind == "curve":
+        return source.rpartition("/")[0]
+    if kind == "part":
+        return f"{source.rpartition('/')[0]}/{fields['problem'].partition('-')[0]}"
+    return source if kind == "stop" else "/".join(source.split("/")[:2])
 
 
 def grouped(path: str | Path) -> dict[str, Any]:

@@ -98,64 +98,6 @@ def named_fold(name: str, parts: Mapping[str, Sequence[int]], years: Sequence[in
     return Fold(name, *(tuple(sorted(parts[part])) for part in PARTS))
 
 
-def year_folds(years: Sequence[int], count: int, prefix: str = "year") -> dict[str, Fold]:
-    """Cut the years into folds such that every year is held out once.
-
-    Block i holds every count-th year, so that each block spans the whole period and an easier
-    decade cannot pass for an easier fold. Fold i reports on block i, chooses its stop on the next
-    block and trains on the rest: every year also validates exactly once.
-
-    Args:
-        years: all years of the study, each once, in any order.
-        count: how many folds, at least 3 and at most the number of years.
-        prefix: folds are named prefix1, prefix2, ...
-
-    Raises:
-        ValueError: fewer than three folds, or fewer years than folds.
-    """
-    _check_years("years", years)
-    if isinstance(count, bool) or not isinstance(count, int) or count < 3:
-        raise ValueError(
-            f"year_folds: {count!r} folds cannot give each fold a block to test, one to validate "
-            "and one to train on; use a whole number of 3 or more"
-        )
-    if count > len(years):
-        raise ValueError(
-            f"year_folds: {count} folds need at least {count} years, the study has {len(years)}; "
-            "use fewer folds"
-        )
-    ordered = sorted(years)
-    blocks = [ordered[start::count] for start in range(count)]
-    folds = {}
-    for index, test in enumerate(blocks):
-        validation = blocks[(index + 1) % count]
-        train = [year for year in ordered if year not in test and year not in validation]
-        name = f"{prefix}{index + 1}"
-        folds[name] = Fold(name, tuple(train), tuple(validation), tuple(test))
-    return folds
-
-
-def resolve_folds(
-    folds: Mapping[str, Mapping[str, Sequence[int]]], years: Sequence[int], count: int = 0
-) -> dict[str, Fold]:
-    """Return all folds of a study by name: those the config names, then the generated ones.
-
-    Args:
-        folds: the config's `folds`, name to years by part.
-        years: all years of the study.
-        count: the config's `year_folds`; 0 for none.
-
-    Raises:
-        ValueError: a fold is refused (see `named_fold`, `year_folds`), or a name is used twice.
-    """
-    resolved = {name: named_fold(name, parts, years) for name, parts in folds.items()}
-    for name, fold in (year_folds(years, count) if count else {}).items():
-        if name in resolved:
-            raise ValueError(f"folds.{name}: year_folds makes a fold of this name; rename yours")
-        resolved[name] = fold
-    return resolved
-
-
 def level_plan(
     problems: Sequence[str], levels: Sequence[str], levels_per_problem: int | str
 ) -> dict[str, list[str]]:

@@ -1,9 +1,14 @@
 """Problems and keys from exam papers in PDF.
 
 - `extraction`: read a paper, draw a place, with or without limits.
+- `printing`: the problems of one paper as JSON lines.
 - `problems`: rows of a paper's problems and answers.
+- `markers`: numbers that begin problems, and their chains.
 - `segmentation`: where each problem begins and ends.
-- `keys`: answer lists, solutions and answer sheets.
+- `options`: options of multiple choice.
+- `words`: lines joined to text.
+- `keys`: answer lists and solutions.
+- `answer_sheets`: answer sheets of scanned papers.
 - `drawing`: pictures of places in a PDF.
 - `workers`: processes that are killed at their limits.
 - `errors`: the error of this package.

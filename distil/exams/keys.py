@@ -1,32 +1,41 @@
-"""Answer keys: a list on its own page, a grid, or boxed results of written-out solutions."""
+"""Answer keys: a list on its own page, a grid, or the results of written-out solutions.
+
+`answer_sheets` reads the answer sheets of scanned papers.
+"""
 
 from __future__ import annotations
 
 import itertools
 import re
-import statistics
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from distil.exams.segmentation import (
-    MARKER,
-    QUESTION,
-    SOLUTION,
-    choose_chains,
-    end_of_problem,
-    find_chains,
-    find_markers,
-    join_lines,
-)
-from distil.exams.text.glyphs import Box
-from distil.exams.text.layout import Sheet, TextLine
+from distil.exams.markers import QUESTION, Marker, choose_chains, find_chains, find_markers
+from distil.exams.segmentation import SOLUTION
+from distil.exams.text.glyphs import Box, around
+from distil.exams.text.layout import TextLine
+from distil.exams.words import join_lines
+from distil.notation.answers import canonical_answer
+from distil.notation.braces import last_argument
 
 CELL = re.compile(
     r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|(?-i:[A-H])\d{1,2}|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*",
     re.I,
 )
+# `Answers: 1) 28, 2) 5/8` on one line.
+RUNNING_HEAD = re.compile(r"^\W*(?:answers?|key|solutions?)\s*:\s*(?=\(?\d)", re.I)
 # What is usual in a key is no doubt.
 LOOKS = {"small", "table", "rule"}
 HEADED = re.compile(r"^\W*(?:Solution|Answer|SOLUTION|ANSWER)\s*[.:]")
+ANSWER_HEAD = re.compile(
+    r"^\W*(?:final\s+)?(?:answer|ans\.|réponse|antwort|respuesta|ответ)\s*[:=.]\s*(?P<value>.*)$",
+    re.I,
+)
+# Words that lead to a result that stands on the next line.
+CONNECTING = re.compile(
+    r"(?:thus|therefore|then|so|hence|simply|just|given by|equal to|now|clearly|\W)*", re.I
+)
+PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{3}")
 STATED = re.compile(r"\b(?:final\s+)?answer\s*(?:is|[:=])\s*(?P<value>.+?)\s*\.?$", re.I)
 
 
@@ -53,26 +62,46 @@ class Answer:
     confidence: float = 1.0
 
 
-def read_key(lines: list[TextLine]) -> list[Answer]:
-    """Return the answers that lines hold.
+@dataclass(slots=True)
+class AnswerList:
+    """The answers of one test, as a key lists them.
+
+    Attributes:
+        labels: the numbers that the list has, answered or not.
+        answers: by number.
+        texts: by number, what a written-out solution says; it may repeat the problem.
+    """
+
+    labels: list[str]
+    answers: dict[str, Answer]
+    texts: dict[str, str] = field(default_factory=dict)
+
+
+def read_key(lines: list[TextLine], sizes: Collection[int] = ()) -> list[AnswerList]:
+    """Return the answer lists that lines hold, in their order.
 
     Args:
         lines: of the key alone, in reading order.
-
-    Returns:
-        Answers in the order of their lists and numbers.
+        sizes: how many problems the tests have.
     """
-    chains = choose_chains(find_chains(find_markers(lines), lines), lines)
+    chains = choose_chains(find_chains(find_markers(lines), lines), lines, sizes)
     solved = read_solutions(lines, chains)
-    if len(solved) > 0.4 * sum(len(chain) for chain in chains):
-        return solved
-    return read_table(lines) or read_list(lines)
+    if sum(len(found.answers) for found in solved) > 0.4 * sum(len(chain) for chain in chains):
+        return [found for found in solved if found.answers]
+    answers = read_rows(lines) or read_table(lines) or read_list(lines)
+    lists: dict[int, AnswerList] = {}
+    for answer in answers:
+        own = lists.setdefault(answer.section, AnswerList([], {}))
+        own.labels.append(answer.label)
+        own.answers.setdefault(answer.label, answer)
+    return [lists[section] for section in sorted(lists)]
 
 
-def read_solutions(lines: list[TextLine], chains: list) -> list[Answer]:
+def read_solutions(lines: list[TextLine], chains: list[list[Marker]]) -> list[AnswerList]:
     """Return the boxed or stated results of written-out solutions, by their chains of numbers."""
-    answers = []
+    lists = []
     for section, chain in enumerate(chains):
+        own = AnswerList([marker.label for marker in chain], {})
         for position, marker in enumerate(chain):
             last = position + 1 == len(chain)
             if last:
@@ -80,42 +109,68 @@ def read_solutions(lines: list[TextLine], chains: list) -> list[Answer]:
                 stop = min(later, default=len(lines))
             else:
                 stop = chain[position + 1].place
-            found = result_of(lines[marker.place : stop])
-            if found is not None:
-                text, line = found
-                answers.append(
-                    Answer(marker.label, text, line.page, line.box, section, set(), line.confidence)
-                )
-    return answers
+            body = lines[marker.place : stop]
+            own.texts[marker.label] = " ".join(line.text for line in body)[marker.length :]
+            result = result_of(body)
+            if result is not None:
+                own.answers[marker.label] = Answer(
+                    marker.label, result.text, result.line.page, result.line.box, section,
+                    result.flags, result.line.confidence,
+                )  # fmt: skip
+        lists.append(own)
+    return lists
 
 
-def result_of(body: list[TextLine]) -> tuple[str, TextLine] | None:
-    """Return the result of a written-out solution and its line: boxed, or after `Answer:`."""
-    for line in reversed(body):
-        box = last_boxed(line.text)
-        if box is not None:
-            return box, line
-    for line in reversed(body):
-        match = STATED.search(line.text)
-        if match:
-            return match["value"].strip(), line
+@dataclass(slots=True)
+class Result:
+    """What a written-out solution comes to, where it stands, and doubts about it."""
+
+    text: str
+    line: TextLine
+    flags: set[str] = field(default_factory=set)
+
+
+def result_of(body: list[TextLine]) -> Result | None:
+    """Return the result of a written-out solution, if it has one.
+
+    What stands after a head `Answer:` is it; else the last box; else what `the answer is` says.
+    Boxes of the working that differ from a stated answer, and a single one of several boxes where
+    all are asked for, are doubts.
+    """
+    boxes = [
+        (box, line) for line in body if (box := last_argument(line.text, r"\boxed")) is not None
+    ]
+    for line in body:
+        match = ANSWER_HEAD.match(line.text)
+        if match and match["value"].strip(" ."):
+            stated = last_argument(match["value"], r"\boxed") or match["value"].strip()
+            result = Result(stated.removesuffix("."), line)
+            if boxes and alike(boxes[-1][0], stated) < 1:
+                result.flags.add("doubtful")
+            return result
+    if boxes:
+        result = Result(*boxes[-1])
+        whole = boxes[-1][1].text
+        if whole.count(r"\boxed{") > 1:
+            result.flags.add("doubtful")
+        return result
+    for place in range(len(body) - 1, -1, -1):
+        match = STATED.search(body[place].text)
+        if not match:
+            continue
+        value = match["value"].strip()
+        if not CONNECTING.fullmatch(value):
+            return Result(value, body[place])
+        # `The answer is thus`, and the displayed result on the line after.
+        after = body[place + 1] if place + 1 < len(body) else None
+        if after is not None and not PROSE.search(after.text):
+            return Result(after.text.strip().removesuffix("."), after)
     return None
 
 
-def last_boxed(text: str) -> str | None:
-    """Return what the last box of a line holds."""
-    start = text.rfind(r"\boxed{")
-    if start < 0:
-        return None
-    depth = 0
-    for index in range(start + 6, len(text)):
-        if text[index] == "{" and text[index - 1] != "\\":
-            depth += 1
-        elif text[index] == "}" and text[index - 1] != "\\":
-            depth -= 1
-            if depth == 0:
-                return text[start + 7 : index].strip()
-    return None
+def alike(one: str, other: str) -> float:
+    """Return whether two answers are written the same, 1.0 or 0.0, spaces apart."""
+    return float(canonical_answer(one) == canonical_answer(other))
 
 
 BARE = re.compile(r"\(?(T?\d{1,2})[.)]?\)?")
@@ -136,11 +191,38 @@ class Cell:
     flags: set[str]
 
 
+def read_rows(lines: list[TextLine]) -> list[Answer]:
+    """Return the answers of a table of two rows: the numbers, and under each its answer."""
+    answers: list[Answer] = []
+    section = 0
+    for above, line in itertools.pairwise(lines):
+        numbers = [seg for seg in above.segments if re.fullmatch(r"T?\d{1,2}\.?", seg[2])]
+        if len(numbers) < 3 or len(numbers) < len(above.segments) - 1:
+            continue
+        if len(line.segments) != len(above.segments):
+            continue
+        counts = [number_of(seg[2]) for seg in numbers]
+        if any(b - a != 1 for a, b in itertools.pairwise(counts)):
+            continue
+        if any(answer.label == str(counts[0]) for answer in answers if answer.section == section):
+            section += 1
+        for head, cell in zip(above.segments, line.segments, strict=True):
+            if head in numbers:
+                box = (min(head[0], cell[0]), above.box[1], max(head[1], cell[1]), line.box[3])
+                answers.append(
+                    Answer(
+                        head[2].rstrip("."), cell[2], line.page, box, section, line.flags - LOOKS,
+                        line.confidence,
+                    )
+                )  # fmt: skip
+    return answers
+
+
 def read_table(lines: list[TextLine]) -> list[Answer]:
     """Return the answers of a table with a row a number and a column a test."""
     rows = []
     for line in lines:
-        number = re.fullmatch(r"\(?(T?\d{1,2})[.)]?\)?", line.segments[0][2])
+        number = BARE.fullmatch(line.segments[0][2])
         if number and len(line.segments) > 1:
             rows.append((number[1], line))
     widths = {len(line.segments) for _, line in rows}
@@ -212,6 +294,7 @@ def read_segment(
     cells: list[Cell], index: int, line: TextLine, x0: float, x1: float, text: str
 ) -> None:
     """Add one stretch of a line to the cells: new numbers, or more of the cell to its left."""
+    text = RUNNING_HEAD.sub("", text)
     waiting = cells and cells[-1].line == index and not any(cells[-1].parts)
     matches = [] if waiting else plausible(text)
     box = (x0, line.box[1], x1, line.box[3])
@@ -221,13 +304,18 @@ def read_segment(
         if host is not None:
             host.parts.append(head.strip())
             host.box = around(host.box, box) if host.page == line.page else host.box
+    # Commas part the answers of a running line, `1) 28, 2) 5/8`.
+    listed = len(matches) > 2 and all(
+        text[: match.start()].rstrip().endswith((",", ";")) for match in matches[1:]
+    )
     for position, match in enumerate(matches):
         stop = matches[position + 1].start() if position + 1 < len(matches) else len(text)
         label = match["number"].upper().replace("-", "")
         cells.append(
             Cell(
                 label, number_of(label), x0 + (x1 - x0) * match.start() / max(1, len(text)),
-                index, [text[match.end() : stop].strip()], box, line.page, line.confidence,
+                index, [text[match.end() : stop].strip().rstrip(",;") if listed else
+                        text[match.end() : stop].strip()], box, line.page, line.confidence,
                 line.flags - LOOKS,
             )
         )  # fmt: skip
@@ -273,333 +361,6 @@ def host_of(cells: list[Cell], index: int, x0: float, line: TextLine) -> Cell | 
     return max(above, key=lambda cell: (cell.line, cell.x0)) if above else None
 
 
-@dataclass(slots=True)
-class Piece:
-    """A stretch of print on an answer sheet."""
-
-    text: str
-    box: Box
-    size: float
-    flags: set[str]
-    confidence: float
-
-    @property
-    def middle(self) -> float:
-        """Vertical centre."""
-        return (self.box[1] + self.box[3]) / 2
-
-
-@dataclass(slots=True)
-class AnswerSheet:
-    """A page of numbers with answers, or with blanks to write them on.
-
-    Attributes:
-        page: 1-based number.
-        heading: what stands above the first number.
-        count: how many numbers it has.
-        answers: those that are filled in.
-    """
-
-    page: int
-    heading: str
-    count: int
-    answers: list[Answer]
-
-
-NUMBER = re.compile(
-    r"[^\w(\[√\\-]?\(?(?P<label>T\s?-?\d|\d{1,2})(?P<close>\s?[.)\],:;]{1,2})?(?=\s|$)\s*"
-)
-REMARK = re.compile(
-    r"\b(?:must|optional|exact(?:ly)?|accept|form|reduced|whole|either|equivalent|rounded|units?"
-    r"|degrees?|square|nearest|ordered|improper|common|correct|decimal|fraction)\b",
-    re.I,
-)
-WORDS = re.compile(r"(?<!\\)\b(?!or\b|and\b)[A-Za-z]{3}", re.I)
-LONGEST = 40
-
-
-def read_answer_sheet(sheet: Sheet) -> AnswerSheet | None:
-    """Return what a page holds if it is an answer sheet, filled in or blank.
-
-    Its numbers stand in straight columns; the answers stand at their right, where there are lines
-    to write on above these; what stands beyond the lines, or in other words than an answer's, are
-    remarks.
-
-    Args:
-        sheet: a scanned page.
-    """
-    pieces = [
-        Piece(
-            text,
-            (x0, line.box[1], x1, line.box[3]),
-            size,
-            doubts | line.flags & {"unread"},
-            line.confidence,
-        )
-        for line in sheet.lines
-        for (x0, x1, text), size, doubts in zip(line.segments, line.sizes, line.doubts, strict=True)
-    ]
-    columns = find_columns(pieces, sheet.blanks)
-    count = sum(len(column) for column in columns)
-    if count < 4:
-        return None
-    heads = {id(piece) for column in columns for _, piece, _ in column}
-    answers: list[Answer] = []
-    lengths = []
-    asked = 0
-    for position, column in enumerate(columns):
-        right = columns[position + 1][0][1].box[0] if position + 1 < len(columns) else sheet.width
-        for place, (label, head, rest) in enumerate(column):
-            above = column[place - 1][1].middle if place else None
-            below = column[place + 1][1].middle if place + 1 < len(column) else None
-            pitch = (
-                head.middle - above if above is not None
-                else below - head.middle if below is not None else 40.0
-            )  # fmt: skip
-            top = (above + head.middle) / 2 if above is not None else head.middle - 0.55 * pitch
-            low = (below + head.middle) / 2 if below is not None else head.middle + 0.5 * pitch
-            blank = blank_of(sheet, head, right, pitch)
-            inside = [
-                piece for piece in pieces
-                if id(piece) not in heads and top < piece.middle < low
-                and head.box[0] < piece.box[0] < right - 2
-            ]  # fmt: skip
-            if rest is not None:
-                inside.append(rest)
-            inside = on_blank(inside, head, blank)
-            whole = " ".join(piece.text for piece in inside)
-            lengths.append(len(whole))
-            asked += bool(QUESTION.search(whole))
-            inside = without_remarks(inside)
-            if inside:
-                answers.append(answer_of(label, head, inside, sheet))
-    middle = sorted(lengths)[len(lengths) // 2]
-    if middle > LONGEST or asked > 0.2 * count:
-        return None
-    first = min(column[0][1].box[1] for column in columns)
-    heading = " ".join(line.text for line in sheet.lines if line.box[3] < first)
-    return AnswerSheet(sheet.number, heading, count, answers)
-
-
-def match_sheets(
-    sheets: list[AnswerSheet], tests: list[tuple[int, int, int, str]]
-) -> dict[tuple[int, str], Answer]:
-    """Return the answers of answer sheets by test and number.
-
-    A sheet belongs to the test whose heading has most of its words; sheets that headings do not
-    tell apart go to the test before them, or in order.
-
-    Args:
-        sheets: in the order of their pages.
-        tests: (section, first page, last page, heading) of each test.
-    """
-    filled = [sheet for sheet in sheets if len(sheet.answers) > 0.4 * sheet.count]
-    # What all tests say, or all sheets, as instructions do, tells none from another.
-    shared: set[str] = set()
-    for group in ([test[3] for test in tests], [sheet.heading for sheet in filled]):
-        if len(group) > 1:
-            shared |= set.intersection(*map(words_of, group))
-    found: dict[tuple[int, str], Answer] = {}
-    for place, sheet in enumerate(filled):
-        own = words_of(sheet.heading) - shared
-        alike = {test[0]: len(own & words_of(test[3])) for test in tests}
-        most = max(alike.values())
-        likely = [test for test in tests if alike[test[0]] == most]
-        if len(likely) > 1 and len(filled) == len(tests):
-            likely = [tests[place]]
-        if len(likely) > 1:
-            before = [test for test in likely if test[2] < sheet.page]
-            likely = before[-1:] or likely[:1]
-        section = likely[0][0]
-        for answer in sheet.answers:
-            answer.section = section
-            found.setdefault((section, answer.label), answer)
-    return found
-
-
-def words_of(text: str) -> set[str]:
-    """Return the words of a heading, long enough to tell something, without case."""
-    return {word.lower() for word in re.findall(r"[A-Za-z]{3,}", text)}
-
-
-def find_columns(
-    pieces: list[Piece], blanks: list[Box]
-) -> list[list[tuple[str, Piece, Piece | None]]]:
-    """Return the columns of numbers: (label, piece, rest of the piece after the number).
-
-    Args:
-        pieces: all of the page.
-        blanks: lines to write on; a number before one needs no point.
-    """
-    left = []
-    for piece in pieces:
-        match = NUMBER.match(piece.text)
-        if not match:
-            continue
-        rest = piece.text[match.end() :]
-        if rest and not match["close"]:
-            continue
-        label = re.sub(r"[\s-]", "", match["label"].upper())
-        ruled = any(
-            0 < blank[0] - piece.box[0] < 6 * piece.size
-            and abs(blank[3] - piece.box[3]) < piece.size
-            for blank in blanks
-        )
-        left.append((label, bool(match["close"]) or ruled, piece, rest))
-    columns: list[list] = []
-    while left:
-        best: list = []
-        for _, _, seed, _ in left:
-            near = [item for item in left if abs(item[2].box[0] - seed.box[0]) < 1.1 * seed.size]
-            chain = rising(sorted(near, key=lambda item: item[2].middle))
-            if (dotted(chain), len(chain)) > (dotted(best), len(best)):
-                best = chain
-        if len(best) < 3 or dotted(best) < 0.5 * len(best):
-            break
-        edge = best[0][2].box[0]
-        chosen = {id(item[2]) for item in best}
-        left = [
-            item for item in left
-            if id(item[2]) not in chosen and abs(item[2].box[0] - edge) > 2.5 * item[2].size
-        ]  # fmt: skip
-        columns.append(completed(best, [p for p in pieces if id(p) not in chosen]))
-    columns.sort(key=lambda column: column[0][2].box[0])
-    return [
-        [(label, piece, rest_of(piece, rest)) for label, _, piece, rest in column]
-        for column in columns
-    ]
-
-
-def dotted(chain: list) -> int:
-    """Return how many numbers of a chain have a point or a bracket after them."""
-    return sum(1 for item in chain if item[1])
-
-
-def completed(chain: list, pieces: list[Piece]) -> list:
-    """Return a column of numbers with those put in that were misread, by where they must stand.
-
-    Args:
-        chain: (label, whether dotted, piece, rest), from top to bottom.
-        pieces: all others of the page.
-    """
-    edge = statistics.median(item[2].box[0] for item in chain)
-    steps = [
-        (after[2].middle - item[2].middle) / (label_number(after[0]) - label_number(item[0]))
-        for item, after in itertools.pairwise(chain)
-        if not after[0].startswith("T")
-    ]
-    pitch = statistics.median(steps) if steps else 0.0
-    near = [
-        piece for piece in pieces
-        if abs(piece.box[0] - edge) < 0.8 * chain[0][2].size and len(piece.text) <= 6
-    ]  # fmt: skip
-    have = {item[0] for item in chain}
-    numbers = [label_number(item[0]) for item in chain if not item[0].startswith("T")]
-    out = list(chain)
-    for number in range(1, max(numbers, default=0) + 12):
-        host = min(chain, key=lambda item: abs(label_number(item[0]) - number))
-        level = host[2].middle + pitch * (number - label_number(host[0]))
-        found = min(near, key=lambda piece: abs(piece.middle - level), default=None)
-        if str(number) in have or found is None or abs(found.middle - level) > 0.2 * pitch:
-            continue
-        near.remove(found)
-        found.flags.add("number_guessed")
-        out.append((str(number), True, found, ""))
-    return sorted(out, key=lambda item: item[2].middle)
-
-
-def rest_of(piece: Piece, rest: str) -> Piece | None:
-    """Return what follows a number in the same stretch of print."""
-    if not rest:
-        return None
-    share = 1 - len(rest) / len(piece.text)
-    x0 = piece.box[0] + share * (piece.box[2] - piece.box[0])
-    return Piece(rest, (x0, *piece.box[1:]), piece.size, set(piece.flags), piece.confidence)
-
-
-def rising(items: list) -> list:
-    """Return the longest run of numbers that count up by one to three, down a column."""
-    best: list[list] = []
-    for item in items:
-        number = label_number(item[0])
-        options = [
-            run for run in best
-            if (
-                1 <= number - label_number(run[-1][0]) <= 3
-                or (item[0] in ("T1", "T2") and not run[-1][0].startswith("T"))
-            )
-            and run[-1][2].middle < item[2].middle
-        ]  # fmt: skip
-        before = max(options, key=len, default=[])
-        best.append([*before, item])
-    return max(best, key=len, default=[])
-
-
-def label_number(label: str) -> int:
-    """Return a label's place in counting; tie-breakers come after problems of any number."""
-    return 100 + int(label[1:]) if label.startswith("T") else int(label)
-
-
-def blank_of(sheet: Sheet, head: Piece, right: float, pitch: float) -> Box | None:
-    """Return the line to write on that belongs to a number."""
-    near = [
-        blank for blank in sheet.blanks
-        if head.box[0] - 4 < blank[0] < right and blank[0] - head.box[2] < 6 * head.size
-        and abs(blank[3] - head.box[3]) < 0.45 * pitch
-    ]  # fmt: skip
-    return min(near, key=lambda blank: abs(blank[3] - head.box[3]), default=None)
-
-
-def on_blank(pieces: list[Piece], head: Piece, blank: Box | None) -> list[Piece]:
-    """Return what stands on a line to write on, left to right; all if there is no line."""
-    pieces = sorted(pieces, key=lambda piece: piece.box[0])
-    if blank is None:
-        return pieces
-    return [
-        piece
-        for piece in pieces
-        if piece.box[0] < blank[2]
-        and piece.middle < blank[3] + 0.6 * head.size
-        and (piece.box[0] + piece.box[2]) / 2 < blank[2] + 0.5 * head.size
-    ]
-
-
-def without_remarks(pieces: list[Piece]) -> list[Piece]:
-    """Return an answer's pieces without what is said about it."""
-    kept: list[Piece] = []
-    for piece in pieces:
-        wordy = bool(REMARK.search(piece.text)) or len(piece.text) > LONGEST
-        if kept:
-            gap = piece.box[0] - kept[-1].box[2]
-            # Remarks are smaller, or words that stand apart from an answer without any.
-            apart = gap > 2 * piece.size and WORDS.search(piece.text)
-            if wordy or piece.size < 0.75 * kept[0].size or apart:
-                continue
-        elif wordy and len(pieces) > 1:
-            continue
-        kept.append(piece)
-    return kept
-
-
-def answer_of(label: str, head: Piece, pieces: list[Piece], sheet: Sheet) -> Answer:
-    """Return the answer that the pieces of a cell make."""
-    box = head.box
-    for piece in pieces:
-        box = around(box, piece.box)
-    flags = set().union(head.flags & {"number_guessed"}, *(piece.flags for piece in pieces))
-    text = join_lines([piece.text for piece in pieces])
-    text = re.sub(r"^_+|_+$", "", text).strip()
-    confidence = min(piece.confidence for piece in pieces)
-    return Answer(label, text, sheet.number, box, 0, flags, confidence)
-
-
-def around(one: Box, other: Box) -> Box:
-    """Return the box around two boxes."""
-    return (
-        min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
-    )  # fmt: skip
-
-
 def cut_solution(body: list[TextLine]) -> tuple[list[TextLine], list[TextLine]]:
     """Split a passage that carries its own solution into statement lines and solution lines."""
     for place in range(1, len(body)):
@@ -610,6 +371,3 @@ def cut_solution(body: list[TextLine]) -> tuple[list[TextLine], list[TextLine]]:
         if found and not lower and (asked or HEADED.match(body[place].text)):
             return body[:place], body[place:]
     return body, []
-
-
-__all__ = ["MARKER", "Answer", "cut_solution", "end_of_problem", "read_key", "result_of"]

@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
-from distil.content.hashing import sha256_file
-from distil.exams.errors import ExamError
-from distil.exams.keys import (
-    Answer,
-    cut_solution,
-    last_boxed,
-    match_sheets,
-    read_answer_sheet,
-    read_key,
-    result_of,
-)
-from distil.exams.segmentation import (
-    Passage,
-    join_lines,
-    lines_of,
-    split_options,
-    split_problems,
-    vocabulary_of,
-)
-from distil.exams.text.glyphs import Page, open_document, read_page
-from distil.exams.text.layout import Sheet, TextLine, drop_running_lines, read_layout
-from distil.exams.text.mathematics import usual_size
+from distil.exams.answer_sheets import match_sheets, read_answer_sheet
+from distil.exams.errors import ExamError, program_fault
+from distil.exams.keys import Answer, cut_solution, read_key, result_of
+from distil.exams.options import split_options
+from distil.exams.pairing import is_doubtful, pair_lists
+from distil.exams.segmentation import Passage, split_problems
+from distil.exams.sheets import lines_of, read_sheets
+from distil.exams.text.glyphs import Box, around, moved
+from distil.exams.text.layout import Sheet, TextLine
+from distil.exams.words import join_lines, vocabulary_of
 from distil.notation.answers import canonical_answer
+from distil.notation.braces import last_argument
 from distil.notation.plain import plain
 
-MAX_PAGES = 400
-FEW_GLYPHS = 25
-RECOGNISED = 0.97
-MATRIX = re.compile(r"\\begin\{\w*matrix\}")
-# What tells that a line of a scan is one: a word, a relation, a number or an option's label.
-WHOLE = re.compile(
-    r"(?<!\\)\b[A-Za-z]{3}|[=<>]|\\(?:leq|geq|neq)\b|^\(?(?:[A-Ha-h]|T?\d{1,3})[.):](?:\s|$)"
-)
 # More than words and numbers: a command, a script, a relation, a letter that stands for something.
 FORMULA = re.compile(
     r"[\\^_={}<>|√]|(?<![A-Za-z'’])[b-zB-HJ-Z](?![A-Za-z'’])|\d[A-Za-z]|[A-Za-z]\d"
@@ -47,96 +29,46 @@ PLAIN_ANSWER = re.compile(r"-?\d+(?:\.\d+)?|[A-Ha-h]")
 DOUBTS = {
     "doubtful": 0.5, "unmapped": 0.5, "rule": 0.15, "small": 0.15, "figure": 0.2, "no_answer": 0.0, "gap": 0.1,  # noqa: E501
     "empty": 0.9, "spans_pages": 0.0, "repeated": 0.3, "unbalanced": 0.15, "table": 0.2,
-    "tangled": 0.5, "formula": 0.2, "key_formula": 0.2,
+    "tangled": 0.5, "formula": 0.2, "key_formula": 0.2, "key_doubtful": 0.5, "key_order": 0.5,
+    "key_count": 0.2,
 }  # fmt: skip
+COLUMNS = (
+    "id", "year", "section", "number", "statement", "statement_plain", "options", "answer_raw",
+    "answer", "page", "box", "pdf_sha256", "key_page", "key_box", "key_sha256", "method", "flags",
+    "confidence",
+)  # fmt: skip
 
 
-def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
-    """Return a PDF's sheets and its sha256.
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What goes into the ids of a paper's rows, and which files they come from.
 
-    Raises:
-        ExamError: the file cannot be read or has another sha256.
+    Attributes:
+        year: of the exam.
+        sections: short names of its tests, in order.
+        several: whether it holds more tests than one.
+        paper_sha256: of the PDF.
+        key_sha256: of the PDF with the answers.
     """
-    if not path.is_file():
-        raise ExamError(
-            path, "no such file", "check the path in the manifest or on the command line"
-        )
-    try:
-        digest = sha256_file(path)
-    except OSError as error:
-        raise ExamError(
-            path, f"it cannot be read ({error.strerror})", "check who may read the file"
-        ) from None
-    if sha256 is not None and digest != sha256:
-        raise ExamError(
-            path,
-            f"its sha256 is {digest}, the manifest says {sha256}",
-            "restore the listed file, or correct the manifest if the new file is meant",
-        )
-    document = open_document(path)
-    with contextlib.closing(document):
-        if len(document) > MAX_PAGES:
-            raise ExamError(
-                path, f"{len(document)} pages are more than {MAX_PAGES}", "split the file by exam"
-            )
-        typefaces: dict = {}
-        pages = [read_page(document, index, path, typefaces) for index in range(len(document))]
-        backs = {}
-        for index, page in enumerate(pages):
-            if is_scan(page):
-                from distil.exams.scans.pages import read_scan
 
-                pages[index], backs[index] = read_scan(document, index, page, path)
-    body = usual_size([glyph for page in pages for glyph in page.glyphs])
-    sheets = []
-    second = None
-    for index, page in enumerate(pages):
-        sheet = read_layout(page, body, second)
-        second = sheet.second or second
-        if index in backs:
-            put_back(sheet, backs[index])
-        sheets.append(sheet)
-    drop_running_lines(sheets)
-    return sheets, digest
+    year: int | None
+    sections: tuple[str, ...]
+    several: bool
+    paper_sha256: str
+    key_sha256: str
 
+    def section(self, place: int) -> str | None:
+        """Return a test's short name, else its place among several."""
+        if place < len(self.sections):
+            return self.sections[place]
+        return f"s{place + 1}" if self.several else None
 
-def is_scan(page: Page) -> bool:
-    """Return whether a page must be read from its picture: little text, and a picture."""
-    if len(page.glyphs) >= FEW_GLYPHS:
-        return False
-    covered = sum((box[2] - box[0]) * (box[3] - box[1]) for box in page.images)
-    return covered > 0.25 * page.width * page.height or page.hidden > 0
-
-
-def put_back(sheet: Sheet, back) -> None:
-    """Move a recognised page's boxes to where they lie on the page in the file."""
-    from distil.exams.scans.pages import moved
-
-    sheet.method = "ocr"
-    flag_fragments(sheet)
-    for line in sheet.lines:
-        line.confidence = RECOGNISED
-    sheet.figures = [moved(box, back) for box in sheet.figures]
-    for line in sheet.lines:
-        line.box = moved(line.box, back)
-
-
-def flag_fragments(sheet: Sheet) -> None:
-    """Flag lines of a scanned page that may be parts of a table, a matrix or a tall expression.
-
-    Such a part has neither words nor a relation; which of its neighbours it belongs to is not
-    certain, so these are flagged too.
-    """
-    for place, line in enumerate(sheet.lines):
-        if MATRIX.search(line.text):
-            line.flags.add("tangled")
-        if WHOLE.search(line.text):
-            continue
-        line.flags.add("tangled")
-        for other in sheet.lines[max(0, place - 1) : place + 2]:
-            apart = max(line.box[1], other.box[1]) - min(line.box[3], other.box[3])
-            if apart < 1.2 * line.size:
-                other.flags.add("tangled")
+    def of(self, passage: Passage) -> str:
+        """Return a problem's id."""
+        label = passage.label
+        suffix = label.lower() if label[0].isalpha() else label.zfill(2)
+        parts = (self.year, self.section(passage.section), suffix)
+        return "-".join(str(part) for part in parts if part is not None)
 
 
 def read_problems(
@@ -150,6 +82,28 @@ def read_problems(
 ) -> list[dict]:
     """Do what `distil.exams.extract` promises."""
     sheets, digest = read_sheets(paper, sha256)
+    key_sheets, key_digest = read_sheets(key, key_sha256) if key is not None else ([], digest)
+    try:
+        return rows_of(
+            paper, sheets, key, key_sheets, year=year, sections=sections, digest=digest,
+            key_digest=key_digest,
+        )  # fmt: skip
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        raise program_fault(paper, "its problems", error) from error
+
+
+def rows_of(
+    paper: Path,
+    sheets: list[Sheet],
+    key: Path | None,
+    key_sheets: list[Sheet],
+    *,
+    year: int | None,
+    sections: tuple[str, ...],
+    digest: str,
+    key_digest: str,
+) -> list[dict]:
+    """Return the rows of a paper's sheets, answered from its own key or from the key's sheets."""
     # Scanned papers interleave tests with answer sheets, blank and filled in.
     answer_sheets = [
         found for sheet in sheets if sheet.method == "ocr" and (found := read_answer_sheet(sheet))
@@ -158,53 +112,51 @@ def read_problems(
     lines = lines_of([sheet for sheet in sheets if sheet.number not in apart])
     passages, stop = split_problems(lines)
     if not passages:
-        raise ExamError(
-            paper,
-            "no numbered problem was found",
-            "check that the file is an exam; a scan needs tesseract to be read",
-        )
-    answers = read_key(lines[stop:]) if stop < len(lines) else []
-    key_digest = digest
-    if key is not None:
-        key_sheets, key_digest = read_sheets(key, key_sha256)
-        answers = read_key(lines_of(key_sheets))
-        if not answers:
-            raise ExamError(key, "no numbered answer was found", "check that the file is the key")
+        raise nothing_found(paper, lines)
+    sizes = set(Counter(passage.section for passage in passages).values())
+    key_lines = lines_of(key_sheets) if key is not None else lines[stop:]
+    lists = read_key(key_lines, sizes) if key_lines else []
+    if key is not None and not lists:
+        raise ExamError(key, "no numbered answer was found", "check that the file is the key")
     vocabulary = vocabulary_of(lines)
     figures = owned_figures(sheets, passages, lines[stop] if stop < len(lines) else None)
-    methods = {sheet.number: sheet.method for sheet in sheets}
-    several = len({passage.section for passage in passages}) > 1
     keyed = match_sheets(answer_sheets, tests_of(passages, lines)) if key is None else {}
-    for answer in answers:
-        keyed.setdefault((answer.section, answer.label), answer)
+    keyed = {**pair_lists(lists, passages), **keyed}
+    several = len({passage.section for passage in passages}) > 1
+    identity = Identity(year, sections, several, digest, key_digest)
     rows = []
     seen: set[tuple[int, str]] = set()
+    by_number = {sheet.number: sheet for sheet in sheets}
+    key_by_number = {sheet.number: sheet for sheet in key_sheets} or by_number
     for place, passage in enumerate(passages):
-        flags: set[str] = set(passage.flags)
         if (passage.section, passage.label) in seen:
-            flags.add("repeated")
+            passage.flags.add("repeated")
         seen.add((passage.section, passage.label))
-        statement_lines, solution = cut_solution(passage.lines)
+        passage.lines, solution = cut_solution(passage.lines)
         answer = keyed.get((passage.section, passage.label)) or keyed.get(
             (passage.section, second_label(passage))
         )
-        if answer is None and solution:
-            answer = inline_answer(passage, solution)
-        answered = digest if solution and answer and answer.section < 0 else key_digest
-        head = statement_lines[0]
-        drawn = []
-        for page, column, figure in figures.get(place, ()):
-            flags.add("figure")
-            if (page, column) == (head.page, head.column):
-                drawn.append(figure)
-        rows.append(
-            row_of(
-                passage, statement_lines, answer, vocabulary, drawn, methods,
-                year=year, sections=sections, several=several, digest=digest,
-                key_digest=answered, flags=flags,
-            )
-        )  # fmt: skip
+        own = answer is None and inline_answer(passage, solution)
+        row = row_of(passage, vocabulary, figures.get(place, []), by_number, identity)
+        answered = by_number if own else key_by_number
+        row |= answer_of(row, own or answer, answered, identity, from_paper=bool(own))
+        rows.append(finished(row, passage))
     return rows
+
+
+def nothing_found(paper: Path, lines: list[TextLine]) -> ExamError:
+    """Return the error of a paper without numbered problems, which says what was seen in it."""
+    if not lines:
+        return ExamError(
+            paper, "no text was found in it", "check that the file is the exam and not empty"
+        )
+    seen = "; ".join(repr(line.text[:40]) for line in lines[:3])
+    return ExamError(
+        paper,
+        f"no numbered problem was found among its {len(lines)} lines, which begin {seen}",
+        "check that the file is the exam; docs/extraction.md lists the numberings that are known "
+        "(1.  (1)  Problem 1.  I.  1.1.); problems can be added by hand in the corrections file",
+    )
 
 
 def tests_of(passages: list[Passage], lines: list[TextLine]) -> list[tuple[int, int, int, str]]:
@@ -228,98 +180,113 @@ def second_label(passage: Passage) -> str:
 
 def inline_answer(passage: Passage, solution: list[TextLine]) -> Answer | None:
     """Return the answer that a problem's own solution ends in."""
-    found = result_of(solution)
-    if found is None:
+    result = result_of(solution)
+    if result is None:
         return None
-    text, line = found
-    return Answer(passage.label, text, line.page, line.box, -1, set(), line.confidence)
+    line = result.line
+    return Answer(
+        passage.label, result.text, line.page, line.box, -1, result.flags, line.confidence
+    )
 
 
 def row_of(
     passage: Passage,
-    lines: list[TextLine],
-    answer: Answer | None,
     vocabulary: set[str],
-    figures: list,
-    methods: dict,
-    *,
-    year: int | None,
-    sections: tuple[str, ...],
-    several: bool,
-    digest: str,
-    key_digest: str,
-    flags: set[str],
+    figures: list[tuple[int, int, Box]],
+    sheets: dict[int, Sheet],
+    identity: Identity,
 ) -> dict:
-    """Return a problem's row."""
-    passage = Passage(passage.label, lines, passage.cut, passage.section, flags, passage.missing)
+    """Return a problem's row, its answer left out.
+
+    Args:
+        passage: the problem, its own solution cut off.
+        vocabulary: words of the paper.
+        figures: (page, column, box) of its figures.
+        sheets: of the paper, by number.
+        identity: of the paper.
+    """
+    lines = passage.lines
     texts, options = split_options(passage)
     statement = join_lines(texts, vocabulary)
-    page = lines[0].page
-    here = [line for line in lines if line.page == page]
-    box = (
-        min(line.box[0] for line in here), min(line.box[1] for line in here),
-        max(line.box[2] for line in here), max(line.box[3] for line in here),
-    )  # fmt: skip
-    for line in lines:
-        flags |= line.flags
-    if len(here) < len(lines):
-        flags.add("spans_pages")
-    for figure in figures:
-        box = (
-            min(box[0], figure[0]), min(box[1], figure[1]),
-            max(box[2], figure[2]), max(box[3], figure[3]),
-        )  # fmt: skip
-    if not statement:
-        flags.add("empty")
-    if not is_balanced(statement):
-        flags.add("unbalanced")
-    if passage.missing:
-        flags.add("gap")
-    raw = None
-    if answer is not None and not answer.text:
-        answer = None
-    if answer is None:
-        flags.add("no_answer")
-    else:
-        boxed = last_boxed(answer.text)
-        raw = boxed if boxed is not None else answer.text
-        if answer.confidence < 1:
-            raw = re.sub(r"(\d) ?\. ?(\d+)", r"\1.\2", raw)
-        flags |= {f"key_{flag}" for flag in answer.flags}
-    # A formula that was recognised is never beyond doubt, though both readings agree on it.
-    if methods[page] == "ocr" and any(
-        FORMULA.search(text) for text in (statement, *(option["text"] for option in options))
-    ):
-        flags.add("formula")
-    if raw is not None and answer.confidence < 1 and not PLAIN_ANSWER.fullmatch(raw.strip()):
-        flags.add("key_formula")
-    section = sections[passage.section] if passage.section < len(sections) else None
-    suffix = passage.label.lower() if passage.label[0].isalpha() else passage.label.zfill(2)
-    place = section or (f"s{passage.section + 1}" if several else None)
-    identity = "-".join(str(part) for part in (year, place, suffix) if part is not None)
-    confidence = min(line.confidence for line in lines)
-    for flag in flags:
-        confidence *= 1 - DOUBTS.get(flag, 0.1)
+    head = lines[0]
+    here = [line for line in lines if line.page == head.page]
+    drawn = [box for page, column, box in figures if (page, column) == (head.page, head.column)]
+    flags = passage.flags.union(*(line.flags for line in lines))
+    sheet = sheets[head.page]
+    doubts = {
+        "figure": bool(figures),
+        "spans_pages": len(here) < len(lines),
+        "empty": not statement,
+        "unbalanced": not is_balanced(statement),
+        "gap": bool(passage.missing),
+        # A formula that was recognised is never beyond doubt, though both readings agree on it.
+        "formula": sheet.method == "ocr"
+        and any(FORMULA.search(t) for t in (statement, *(option["text"] for option in options))),
+    }
+    flags |= {flag for flag, holds in doubts.items() if holds}
     return {
-        "id": identity,
-        "year": year,
-        "section": section if section is not None else (place if several else None),
+        "id": identity.of(passage),
+        "year": identity.year,
+        "section": identity.section(passage.section),
         "number": passage.label,
         "statement": statement,
         "statement_plain": plain(statement),
         "options": options,
-        "answer_raw": raw,
-        "answer": canonical_answer(without_note(raw)) if raw is not None else None,
-        "page": page,
-        "box": [round(value, 2) for value in box],
-        "pdf_sha256": digest,
-        "key_page": answer.page if answer is not None else None,
-        "key_box": [round(value, 2) for value in answer.box] if answer is not None else None,
-        "key_sha256": key_digest if answer is not None else None,
-        "method": methods[page],
+        "page": head.page,
+        "box": placed(around(*(line.box for line in here), *drawn), sheet),
+        "pdf_sha256": identity.paper_sha256,
+        "method": sheet.method,
         "flags": sorted(flags),
-        "confidence": round(confidence, 3),
     }
+
+
+def placed(box: Box, sheet: Sheet) -> list[float]:
+    """Return a box of a sheet as it lies on the page as displayed, points to hundredths."""
+    if sheet.back is not None:
+        box = moved(box, sheet.back)
+    return [round(value, 2) for value in box]
+
+
+def answer_of(
+    row: dict,
+    answer: Answer | None,
+    sheets: dict[int, Sheet],
+    identity: Identity,
+    *,
+    from_paper: bool,
+) -> dict:
+    """Return what a row says of its answer, and its flags with those of the answer."""
+    if answer is None or not answer.text:
+        return {
+            "answer_raw": None, "answer": None, "key_page": None, "key_box": None,
+            "key_sha256": None, "flags": sorted({*row["flags"], "no_answer"}),
+        }  # fmt: skip
+    raw = last_argument(answer.text, r"\boxed")
+    raw = raw if raw is not None else answer.text
+    flags = {*row["flags"], *(f"key_{flag}" for flag in answer.flags)}
+    if answer.confidence < 1:
+        raw = re.sub(r"(\d) ?\. ?(\d+)", r"\1.\2", raw)
+        if not PLAIN_ANSWER.fullmatch(raw.strip()):
+            flags.add("key_formula")
+    if is_doubtful(row["statement"], raw):
+        flags.add("key_doubtful")
+    return {
+        "answer_raw": raw,
+        "answer": canonical_answer(without_note(raw)),
+        "key_page": answer.page,
+        "key_box": placed(answer.box, sheets[answer.page]),
+        "key_sha256": identity.paper_sha256 if from_paper else identity.key_sha256,
+        "flags": sorted(flags),
+    }
+
+
+def finished(row: dict, passage: Passage) -> dict:
+    """Return a row with its confidence, its keys in their order."""
+    confidence = min(line.confidence for line in passage.lines)
+    for flag in row["flags"]:
+        confidence *= 1 - DOUBTS.get(flag, 0.1)
+    row["confidence"] = round(confidence, 3)
+    return {name: row[name] for name in COLUMNS}
 
 
 BRACKET = re.compile(r"(?P<opened>\\\{|\\l(?:floor|ceil)|[(\[])|\\\}|\\r(?:floor|ceil)|[)\]]")
@@ -378,8 +345,3 @@ def owned_figures(
             if before and sheet.number - passages[before[-1]].lines[-1].page <= 1:
                 owned.setdefault(before[-1], []).append((sheet.number, column, figure))
     return owned
-
-
-def label_key(label: str) -> tuple[bool, int]:
-    """Return a sort key for numbers: 1 to 20, then T1 to T3."""
-    return label.startswith("T"), int(re.sub(r"\D", "", label))

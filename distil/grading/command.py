@@ -6,15 +6,12 @@ r"""Command line of the grader: `distil grade PAIRS.jsonl`, without a study.
 Each line of the input holds "id", "gold" (a key, or a list of keys of which any is right),
 "output", and optionally "problem" (the question) and "cut" (true: cut off at the token limit). Each
 printed line holds the verdict, in the order of the input. All lines are read before the first is
-graded, so that a bad one stops the call before it costs anything. `python -m distil.grading` is the
-same command.
+graded, so that a bad one stops the call before it costs anything.
 """
 
-import argparse
 import json
-import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from distil.grading.grading import judge_all
@@ -113,17 +110,13 @@ def grade(
         _check(workers, cpu_seconds, memory_mb, tolerance)
         rows = _read(pairs)
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"grade: {error}", file=sys.stderr)
         return 2
     if not rows:
-        print(f"no pairs in {pairs}", file=sys.stderr)
+        print(f"grade: no pairs in {pairs}", file=sys.stderr)
     limits = Limits(cpu_seconds, memory_mb * 10**6)
-    try:
-        for start in range(0, len(rows), GROUP):
-            _print(rows[start : start + GROUP], strict, workers, limits, tolerance)
-    except BrokenPipeError:
-        # The reader has gone; Python's own flush at exit would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for start in range(0, len(rows), GROUP):
+        _print(rows[start : start + GROUP], strict, workers, limits, tolerance)
     return 0
 
 
@@ -145,27 +138,3 @@ def _print(
         }
         print(json.dumps(line, ensure_ascii=True))
     sys.stdout.flush()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the arguments of `python -m distil.grading` and grade; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="distil grade",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("pairs", help="JSONL file of pairs, or - for standard input")
-    parser.add_argument("--strict", action="store_true", help="print the strict verdict too")
-    parser.add_argument("--workers", type=int, help="processes; by default one per core")
-    parser.add_argument("--cpu-seconds", type=float, default=Limits.cpu_seconds, help="per answer")
-    parser.add_argument(
-        "--memory-mb", type=int, default=Limits.memory_bytes // 10**6, help="per answer"
-    )
-    parser.add_argument(
-        "--tolerance", type=float, default=0.0, help="relative error within which numbers are equal"
-    )
-    try:
-        options = parser.parse_args(arguments)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return grade(**vars(options))

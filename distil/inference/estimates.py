@@ -1,4 +1,4 @@
-"""One number, its interval and its p-value: the shape in which every test here answers.
+"""Result type of every test, and sums over clusters of questions.
 
 All effects are proportions (0.05 is five points); callers turn them into points. An interval or
 p-value that the data cannot give is never NaN: it is the widest honest one, with the reason in
@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from statsmodels.regression.linear_model import OLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike
+    from statsmodels.regression.linear_model import RegressionResults
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,9 @@ def as_matrix(values: ArrayLike, name: str = "values") -> np.ndarray:
 
     Raises:
         ValueError: If it is empty, has more than two dimensions, or holds a missing value.
+
+    >>> as_matrix([1, 0, 1]).shape
+    (3, 1)
     """
     matrix = np.asarray(values, dtype=float)
     if matrix.ndim == 1:
@@ -84,6 +89,9 @@ def cluster_codes(clusters: ArrayLike | None, questions: int) -> np.ndarray:
 
     Raises:
         ValueError: If the number of labels differs from the number of questions.
+
+    >>> cluster_codes(["a", "b", "a"], 3).tolist()
+    [0, 1, 0]
     """
     if clusters is None:
         return np.arange(questions)
@@ -102,6 +110,10 @@ def cluster_sums(matrix: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.
 
     Returns:
         Sums of shape (clusters, columns) and cluster sizes of shape (clusters,).
+
+    >>> sums, sizes = cluster_sums(np.array([[1.0], [0.0], [1.0]]), np.array([0, 0, 1]))
+    >>> sums.tolist(), sizes.tolist()
+    ([[1.0], [1.0]], [2.0, 1.0])
     """
     count = int(codes.max()) + 1
     sums = np.zeros((count, matrix.shape[1]))
@@ -109,27 +121,25 @@ def cluster_sums(matrix: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.
     return sums, np.bincount(codes, minlength=count).astype(float)
 
 
-def clustered_fit(
-    design: np.ndarray, values: np.ndarray, codes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Least squares with the cluster-robust covariance of Liang and Zeger (Biometrika 73, 1986).
+def clustered_ols(design: np.ndarray, values: np.ndarray, codes: np.ndarray) -> RegressionResults:
+    """Fit least squares with the cluster-robust covariance of Liang and Zeger.
 
-    With G clusters, n values and k columns the small-sample factor is G/(G - 1) (n - 1)/(n - k).
+    The covariance (Biometrika 73, 1986) carries the factor G/(G - 1) (n - 1)/(n - k) for G
+    clusters, n values and k columns; the reference is Student's t with G - 1 degrees of freedom.
 
     Args:
         design: Shape (n, k), of full rank.
         values: Shape (n,).
-        codes: Cluster numbers, shape (n,).
+        codes: Cluster numbers, shape (n,), at least two different ones.
 
     Returns:
-        The coefficients, shape (k,), and their covariance, shape (k, k).
+        The fit of `statsmodels`.
+
+    >>> fit = clustered_ols(np.ones((4, 1)), np.array([0.0, 1, 1, 1]), np.array([0, 0, 1, 1]))
+    >>> float(fit.params[0]), float(fit.bse[0].round(3)), fit.df_resid_inference
+    (0.75, 0.25, 1)
     """
-    bread = np.linalg.pinv(design.T @ design)
-    fitted = bread @ (design.T @ values)
-    scores, _ = cluster_sums(design * (values - design @ fitted)[:, None], codes)
-    (n, k), groups = design.shape, len(scores)
-    factor = groups / (groups - 1) * (n - 1) / (n - k)
-    return fitted, factor * bread @ (scores.T @ scores) @ bread
+    return OLS(values, design).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
 
 
 def linearised(matrix: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -145,6 +155,9 @@ def linearised(matrix: np.ndarray, codes: np.ndarray) -> np.ndarray:
 
     Returns:
         An array of shape (clusters,).
+
+    >>> linearised(np.array([[1.0], [0.0], [1.0]]), np.array([0, 0, 1])).round(3).tolist()
+    [0.444, 0.889]
     """
     sums, sizes = cluster_sums(matrix.mean(axis=1, keepdims=True), codes)
     mean = sums.sum() / sizes.sum()

@@ -1,4 +1,9 @@
-"""Is one variant better than another on the same questions, and what is a single accuracy worth."""
+"""Paired comparisons of two variants, intervals for one accuracy, and equivalence tests.
+
+>>> gain = paired_gain([1, 0, 1, 0, 0, 1, -1, 1])
+>>> f"{gain.estimate:.3f} ({gain.low:.3f} to {gain.high:.3f}), p {gain.p:.3f}"
+'0.375 (-0.247 to 0.997), p 0.197'
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.weightstats import DescrStatsW
 
 from distil.inference.estimates import (
     Estimate,
     as_matrix,
     cluster_codes,
     cluster_sums,
-    clustered_fit,
+    clustered_ols,
     linearised,
 )
-from distil.inference.tails import normal_quantile, t_quantile, two_sided, upper_tail
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -47,6 +54,10 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
     Returns:
         The estimate; `extra["effective"]` is the effective number of answers. `p` is 1: an
         accuracy alone tests nothing.
+
+    >>> found = accuracy([[1, 1], [1, 0], [0, 0], [1, 1]])
+    >>> [round(value, 3) for value in (found.estimate, found.low, found.high)]
+    [0.625, 0.222, 0.907]
     """
     matrix = as_matrix(right, "right")
     codes = cluster_codes(clusters, len(matrix))
@@ -61,14 +72,14 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
         effective = min(binary_spread / variance, float(matrix.size))
     else:
         effective = float(count)
-    low, high = _wilson_bounds(mean, effective, alpha)
+    low, high = proportion_confint(mean * effective, effective, alpha, method="wilson")
     note = "one cluster of questions only: nothing is known about others" if count < 2 else ""
     if count < 2 and len(matrix) > 1:
         low, high = 0.0, 1.0
     return Estimate(
         estimate=mean,
-        low=min(low, mean),
-        high=max(high, mean),
+        low=min(float(low), mean),
+        high=max(float(high), mean),
         p=1.0,
         se=float(np.sqrt(variance)),
         n=len(matrix),
@@ -93,15 +104,19 @@ def wilson(successes: int, total: int, alpha: float = 0.05) -> Estimate:
 
     Raises:
         ValueError: If the count is impossible.
+
+    >>> found = wilson(81, 263)
+    >>> round(found.low, 4), round(found.high, 4)
+    (0.2553, 0.3662)
     """
     if not 0 <= successes <= total or total < 1:
         raise ValueError(f"successes {successes} of total {total}: not a count of right answers")
     share = successes / total
-    low, high = _wilson_bounds(share, total, alpha)
+    low, high = proportion_confint(successes, total, alpha, method="wilson")
     return Estimate(
         estimate=share,
-        low=min(low, share),
-        high=max(high, share),
+        low=min(float(low), share),
+        high=max(float(high), share),
         p=1.0,
         se=float(np.sqrt(share * (1 - share) / total)),
         n=total,
@@ -109,15 +124,6 @@ def wilson(successes: int, total: int, alpha: float = 0.05) -> Estimate:
         df=float("inf"),
         test="Wilson interval",
     )
-
-
-def _wilson_bounds(share: float, total: float, alpha: float) -> tuple[float, float]:
-    """Wilson's bounds (JASA 22, 1927) of a share; `total` need not be whole."""
-    critical = -normal_quantile(alpha / 2)
-    widened = 1 + critical**2 / total
-    centre = (share + critical**2 / (2 * total)) / widened
-    half = critical * np.sqrt(share * (1 - share) / total + critical**2 / (4 * total**2)) / widened
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
 
 
 def _without_variation(mean: float, count: int, alpha: float) -> tuple[float, float, float]:
@@ -149,6 +155,10 @@ def paired_gain(
     Returns:
         The estimate. With a single cluster the interval is [-1, 1] and p is 1; where all clusters
         agree the interval says how many unseen ones could still differ.
+
+    >>> found = paired_gain([[1, 0], [0, 0], [1, 1], [0, -1]])
+    >>> [round(value, 3) for value in (found.estimate, found.low, found.high, found.p)]
+    [0.25, -0.777, 1.0, 0.495]
     """
     matrix = as_matrix(differences, "differences")
     codes = cluster_codes(clusters, len(matrix))
@@ -160,18 +170,16 @@ def paired_gain(
         low, high, p = _without_variation(mean, count, alpha)
         note = "every cluster of questions shows the same difference: exact bounds instead of OLS"
         return Estimate(mean, low, high, p, 0.0, len(matrix), count, count - 1, test, note)
-    constant, groups = np.ones((matrix.size, 1)), codes.repeat(matrix.shape[1])
-    _, covariance = clustered_fit(constant, matrix.ravel(), groups)
-    se = float(np.sqrt(covariance[0, 0]))
-    half = t_quantile(1 - alpha / 2, count - 1) * se
+    fit = clustered_ols(np.ones((matrix.size, 1)), matrix.ravel(), codes.repeat(matrix.shape[1]))
+    low, high = fit.conf_int(alpha)[0]
     # A symmetric interval may reach past what a difference of accuracies can be.
     limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
     return Estimate(
         estimate=mean,
-        low=max(mean - half, -limit),
-        high=min(mean + half, limit),
-        p=two_sided(mean / se, count - 1),
-        se=se,
+        low=max(float(low), -limit),
+        high=min(float(high), limit),
+        p=float(fit.pvalues[0]),
+        se=float(fit.bse[0]),
         n=len(matrix),
         clusters=count,
         df=count - 1,
@@ -192,6 +200,11 @@ def resample(
 
     Returns:
         An array of shape (replicates, columns).
+
+    >>> sums, sizes = np.array([[1.0], [3.0]]), np.array([1.0, 1.0])
+    >>> drawn = resample(sums, sizes, 4, np.random.default_rng(0))
+    >>> drawn[:, 0].tolist()
+    [3.0, 2.0, 1.0, 1.0]
     """
     count, means = len(sizes), np.empty((replicates, sums.shape[1]))
     # Blocks bound the memory: 1,000 x 651 weights are 5 MB whatever the number of replicates.
@@ -233,6 +246,10 @@ def bootstrap_gain(
 
     Returns:
         The estimate with a basic (reflected) bootstrap interval.
+
+    >>> found = bootstrap_gain([[1, 0], [0, 0], [1, 1], [0, -1]], replicates=500)
+    >>> found.estimate, found.df, round(found.p, 3)
+    (0.25, 2.773584905660378, 0.563)
     """
     from distil.inference.variance import variance_of_mean
 
@@ -255,7 +272,7 @@ def bootstrap_gain(
         note = "every cluster of questions shows the same difference: exact bounds instead"
         return Estimate(mean, low, high, p, 0.0, len(matrix), count, df, test, note)
     se = float(np.sqrt(variance))
-    widening = t_quantile(1 - alpha / 2, df) / normal_quantile(1 - alpha / 2)
+    widening = float(stats.t.ppf(1 - alpha / 2, df) / stats.norm.ppf(1 - alpha / 2))
     scaled = deviations * (se / spread) * widening
     below, above = np.quantile(scaled, [alpha / 2, 1 - alpha / 2])
     note = "" if seeds > 1 else "one seed: nothing is known about the spread between seeds"
@@ -263,7 +280,7 @@ def bootstrap_gain(
         estimate=mean,
         low=mean - float(above),
         high=mean - float(below),
-        p=two_sided(mean / se, df),
+        p=float(2 * stats.t.sf(abs(mean) / se, df)),
         se=se,
         n=len(matrix),
         clusters=count,
@@ -291,6 +308,11 @@ def mcnemar_exact(first: ArrayLike, second: ArrayLike, alpha: float = 0.05) -> E
 
     Raises:
         ValueError: If the two differ in length.
+
+    >>> first, second = np.repeat([1, 0], [60, 40]), np.repeat([1, 0, 1, 0], [50, 10, 4, 36])
+    >>> found = mcnemar_exact(first, second)
+    >>> [round(value, 3) for value in (found.estimate, found.low, found.high, found.p)]
+    [0.06, -0.023, 0.117, 0.18]
     """
     one, two = as_matrix(first, "first")[:, 0] > 0.5, as_matrix(second, "second")[:, 0] > 0.5
     if len(one) != len(two):
@@ -303,16 +325,14 @@ def mcnemar_exact(first: ArrayLike, second: ArrayLike, alpha: float = 0.05) -> E
         low, high, p = _without_variation(0.0, n, alpha)
         note = "the runs agree on every question"
         return Estimate(0.0, low, high, p, 0.0, n, n, n - 1, "exact McNemar", note, extra)
-    p = 2 * float(special.bdtr(min(gained, lost), discordant, 0.5))
-    low = float(special.betaincinv(gained, lost + 1, alpha / 2)) if gained else 0.0
-    high = float(special.betaincinv(gained + 1, lost, 1 - alpha / 2)) if lost else 1.0
+    low, high = proportion_confint(gained, discordant, alpha, method="beta")
     share = discordant / n
     difference = (gained - lost) / n
     return Estimate(
         estimate=difference,
-        low=(2 * low - 1) * share,
-        high=(2 * high - 1) * share,
-        p=min(1.0, p),
+        low=float(2 * low - 1) * share,
+        high=float(2 * high - 1) * share,
+        p=float(mcnemar([[both, gained], [lost, neither]], exact=True).pvalue),
         se=float(np.sqrt(max(share - difference**2, 0.0) / n)),
         n=n,
         clusters=n,
@@ -334,6 +354,10 @@ def seeds_t(gains: ArrayLike, alpha: float = 0.05) -> Estimate:
 
     Returns:
         The estimate; `note` carries the warning.
+
+    >>> found = seeds_t([0.05, 0.04, 0.06])
+    >>> [round(value, 4) for value in (found.estimate, found.low, found.high, found.p)]
+    [0.05, 0.0252, 0.0748, 0.0131]
     """
     values = as_matrix(gains, "gains")[:, 0]
     mean, count, test = float(values.mean()), len(values), "t over seeds"
@@ -345,14 +369,14 @@ def seeds_t(gains: ArrayLike, alpha: float = 0.05) -> Estimate:
         low, high, p = _without_variation(mean, count, alpha)
         note = "all seeds equal: exact bounds; " + SEEDS_ONLY_WARNING
         return Estimate(mean, low, high, p, 0.0, 0, 0, count - 1, test, note)
-    se = spread / float(np.sqrt(count))
-    half = t_quantile(1 - alpha / 2, count - 1) * se
+    found = stats.ttest_1samp(values, 0.0)
+    low, high = found.confidence_interval(1 - alpha)
     return Estimate(
         estimate=mean,
-        low=mean - half,
-        high=mean + half,
-        p=two_sided(mean / se, count - 1),
-        se=se,
+        low=float(low),
+        high=float(high),
+        p=float(found.pvalue),
+        se=spread / float(np.sqrt(count)),
         n=0,
         clusters=0,
         df=count - 1,
@@ -387,6 +411,10 @@ def equivalence(
 
     Raises:
         ValueError: If the margin is not positive.
+
+    >>> values = np.repeat([1.0, 0.0], [700, 300])
+    >>> round(equivalence(values, target=0.69, margin=0.05).p, 4)
+    0.003
     """
     if margin <= 0:
         raise ValueError(f"margin {margin}: must be above zero; see `margin` in the config")
@@ -398,20 +426,19 @@ def equivalence(
         note = "no variation between clusters: equivalence cannot be tested"
         low, high, _ = _without_variation(mean, max(count, 1), alpha)
         return Estimate(mean, low, high, 1.0, 0.0, len(matrix), count, 0.0, test, note)
-    se = float(pseudo.std(ddof=1) / np.sqrt(count))
-    half = t_quantile(1 - alpha / 2, count - 1) * se
-    found = Estimate(
+    described = DescrStatsW(pseudo)
+    low, high = described.tconfint_mean(alpha)
+    return Estimate(
         estimate=mean,
-        low=mean - half,
-        high=mean + half,
-        p=1.0,
-        se=se,
+        low=float(low),
+        high=float(high),
+        p=float(described.ttost_mean(target - margin, target + margin)[0]),
+        se=float(described.std_mean),
         n=len(matrix),
         clusters=count,
         df=count - 1,
         test=test,
     )
-    return equivalence_of(found, target, margin)
 
 
 def equivalence_of(found: Estimate, target: float, margin: float) -> Estimate:
@@ -424,10 +451,13 @@ def equivalence_of(found: Estimate, target: float, margin: float) -> Estimate:
 
     Returns:
         The estimate with the p of equivalence.
+
+    >>> found = equivalence(np.repeat([1.0, 0.0], [700, 300]), 0.69, 0.05)
+    >>> round(equivalence_of(found, 0.69, 0.02).p, 4)
+    0.2453
     """
-    above = upper_tail((found.estimate - (target - margin)) / found.se, found.df)
-    below = upper_tail(((target + margin) - found.estimate) / found.se, found.df)
-    return replace(found, p=max(above, below), test="TOST")
+    nearer = margin - abs(found.estimate - target)
+    return replace(found, p=float(stats.t.sf(nearer / found.se, found.df)), test="TOST")
 
 
 def simultaneous_band(
@@ -455,6 +485,11 @@ def simultaneous_band(
     Returns:
         A frame with one row per point: estimate, se, low, high (simultaneous), point_low,
         point_high (pointwise) and critical.
+
+    >>> points = [[1, 0, 0, 1, 0, 1], [1, 1, 0, 1, 0, 0]]
+    >>> band = simultaneous_band(points, replicates=500)
+    >>> band[["estimate", "low", "high"]].round(2).to_numpy().tolist()
+    [[0.5, -0.07, 1.07], [0.5, -0.07, 1.07]]
     """
     matrices = [as_matrix(points, "differences") for points in differences]
     codes = cluster_codes(clusters, len(matrices[0]))
@@ -464,7 +499,7 @@ def simultaneous_band(
     single = [paired_gain(matrix, codes, alpha) for matrix in matrices]
     se = np.array([estimate.se for estimate in single])
     moving = se > _NO_VARIATION
-    critical = t_quantile(1 - alpha / 2, max(len(sizes) - 1, 1))
+    critical = float(stats.t.ppf(1 - alpha / 2, max(len(sizes) - 1, 1)))
     if moving.any() and len(sizes) > 1:
         draws = resample(sums, sizes, replicates, np.random.default_rng(seed)) - means
         largest = np.abs(draws[:, moving] / se[moving]).max(axis=1)

@@ -1,4 +1,9 @@
-"""Response lengths: is there any difference between levels, a trend, and does a section differ."""
+"""Tests over response lengths: any difference, a trend, and contrasts of sections.
+
+>>> slope = trend([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 0, 1]], words=[40, 20, 10])
+>>> f"{100 * slope.estimate:.0f} points per doubling of the words, p {slope.p:.2f}"
+'25 points per doubling of the words, p 0.30'
+"""
 
 from __future__ import annotations
 
@@ -8,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from distil.inference.estimates import (
     Estimate,
     as_matrix,
     cluster_codes,
     cluster_sums,
-    clustered_fit,
+    clustered_ols,
 )
 from distil.inference.gains import paired_gain, resample
-from distil.inference.tails import t_quantile, two_sided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +39,12 @@ def holm(values: Sequence[float]) -> np.ndarray:
 
     Returns:
         An array of the same length; empty for an empty family.
+
+    >>> holm([0.01, 0.04, 0.03, 0.005]).round(3).tolist()
+    [0.03, 0.06, 0.06, 0.02]
     """
     given = np.asarray(values, dtype=float)
-    order = np.argsort(given)
-    stepped = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
-    adjusted = np.empty_like(given)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
+    return multipletests(given, method="holm")[1] if len(given) else given
 
 
 def any_difference(levels: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
@@ -56,6 +60,10 @@ def any_difference(levels: ArrayLike, clusters: ArrayLike | None = None) -> Esti
 
     Returns:
         The estimate is Q; the reference is chi-square with levels - 1 degrees of freedom.
+
+    >>> found = any_difference([[1, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]])
+    >>> round(found.estimate, 3), round(found.p, 3)
+    (4.667, 0.097)
     """
     matrix = as_matrix(levels, "levels")
     sums, _ = cluster_sums(matrix, cluster_codes(clusters, len(matrix)))
@@ -67,7 +75,7 @@ def any_difference(levels: ArrayLike, clusters: ArrayLike | None = None) -> Esti
         return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, n, len(sums), df, test, note)
     totals = sums.sum(axis=0)
     statistic = (count - 1) * float(((totals - totals.mean()) ** 2).sum()) / float(within)
-    p = float(special.chdtrc(df, statistic))
+    p = float(stats.chi2.sf(statistic, df))
     return Estimate(statistic, statistic, statistic, p, 0.0, n, len(sums), df, test)
 
 
@@ -102,6 +110,10 @@ def trend(
 
     Raises:
         ValueError: If words are not positive or their number is not that of the levels.
+
+    >>> found = trend([[1, 1, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]], words=[40, 20, 10])
+    >>> round(found.estimate, 3), found.p
+    (0.375, 0.0758)
     """
     matrix = as_matrix(levels, "levels")
     scores = np.asarray(words, dtype=float)
@@ -126,7 +138,7 @@ def trend(
     else:
         note = slopes.note
         z = statistic / np.sqrt(variance)
-        p = two_sided(z)
+        p = float(2 * stats.norm.sf(abs(z)))
     normal_p = p
     if permutations and len(moving):
         draws = _permuted(moving, scores, permutations, np.random.default_rng(seed))
@@ -196,6 +208,11 @@ def words_curve(
 
     Returns:
         A frame with words, accuracy, low, high, all but the first as proportions.
+
+    >>> right = [[1, 1, 0], [1, 0, 0], [1, 1, 1]]
+    >>> line = words_curve(right, [40, 20, 10], points=3, replicates=200)
+    >>> line[["words", "accuracy"]].round(2).to_numpy().tolist()
+    [[10.0, 0.33], [20.0, 0.67], [40.0, 1.0]]
     """
     matrix = as_matrix(levels, "levels")
     scores = np.log2(np.asarray(words, dtype=float))
@@ -246,6 +263,11 @@ def section_contrast(
 
     Raises:
         ValueError: If the section does not occur or is the only one.
+
+    >>> drops = [0.5, 0.3, 0.6, 0.4, 0.1, 0.2, 0.1, 0.0]
+    >>> found = section_contrast(drops, ["tp"] * 4 + ["fs"] * 4, "tp")
+    >>> round(found.estimate, 3), round(found.p, 3)
+    (0.35, 0.003)
     """
     matrix = as_matrix(drops, "drops").mean(axis=1, keepdims=True)
     names = np.asarray(sections)
@@ -295,6 +317,11 @@ def difference_of_means(
     Returns:
         First minus second. With too few clusters or no variation the interval is the widest there
         is and p is 1.
+
+    >>> values, inside = np.array([0.5, 0.3, 0.6, 0.1, 0.2, 0.0]), np.repeat([True, False], 3)
+    >>> found = difference_of_means(values, inside, np.arange(6))
+    >>> round(found.estimate, 3), round(found.p, 3)
+    (0.367, 0.018)
     """
     test = "OLS, clustered"
     first, second = values[inside], values[~inside]
@@ -303,17 +330,17 @@ def difference_of_means(
     df, se = groups - 1, 0.0
     if groups >= 4:
         design = np.column_stack([np.ones(len(values)), inside.astype(float)])
-        _, covariance = clustered_fit(design, values, codes)
-        se = float(np.sqrt(covariance[1, 1]))
-    if se < 1e-12:
+        fit = clustered_ols(design, values, codes)
+        se = float(fit.bse[1])
+    if not se > 1e-12:
         note = "too few questions, or no variation: no interval can be given"
         return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
-    half = t_quantile(1 - alpha / 2, df) * se
+    low, high = fit.conf_int(alpha)[1]
     return Estimate(
         estimate=difference,
-        low=difference - half,
-        high=difference + half,
-        p=two_sided(difference / se, df),
+        low=float(low),
+        high=float(high),
+        p=float(fit.pvalues[1]),
         se=se,
         n=len(values),
         clusters=groups,
@@ -342,6 +369,11 @@ def section_interaction(
     Returns:
         The estimate is F, `df` that of the denominator; `extra` holds `numerator_df`. p is 1 with
         a note where there is one section, too few clusters or a section without variation.
+
+    >>> slopes = [0.5, 0.3, 0.6, 0.1, 0.2, 0.0]
+    >>> found = section_interaction(slopes, ["tp"] * 3 + ["fs"] * 3)
+    >>> round(found.estimate, 2), round(found.p, 3)
+    (12.1, 0.018)
     """
     matrix = as_matrix(values).mean(axis=1)
     codes = cluster_codes(clusters, len(matrix))
@@ -357,17 +389,17 @@ def section_interaction(
         return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
     design = pd.get_dummies(frame["section"], drop_first=True, dtype=float)
     design.insert(0, "constant", 1.0)
-    fitted, covariance = clustered_fit(design.to_numpy(), matrix, codes)
-    contrasts = fitted[1:]
-    if np.linalg.matrix_rank(covariance[1:, 1:], tol=1e-24) < count - 1:
+    fit = clustered_ols(design.to_numpy(), matrix, codes)
+    if np.linalg.matrix_rank(fit.cov_params()[1:, 1:], tol=1e-24) < count - 1:
         note = "the clusters of a section do not vary"
         return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
-    statistic = float(contrasts @ np.linalg.solve(covariance[1:, 1:], contrasts)) / (count - 1)
+    joint = fit.f_test(np.eye(count)[1:])
+    statistic = float(np.squeeze(joint.fvalue))
     return Estimate(
         estimate=statistic,
         low=statistic,
         high=statistic,
-        p=float(special.fdtrc(count - 1, groups - 1, statistic)),
+        p=float(joint.pvalue),
         se=0.0,
         n=len(matrix),
         clusters=groups,
@@ -391,6 +423,11 @@ def odds_ratios(frame: pd.DataFrame, formula: str, alpha: float = 0.05) -> pd.Da
 
     Returns:
         A frame with term, odds_ratio, low, high, p and note.
+
+    >>> frame = pd.DataFrame({"right": [1, 0, 1, 1, 0, 0, 1, 0], "level": [0, 1] * 4})
+    >>> found = odds_ratios(frame.assign(cluster=[0, 0, 1, 1, 2, 2, 3, 3]), "right ~ level")
+    >>> found[["term", "odds_ratio"]].round(3).to_numpy().tolist()
+    [['Intercept', 3.0], ['level', 0.111]]
     """
     data = frame.sort_values("cluster", kind="stable")
     empty = pd.DataFrame(columns=["term", "odds_ratio", "low", "high", "p", "note"])

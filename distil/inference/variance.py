@@ -1,4 +1,4 @@
-"""Where the variation comes from: questions, seeds, and what neither explains."""
+"""Variance components of crossed questions and seeds."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ def mean_squares(matrix: np.ndarray) -> tuple[float, float, float]:
 
     Returns:
         The mean squares between questions, between seeds, and of the residual.
+
+    >>> mean_squares(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    (4.0, 1.0, 0.0)
     """
     rows, columns = matrix.shape
     grand = matrix.mean()
@@ -49,6 +52,9 @@ def decompose(values: ArrayLike, clusters: ArrayLike | None = None) -> pd.DataFr
     Returns:
         A frame with a row per source (questions, seeds, rest): component, share of their sum,
         contribution to the variance of the mean over this design, share of that, and note.
+
+    >>> decompose([[1, 1], [0, 1], [0, 0]])[["source", "component"]].round(3).to_numpy().tolist()
+    [['questions', 0.167], ['seeds', 0.0], ['rest', 0.167]]
     """
     matrix = as_matrix(values)
     sums, sizes = cluster_sums(matrix, cluster_codes(clusters, len(matrix)))
@@ -92,6 +98,9 @@ def variance_of_mean(matrix: np.ndarray, codes: np.ndarray) -> tuple[float, floa
 
     Returns:
         The variance and the degrees of freedom (at least 1).
+
+    >>> variance_of_mean(np.array([[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]]), np.arange(3))
+    (0.08333333333333333, 2.0)
     """
     sums, sizes = cluster_sums(matrix, codes)
     rows, columns = sums.shape

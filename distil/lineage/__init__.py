@@ -4,5 +4,7 @@ A better record must not cost days of training; so nothing that shapes an output
 here, and a script enters with its last line only.
 
 - `record`: run a script for a job and leave its record.
-- `history`: sealed append-only files of rows.
+- `history`: what happened when, and every content that a record or a table has had.
+- `locks`: one process at a time for a job, and none whose Snakemake has died.
+- `logs`: where a job's output goes and how its error is shown.
 """

@@ -1,69 +1,34 @@
-"""Append-only files of rows, a line each, every line sealed with the sha256 of the rest of it.
+"""The history of a study: sealed append-only files beside its job records.
 
-A study keeps two of them beside its job records: `runs.jsonl`, what happened when, and
-`versions.jsonl`, every content that a record or a table has had, so that two moments can be
-compared after the files were made anew. Neither is ever rewritten.
+`runs.jsonl` says what happened when, `versions.jsonl` holds every content that a record or a table
+has had, so that two moments can be compared after the files were made anew.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from distil.content.hashing import canonical_json, sha256_text
+from distil.content.sealed import append, read_lines
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+__all__ = ["RUNS", "VERSIONS", "Damage", "append", "read"]
 
 RUNS, VERSIONS = "runs.jsonl", "versions.jsonl"
 
 
-def sealed(row: dict[str, Any]) -> str:
-    """Return a row as a line with its seal."""
-    return canonical_json({**row, "sha256": sha256_text(canonical_json(row))}) + "\n"
+class Damage(NamedTuple):
+    """What is wrong with a file of the history.
 
-
-def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Append rows, all or none, on the disk when this returns; lines of parallel jobs never mix.
-
-    A last line that a power cut tore is dropped first: the job that wrote it did not come to its
-    end, and runs again.
-
-    Raises:
-        OSError: the file cannot be written; it is then as it was, and the error names it.
+    Attributes:
+        missing: whether the file is not there at all.
+        message: what is wrong and what mends it.
     """
-    data = "".join(map(sealed, rows)).encode()
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            whole = _whole_lines(handle)
-            try:
-                while data:
-                    data = data[os.write(handle, data) :]
-                os.fsync(handle)
-            except OSError:
-                os.ftruncate(handle, whole)
-                raise
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+
+    missing: bool
+    message: str
 
 
-def _whole_lines(handle: int) -> int:
-    """Cut a torn last line off, and return the size that is left in bytes."""
-    size = os.fstat(handle).st_size
-    if size and os.pread(handle, 1, size - 1) != b"\n":
-        size = os.pread(handle, size, 0).rfind(b"\n") + 1
-        os.ftruncate(handle, size)
-    return size
-
-
-def read(path: str | Path) -> tuple[list[dict[str, Any]], str | None]:
+def read(path: str | Path) -> tuple[list[dict[str, Any]], Damage | None]:
     """Read the rows whose seal holds, without the seals, and say what is wrong with the others.
 
     Returns:
@@ -71,22 +36,14 @@ def read(path: str | Path) -> tuple[list[dict[str, Any]], str | None]:
     """
     path = Path(path)
     if not path.is_file():
-        return [], "missing; it cannot be remade: restore it from a pack or a backup"
-    rows, fault = [], None
-    lines = path.read_bytes().split(b"\n")
-    for number, line in enumerate(lines, start=1):
-        if not line and number == len(lines):
-            continue
-        try:
-            row = json.loads(line)
-            seal = row.pop("sha256")
-            holds = line == sealed(row).strip().encode() and isinstance(seal, str)
-        except (ValueError, AttributeError, KeyError, TypeError):
-            holds = False
-        if holds:
+        remedy = "missing; it cannot be remade: restore it from a pack or a backup"
+        return [], Damage(True, remedy)
+    rows, damage = [], None
+    for number, (line, row) in enumerate(read_lines(path), start=1):
+        if row is not None:
             rows.append(row)
-        elif fault is None:
-            torn = number == len(lines)
+        elif damage is None:
+            torn = not line.endswith(b"\n")
             where = "its last line is torn" if torn else f"line {number} was changed"
-            fault = f"{where}; restore it from a pack or a backup"
-    return rows, fault
+            damage = Damage(False, f"{where}; restore it from a pack or a backup")
+    return rows, damage

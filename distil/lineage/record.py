@@ -13,37 +13,28 @@ shapes an output may be taken from it.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import fcntl
 import importlib.metadata
 import inspect
 import json
 import os
 import platform
 import sys
-import threading
 import time
-import traceback
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from distil.content.addresses import record_path
+from distil.content.files import write_atomically
 from distil.content.fingerprint import LOCK, contents, describe, sorted_keys
-from distil.content.hashing import canonical_json, sha256_file, sha256_text, write_atomically
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.lineage import history
+from distil.lineage.locks import alone
+from distil.lineage.logs import logged, name_unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-# -------------------------------------------------------------------------------- job records
-
-
-def record_path(study: str, rule: str, wildcards: dict[str, str]) -> Path:
-    """Return where a job's record lies: results/STUDY/lineage/RULE/WILDCARDS.json."""
-    rest = {key: value for key, value in wildcards.items() if key != "study"}
-    name = ",".join(f"{key}={value.replace('/', '+')}" for key, value in sorted(rest.items()))
-    return Path("results") / study / "lineage" / rule / f"{name or 'job'}.json"
 
 
 def run(main: Callable[..., Any], job: Any) -> None:
@@ -68,7 +59,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
     }
     taken = inspect.signature(main).parameters
     record_file = record_path(wildcards["study"], job.rule, wildcards)
-    with _logged(str(job.log[0]) if job.log else None), _alone(record_file):
+    with logged(str(job.log[0]) if job.log else None), alone(record_file):
         described = _describe(job)
         installed = _installed(described["packages"])
         read = _Inputs(job)
@@ -91,13 +82,13 @@ def run(main: Callable[..., Any], job: Any) -> None:
             "seconds": round(time.monotonic() - clock, 3),
             "host": platform.node(),
             "platform": platform.platform(),
-            "plan_sha256": plan_sha256(job.config),
+            "plan_sha256": os.environ.get("DISTIL_PLAN") or None,
             "python": platform.python_version(),
             "packages": installed,
             "command": [Path(sys.executable).name, job.rule],
             **result.get("history", {}),
         }
-        with _naming_what_cannot_be_written(record_file):
+        with name_unwritable(record_file):
             leave_record(record_file, record, happened)
 
 
@@ -157,18 +148,6 @@ def _tables(outputs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {"kind": "rows", "of": row["sha256"], "content": grouped(path)}
 
 
-@contextlib.contextmanager
-def _naming_what_cannot_be_written(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SystemExit(
-            f"{error.filename or path}: cannot be written ({error.strerror}), so this job counts "
-            "as not done; make room or mend the permissions, then start Snakemake again: it makes "
-            "this job's files anew and touches no other"
-        ) from error
-
-
 def _describe(job: Any) -> dict[str, Any]:
     """Return what the job's fingerprint stands for, if it is still what Snakemake was told.
 
@@ -217,122 +196,6 @@ class _Inputs:
                     f"{path} was changed while this job read it; start Snakemake again"
                 )
         return self.rows
-
-
-def plan_sha256(config: dict[str, Any]) -> str | None:
-    """Hash the plan of the analysis that stands in a study file while a job runs.
-
-    It is kept with every run, so that `python -m distil.audit plan` can tell whether margin, alpha
-    and the rest were fixed before the answers were made. The same hash as in the claims table.
-
-    Args:
-        config: the checked configuration.
-
-    Returns:
-        The hash; None for the public release, where no answers are made.
-    """
-    if config["exams"]["source"] == "release":
-        return None
-    plan = {
-        **config["claims"],
-        "published": config["published"],
-        "primary_stop": config["predictions"]["stops"][0],
-        "levels": config["predictions"]["levels"],
-        "sections": config["exams"]["sections"],
-    }
-    return sha256_text(canonical_json(plan))
-
-
-@contextlib.contextmanager
-def _alone(record_file: Path) -> Iterator[None]:
-    """Let one process at a time do a job, and none whose Snakemake has died.
-
-    A killed Snakemake leaves its running job behind. Such an orphan ends itself within a moment,
-    and until it has, the lock holds back the same job of the next run: whatever the orphan wrote
-    is then overwritten, never the other way round.
-    """
-    path = _lock(record_file)
-    _end_with_parents()
-    with _naming_what_cannot_be_written(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("wb")
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _lock(record_file: Path) -> Path:
-    _, study, _, rule, name = record_file.parts
-    return Path("state", study, "locks", rule, name).with_suffix(".lock")
-
-
-def running(study: str) -> list[Path]:
-    """Return the records that the jobs of a study which are at work now will leave."""
-    found = []
-    folder = Path("state", study, "locks")
-    for path in sorted(folder.glob("*/*.lock")):
-        try:
-            with path.open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            name = path.relative_to(folder).with_suffix(".json")
-            found.append(Path("results", study, "lineage", name))
-    return found
-
-
-def _end_with_parents() -> None:
-    """End this process when any process above it, up to Snakemake, is gone."""
-    import psutil
-
-    above = []
-    for process in psutil.Process().parents():
-        above.append(process)
-        if any("snakemake" in word for word in process.cmdline()[:3]):
-            break
-    else:
-        return  # a cluster's job: its scheduler ends it
-
-    def watch() -> None:
-        while all(process.is_running() for process in above):
-            time.sleep(0.2)
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-        os._exit(143)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _logged(path: str | None) -> Iterator[None]:
-    """Send standard output and error, subprocesses' included, to a log; print errors as well."""
-    if path is None:
-        yield
-        return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    with _naming_what_cannot_be_written(Path(path)):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        log = Path(path).open("wb")  # noqa: SIM115 - closed below
-    with log:
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        traceback.print_exc()
-        sys.stderr.flush()
-        os.write(saved[1], f"\n{type(error).__name__}: {error}\n(log: {path})\n".encode())
-        code = error.code if isinstance(error, SystemExit) else 1
-        raise SystemExit(code if isinstance(code, int) else 1) from error
-    finally:
-        with contextlib.suppress(OSError):  # a full disk: the log is no result
-            sys.stdout.flush()
-            sys.stderr.flush()
-        for number, copy in enumerate(saved, start=1):
-            os.dup2(copy, number)
-            os.close(copy)
 
 
 def _files(paths: Any) -> list[dict[str, Any]]:

@@ -21,3 +21,16 @@ def balanced_end(text: str, start: int) -> int:
                 return position
         position += 1
     return -1
+
+
+def argument(text: str, start: int) -> str | None:
+    """What stands between the brace at `start` and the one that closes it; None: never closed."""
+    end = balanced_end(text, start)
+    return None if end < 0 else text[start + 1 : end]
+
+
+def last_argument(text: str, command: str) -> str | None:
+    r"""The argument of the last `command{...}` in a text, as of \boxed; None: there is none."""
+    start = text.rfind(command + "{")
+    found = argument(text, start + len(command)) if start >= 0 else None
+    return found.strip() if found is not None else None

@@ -67,3 +67,9 @@ OPERATORS = set("+−×÷±∓·⋅∪∩∖∘⊕⊗∧∨")
 SPACED = RELATIONS | OPERATORS | set("…⋯⟹⟺|") | {":="}
 OPENERS = set("([{⟨⌊⌈")
 CLOSERS = set(")]}⟩⌋⌉")
+
+# Letters in circles, as labels of options: Ⓐ is (A).
+UNCIRCLED = str.maketrans(
+    {chr(0x24B6 + place): f"({chr(0x41 + place)})" for place in range(26)}
+    | {chr(0x24D0 + place): f"({chr(0x61 + place)})" for place in range(26)}
+)

@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from distil.claims.findings import Entry, Finding
 from distil.claims.selections import MissingAnswersError
 from distil.claims.table import assemble, entries
 from distil.claims.verdicts import Tested, examine
+from distil.content.addresses import row_id
 from distil.inference.estimates import Estimate
 from distil.inference.gains import wilson
-from distil.inference.tails import normal_quantile, two_sided
 from distil.release import forensics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SPEED_SECTION = "tp"
 LEAST_FAVOURABLE = "difference of counts, least favourable pairing"
 
 
@@ -43,7 +43,7 @@ class Release:
         counts: Right answers by quantity, level and group.
         losses: Validation losses of the released training log.
         levels: Words and accuracy by level and section.
-        settings: As of `Study`.
+        settings: As of `GradedAnswers`.
     """
 
     counts: pd.DataFrame
@@ -134,8 +134,8 @@ def least_favourable(first: Count, second: Count, alpha: float) -> Estimate:
     if first.total == second.total:
         least_p, p = forensics.pair_tails(first.successes - second.successes, round(most * n))
     else:
-        least_p, p = 0.0, two_sided(difference / se) if se else 1.0
-    half = normal_quantile(1 - alpha / 2) * se
+        least_p, p = 0.0, float(2 * stats.norm.sf(abs(difference) / se)) if se else 1.0
+    half = float(stats.norm.ppf(1 - alpha / 2)) * se
     return Estimate(
         estimate=difference,
         low=difference - half,
@@ -157,7 +157,7 @@ def _accuracy(release: Release, quantity: str, sentence: str = "") -> Finding:
     if found.implied:
         untested = "the published percentage itself implies this count, so it cannot confirm it"
     return Finding(
-        here=wilson(found.successes, found.total, release.alpha),
+        estimate=wilson(found.successes, found.total, release.alpha),
         rows=[found.row],
         filter=f"quantity={quantity} group=all",
         values=right,
@@ -199,7 +199,7 @@ def gain_over_base(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
         low, high = forensics.gain_interval(found.estimate, found.n, share, release.alpha)
         ranges.append(f"{100 * low:.1f} to {100 * high:.1f} at {100 * share:.0f} %")
     return Finding(
-        here=found,
+        estimate=found,
         rows=[student.row, base.row],
         filter="quantity=student minus quantity=base, group=all",
         direction=found,
@@ -230,7 +230,7 @@ def level_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     found = least_favourable(first, last, release.alpha)
     levels = _levels(release)
     return Finding(
-        here=found,
+        estimate=found,
         rows=[first.row, last.row],
         filter=f"quantity=student level={levels[0]} minus level={levels[-1]}, group=all",
         direction=found,
@@ -246,11 +246,13 @@ def level_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
 
 def section_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """How much more the speed section loses than the section closest to it."""
-    table = release.counts
+    table, speed = release.counts, release.settings["speed_section"]
+    if speed is None:
+        raise MissingAnswersError("the study file names no speed section (claims.speed_section)")
     sections = sorted(
-        set(table.loc[table["group_kind"] == "section", "group"].astype(str)) - {SPEED_SECTION}
+        set(table.loc[table["group_kind"] == "section", "group"].astype(str)) - {speed}
     )
-    own = least_favourable(*_ends(release, SPEED_SECTION), release.alpha)
+    own = least_favourable(*_ends(release, speed), release.alpha)
     others = {name: least_favourable(*_ends(release, name), release.alpha) for name in sections}
     contrasts = {}
     for name, other in others.items():
@@ -258,8 +260,8 @@ def section_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
         contrasts[name] = (own.estimate - other.estimate, se)
     binding = min(contrasts, key=lambda name: contrasts[name][0])
     difference, se = contrasts[binding]
-    half = normal_quantile(1 - release.alpha / 2) * se
-    p = max(two_sided(value / spread) for value, spread in contrasts.values())
+    half = float(stats.norm.ppf(1 - release.alpha / 2)) * se
+    p = max(float(2 * stats.norm.sf(abs(value) / spread)) for value, spread in contrasts.values())
     found = Estimate(
         estimate=difference,
         low=difference - half,
@@ -271,12 +273,12 @@ def section_drop(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
         df=float("inf"),
         test=f"section contrasts, {LEAST_FAVOURABLE}",
     )
-    losses = {SPEED_SECTION: own, **others}
+    losses = {speed: own, **others}
     listed = ", ".join(f"{name} {100 * one.estimate:.1f}" for name, one in sorted(losses.items()))
     return Finding(
-        here=found,
+        estimate=found,
         rows=[one.row for name in sorted(losses) for one in _ends(release, name)],
-        filter=f"drop of group={SPEED_SECTION} minus group={binding}",
+        filter=f"drop of group={speed} minus group={binding}",
         direction=found,
         sentence=f"points lost by section: {listed}",
     )
@@ -294,8 +296,8 @@ def validation_minimum(release: Release, entry: Entry) -> Finding:
     between = entry.published.get("between")
     inside = between is None or between[0] < lowest < between[1]
     return Finding(
-        here=Estimate(lowest, low, high, 1.0, 0.0, 1, 0, 0, "lowest of one log"),
-        rows=[f"loss/validation/{step}" for step in steps],
+        estimate=Estimate(lowest, low, high, 1.0, 0.0, 1, 0, 0, "lowest of one log"),
+        rows=[row_id("loss", part="validation", iteration=step) for step in steps],
         filter="validation losses of the released log",
         sentence=(
             f"loss {values[place]:.3f} at {steps[place]}, {values[-1]:.3f} at {steps[-1]}; the log "
@@ -316,7 +318,7 @@ def split_overlap(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     whole = places["train"]
     listed = ", ".join(f"{one.successes} in {part}" for part, one in places.items())
     return Finding(
-        here=wilson(whole.successes, whole.total, release.alpha),
+        estimate=wilson(whole.successes, whole.total, release.alpha),
         rows=[one.row for one in places.values()],
         filter="quantity=in_train group=all",
         sentence=(
@@ -336,8 +338,8 @@ def level_table(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     ]
     found = float(len(rows))
     return Finding(
-        here=Estimate(found, found, found, 1.0, 0.0, int(rows["total"].max()), 0, 0, ""),
-        rows=[f"level/{level}" for level in rows["level"]],
+        estimate=Estimate(found, found, found, 1.0, 0.0, int(rows["total"].max()), 0, 0, ""),
+        rows=[row_id("level", level=level) for level in rows["level"]],
         filter="levels of the release, all sections",
         sentence=f"words of the traces, not of the answers: {', '.join(cells)}",
         scale=1.0,
@@ -347,7 +349,7 @@ def level_table(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
 def competition_name(release: Release, entry: Entry) -> Finding:  # noqa: ARG001
     """The name as every table and figure prints it."""
     return Finding(
-        here=None,
+        estimate=None,
         rows=["published/competition"],
         filter="competition in resources/published.yaml",
         sentence=f"printed as: {release.settings['competition']}",

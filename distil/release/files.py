@@ -1,4 +1,4 @@
-r"""The public release that accompanies the paper: what it holds and how its files are read.
+r"""Files of the public release that accompanies the paper: what it holds and how it is read.
 
 Nothing of the release is in this repository. A study reads it from a folder of the user's: a
 download of one pinned commit. Its numbers come in two kinds, kept apart throughout: counts that

@@ -1,4 +1,4 @@
-"""What published percentages and standard deviations can and cannot be.
+"""Consistency checks of published percentages and standard deviations.
 
 An accuracy of n questions is a count over n, the mean of five runs a count over 5 n, and their
 standard deviation follows from five whole numbers. So a rounded percentage and a rounded standard
@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from distil.content.sources import Sources, row_names
 from distil.inference.power import equivalence_items, mcnemar_detectable, mcnemar_power
 
 SD_KINDS = ("sample", "population")
 # Share of questions on which two runs of one model disagree: the range within which intervals and
 # powers of the published gain are shown, since the release does not hold the answers themselves.
 DISCORDANCES = (0.15, 0.25, 0.35)
+LATE_YEARS = 4
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def compatible(
     if sd is None:
         return [(total, None) for total in totals]
     printed = Printed.read(sd)
-    found = []
+    found: list[tuple[int, str | None]] = []
     for total in totals:
         possible = spreads(total, n, runs, printed.value + printed.half)
         found += [(total, kind) for kind in SD_KINDS if any(map(printed.allows, possible[kind]))]
@@ -230,6 +232,10 @@ def as_printed(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}"
 
 
+# Published claims that the checks are about, with the estimand their figures stand under.
+_CHECKED = dict.fromkeys(("C1", "C2", "C3", "C4"), "in_sample") | {"C5": "transfer"}
+
+
 def tabulate(
     claims: dict[str, dict], questions: int, late_questions: int, alpha: float = 0.05
 ) -> pd.DataFrame:
@@ -244,96 +250,102 @@ def tabulate(
     Returns:
         A frame with check, claim, n, result and sentence.
     """
-    figures = {
-        name: claims[name]["estimands"][estimand]
-        for name, estimand in (
-            ("C1", "in_sample"), ("C2", "in_sample"), ("C3", "in_sample"), ("C4", "in_sample"),
-            ("C5", "transfer"),
-        )
-    }  # fmt: skip
-    rows: list[dict[str, object]] = []
+    figures = {name: claims[name]["estimands"][estimand] for name, estimand in _CHECKED.items()}
+    rows = [
+        *_counts_behind(figures, questions),
+        *_deviations(figures, questions),
+        *_gains(figures, questions, late_questions, alpha),
+    ]
+    return pd.DataFrame(rows, dtype=object)
 
-    def add(check: str, claim: str, n: int | None, result: object, sentence: str) -> None:
-        rows.append(
-            {"check": check, "claim": claim, "n": n, "result": result, "sentence": sentence}
-        )
 
+def _check(check: str, claim: str, n: int | None, result: object, sentence: str) -> dict:
+    return {"check": check, "claim": claim, "n": n, "result": result, "sentence": sentence}
+
+
+def _counts_behind(figures: dict[str, dict], questions: int) -> list[dict]:
+    """Counts that the percentages stand for, and numbers of questions that all of them allow."""
+    rows = []
     for name in ("C1", "C2", "C3"):
         mean = as_printed(figures[name]["value"])
         totals = possible_totals(Printed.read(mean), questions)
-        add(
+        rows.append(_check(
             "count behind the percentage", name, questions,
             " or ".join(map(str, totals)) or "none",
             f"{mean} % of {questions} questions is {' or '.join(map(str, totals)) or 'no count'} "
             "in a single run.",
-        )  # fmt: skip
-    tuned, transfer = figures["C3"], figures["C5"]
+        ))  # fmt: skip
+    tuned = figures["C3"]
     mean, sd, runs = as_printed(tuned["value"]), as_printed(tuned["sd"]), tuned["seeds"]
     possible = set(compatible_questions(mean, runs, sd))
     for name in ("C1", "C2"):
         possible &= set(compatible_questions(as_printed(figures[name]["value"])))
-    add(
+    rows.append(_check(
         "questions that all figures allow", "C1, C2, C3", None,
         " ".join(map(str, sorted(possible))) or "none",
         f"One run each of {as_printed(figures['C1']['value'])} % and "
         f"{as_printed(figures['C2']['value'])} %, and a mean of {runs} runs of {mean} % with "
         f"deviation {sd}, need one of these numbers of questions (up to 1500).",
-    )  # fmt: skip
-    transfer_mean = f"{transfer['value']:.1f}"
-    for name, text, total, deviation in (
-        ("C3", mean, questions, sd),
-        ("C5", transfer_mean, transfer["total"], as_printed(transfer["sd"])),
+    ))  # fmt: skip
+    return rows
+
+
+def _deviations(figures: dict[str, dict], questions: int) -> list[dict]:
+    """Kinds of standard deviation that the means allow, and how likely so small a spread is."""
+    tuned, transfer, rows, kinds = figures["C3"], figures["C5"], [], {}
+    runs = tuned["seeds"]
+    for name, mean, total, sd in (
+        ("C3", as_printed(tuned["value"]), questions, as_printed(tuned["sd"])),
+        ("C5", f"{transfer['value']:.1f}", transfer["total"], as_printed(transfer["sd"])),
     ):
-        found = compatible(text, total, runs, deviation)
-        kinds = sorted({kind for _, kind in found if kind})
-        totals = possible_totals(Printed.read(text), total, runs)
-        add(
-            "kind of deviation", name, total, " ".join(kinds) or "none",
-            f"{text} % with deviation {deviation} of {runs} runs of {total} questions allows "
+        found = compatible(mean, total, runs, sd)
+        kinds[name] = sorted({kind for _, kind in found if kind})
+        totals = possible_totals(Printed.read(mean), total, runs)
+        rows.append(_check(
+            "kind of deviation", name, total, " ".join(kinds[name]) or "none",
+            f"{mean} % with deviation {sd} of {runs} runs of {total} questions allows "
             f"{' or '.join(map(str, totals))} right in all, and the deviation only as "
-            f"{' or '.join(kinds) or 'neither kind'}.",
-        )  # fmt: skip
-    both = {
-        kind
-        for kind in SD_KINDS
-        if any(k == kind for _, k in compatible(mean, questions, runs, sd))
-        and any(
-            k == kind
-            for _, k in compatible(
-                transfer_mean, transfer["total"], runs, as_printed(transfer["sd"])
-            )
-        )
-    }
-    add(
-        "one convention for both deviations", "C3, C5", None, " ".join(sorted(both)) or "none",
-        f"Both deviations under one convention: {' or '.join(sorted(both)) or 'impossible'}.",
-    )  # fmt: skip
+            f"{' or '.join(kinds[name]) or 'neither kind'}.",
+        ))  # fmt: skip
+    both = sorted(set(kinds["C3"]) & set(kinds["C5"]))
+    rows.append(_check(
+        "one convention for both deviations", "C3, C5", None, " ".join(both) or "none",
+        f"Both deviations under one convention: {' or '.join(both) or 'impossible'}.",
+    ))  # fmt: skip
+    sd = as_printed(transfer["sd"])
     for share in (0.05, 0.10, 0.20):
-        chance = spread_probability(as_printed(transfer["sd"]), transfer["total"], runs, share)
-        add(
+        chance = spread_probability(sd, transfer["total"], runs, share)
+        rows.append(_check(
             "probability of so small a spread", "C5", transfer["total"], f"{chance:.4f}",
             f"If two seeds disagreed independently on {100 * share:.0f} % of the questions, a "
-            f"deviation of {as_printed(transfer['sd'])} or less had probability {chance:.4f}.",
-        )  # fmt: skip
-    gain = figures["C4"]["value"] / 100
+            f"deviation of {sd} or less had probability {chance:.4f}.",
+        ))  # fmt: skip
+    return rows
+
+
+def _gains(
+    figures: dict[str, dict], questions: int, late_questions: int, alpha: float
+) -> list[dict]:
+    """Intervals and power of the published gain, and what other designs could see."""
+    tuned, gain, rows = figures["C3"], figures["C4"]["value"] / 100, []
     for share in DISCORDANCES:
         low, high = gain_interval(gain, questions, share, alpha)
         power = mcnemar_power(questions, gain, share, alpha)
-        add(
+        rows.append(_check(
             "interval of the published gain", "C4", questions,
             f"{100 * low:.1f} to {100 * high:.1f}",
             f"With base and student disagreeing on {100 * share:.0f} % of the questions, the "
             f"{100 * (1 - alpha):.0f} % interval of {100 * gain:.2f} points is {100 * low:.1f} to "
             f"{100 * high:.1f}; the power to see it {100 * power:.0f} %.",
-        )  # fmt: skip
-    half = seeds_interval(tuned["sd"], runs, alpha)
-    add(
+        ))  # fmt: skip
+    half = seeds_interval(tuned["sd"], tuned["seeds"], alpha)
+    rows.append(_check(
         "interval over seeds alone", "C4", questions, f"{half:.2f}",
         f"Seeds alone would claim {100 * gain:.2f} +- {half:.2f} points.",
-    )  # fmt: skip
+    ))  # fmt: skip
     for n, what in ((questions, "all questions held out once"), (late_questions, "four years")):
         seen = [100 * mcnemar_detectable(n, share, alpha) for share in DISCORDANCES]
-        add(
+        rows.append(_check(
             "gain seen with 80 % power", "C4", n, " ".join(f"{one:.1f}" for one in seen),
             f"{what.capitalize()}, n = {n}: gains from "
             + ", ".join(
@@ -341,13 +353,14 @@ def tabulate(
                 for one, share in zip(seen, DISCORDANCES, strict=True)
             )
             + ".",
-        )  # fmt: skip
+        ))  # fmt: skip
     needed = equivalence_items(tuned["value"] / 100, 0.02, alpha)
-    add(
+    rows.append(_check(
         "questions to show equality", "C3", needed, needed,
-        f"To show an accuracy of {mean} % equal within 2 points, one run needs {needed} questions.",
-    )  # fmt: skip
-    return pd.DataFrame(rows, dtype=object)
+        f"To show an accuracy of {as_printed(tuned['value'])} % equal within 2 points, one run "
+        f"needs {needed} questions.",
+    ))  # fmt: skip
+    return rows
 
 
 def pair_tails(gained_minus_lost: int, most_discordant: int) -> tuple[float, float]:
@@ -368,3 +381,25 @@ def pair_tails(gained_minus_lost: int, most_discordant: int) -> tuple[float, flo
     lost = (counts - net) // 2
     tails = np.minimum(1.0, 2 * stats.binom.cdf(lost, counts, 0.5))
     return float(tails[0]), float(tails[1])
+
+
+def questions_asked(counts: pd.DataFrame) -> tuple[int, int]:
+    """Return the evaluated questions of all years and of the last four."""
+    asked = counts[counts["quantity"] == "questions"]
+    whole = int(asked.loc[asked["group_kind"] == "overall", "successes"].iloc[0])
+    years = asked[asked["group_kind"] == "year"].astype({"group": int}).sort_values("group")
+    return whole, int(years["successes"].tail(LATE_YEARS).sum())
+
+
+def find_sources(table: pd.DataFrame, counts: pd.DataFrame) -> Sources:
+    """Return the published figures behind each check, and the counts of questions it is over."""
+    sources = Sources()
+    lines = table.to_dict("records")
+    asked = counts[counts["quantity"] == "questions"]["id"].tolist()
+    for name, row in zip(row_names(lines), lines, strict=True):
+        claims_named = row["claim"].split(", ")
+        if row["check"] == "interval over seeds alone":
+            claims_named.append("C3")  # whose deviation and seeds it takes
+        figures = [f"published/{claim}" for claim in claims_named]
+        sources.add(name, ["n", "result", "sentence"], [*figures, *asked])
+    return sources

@@ -23,10 +23,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
-from distil.content.hashing import write_atomically
+from distil.content.files import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
     from matplotlib.axes import Axes
@@ -96,35 +96,48 @@ def _panels(count: int) -> tuple[Figure, list[Axes]]:
     return figure, list(axes[:count])
 
 
-def save(drawing: Drawing, svg: str | Path, png: str | Path) -> None:
-    """Write a drawing as SVG and PNG without dates or versions, with its text inside.
+def save(drawing: Drawing, paths: Iterable[str | Path]) -> None:
+    """Write a drawing without dates or versions, with its text inside.
 
     Args:
         drawing: What to write.
-        svg: File for the SVG.
-        png: File for the PNG, 200 dots an inch.
+        paths: Files ending in .svg or .png (200 dots an inch).
+
+    Raises:
+        ValueError: If a suffix is not one of these.
     """
-    with _style():
-        buffer = io.BytesIO()
-        FigureCanvasSVG(drawing.figure)
-        drawing.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        text = buffer.getvalue().decode()
-        text = re.sub(
-            r"(<svg\b[^>]*?)>",
-            lambda match: (
-                f'{match[1]} role="img" aria-labelledby="title desc">\n'
-                f' <title id="title">{html.escape(drawing.title)}</title>\n'
-                f' <desc id="desc">{html.escape(drawing.text)}</desc>'
-            ),
-            text,
-            count=1,
-        )
-        write_atomically(svg, text.encode())
-        buffer = io.BytesIO()
-        FigureCanvasAgg(drawing.figure)
-        told = {"Software": None, "Title": drawing.title, "Description": drawing.text}
-        drawing.figure.savefig(buffer, format="png", metadata=told)
-        write_atomically(png, buffer.getvalue())
+    # The SVG first: a constrained layout starts from where the last one ended, to the last digit.
+    for path in sorted(map(Path, paths), key=lambda path: path.suffix != ".svg"):
+        if path.suffix not in (".svg", ".png"):
+            raise ValueError(f"{path}: figures are written as .svg or .png")
+        with _style():
+            made = _as_svg(drawing) if path.suffix == ".svg" else _as_png(drawing)
+        write_atomically(path, made)
+
+
+def _as_svg(drawing: Drawing) -> bytes:
+    buffer = io.BytesIO()
+    FigureCanvasSVG(drawing.figure)
+    drawing.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = re.sub(
+        r"(<svg\b[^>]*?)>",
+        lambda match: (
+            f'{match[1]} role="img" aria-labelledby="title desc">\n'
+            f' <title id="title">{html.escape(drawing.title)}</title>\n'
+            f' <desc id="desc">{html.escape(drawing.text)}</desc>'
+        ),
+        buffer.getvalue().decode(),
+        count=1,
+    )
+    return text.encode()
+
+
+def _as_png(drawing: Drawing) -> bytes:
+    buffer = io.BytesIO()
+    FigureCanvasAgg(drawing.figure)
+    told = {"Software": None, "Title": drawing.title, "Description": drawing.text}
+    drawing.figure.savefig(buffer, format="png", metadata=told)
+    return buffer.getvalue()
 
 
 def plot_curves(

@@ -18,6 +18,7 @@ from distil.claims.selections import (
     regraded,
     student,
 )
+from distil.content.addresses import row_id
 from distil.content.sources import Sources
 from distil.inference.estimates import Estimate
 from distil.inference.gains import (
@@ -39,7 +40,7 @@ from distil.inference.levels import (
 from distil.inference.variance import decompose
 
 if TYPE_CHECKING:
-    from distil.claims.selections import Answers, Study
+    from distil.claims.selections import Answers, GradedAnswers
 
 STOP_LABELS = {
     "pilot": "pilot's minimum (post hoc, as published)",
@@ -51,12 +52,12 @@ STOP_LABELS = {
 
 
 def tabulate_levels(
-    study: Study, estimand: str = "held_out", sources: Sources | None = None
+    study: GradedAnswers, estimand: str = "held_out", sources: Sources | None = None
 ) -> pd.DataFrame:
     """Mean words and accuracy of base and student by level and section (Q4).
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out or in_sample.
         sources: Filled with the graded answers behind each cell.
 
@@ -103,11 +104,11 @@ def tabulate_levels(
     return pd.DataFrame(rows)
 
 
-def level_tests(study: Study, estimand: str = "held_out") -> list[str]:
+def level_tests(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
     """Say in sentences whether levels differ, which neighbours do, and what the odds are.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out or in_sample.
 
     Returns:
@@ -167,11 +168,13 @@ def level_tests(study: Study, estimand: str = "held_out") -> list[str]:
     return sentences
 
 
-def _section_tests(study: Study, found: dict[str, Answers], shares: np.ndarray) -> list[str]:
+def _section_tests(
+    study: GradedAnswers, found: dict[str, Answers], shares: np.ndarray
+) -> list[str]:
     """Say whether response length costs the sections differently (the interaction behind C8).
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         found: The student's answers by level, longest first.
         shares: Their means over seeds, shape (questions, levels).
 
@@ -212,12 +215,12 @@ def _section_tests(study: Study, found: dict[str, Answers], shares: np.ndarray) 
 
 
 def tabulate_seeds(
-    study: Study, estimand: str = "held_out", sources: Sources | None = None
+    study: GradedAnswers, estimand: str = "held_out", sources: Sources | None = None
 ) -> pd.DataFrame:
     """Each seed against the base, then the pooled estimates and what they assume.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
         sources: Filled with the graded answers and stops behind each cell.
 
@@ -238,9 +241,7 @@ def tabulate_seeds(
         rows.append(
             _gain_row(f"seed {seed}", found)
             | {
-                "iteration": study.iteration(fold, int(seed), stop, "prompt")
-                if study.settings.get("variant", "prompt") == "prompt"
-                else None,
+                "iteration": study.iteration(fold, int(seed), stop, "prompt"),
                 "accuracy": 100 * float(tuned.right.iloc[:, column].mean()),
                 "gained": found.extra["first_only"],
                 "lost": found.extra["second_only"],
@@ -251,7 +252,7 @@ def tabulate_seeds(
         own = tuned.of_seed(seed)
         sources.add(f"seed {seed}", compared, [*own, *plain.rows])
         sources.add(f"seed {seed}", ["accuracy"], own)
-        sources.add(f"seed {seed}", ["iteration"], [f"stop/{fold}/prompt"])
+        sources.add(f"seed {seed}", ["iteration"], [row_id("stop", fold=fold, variant="prompt")])
     by_seed = gains.mean(axis=0)
     pooled = (
         ("all seeds (primary)", paired_gain(gains, tuned.clusters, study.alpha)),
@@ -282,11 +283,11 @@ def _gain_row(name: str, found: Estimate) -> dict[str, object]:
     }
 
 
-def seed_notes(study: Study, estimand: str = "held_out") -> list[str]:
+def seed_notes(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
     """Say in sentences how the seeds vary and where the variance comes from.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -312,11 +313,11 @@ def seed_notes(study: Study, estimand: str = "held_out") -> list[str]:
     return sentences
 
 
-def checkpoints(study: Study, estimand: str = "held_out") -> list[int]:
+def checkpoints(study: GradedAnswers, estimand: str = "held_out") -> list[int]:
     """List the checkpoints that every seed of the estimand's folds answered at.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -339,11 +340,11 @@ def checkpoints(study: Study, estimand: str = "held_out") -> list[int]:
     return usable
 
 
-def gains_by_checkpoint(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+def gains_by_checkpoint(study: GradedAnswers, estimand: str = "held_out") -> pd.DataFrame:
     """Gain over the base at each checkpoint, with a band that holds at all of them at once.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -360,12 +361,12 @@ def gains_by_checkpoint(study: Study, estimand: str = "held_out") -> pd.DataFram
 
 
 def tabulate_stops(
-    study: Study, estimand: str = "held_out", sources: Sources | None = None
+    study: GradedAnswers, estimand: str = "held_out", sources: Sources | None = None
 ) -> pd.DataFrame:
     """Gain over the base under each way to stop, and what each is worth against no stop (Q1).
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
         sources: Filled with the graded answers and stops behind each cell.
 
@@ -394,7 +395,7 @@ def tabulate_stops(
         best = max(by_step, key=lambda step: (by_step[step].right.to_numpy().mean(), -step))
         found["best"], iterations["best"] = by_step[best], [best]
     rows, sources = [], sources or Sources()
-    chosen = [f"stop/{fold}/prompt" for fold in study.folds_of(estimand)]
+    chosen = [row_id("stop", fold=fold, variant="prompt") for fold in study.folds_of(estimand)]
     for stop in [*STOPS, "best"]:
         row = {"stop": stop, "meaning": STOP_LABELS[stop], "note": notes.get(stop, "")}
         if stop in found:
@@ -437,11 +438,11 @@ def _plain(table: pd.DataFrame) -> pd.DataFrame:
     return table.where(table.notna(), None)
 
 
-def sections_gain(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+def sections_gain(study: GradedAnswers, estimand: str = "held_out") -> pd.DataFrame:
     """Gain over the base by section at the longest level, all sections first.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out or in_sample.
 
     Returns:
@@ -464,11 +465,13 @@ def sections_gain(study: Study, estimand: str = "held_out") -> pd.DataFrame:
     )
 
 
-def words_and_line(study: Study, estimand: str = "held_out") -> tuple[pd.DataFrame, pd.DataFrame]:
+def words_and_line(
+    study: GradedAnswers, estimand: str = "held_out"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Accuracy and mean words by level with a simultaneous band, and the line through them.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out or in_sample.
 
     Returns:
@@ -498,11 +501,11 @@ def words_and_line(study: Study, estimand: str = "held_out") -> tuple[pd.DataFra
     return levels, line
 
 
-def discordance(study: Study, estimand: str = "held_out") -> tuple[dict[str, float], int]:
+def discordance(study: GradedAnswers, estimand: str = "held_out") -> tuple[dict[str, float], int]:
     """Questions on which student and base agree or not, averaged over seeds.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -519,11 +522,11 @@ def discordance(study: Study, estimand: str = "held_out") -> tuple[dict[str, flo
     return {name: float(cells.sum(axis=0).mean()) for name, cells in means.items()}, one.shape[1]
 
 
-def stop_iterations(study: Study, estimand: str = "held_out") -> dict[str, list[int]]:
+def stop_iterations(study: GradedAnswers, estimand: str = "held_out") -> dict[str, list[int]]:
     """Iterations of the nested, the pilot's and no stop over the estimand's folds.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -536,11 +539,11 @@ def stop_iterations(study: Study, estimand: str = "held_out") -> dict[str, list[
     }
 
 
-def gains_by_grading(study: Study, estimand: str = "held_out") -> pd.DataFrame:
+def gains_by_grading(study: GradedAnswers, estimand: str = "held_out") -> pd.DataFrame:
     """Gain over the base under each reading of the verdicts, and how often it differs.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         estimand: held_out, in_sample or transfer.
 
     Returns:
@@ -563,7 +566,7 @@ def gains_by_grading(study: Study, estimand: str = "held_out") -> pd.DataFrame:
     return pd.DataFrame(rows)[["grading", "gain", "low", "high", "differing"]]
 
 
-def tabulate_leakage(study: Study, sources: Sources | None = None) -> pd.DataFrame:
+def tabulate_leakage(study: GradedAnswers, sources: Sources | None = None) -> pd.DataFrame:
     """Accuracy and gain on questions trained on, validated on and held out, side by side.
 
     The estimand of the last row is how much larger the gain is on questions whose traces were
@@ -572,7 +575,7 @@ def tabulate_leakage(study: Study, sources: Sources | None = None) -> pd.DataFra
     between years is taken out only in so far as it is the same for the base.
 
     Args:
-        study: The study.
+        study: The study's graded answers.
         sources: Filled with the graded answers behind each cell.
 
     Returns:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.claims.wording import is_blank, p_text, shown
-from distil.content.hashing import write_atomically
+from distil.content.files import write_atomically
+from distil.content.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -194,22 +195,27 @@ def write(
     *,
     readable: pd.DataFrame | None = None,
     links: Mapping[str, str] | None = None,
+    rows: Sources | pd.DataFrame | None = None,
 ) -> None:
     """Write a table to each path, in the format its suffix names.
 
     Args:
-        paths: Files ending in .csv, .md, .html or .tex.
+        paths: Files ending in .csv, .md, .html, .tex or .parquet.
         frame: The table with numbers in full, for CSV.
         title: Heading of the other formats.
         notes: Sentences below the table.
         readable: The table for readers; without it, `frame` less its blank columns.
         links: Addresses for the cells of column `table`, for Markdown and HTML.
+        rows: The rows behind each cell, for Parquet.
 
     Raises:
-        ValueError: If a suffix is not one of these.
+        ValueError: If a suffix is not one of these, or a Parquet file is asked for without rows.
     """
     seen = without_blank_columns(frame) if readable is None else readable
     for path in map(Path, paths):
+        if path.suffix == ".parquet":
+            _write_rows(path, rows)
+            continue
         if path.suffix == ".csv":
             text = as_csv(frame)
         elif path.suffix == ".md":
@@ -219,5 +225,14 @@ def write(
         elif path.suffix == ".tex":
             text = as_latex(seen, title, notes)
         else:
-            raise ValueError(f"{path}: tables are written as .csv, .md, .html or .tex")
+            raise ValueError(f"{path}: tables are written as .csv, .md, .html, .tex or .parquet")
         write_atomically(path, text.encode())
+
+
+def _write_rows(path: Path, rows: Sources | pd.DataFrame | None) -> None:
+    if rows is None:
+        raise ValueError(f"{path}: no rows were given to be written there")
+    if isinstance(rows, Sources):
+        rows.write(path)
+    else:
+        rows.to_parquet(path, index=False)

@@ -2,9 +2,15 @@
 
 - `model`: locked model files, opening them, the chat template.
 - `questions`: the message that asks a problem at a level.
-- `training`: LoRA training that a kill does not change.
-- `decoding`: greedy answers in batches, and the store of decoded rows.
+- `adapters`: LoRA terms of a model: attach, swap, merge, write.
+- `encoding`: training rows as token ids.
 - `batches`: batches of rows of like length.
-- `lanes`: a second process that shares a job's arithmetic.
+- `losses`: losses and gradients of a batch, in parts that two processes share.
+- `training`: LoRA training that a kill does not change.
+- `states`: what a killed training resumes from.
+- `decoding`: greedy answers in batches.
+- `rows`: the store of decoded answers.
+- `answering`: answers from the store, or decoded.
+- `workers`: a helper process that shares a job's arithmetic.
 - `blas`: a fast BLAS for mlx on Linux CPUs.
 """

@@ -7,15 +7,11 @@ tokens a model is trained on and asked with cannot drift apart.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distil.content.hashing import sha256_file
 from distil.student.blas import load_blas
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LOCK_NAME = "model.lock.json"
 # What may lie beside a model without changing an answer.
@@ -103,9 +99,7 @@ def check_model(path: str | Path) -> str:
     folder = Path(path).parent if Path(path).name == LOCK_NAME else Path(path)
     lock = folder / LOCK_NAME
     if not lock.exists():
-        raise FileNotFoundError(
-            f"{lock}: no such file; remedy: python -m distil.student.model {folder}"
-        )
+        raise FileNotFoundError(f"{lock}: no such file; remedy: distil lock {folder}")
     locked = json.loads(lock.read_text(encoding="utf-8"))["files"]
     for name, expected in locked.items():
         path = folder / name
@@ -116,7 +110,7 @@ def check_model(path: str | Path) -> str:
         if path.stat().st_size != expected["size"] or _file_record(path) != expected:
             raise ValueError(
                 f"{path}: not the file that {lock.name} locked; remedy: restore it, or lock the"
-                f" new model with: python -m distil.student.model {folder}"
+                f" new model with: distil lock {folder}"
             )
     return sha256_file(lock)
 
@@ -161,13 +155,3 @@ def backend() -> str:
     if mx.default_device() == mx.cpu:
         return "cpu"
     return "metal" if mx.metal.is_available() else "cuda"
-
-
-def main(folders: Sequence[str]) -> None:
-    """Lock the model folders named on the command line."""
-    for folder in folders:
-        print(lock_model(Path(folder)))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

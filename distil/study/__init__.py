@@ -3,5 +3,8 @@
 - `config`: the study file, read strictly and checked whole.
 - `shape`: years, folds, variants and seeds of a study, and the files these name.
 - `environment`: whether this Python holds what a study runs on.
+- `terminal`: what a run says, a line a stage.
+- `names`: the studies of a repository, and the one that a command is about.
+- `making`: files of a study made on demand, by Snakemake.
 - `new`: a study file and a manifest from a folder of PDFs.
 """

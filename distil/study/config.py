@@ -245,6 +245,12 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
 
 def _across_keys(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     """Find what no schema can: keys that do not go together, and files that are not there."""
+    sections, speed = config["exams"]["sections"], config["claims"]["speed_section"]
+    if speed is not None and speed not in sections:
+        yield (
+            ("claims", "speed_section"),
+            f"{speed} is not in exams.sections ({', '.join(sections)}); name one, or write null",
+        )
     if config["exams"]["source"] == "release":
         for key in ("corrections", "vision"):
             if config["problems"][key] is not None:
@@ -373,7 +379,3 @@ def _type(node: dict) -> str:
         return " or ".join(f"`{value}`" for value in node["enum"])
     kind = node.get("type", "")
     return " or ".join(kind) if isinstance(kind, list) else kind
-
-
-if __name__ == "__main__":
-    print(reference(), end="")

@@ -7,22 +7,29 @@ import importlib.util
 import os
 import secrets
 import sys
+from typing import Any
 
-NEEDED = ("jsonschema", "mlx", "mlx_lm", "math_verify", "pandas", "pypdfium2", "typst")
+NEEDED = (
+    "jsonschema", "mlx", "mlx_lm", "math_verify", "pandas", "pypdfium2", "snakemake", "typer",
+    "typst",
+)  # fmt: skip
 
 
-def require_packages() -> None:
+def require_packages(asker: str = "This Snakemake") -> None:
     """Stop at once, in one line, where the study's packages are not installed.
 
+    Args:
+        asker: what runs here, as the first words of the message.
+
     Raises:
-        SystemExit: on Windows, or under a Python or a Snakemake that lacks our packages.
+        SystemExit: on Windows, or under a Python that lacks our packages.
     """
     if os.name == "nt":
         sys.exit("Windows is not supported, since mlx has no Windows build; use WSL 2.")
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         sys.exit(
-            f"This Snakemake runs under {sys.executable}, which lacks {', '.join(missing)}. "
+            f"{asker} runs under {sys.executable}, which lacks {', '.join(missing)}. "
             "Run: make setup, then: . .venv/bin/activate"
         )
 
@@ -41,6 +48,17 @@ def name_run() -> None:
     os.environ.setdefault("DISTIL_RUN", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}")
 
 
+def name_plan(sha256: str | None) -> None:
+    """Hand the digest of the analysis plan to all jobs, each of which keeps it in the history.
+
+    It is no param: a changed margin must not decode an answer again.
+
+    Args:
+        sha256: the digest; None where a study has no plan that could precede its answers.
+    """
+    os.environ["DISTIL_PLAN"] = sha256 or ""
+
+
 def compare_every_job() -> None:
     """Have Snakemake compare the jobs of a rule that was given one more output, too.
 
@@ -50,7 +68,7 @@ def compare_every_job() -> None:
     """
     from snakemake.persistence import PersistenceBase
 
-    def has_metadata(self: PersistenceBase, job: object) -> bool:
+    def has_metadata(self: PersistenceBase, job: Any) -> bool:
         known = [self.metadata(path) is not None for path in job.output]
         return any(known) or not known
 

@@ -1,4 +1,4 @@
-"""Make a study from a folder of PDFs: `python -m distil.study.new NAME FOLDER`.
+"""Study file and exam manifest made from a folder of PDFs: `distil new NAME FOLDER`.
 
 Writes resources/NAME/exams.yaml, the manifest with each PDF's sha256, and config.NAME.yaml, a
 complete study file. Nothing that exists is overwritten. Year, section and whether a file is a key
@@ -7,10 +7,8 @@ are read from the file names; what was understood is printed, and is the user's 
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ KEY = re.compile(r"(?i)(?<![a-z])(keys?|answers?|solutions?|ans|sol)(?![a-z])")
 NAMES = {"fs": "Freshman-Sophomore", "js": "Junior-Senior", "tp": "Two-Person Speed", "all": "All"}
 UNNAMED = "all"
 HEADER = """\
-# Made by distil.study.new. docs/config.md explains every key, docs/extending.md what to change for
+# Made by `distil new`. docs/config.md explains every key, docs/extending.md what to change for
 # another teacher or student.
 
 """
@@ -166,7 +164,8 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
     named = "".join(
         f"    {section}: {NAMES.get(section, section.capitalize())}\n" for section in sections
     )
-    text = like[re.search(r"^study:", like, re.M).start() :] if "\nstudy:" in like else like
+    before, head, rest = like.partition("\nstudy:")
+    text = head[1:] + rest if head else before
     blocks = {
         "study": f"study: {name} # names results/{name} and state/{name}",
         "title": f"title: Study of {name}",
@@ -191,6 +190,8 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
     text = re.sub(
         r"^( +protocols:) .*$", r"\1 [prompt] # one adapter for all levels", text, flags=re.M
     )
+    if "tp" not in sections:
+        text = re.sub(r"^( +speed_section:) \S+", r"\1 null", text, flags=re.M)
     return HEADER + text
 
 
@@ -257,40 +258,29 @@ def summary(name: str, manifest: dict[str, Any], unclear: list[str]) -> str:
     lines += [
         "Next:",
         f"  .venv/bin/snakemake --cores 1 {first} --configfile {config}",
-        f"  make review STUDY={name}       # read every year; what to look at, on one page",
+        f"  .venv/bin/distil review --study {name}    # every year; what to look at, on one page",
         f"  make reproduce STUDY={name}    # the whole study, once teacher and student are yours",
     ]
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write manifest and study file, and say what was understood and what is next."""
-    parser = argparse.ArgumentParser(prog="python -m distil.study.new", description=__doc__)
-    parser.add_argument("name", help="of the study: a to z, 0 to 9, hyphens")
-    parser.add_argument("folder", type=Path, help="the folder of PDFs")
-    parser.add_argument(
-        "--like",
-        type=Path,
-        default=ROOT / "config.yaml",
-        help="the study file to start from (default: config.yaml, offline; config.paper.yaml has "
-        "the settings of the full study)",
-    )
-    options = parser.parse_args(arguments)
-    manifest_path = Path("resources", options.name, "exams.yaml")
-    config_path = Path(f"config.{options.name}.yaml")
-    try:
-        check_arguments(options.name, options.folder, options.like)
-        check_free(options.name, [manifest_path, config_path])
-        manifest, unclear = make_manifest(options.folder, manifest_path.parent)
-        config = make_config(options.name, manifest, options.like.read_text(encoding="utf-8"))
-        write_new(manifest_path, manifest_text(manifest))
-        write_new(config_path, config)
-    except (ValueError, FileExistsError) as error:
-        print(f"new_study: {error}", file=sys.stderr)
-        return 1
-    print(summary(options.name, manifest, unclear))
-    return 0
+def make_study(name: str, folder: Path, like: Path = ROOT / "config.yaml") -> str:
+    """Write manifest and study file, and return what was understood and what is next.
 
+    Args:
+        name: of the study.
+        folder: of PDFs.
+        like: the study file to start from.
 
-if __name__ == "__main__":
-    sys.exit(main())
+    Raises:
+        ValueError, FileExistsError: the message says what is in the way; nothing is written.
+    """
+    manifest_path = Path("resources", name, "exams.yaml")
+    config_path = Path(f"config.{name}.yaml")
+    check_arguments(name, folder, like)
+    check_free(name, [manifest_path, config_path])
+    manifest, unclear = make_manifest(folder, manifest_path.parent)
+    config = make_config(name, manifest, like.read_text(encoding="utf-8"))
+    write_new(manifest_path, manifest_text(manifest))
+    write_new(config_path, config)
+    return summary(name, manifest, unclear)

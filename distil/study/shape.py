@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from distil.claims.plan import AnalysisPlan
 from distil.release import files as release
 from distil.review.corrections import read_corrections
 
@@ -36,6 +37,11 @@ class AnyStudy:
         self.years = years
         self.sections: list[str] = list(config["exams"]["sections"])
         self.results = Path("results") / self.name
+
+    @property
+    def plan_sha256(self) -> str | None:
+        """The digest of the plan that must precede the answers; None where a study makes none."""
+        return None
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
@@ -140,12 +146,6 @@ class AnyStudy:
         figures = [f"figures/{name}.svg" for name in self.figures_made]
         return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
 
-    def print_claims(self) -> None:
-        """Print the claims table, if it is there: the last lines of a full run."""
-        path = self.results / "claims" / "claims.md"
-        if path.is_file():
-            print(path.read_text(encoding="utf-8"))
-
 
 class ReleaseStudy(AnyStudy):
     """A re-analysis of the public release."""
@@ -184,13 +184,13 @@ class ReleaseStudy(AnyStudy):
 
     def claims(self) -> dict[str, Any]:
         """What the claims are computed under."""
-        return {
+        plan = AnalysisPlan(
             **self.config["claims"],
-            "title": self.config["title"],
-            "published": self.config["published"],
-            "levels": list(release.LEVELS),
-            "sections": self.config["exams"]["sections"],
-        }
+            published=self.config["published"],
+            levels=list(release.LEVELS),
+            sections=self.config["exams"]["sections"],
+        )
+        return {**plan.settings(), "title": self.config["title"]}
 
 
 class Study(AnyStudy):
@@ -210,18 +210,6 @@ class Study(AnyStudy):
         self.levels: list[str] = config["levels"]
         self.seeds: list[int] = config["adapters"]["seeds"]
         self.checkpoints: list[int] = config["adapters"]["checkpoints"]
-
-    @functools.cached_property
-    def traced_years(self) -> list[int]:
-        """Years that some fold trains or validates on: traces are distilled for these only."""
-        return sorted(
-            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
-        )
-
-    @functools.cached_property
-    def examined_years(self) -> list[int]:
-        """Years that some fold tests on: every level is asked there."""
-        return sorted({year for parts in self.folds.values() for year in parts["test"]})
 
     @functools.cached_property
     def variants(self) -> list[str]:
@@ -325,7 +313,8 @@ class Study(AnyStudy):
     def reader(self) -> dict[str, Any]:
         """The settings of the vision model: the teacher's, but for its own host, key and model."""
         settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
-        return {**settings, "agent": {k: v for k, v in self.vision.items() if k != "prefer"}}
+        vision = self.vision or {}
+        return {**settings, "agent": {k: v for k, v in vision.items() if k != "prefer"}}
 
     def grading(self) -> dict[str, Any]:
         """What can change a verdict of the first two graders."""
@@ -363,15 +352,24 @@ class Study(AnyStudy):
         return {key: self.config["predictions"][key] for key in chosen}
 
     def claims(self) -> dict[str, Any]:
-        """What the claims and their tables are computed under, fixed before the run."""
-        return {
+        """What the claims and their tables are computed under."""
+        return {**self.plan.settings(), "title": self.config["title"]}
+
+    @functools.cached_property
+    def plan(self) -> AnalysisPlan:
+        """The settings that decide a verdict, fixed before the run."""
+        return AnalysisPlan(
             **self.config["claims"],
-            "title": self.config["title"],
-            "published": self.config["published"],
-            "primary_stop": self.config["predictions"]["stops"][0],
-            "levels": self.config["predictions"]["levels"],
-            "sections": self.config["exams"]["sections"],
-        }
+            published=self.config["published"],
+            levels=self.config["predictions"]["levels"],
+            sections=self.config["exams"]["sections"],
+            primary_stop=self.config["predictions"]["stops"][0],
+        )
+
+    @property
+    def plan_sha256(self) -> str:
+        """The digest of the plan."""
+        return self.plan.sha256()
 
 
 def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:

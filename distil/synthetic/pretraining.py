@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distil.content.hashing import canonical_json, sha256_text, write_atomically
+from distil.content.files import write_atomically
+from distil.content.hashing import canonical_json, sha256_text
 from distil.student.blas import load_blas
 
 load_blas()  # before mlx, or it has no effect
@@ -23,7 +24,7 @@ load_blas()  # before mlx, or it has no effect
 import mlx.core as mx  # noqa: E402
 import mlx.nn as nn  # noqa: E402
 import mlx.optimizers as optim  # noqa: E402
-from mlx.utils import tree_flatten, tree_unflatten  # noqa: E402
+from mlx.utils import tree_flatten  # noqa: E402
 from mlx_lm.models import qwen2  # noqa: E402
 from tokenizers import (  # noqa: E402
     Regex,
@@ -35,13 +36,14 @@ from tokenizers import (  # noqa: E402
     trainers,
 )
 
+from distil.student.losses import SplitBatch, count_parts  # noqa: E402
 from distil.student.model import lock_model, render_row  # noqa: E402
-from distil.student.training import Lanes, count_lanes, pack_arrays  # noqa: E402
+from distil.student.states import pack_arrays, read_state, restore_state, save_state  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from distil.student.lanes import Lane
+    from distil.student.workers import ComputeWorker
 
 PAD, TURN, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 # How Qwen2's tokenizer cuts text into words (each digit one of them). The transformers library
@@ -232,18 +234,6 @@ def learning_rate(step: int, steps: int, settings: dict[str, Any]) -> float:
     return peak * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def _load_state(path: Path, key: str) -> tuple[dict[str, Any], dict[str, mx.array]] | None:
-    if not path.exists():
-        return None
-    arrays, metadata = mx.load(str(path), format="safetensors", return_metadata=True)
-    record = json.loads(metadata["state"])
-    return (record, arrays) if record["key"] == key else None
-
-
-def _save_state(path: Path, record: dict[str, Any], arrays: dict[str, mx.array]) -> None:
-    write_atomically(path, pack_arrays(arrays, {"state": canonical_json(record)}))
-
-
 def tokenize_rows(
     tokenizer: Any, rows: Iterable[tuple[str, str]], tokens: int, learn: str
 ) -> Iterator[tuple[np.ndarray, int]]:
@@ -270,7 +260,7 @@ def pretrain(
     settings: dict[str, Any],
     state: Path,
     save_every: int = 200,
-    second: Lane | None = None,
+    helper: ComputeWorker | None = None,
 ) -> list[dict[str, float]]:
     """Train all weights on the rows once, resuming from a state file if it fits.
 
@@ -280,7 +270,7 @@ def pretrain(
         settings: see `SETTINGS`.
         state: file of weights, optimizer and progress; written every `save_every` steps.
         save_every: steps between two states.
-        second: process for the second lane, see `distil.student.training.Lanes`.
+        helper: process for the second part of each batch, see `distil.student.losses.SplitBatch`.
 
     Returns:
         The log: {"step", "loss", "learning_rate", "tokens"}, a row per 50 steps.
@@ -291,32 +281,29 @@ def pretrain(
     digest = hashlib.sha256()
     for ids, given in rows:
         digest.update(np.int32(given).tobytes() + np.int32(len(ids)).tobytes() + ids.tobytes())
-    key = sha256_text(canonical_json([settings, shapes, digest.hexdigest(), count_lanes()]))
+    key = sha256_text(canonical_json([settings, shapes, digest.hexdigest(), count_parts()]))
     optimizer = SplitOptimizer(settings["learning_rate"], settings["adam_share"])
     optimizer.init(model.trainable_parameters())
     log: list[dict[str, float]] = []
     losses: list[float] = []
     done = 0
-    if found := _load_state(state, key):
+    if found := read_state(state, key):
         record, arrays = found
         done, log, losses = record["done"], record["log"], record["losses"]
-        model.load_weights([(k[6:], v) for k, v in arrays.items() if k.startswith("model.")])
-        optimizer.state = tree_unflatten(
-            [(k[10:], v) for k, v in arrays.items() if k.startswith("optimizer.")]
-        )
-    lanes = Lanes(model, second)
+        restore_state(arrays, model, optimizer)
+    split = SplitBatch(model, helper)
     seen = sum(lengths[i] for batch in batches[:done] for i in batch)
     started, fresh = time.monotonic(), 0
     for number in range(done, len(batches)):
         chosen = batches[number]
         optimizer.learning_rate = learning_rate(number, len(batches), settings)
-        (loss, gradient), _ = lanes.run(
+        (loss, gradient), _ = split.run(
             "gradients", [rows[i][0] for i in chosen], [rows[i][1] for i in chosen]
         )
         gradient, _ = optim.clip_grad_norm(gradient, settings["clip"])
         optimizer.update(model, gradient)
         mx.eval(model.parameters(), optimizer.state, loss)
-        lanes.share_weights()
+        split.share_weights()
         losses.append(loss.item())
         count = sum(lengths[i] for i in chosen)
         seen += count
@@ -340,11 +327,8 @@ def pretrain(
                 flush=True,
             )
         if (number + 1) % save_every == 0 or number + 1 == len(batches):
-            arrays = {f"model.{k}": v for k, v in tree_flatten(model.parameters())}
-            arrays |= {f"optimizer.{k}": v for k, v in tree_flatten(optimizer.state)}
-            _save_state(
-                state, {"key": key, "done": number + 1, "log": log, "losses": losses}, arrays
-            )
+            record = {"key": key, "done": number + 1, "log": log, "losses": losses}
+            save_state(state, record, model, optimizer)
     return log
 
 
@@ -357,7 +341,7 @@ def build_student(
     settings: dict[str, Any] | None = None,
     shape: dict[str, int] | None = None,
     vocabulary: int = 512,
-    second: Lane | None = None,
+    helper: ComputeWorker | None = None,
 ) -> dict[str, Any]:
     """Make, pre-train, write and lock a student.
 
@@ -370,7 +354,7 @@ def build_student(
         settings: overrides of `SETTINGS`.
         shape: overrides of `SHAPE`.
         vocabulary: number of tokens.
-        second: as in `pretrain`.
+        helper: as in `pretrain`.
 
     Returns:
         The record of the run: settings, shape, rows, tokens, parameters, log.
@@ -395,7 +379,7 @@ def build_student(
             f" {shape['positions']} positions; remedy: raise positions"
         )
     model = create_model(config, settings["seed"])
-    log = pretrain(model, rows, settings, state, second=second)
+    log = pretrain(model, rows, settings, state, helper=helper)
     weights = dict(tree_flatten(model.parameters()))
     write_atomically(folder / "model.safetensors", pack_arrays(weights, {"format": "mlx"}))
     record = {

@@ -6,6 +6,7 @@
 - `transport`: one HTTP exchange with deadlines and limits.
 - `responses`: what a response says, with a status for each fault.
 - `journal`: the append-only store of requests and raw responses.
-- `money`: token prices and the account.
+- `money`: token prices and what was charged.
+- `account`: what a study asked and paid, as text.
 - `settings`: settings and errors.
 """

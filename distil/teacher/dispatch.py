@@ -31,6 +31,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from distil.content.hashing import canonical_json
+from distil.content.progress import ProgressLine
 from distil.teacher.journal import pack_body
 from distil.teacher.responses import Reply, error_text, is_quota
 from distil.teacher.settings import (
@@ -77,7 +78,7 @@ class Dispatch:
         self._proof = threading.Lock()
         self._given_up = 0
         self._in_flight: set[str] = set()
-        self._progress = _Progress(client, len(requests))
+        self._line = ProgressLine(len(requests), "requests", client.log)
 
     def go(self) -> dict[str, Reply]:
         """Return a reply for each request, or raise what stopped the run, once all is drained."""
@@ -92,15 +93,20 @@ class Dispatch:
             for thread in threads:
                 while thread.is_alive():
                     thread.join(timeout=0.5)
-                    self._progress.show(len(self._replies))
+                    self._line.show(len(self._replies), self._spent())
         except KeyboardInterrupt:
             print("stopping; waiting for the requests in flight", file=self.client.log, flush=True)
             self._halt(KeyboardInterrupt())
             for thread in threads:
                 thread.join()
+        self._line.show(len(self._replies), self._spent())
         if self._cause is not None:
             raise self._cause
         return self._replies
+
+    def _spent(self) -> str:
+        spent = self.journal.charged()
+        return f"{spent:.4f} {self.settings.prices['currency']} spent" if spent else ""
 
     # ------------------------------------------------------------------------- the threads
 
@@ -333,26 +339,6 @@ class Dispatch:
             with self._lock:
                 self._resume_at = max(self._resume_at, time.monotonic() + seconds)
         return seconds
-
-
-class _Progress:
-    """A line on the log every half minute: done, money, time left."""
-
-    def __init__(self, client: TeacherClient, total: int) -> None:
-        self._client = client
-        self._total = total
-        self._start = self._shown = time.monotonic()
-
-    def show(self, done: int) -> None:
-        now = time.monotonic()
-        if now - self._shown < 30 or not done:
-            return
-        self._shown = now
-        left = (now - self._start) / done * (self._total - done)
-        line = f"teacher: {done} of {self._total} done, about {left / 60:.0f} min left"
-        if spent := self._client.journal.charged():
-            line += f", {spent:.4f} {self._client.settings.prices['currency']} spent"
-        print(line, file=self._client.log, flush=True)
 
 
 def retry_after(value: str | None, now: Callable[[], float] = time.time) -> float | None:

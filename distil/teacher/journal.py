@@ -23,7 +23,6 @@ import contextlib
 import dataclasses
 import datetime
 import fcntl
-import json
 import os
 import platform
 import re
@@ -33,15 +32,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distil.content.hashing import canonical_json, sha256_bytes
+from distil.content.sealed import Seal, seal, unseal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 # Below this much free space nothing more is sent: answers still in flight must find room.
 FREE_FLOOR = 64 * 2**20
-
-_HEAD = re.compile(rb'^\{"sha256":"([0-9a-f]{64})",')
-_HEAD_LENGTH = len('{"sha256":"",') + 64
 
 
 class JournalError(RuntimeError):
@@ -90,7 +87,7 @@ class Attempt:
 
     @property
     def charged(self) -> float:
-        """What the money account books: the cost, or the worst case where it is not known."""
+        """What the money account records: the cost, or the worst case where it is not known."""
         return self.cost if self.cost is not None else (self.worst_cost or 0.0)
 
 
@@ -107,24 +104,6 @@ def unpack_body(record: dict[str, Any]) -> bytes:
     if "body" in record:
         return record["body"].encode("utf-8")
     return base64.b64decode(record["body_base64"])
-
-
-def _seal(record: dict[str, Any]) -> bytes:
-    # ASCII only: a line separator inside a string must not look like the end of a record.
-    text = json.dumps(record, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    payload = text.encode("ascii")
-    return b'{"sha256":"' + sha256_bytes(payload).encode("ascii") + b'",' + payload[1:] + b"\n"
-
-
-def _open_seal(line: bytes) -> dict[str, Any] | None:
-    """Return the record of a line, or None if the line is torn or altered."""
-    head = _HEAD.match(line)
-    if head is None or not line.endswith(b"\n"):
-        return None
-    payload = b"{" + line[_HEAD_LENGTH:-1]
-    if sha256_bytes(payload).encode("ascii") != head[1]:
-        return None
-    return json.loads(payload)
 
 
 class Journal:
@@ -177,7 +156,7 @@ class Journal:
                 if not line.endswith(b"\n"):
                     # A tail: torn, or still being written; the next look will tell.
                     break
-                record = _open_seal(line)
+                record = unseal(line)
                 if record is None:
                     self.torn[path] = self.torn.get(path, 0) + 1
                 else:
@@ -230,7 +209,7 @@ class Journal:
         """
         with position.path.open("rb") as stream:
             stream.seek(position.offset)
-            record = _open_seal(stream.read(position.length))
+            record = unseal(stream.read(position.length))
         if record is None:
             raise JournalError(
                 f"{position.path}: the record at byte {position.offset} was damaged after it was "
@@ -280,7 +259,7 @@ class Journal:
                 journal fails, so that nothing more is paid for.
         """
         record = {**record, "at": _now()}
-        line = _seal(record)
+        line = seal(record, Seal.LEADING)
         with self._write_lock:
             if self._broken:
                 raise JournalError(self._broken)

@@ -307,7 +307,7 @@ def test_the_command_line_says_one_line_and_fails(tmp_path):
     path = tmp_path / "page.pdf"
     path.write_bytes(HOSTILE["html"]())
     done = subprocess.run(
-        [sys.executable, "-m", "distil.exams", str(path)],
+        [sys.executable, "-m", "distil", "read", str(path)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
@@ -323,7 +323,7 @@ def test_other_papers_are_read_after_a_hostile_one(tmp_path):
     with pytest.raises(ExamError):
         extract_safely(bad)
     done = subprocess.run(
-        [sys.executable, "-m", "distil.exams", str(good)],
+        [sys.executable, "-m", "distil", "read", str(good)],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert [json.loads(line)["number"] for line in done.stdout.splitlines()] == ["1", "2"]
@@ -343,12 +343,12 @@ def test_the_command_line_ends_quietly_when_its_reader_goes(tmp_path):
     path = tmp_path / "good.pdf"
     path.write_bytes(paper())
     process = subprocess.Popen(
-        [sys.executable, "-m", "distil.exams", str(path)],
+        [sys.executable, "-m", "distil", "read", str(path)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     process.stdout.close()
     assert process.stderr.read() == b""
-    assert process.wait() == 0
+    assert process.wait() == 141, "as a program that SIGPIPE ends"
 
 
 @pytest.mark.parametrize("name", ["missing", "folder", "html"])
@@ -360,9 +360,9 @@ def test_the_command_line_names_the_key_that_cannot_be_read(tmp_path, name):
     elif name == "html":
         key.write_bytes(HOSTILE["html"]())
     done = subprocess.run(
-        [sys.executable, "-m", "distil.exams", str(path), "--key", str(key)],
+        [sys.executable, "-m", "distil", "read", str(path), "--key", str(key)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: {key}: ")
+    assert done.stderr.startswith(f"read: {key}: ")
     assert len(done.stderr.splitlines()) == 1

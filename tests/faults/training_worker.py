@@ -4,10 +4,11 @@ import json
 import sys
 from pathlib import Path
 
+from distil.student.encoding import encode_rows
 from distil.student.model import load_student
-from distil.student.training import LoraSettings, encode_rows, train_lora
+from distil.student.training import TrainingSettings, train_lora
 
-SETTINGS = LoraSettings(
+SETTINGS = TrainingSettings(
     seed=5,
     horizon=160,
     batch_size=4,

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from distil.content.hashing import read_jsonl, sha256_file
+from distil.content.files import read_jsonl
+from distil.content.hashing import sha256_file
 from distil.datasets.duplicates import find_pairs, group
 from distil.notation.normal import problem_text
 from distil.release import files as release

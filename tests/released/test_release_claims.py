@@ -5,16 +5,15 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from scripts import tabulate_forensics, test_release_claims
+from scripts import judge_release_claims
 from tests.released.test_release import pytestmark as needs_release
 from tests.released.test_release import run_import
 
 pytestmark = needs_release
 SETTINGS = {
-    "title": "Public release", "alpha": 0.05, "margin": 2.0, "levels": [], "sections": {},
+    "title": "Public release", "alpha": 0.05, "margin": 2.0, "speed_section": "tp", "levels": [], "sections": {},
     "bootstrap": {"replicates": 1000, "seed": 1}, "published": True,
 }  # fmt: skip
-test_release_claims.__test__ = False
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +23,18 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def table(folder):
-    test_release_claims.main(
+    output = {
+        "claims": [folder / f"claims.{kind}" for kind in ("csv", "md", "html", "tex")],
+        "forensics": [folder / f"forensics.{kind}" for kind in ("csv", "md", "html")],
+    }
+    output["claims"].append(folder / "rows.parquet")
+    output["forensics"].append(folder / "forensics.rows.parquet")
+    judge_release_claims.main(
         input=SimpleNamespace(
             counts=folder / "counts.parquet", losses=folder / "losses.parquet",
             levels=folder / "levels.parquet", published="resources/published.yaml",
         ),
-        output=SimpleNamespace(
-            csv=folder / "claims.csv", markdown=folder / "claims.md", html=folder / "claims.html",
-            latex=folder / "claims.tex", rows=folder / "rows.parquet",
-        ),
+        output=SimpleNamespace(**output),
         params=SimpleNamespace(**SETTINGS),
     )  # fmt: skip
     return pd.read_csv(folder / "claims.csv").set_index("id")
@@ -89,20 +91,8 @@ def test_each_number_names_its_counts(folder, table):
         assert used <= counts
 
 
-def test_forensics_take_the_questions_from_the_release(folder):
-    tabulate_forensics.main(
-        input=SimpleNamespace(
-            counts=folder / "counts.parquet", published="resources/published.yaml"
-        ),
-        output=SimpleNamespace(
-            csv=folder / "f.csv",
-            markdown=folder / "f.md",
-            html=folder / "f.html",
-            rows=folder / "f.rows.parquet",
-        ),
-        params=SimpleNamespace(**SETTINGS),
-    )
-    found = pd.read_csv(folder / "f.csv")
+def test_forensics_take_the_questions_from_the_release(folder, table):
+    found = pd.read_csv(folder / "forensics.csv")
     allowed = found.loc[found["check"] == "questions that all figures allow", "result"].item()
     assert allowed.split()[0] == "651"
     assert set(found["n"].dropna()) >= {190, 500, 651}

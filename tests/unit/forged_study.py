@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from distil.content.hashing import canonical_json, read_jsonl, sha256_file, sha256_text, write_jsonl
-from distil.lineage.record import leave_record, record_path
+from distil.content.addresses import record_path
+from distil.content.files import read_jsonl, write_jsonl
+from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.lineage.record import leave_record
 
 STUDY = "forged"
 MACHINE = {"host": "one", "platform": "Linux", "python": "3.11.7", "blas": {"core": "Zen"}}
@@ -214,7 +216,7 @@ class Forge:
             content = [graded[row] for row in rows if row in graded] or [
                 path.read_text() for path in curves.values()
             ]
-            here = number(content, self.told("test_claims"))
+            here = number(content, self.told("judge_claims"))
             table.append({"id": claim, "estimand": estimand, "here": here,
                           "low": here - self.world.alpha, "p_holm": ""})  # fmt: skip
             sources += [
@@ -226,7 +228,7 @@ class Forge:
             writer.writeheader()
             writer.writerows(table)
         pd.DataFrame(sources, columns=["claim", "estimand", "column", "row"]).to_parquet(rows_path)
-        self.leave("test_claims", {}, {"alpha": self.world.alpha},
+        self.leave("judge_claims", {}, {"alpha": self.world.alpha},
                    [("answers", answers), ("stops", stops)]
                    + [("curves", path) for path in curves.values()],
                    [("csv", csv_path), ("rows", rows_path)])  # fmt: skip

@@ -12,6 +12,7 @@ CHECKPOINTS = [50, 100, 150, 200, 250]
 SETTINGS = {
     "alpha": 0.05,
     "margin": 2.0,
+    "speed_section": "tp",
     "primary_stop": "nested",
     "levels": LEVELS,
     "sections": {"fs": "Freshman-Sophomore", "js": "Junior-Senior", "tp": "Two-Person Speed"},
@@ -79,6 +80,7 @@ def answers(folds=TEMPORAL, *, gain=0.12, questions=12, seed=0, section_drop=0.2
                 "verdict": outcome,
                 "strict_verdict": "wrong" if rng.random() < 0.02 else outcome,
                 "second_verdict": outcome if rng.random() < 0.98 else "wrong",
+                "judge_verdict": None,
                 "words": max(1, int(rng.poisson(WORDS[level]))),
                 "finish": "stop",
             }

@@ -341,7 +341,7 @@ def test_a_printed_key_becomes_canonical(printed, canonical):
 
 def run_command(*arguments, stdin=""):
     return subprocess.run(
-        [sys.executable, "-m", "distil.grading", *map(str, arguments)],
+        [sys.executable, "-m", "distil", "grade", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -396,7 +396,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path):
     line = json.dumps({"id": "a" * 2000, "gold": "1", "output": "Answer: 1"}) + "\n"
     path.write_text(line * 400, encoding="utf-8")
     done = subprocess.run(
-        f"{sys.executable} -m distil.grading {path} | head -n 1",
+        f"{sys.executable} -m distil grade {path} | head -n 1",
         cwd=ROOT,
         shell=True,
         capture_output=True,

@@ -1,7 +1,6 @@
 """The claims table on graded answers: right figures, honest verdicts, rows that recompute them."""
 
 import dataclasses
-import importlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,28 +20,29 @@ from distil.claims.formulas import (
     level_drop,
     validation_minimum,
 )
+from distil.claims.plan import AnalysisPlan
 from distil.claims.table import (
     entries,
     judge_gradings,
     judge_study,
-    plan_sha256,
     read_published,
     readable,
     rows_sha256,
 )
 from distil.claims.verdicts import examine
+from distil.content.addresses import record_path
+from distil.content.files import write_jsonl
 from distil.inference.gains import paired_gain
 from distil.inference.levels import holm
 from distil.inference.power import gain_power
-from distil.lineage import record as lineage
 from distil.release import counts
 from distil.report import summaries, tables
-from scripts import tabulate_levels, tabulate_seeds, tabulate_stops
+from scripts import judge_claims
 
 PUBLISHED = read_published("resources/published.yaml")
-# Imported by name, so that pytest does not take the script for a module of tests.
-test_claims_script = importlib.import_module("scripts.test_claims")
-test_claims_script.__test__ = False
+TABLES = (
+    "claims", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
+)  # fmt: skip
 
 FIVE_FOLDS = {
     f"fold-{index + 1}": {
@@ -148,7 +148,7 @@ def test_a_null_verdict_counts_as_wrong(study):
 
 def test_unknown_is_not_right_and_bounds_the_gain(study):
     worst, primary, best = (
-        gain_over_base(selections.regraded(study, name), "held_out").here.estimate
+        gain_over_base(selections.regraded(study, name), "held_out").estimate.estimate
         for name in ("worst", "primary", "best")
     )
     assert worst < primary < best
@@ -178,8 +178,8 @@ def test_clusters_of_questions_widen_the_interval(study):
     table = study.answers
     # Questions of one section and year become one cluster: 9 instead of 108.
     merged = table.assign(cluster=table["year"].astype(str) + table["section"].astype(str))
-    plain = gain_over_base(study, "held_out").here
-    grouped = gain_over_base(dataclasses.replace(study, answers=merged), "held_out").here
+    plain = gain_over_base(study, "held_out").estimate
+    grouped = gain_over_base(dataclasses.replace(study, answers=merged), "held_out").estimate
     assert grouped.estimate == pytest.approx(plain.estimate)
     assert (plain.clusters, grouped.clusters) == (108, 9)
 
@@ -203,10 +203,10 @@ def test_every_number_is_recomputed_from_its_listed_rows_alone(study, judged):
             continue
         few = dataclasses.replace(study, answers=study.answers[study.answers["row"].isin(ids)])
         found = find(entry, few)
-        assert 100 * found.here.estimate == pytest.approx(
+        assert 100 * found.estimate.estimate == pytest.approx(
             line["here"] * (1 if found.scale == 100 else 100)
         )
-        assert found.here.low * found.scale == pytest.approx(line["low"])
+        assert found.estimate.low * found.scale == pytest.approx(line["low"])
         if line["p"] is not None and found.direction is not None and "non-inf" not in line["test"]:
             assert found.direction.p == pytest.approx(line["p"])
         checked += 1
@@ -220,10 +220,16 @@ def test_each_rows_formula_is_a_function_of_that_name(judged):
 
 def test_the_plan_hash_changes_with_margin_alpha_and_stop():
     hashes = {
-        plan_sha256({**simulated.SETTINGS, **change})
-        for change in ({}, {"margin": 3.0}, {"alpha": 0.1}, {"primary_stop": "pilot"})
+        AnalysisPlan.read({**simulated.SETTINGS, **change}).sha256()
+        for change in (
+            {},
+            {"margin": 3.0},
+            {"alpha": 0.1},
+            {"primary_stop": "pilot"},
+            {"speed_section": None},
+        )
     }
-    assert len(hashes) == 4
+    assert len(hashes) == 5
 
 
 # ------------------------------------------------------------------------------------- verdicts
@@ -302,7 +308,7 @@ def test_another_estimand_is_not_compared_with_the_published_value():
 def test_power_is_for_the_published_effect_never_for_the_observed_one(study):
     table, _ = judge_study(full(study), PUBLISHED)
     line = row(table, "C4", "held_out")
-    finding = gain_over_base(full(study), "held_out").here
+    finding = gain_over_base(full(study), "held_out").estimate
     assert line["power"] == pytest.approx(gain_power(0.0476, finding.se, finding.df))
     assert line["power"] != pytest.approx(
         gain_power(finding.estimate, finding.se, finding.df), abs=0.01
@@ -348,7 +354,7 @@ def test_reasons_are_composed_from_the_figures(study, judged):
 def test_c6_rise_is_measured_from_a_minimum_chosen_on_other_seeds(study):
     found = validation_minimum(study, "validation")
     assert (
-        found.here.estimate
+        found.estimate.estimate
         == study.curves[study.curves["seed"] == 100].set_index("iteration")["loss"].idxmin()
     )
     assert found.direction.estimate > 0
@@ -388,38 +394,50 @@ def test_published_figures_name_formulas_that_exist():
 # -------------------------------------------------------------------------------------- scripts
 
 
-def outputs(folder):
-    names = {"csv": "csv", "markdown": "md", "html": "html", "latex": "tex", "rows": "parquet"}
-    return SimpleNamespace(**{key: str(folder / f"table.{end}") for key, end in names.items()})
-
-
-@pytest.mark.parametrize(
-    "script", [test_claims_script, tabulate_levels, tabulate_seeds, tabulate_stops]
-)
-def test_scripts_write_the_same_bytes_twice(script, paths, tmp_path):
-    given = SimpleNamespace(**paths, published="resources/published.yaml")
-    written = []
-    for name in ("first", "second"):
-        folder = tmp_path / name
-        folder.mkdir()
-        script.main(
-            input=given, output=outputs(folder), params=SimpleNamespace(**simulated.SETTINGS)
+def judge(paths, folder):
+    """Run the job into a folder and return what it wrote."""
+    folder.mkdir()
+    kinds = ("csv", "md", "html", "rows.parquet")
+    files = {name: [str(folder / f"{name}.{kind}") for kind in kinds] for name in TABLES}
+    files["claims"].append(str(folder / "claims.tex"))
+    answers = selections.read_answers(paths["answers"])
+    problems = sorted(set(answers["problem"]))
+    write_jsonl(folder / "problems", [{"id": name, "answer": "7"} for name in problems])
+    runs = answers["row"].str.partition("#")
+    grades = {}
+    for name, found in runs.groupby(0):
+        grades[name] = folder / f"grades-{len(grades)}"
+        ids = found[2].drop_duplicates()
+        pd.DataFrame({"id": ids, "extracted": "7", "rule": "x", "reason": "y"}).to_parquet(
+            grades[name]
         )
-        written.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
-    assert written[0] == written[1]
-    assert {"table.csv", "table.md", "table.html"} <= set(written[0])
-    assert b"Simulated study" in written[0]["table.md"]
-    assert b"nan" not in written[0]["table.csv"].lower()
+    judge_claims.main(
+        input=SimpleNamespace(
+            **paths, published="resources/published.yaml", grades=list(grades.values()),
+            problems=[folder / "problems"], benchmarks=[],
+        ),
+        output=SimpleNamespace(**files),
+        params=SimpleNamespace(**simulated.SETTINGS, runs=list(grades)),
+    )  # fmt: skip
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.*"))}
 
 
-def test_the_reviews_questions_link_to_their_tables(paths, tmp_path):
-    test_claims_script.main(
-        input=SimpleNamespace(**paths, published="resources/published.yaml"),
-        output=outputs(tmp_path),
-        params=SimpleNamespace(**simulated.SETTINGS),
-    )
-    lines = (tmp_path / "table.md").read_text(encoding="utf-8").splitlines()
-    page = (tmp_path / "table.html").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def written(paths, tmp_path_factory):
+    return judge(paths, tmp_path_factory.mktemp("judged") / "first")
+
+
+def test_the_job_writes_the_same_bytes_twice(paths, written, tmp_path):
+    assert judge(paths, tmp_path / "second") == written
+    for name in TABLES:
+        assert {f"{name}.csv", f"{name}.md", f"{name}.html", f"{name}.rows.parquet"} <= set(written)
+        assert b"Simulated study" in written[f"{name}.md"]
+        assert b"nan" not in written[f"{name}.csv"].lower()
+
+
+def test_the_reviews_questions_link_to_their_tables(written):
+    lines = written["claims.md"].decode().splitlines()
+    page = written["claims.html"].decode()
     for name, table in (("Q1", "stops"), ("Q2", "seeds"), ("Q3", "splits"), ("Q4", "levels")):
         line = next(one for one in lines if one.startswith(f"| {name} "))
         assert f"[{table}](../tables/{table}.md)" in line
@@ -457,7 +475,7 @@ def test_any_two_variants_compare_by_name(study):
         "role=student estimand=held_out level=R1 stop=nested",
         "role=student estimand=held_out level=R6 stop=nested",
     )
-    assert found.estimate == pytest.approx(level_drop(study, "held_out").here.estimate)
+    assert found.estimate == pytest.approx(level_drop(study, "held_out").estimate.estimate)
     with pytest.raises(ValueError, match="key=value"):
         compare.compare(study, "student", "base")
 
@@ -466,21 +484,21 @@ def test_a_finished_study_is_compared_from_the_command_line(paths, tmp_path, mon
     study = tmp_path / "results" / "unit"
     (study / "grades").mkdir(parents=True)
     (study / "grades" / "answers.parquet").write_bytes(Path(paths["answers"]).read_bytes())
-    record = tmp_path / lineage.record_path("unit", "test_claims", {"study": "unit"})
+    record = tmp_path / record_path("unit", "judge_claims", {"study": "unit"})
     record.parent.mkdir(parents=True)
     stops = [{"name": "stops", "path": str(path)} for path in paths["stops"]]
     record.write_text(json.dumps({"input": stops, "params": simulated.SETTINGS}))
     monkeypatch.chdir(tmp_path)
     first, second = (f"role={one} estimand=held_out level=R1" for one in ("student", "base"))
-    assert compare.main(["unit", f"{first} stop=nested", second]) == 0
+    assert compare.print_comparison("unit", f"{first} stop=nested", second) == 0
     whole = selections.read_study(paths["answers"], paths["stops"], simulated.SETTINGS)
-    gain = gain_over_base(whole, "held_out").here
+    gain = gain_over_base(whole, "held_out").estimate
     assert f"{100 * gain.estimate:+.2f} points" in capsys.readouterr().out
     for name, other, said in (
         ("absent", second, "run study absent"),
         ("unit", "role=base estimand=transfer level=R1", "different questions"),
     ):
-        assert compare.main([name, f"{first} stop=nested", other]) == 2
+        assert compare.print_comparison(name, f"{first} stop=nested", other) == 2
         assert said in capsys.readouterr().err
 
 
@@ -496,11 +514,13 @@ def test_adapters_of_one_level_each_are_read_by_that_protocol(study):
         study,
         answers=pd.concat([table, own], ignore_index=True),
         stops=stops,
-        settings={**study.settings, "variant": "adapter"},
     )
-    found = level_drop(both, "held_out")
-    assert found.here.estimate == level_drop(study, "held_out").here.estimate
-    assert all(one.startswith("own/") for one in found.rows)
+    for level in ("R1", "R6"):
+        found = selections.student(both, "held_out", level=level, variant="adapter")
+        shared = selections.student(study, "held_out", level=level)
+        assert (found.right.to_numpy() == shared.right.to_numpy()).all()
+        assert found.rows
+        assert all(one.startswith("own/") for one in found.rows)
 
 
 def test_files_with_missing_columns_are_named(tmp_path):
@@ -548,5 +568,5 @@ def test_leakage_compares_questions_trained_on_with_questions_held_out(study):
     assert table.loc[["train", "validation", "test", "all"], "n"].tolist() == [72, 36, 108, 216]
     expected = table.loc["train", "gain"] - table.loc["test", "gain"]
     assert table.loc["train minus test", "gain"] == pytest.approx(expected)
-    held_out = gain_over_base(study, "held_out").here
+    held_out = gain_over_base(study, "held_out").estimate
     assert table.loc["test", "gain"] == pytest.approx(100 * held_out.estimate)

@@ -162,6 +162,12 @@ WRONG = {
     ),
     "study with a path": ("study: sample", "study: ../sample", "study", "does not match"),
     "missing key": ("  margin: 2.0", "  # margin: 2.0", "claims.margin", "is missing"),
+    "speed section of no exam": (
+        "speed_section: tp",
+        "speed_section: sprint",
+        "claims.speed_section",
+        "sprint is not in exams.sections (fs, js, tp)",
+    ),
     "not YAML": ("title: Sample", "title: : Sample", "", "mend this line"),
     "prompts folder missing": (
         "prompts: resources/prompts/sample",

@@ -10,7 +10,7 @@ import pytest
 from forged_study import MACHINE, STUDY, Forge, World
 
 from distil.audit import differences, verify
-from distil.audit.records import read_books
+from distil.audit.records import read_records
 
 BEFORE = World()
 BASE, STUDENT, LOSS = "C1:here:held_out", "C3:here:held_out", "C6:here:validation"
@@ -27,11 +27,14 @@ def moved(request, tmp_path, monkeypatch):
         if request.param == "folders":
             first = shutil.copytree(top, tmp_path / "earlier")
             Forge(after, "run-02")()
-            sides = differences.Folder(first), differences.Folder(top)
+            sides = differences.FolderSnapshot(first), differences.FolderSnapshot(top)
         else:
             Forge(after, "run-02")()
-            books = read_books(STUDY)
-            sides = differences.moment(books, "run-01"), differences.moment(books, "latest")
+            records = read_records(STUDY)
+            sides = (
+                differences.snapshot_at(records, "run-01"),
+                differences.snapshot_at(records, "latest"),
+            )
         return {row.cell: row for row in differences.compare(*sides)}
 
     return compare
@@ -77,7 +80,7 @@ def test_a_param_of_the_claims_moves_the_intervals_only(moved):
     found = moved(BEFORE.but(alpha=0.1))
     assert {name.split(":")[1] for name in found} == {"low"}
     assert all(
-        causes(row) == {"params": "test_claims: alpha: 0.05 -> 0.1"} for row in found.values()
+        causes(row) == {"params": "judge_claims: alpha: 0.05 -> 0.1"} for row in found.values()
     )
 
 
@@ -127,12 +130,12 @@ def test_a_copy_may_have_any_name_and_text_and_json_show_the_same(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     first = shutil.copytree(Forge(BEFORE, "run-01")(), tmp_path / "as it was")
     top = Forge(BEFORE.but(alpha=0.1), "run-02")()
-    rows = differences.compare(differences.Folder(first), differences.Folder(top))
+    rows = differences.compare(differences.FolderSnapshot(first), differences.FolderSnapshot(top))
     text, data = differences.as_text(rows), differences.as_json(rows)
     for row in rows:
         assert row.cell in text
         assert row.cell in data
-    assert "test_claims: alpha: 0.05 -> 0.1" in text
+    assert "judge_claims: alpha: 0.05 -> 0.1" in text
 
 
 def test_runs_are_found_by_id_beginning_order_and_time_and_unknown_ones_listed(
@@ -141,18 +144,18 @@ def test_runs_are_found_by_id_beginning_order_and_time_and_unknown_ones_listed(
     monkeypatch.chdir(tmp_path)
     Forge(BEFORE, "run-01")()
     Forge(BEFORE.but(alpha=0.1), "run-02")()
-    books = read_books(STUDY)
-    assert list(differences.runs(books)) == ["run-01", "run-02"]
+    records = read_records(STUDY)
+    assert list(differences.runs(records)) == ["run-01", "run-02"]
     lows = [
-        differences.moment(books, name).tables["claims"]["C1/held_out"]["low"]
+        differences.snapshot_at(records, name).tables["claims"]["C1/held_out"]["low"]
         for name in ("run-01", "latest~1", "2026-11-01T12:00", "run-02", "latest", "2026-11-20")
     ]
     assert lows[0] == lows[1] == lows[2] != lows[3] == lows[4] == lows[5]
     for name in ("run", "latest~2", "2026-10-01", "yesterday"):
         with pytest.raises(differences.NoSuchRunError, match="run-01"):
-            differences.moment(books, name)
+            differences.snapshot_at(records, name)
     with pytest.raises(FileNotFoundError, match="results/STUDY"):
-        differences.Folder(Path("nowhere"))
+        differences.FolderSnapshot(Path("nowhere"))
 
 
 def test_a_history_that_lost_a_version_says_which(tmp_path, monkeypatch):
@@ -162,7 +165,7 @@ def test_a_history_that_lost_a_version_says_which(tmp_path, monkeypatch):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(line for line in lines if '"kind":"record"' not in line))
     with pytest.raises(FileNotFoundError, match="lacks the record"):
-        differences.moment(read_books(STUDY), "latest")
+        differences.snapshot_at(read_records(STUDY), "latest")
     faults = verify.verify(STUDY)
     assert path.as_posix() in {fault.path for fault in faults}
 

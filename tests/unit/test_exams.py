@@ -13,7 +13,7 @@ import typst
 
 from distil.exams.errors import ExamError
 from distil.exams.extraction import crop, extract, extract_safely
-from distil.exams.segmentation import join_lines
+from distil.exams.words import join_lines
 from distil.notation.plain import plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -448,7 +448,7 @@ def test_the_worker_gives_the_same_rows_as_the_call(tmp_path):
 def test_the_command_line_prints_an_object_a_problem(tmp_path):
     path = paper(tmp_path, QUESTIONS)
     done = subprocess.run(
-        [sys.executable, "-m", "distil.exams", str(path)],
+        [sys.executable, "-m", "distil", "read", str(path)],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     rows = [json.loads(line) for line in done.stdout.splitlines()]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from distil.content.hashing import write_jsonl
+from distil.content.files import write_jsonl
 from scripts import tabulate_extraction
 from tests.unit.test_corrections import row
 

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
+from distil.report import graders
 from distil.teacher.agents import JobStopped, Prompt
 from distil.teacher.settings import EXIT_CAP, EXIT_REPLAY_MISS, TeacherError
-from scripts import collect_answers, compare_graders, judge_answers
+from scripts import collect_answers, judge_answers, judge_claims
 from tests.unit.test_teacher_scripts import PROMPTS, TEACHER
 
 JUDGE = {"model": "sample-judge", "max_tokens": 20, "temperature": 0.0}
@@ -180,7 +181,7 @@ def behind(sources, folder) -> dict[tuple[str, str], set[str]]:
 
 
 def test_agreement_counts_each_way_of_differing_by_role(tmp_path):
-    found, sources = compare_graders.agreement_table(ANSWERS)
+    found, sources = graders.agreement_table(ANSWERS)
     found = found.set_index(["grader", "answers"])
     assert set(found.index.get_level_values("grader")) == {"strict", "second"}
     assert set(found.index.get_level_values("answers")) == {"all", "base", "student"}
@@ -193,7 +194,7 @@ def test_agreement_counts_each_way_of_differing_by_role(tmp_path):
 
 
 def test_the_disagreements_hold_each_doubtful_answer_once_with_all_its_rows(tmp_path):
-    found, rows = compare_graders.find_disagreements(ANSWERS, GRADES, QUESTIONS)
+    found, rows = graders.find_disagreements(ANSWERS, GRADES, QUESTIONS)
     assert found["answer"].tolist() == ["t+p+s#a", "t+p+s#c", "base#b"]
     assert found["outputs"].tolist() == [2, 1, 1]
     assert found["statement"].tolist() == ["What is it?", "", ""]
@@ -207,34 +208,26 @@ def test_the_disagreements_hold_each_doubtful_answer_once_with_all_its_rows(tmp_
         "base#b": {"base#b"},
     }
     agreed = table([("base#a", "base", "p1", "right", "right", "right", None)])
-    found, rows = compare_graders.find_disagreements(agreed, GRADES, QUESTIONS)
+    found, rows = graders.find_disagreements(agreed, GRADES, QUESTIONS)
     assert (len(found), behind(rows, tmp_path)) == (0, {})
 
 
 def test_the_tables_are_written_also_where_nothing_differs(tmp_path):
     write_jsonl(tmp_path / "p.jsonl", [{"id": "p1", "statement": "x", "answer": "7"}])
-    ANSWERS.iloc[:1].to_parquet(tmp_path / "answers.parquet")
     pd.DataFrame({"id": ["a"], "extracted": ["7"], "rule": ["x"], "reason": ["y"]}).to_parquet(
         tmp_path / "grades.parquet"
     )
-    names = {
-        f"{name}{suffix}": str(tmp_path / f"{name}{suffix}.{kind}")
-        for name in ("agreement", "disagreements")
-        for suffix, kind in (("", "csv"), ("_markdown", "md"), ("_html", "html"))
-    }
-    compare_graders.main(
-        input=SimpleNamespace(
-            answers=tmp_path / "answers.parquet", problems=[tmp_path / "p.jsonl"], benchmarks=[],
-            grades=[tmp_path / "grades.parquet"],
-        ),
-        output=SimpleNamespace(
-            agreement_rows=tmp_path / "agreed.parquet",
-            disagreements_rows=tmp_path / "rows.parquet",
-            **names,
-        ),
-        params=SimpleNamespace(title="A study", runs=["base"]),
-    )  # fmt: skip
-    assert len(pd.read_csv(names["disagreements"])) == 0
-    assert "0 distinct answers of 0 outputs" in (tmp_path / "disagreements_markdown.md").read_text()
-    assert pd.read_parquet(tmp_path / "rows.parquet").empty
-    assert len(pd.read_parquet(tmp_path / "agreed.parquet"))
+    kinds = ("csv", "md", "html", "rows.parquet")
+    output = SimpleNamespace(
+        **{
+            name: [tmp_path / f"{name}.{kind}" for kind in kinds]
+            for name in ("agreement", "disagreements")
+        }
+    )
+    grades = graders.read_grades({"base": tmp_path / "grades.parquet"})
+    problems = graders.read_problems([tmp_path / "p.jsonl"])
+    judge_claims.write_agreement(output, ANSWERS.iloc[:1], grades, problems, "A study")
+    assert len(pd.read_csv(tmp_path / "disagreements.csv")) == 0
+    assert "0 distinct answers of 0 outputs" in (tmp_path / "disagreements.md").read_text()
+    assert pd.read_parquet(tmp_path / "disagreements.rows.parquet").empty
+    assert len(pd.read_parquet(tmp_path / "agreement.rows.parquet"))

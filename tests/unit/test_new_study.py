@@ -51,11 +51,10 @@ def test_year_section_and_key_are_read_from_file_names(stem, expected):
     assert new_study.read_name(stem) == expected
 
 
-def test_a_folder_becomes_manifest_and_study_and_nothing_is_overwritten(repository, capsys):
+def test_a_folder_becomes_manifest_and_study_and_nothing_is_overwritten(repository):
     names = ("fs-2014.pdf", "fs-2014-key.pdf", "fs-2015.pdf", "fs-2016.pdf", "nameless.pdf")
     pdfs = papers(repository.parent / "pdfs", *names)
-    assert new_study.main(["mine", str(pdfs)]) == 0
-    told = capsys.readouterr().out
+    told = new_study.make_study("mine", pdfs)
     assert "nameless.pdf: no year" in told
     assert "2014 fs: fs-2014.pdf, its key: fs-2014-key.pdf" in told
     assert "--cores 1 results/mine/problems/2014.jsonl --configfile config.mine.yaml" in told
@@ -66,8 +65,8 @@ def test_a_folder_becomes_manifest_and_study_and_nothing_is_overwritten(reposito
     assert first["key"]["file"] == "fs-2014-key.pdf"
     config = yaml.safe_load((repository / "config.mine.yaml").read_text())
     assert config["folds"]["temporal"] == {"train": [2014], "validation": [2015], "test": [2016]}
-    assert new_study.main(["mine", str(pdfs)]) == 1
-    assert "exams.yaml is there already" in capsys.readouterr().err
+    with pytest.raises(FileExistsError, match=r"exams.yaml is there already"):
+        new_study.make_study("mine", pdfs)
 
 
 @pytest.mark.parametrize("like", ["config.yaml", "config.micro.yaml", "config.paper.yaml"])
@@ -75,13 +74,15 @@ def test_the_study_file_is_complete_and_keeps_the_comments_of_the_one_it_starts_
     repository, like
 ):
     pdfs = papers(repository / "pdfs", *(f"exam {year}.pdf" for year in range(2011, 2026)))
-    assert new_study.main(["mine", str(pdfs), "--like", like]) == 0
+    new_study.make_study("mine", pdfs, Path(like))
     text = (repository / "config.mine.yaml").read_text(encoding="utf-8")
     config, faults = configuration.read_yaml(repository / "config.mine.yaml")
     assert faults == []
     original = yaml.safe_load((repository / like).read_text(encoding="utf-8"))
-    for key in ("levels", "prompts", "teacher", "datasets", "student", "predictions", "claims"):
+    for key in ("levels", "prompts", "teacher", "datasets", "student", "predictions"):
         assert config[key] == original[key]
+    # Papers without a speed event have no claim C8.
+    assert config["claims"] == {**original["claims"], "speed_section": None}
     assert "sample study" not in text.lower()
     comments = [line.partition("#")[2] for line in (repository / like).read_text().splitlines()]
     assert all(comment in text for comment in comments[-12:])
@@ -118,15 +119,13 @@ def test_one_test_a_year_is_one_section_however_its_files_are_named(repository):
         (["mine", "pdfs"], "needs three"),
         (["Mine", "pdfs"], "a to z"),
         (["mine", "nowhere"], "no such folder"),
-        (["mine", "pdfs", "--like", "nothing.yaml"], "no such study file"),
+        (["mine", "pdfs", "nothing.yaml"], "no such study file"),
         (["sample", "pdfs"], "config.yaml is a study of that name"),
     ],
 )
-def test_what_cannot_become_a_study_is_refused_and_leaves_nothing(
-    repository, capsys, arguments, told
-):
+def test_what_cannot_become_a_study_is_refused_and_leaves_nothing(repository, arguments, told):
     papers(repository / "pdfs", "2014.pdf", "2015.pdf")
     before = sorted(repository.rglob("*"))
-    assert new_study.main(arguments) == 1
-    assert told in capsys.readouterr().err
+    with pytest.raises((ValueError, FileExistsError), match=told):
+        new_study.make_study(arguments[0], *map(Path, arguments[1:]))
     assert sorted(repository.rglob("*")) == before

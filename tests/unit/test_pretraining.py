@@ -49,19 +49,19 @@ def test_a_killed_pretraining_resumes_to_the_same_bytes(folder, tmp_path, monkey
     class KilledError(Exception):
         pass
 
-    save, saved = pretraining._save_state, []
+    save, saved = pretraining.save_state, []
 
-    def save_then_die(path, record, arrays):
-        save(path, record, arrays)
+    def save_then_die(path, record, *arguments):
+        save(path, record, *arguments)
         saved.append(record["done"])
         raise KilledError
 
-    monkeypatch.setattr(pretraining, "_save_state", save_then_die)
+    monkeypatch.setattr(pretraining, "save_state", save_then_die)
     monkeypatch.setattr(pretraining.pretrain, "__defaults__", (5, None))
     for _ in range(2):
         with pytest.raises(KilledError):
             make_student(tmp_path, TOKENS)
-    monkeypatch.setattr(pretraining, "_save_state", save)
+    monkeypatch.setattr(pretraining, "save_state", save)
     resumed = make_student(tmp_path, TOKENS)
     assert saved == [5, 10]
     for path in sorted(folder.iterdir()):

@@ -14,7 +14,8 @@ import typst
 import yaml
 from PIL import Image
 
-from distil.content.hashing import sha256_bytes, write_jsonl
+from distil.content.files import write_jsonl
+from distil.content.hashing import sha256_bytes
 from distil.exams.errors import ExamError
 from distil.exams.extraction import crop, crop_safely, extract
 from distil.review.corrections import read_corrections

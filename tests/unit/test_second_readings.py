@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 import typst
 
-from distil.content.hashing import read_jsonl, sha256_bytes, sha256_text, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
+from distil.content.hashing import sha256_bytes, sha256_text
 from distil.exams.extraction import extract
 from distil.review.crops import read_crops as crops_of
 from distil.review.vision_readings import agree, apply_readings, doubts, read_text, with_readings

@@ -10,7 +10,8 @@ from statistics import fmean
 import pytest
 import yaml
 
-from distil.student.decoding import Geometry, answer_text, decode_batches
+from distil.student.answering import answer_text
+from distil.student.decoding import BatchShape, decode_batches
 from distil.student.model import check_model, load_student, render_prompt
 from distil.student.questions import load_prompts
 from distil.synthetic.contest import SOLVABLE
@@ -29,7 +30,7 @@ def ask():
 
     def answers(items, level):
         asked = [render_prompt(tokenizer, chat_row(item, level, prompts)[0]) for item in items]
-        decoded = decode_batches(model, asked, tokenizer.eos_token_ids, 96, Geometry())
+        decoded = decode_batches(model, asked, tokenizer.eos_token_ids, 96, BatchShape())
         return [answer_text(tokenizer, answer.tokens) for answer in decoded]
 
     return answers

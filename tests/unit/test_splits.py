@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from distil.datasets.splits import PARTS, level_plan, named_fold, resolve_folds, year_folds
+from distil.datasets.splits import PARTS, level_plan, named_fold
 from distil.student.questions import load_prompts, question_text
 from scripts import cluster_problems, split_datasets, tabulate_splits
 
@@ -56,38 +56,6 @@ def test_any_assignment_of_years_to_three_parts_is_a_fold(homes):
     parts = {part: [year for year, home in homes.items() if home == part] for part in PARTS}
     fold = named_fold("any", parts, list(homes))
     assert {year: fold.part(year) for year in homes} == homes
-
-
-@given(st.sets(st.integers(2000, 2040), min_size=3), st.data())
-def test_year_folds_hold_every_year_out_once_and_validate_it_once(years, data):
-    count = data.draw(st.integers(3, len(years)))
-    folds = year_folds(sorted(years, reverse=True), count)
-    for part in ("test", "validation"):
-        held = [year for fold in folds.values() for year in getattr(fold, part)]
-        assert sorted(held) == sorted(years)
-    for name, fold in folds.items():
-        assert named_fold(name, fold.years(), sorted(years)) == fold
-    sizes = [len(fold.test) for fold in folds.values()]
-    assert max(sizes) - min(sizes) <= 1
-
-
-def test_year_folds_that_cannot_be_are_refused():
-    for count in (2, 1, True, 2.5):
-        with pytest.raises(ValueError, match="3 or more"):
-            year_folds(YEARS, count)
-    with pytest.raises(ValueError, match="use fewer folds"):
-        year_folds([2011, 2012, 2013], 4)
-    with pytest.raises(ValueError, match="year 2011 is listed twice"):
-        year_folds([2011, 2011, 2012], 3)
-
-
-def test_named_and_generated_folds_stand_side_by_side():
-    temporal = {"train": YEARS[:9], "validation": YEARS[9:11], "test": YEARS[11:]}
-    assert list(resolve_folds({"temporal": temporal}, YEARS, 5)) == [
-        "temporal", "year1", "year2", "year3", "year4", "year5",
-    ]  # fmt: skip
-    with pytest.raises(ValueError, match="rename yours"):
-        resolve_folds({"year1": temporal}, YEARS, 5)
 
 
 LEVELS = ["R1", "R2", "R3", "R4", "R5", "R6"]

@@ -5,6 +5,7 @@ import sys
 import pytest
 from tiny_student import draw_pairs, make_student
 
+from distil.content.fingerprint import modules
 from distil.student import model as student
 from distil.student.questions import load_prompts, question_text
 
@@ -46,7 +47,7 @@ def test_a_missing_file_is_named(model_folder):
 
 
 def test_a_model_without_a_lock_is_refused_with_the_command_that_locks_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"python -m distil.student.model"):
+    with pytest.raises(FileNotFoundError, match=r"distil lock"):
         student.check_model(tmp_path)
 
 
@@ -133,3 +134,11 @@ def test_writing_questions_does_not_load_mlx():
     code = "import sys, distil.student.questions; print('mlx' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_an_edit_of_the_training_loop_is_no_reason_to_answer_again():
+    answered = modules("scripts/predict_answers.py")
+    assert "distil/student/adapters.py" in answered
+    trained = {f"distil/student/{name}.py" for name in ("training", "losses", "encoding", "states")}
+    assert not trained & set(answered)
+    assert trained <= set(modules("scripts/train_adapter.py"))

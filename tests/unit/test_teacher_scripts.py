@@ -12,10 +12,11 @@ from types import SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from distil.content.hashing import read_jsonl, sha256_text, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
+from distil.content.hashing import sha256_text
 from distil.synthetic import contest
 from distil.synthetic.templates import LABELS, draw_item
-from distil.teacher import __main__ as account
+from distil.teacher import account
 from distil.teacher.agents import JobStopped
 from distil.teacher.responses import Reply
 from distil.teacher.settings import EXIT_REPLAY_MISS
@@ -199,8 +200,7 @@ def test_study_is_replayed_from_its_exported_responses_alone(study, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     exported = [str(study.folder / f"{agent}.jsonl") for agent in ("solver", "distiller")]
     exported.append(str(study.folder / "verifier.jsonl"))
-    monkeypatch.setattr(sys, "argv", ["teacher", "sample", "--restore", *exported])
-    account.main()
+    assert account.print_account("sample", [Path(file) for file in exported]) == 0
     assert f"{len(study.solver)}  solver: answered" in capsys.readouterr().out
     write_problems(tmp_path / "problems.jsonl")
     run_study(tmp_path, mode="replay")

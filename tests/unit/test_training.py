@@ -7,15 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_student import chat_rows, draw_pairs, make_student
 
-from distil.student import training
+from distil.student import adapters, losses, training
 from distil.student.batches import order_epoch, pad_rows
-from distil.student.lanes import Lane
+from distil.student.encoding import encode_rows
 from distil.student.model import load_student
-from distil.student.training import LoraSettings, encode_rows, train_lora
+from distil.student.training import TrainingSettings, train_lora
+from distil.student.workers import ComputeWorker
 
 mx = training.mx
 
-SETTINGS = LoraSettings(
+SETTINGS = TrainingSettings(
     seed=1,
     horizon=12,
     batch_size=4,
@@ -44,11 +45,11 @@ def rows(folder):
     )
 
 
-def train(folder, rows, state, second=None, **changes):
+def train(folder, rows, state, helper=None, **changes):
     """Train from nothing; returns the progress and the checkpoints' bytes."""
     settings = dataclasses.replace(SETTINGS, **changes)
     model, _ = load_student(folder)
-    progress = train_lora(model, *rows, settings, state, second=second)
+    progress = train_lora(model, *rows, settings, state, helper=helper)
     return progress, {
         i: (state / f"{i:05d}.safetensors").read_bytes() for i in settings.checkpoints
     }
@@ -69,17 +70,17 @@ def test_another_seed_gives_other_bytes(folder, rows, trained, tmp_path):
     assert train(folder, rows, tmp_path, seed=2)[1] != trained[1]
 
 
-@pytest.mark.skipif(mx.default_device() != mx.cpu, reason="lanes are for the CPU")
+@pytest.mark.skipif(mx.default_device() != mx.cpu, reason="parts are for the CPU")
 @pytest.mark.parametrize(
     "changes", [{}, {"dropout": 0.3, "seed": 4}, {"gradient_checkpointing": True, "batch_size": 1}]
 )
 def test_a_second_process_changes_no_byte(folder, rows, tmp_path, changes):
     alone = train(folder, rows, tmp_path / "alone", **changes)
-    second = Lane(training.serve_lane)
+    helper = ComputeWorker(losses.serve_parts)
     try:
-        assert train(folder, rows, tmp_path / "shared", second, **changes) == alone
+        assert train(folder, rows, tmp_path / "shared", helper, **changes) == alone
     finally:
-        second.close()
+        helper.close()
 
 
 def weights(checkpoint, tmp_path):
@@ -94,22 +95,22 @@ def test_how_often_is_evaluated_does_not_change_the_adapter(folder, rows, traine
     for iteration, checkpoint in checkpoints.items():
         ours, theirs = weights(checkpoint, tmp_path), weights(trained[1][iteration], tmp_path)
         assert all((ours[name] == theirs[name]).all() for name in theirs)
-    losses = {row["iteration"]: row["loss"] for row in trained[0].curve}
-    assert all(losses.get(row["iteration"], row["loss"]) == row["loss"] for row in progress.curve)
+    known = {row["iteration"]: row["loss"] for row in trained[0].curve}
+    assert all(known.get(row["iteration"], row["loss"]) == row["loss"] for row in progress.curve)
 
 
 def test_dropout_draws_the_same_numbers_after_a_resume(folder, rows, tmp_path, monkeypatch):
     whole = train(folder, rows, tmp_path / "whole", dropout=0.3)
-    save = training._save
+    save = training.save_state
 
     def save_then_die(*arguments):
         save(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_save", save_then_die)
+    monkeypatch.setattr(training, "save_state", save_then_die)
     with pytest.raises(KeyboardInterrupt):
         train(folder, rows, tmp_path / "parts", dropout=0.3)
-    monkeypatch.setattr(training, "_save", save)
+    monkeypatch.setattr(training, "save_state", save)
     assert train(folder, rows, tmp_path / "parts", dropout=0.3) == whole
     assert train(folder, rows, tmp_path / "none")[1] != whole[1]
 
@@ -120,7 +121,7 @@ def test_a_finished_run_trains_nothing_again(folder, rows, tmp_path, monkeypatch
     def fail(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(training.Lanes, "run", fail)
+    monkeypatch.setattr(training.SplitBatch, "run", fail)
     assert train(folder, rows, tmp_path) == first
 
 
@@ -149,8 +150,8 @@ def test_the_curve_has_the_start_the_cadence_and_the_horizon(trained, rows):
 
 
 def test_training_lowers_the_training_loss(trained):
-    losses = [row["loss"] for row in trained[0].training]
-    assert np.mean(losses[-4:]) < np.mean(losses[:4])
+    curve = [row["loss"] for row in trained[0].training]
+    assert np.mean(curve[-4:]) < np.mean(curve[:4])
 
 
 def test_validation_is_the_mean_over_every_token_of_every_row(folder, rows):
@@ -162,7 +163,7 @@ def test_validation_is_the_mean_over_every_token_of_every_row(folder, rows):
         chosen = logits[np.arange(len(ids) - 1), ids[1:]][prompt - 1 :]
         total, learnt = total - chosen.sum(), learnt + len(chosen)
     for size in (2, 3, 32):
-        loss = training.evaluate(training.Lanes(model), rows[1], size)
+        loss = losses.evaluate(losses.SplitBatch(model), rows[1], size)
         assert loss == pytest.approx(total / learnt, rel=1e-5)
 
 
@@ -206,8 +207,8 @@ def test_mlx_lm_loads_a_checkpoint_as_it_was_trained(folder, rows, tmp_path):
     train_lora(model, *rows, settings, tmp_path)
     model.eval()
     config = tmp_path / "adapter_config.json"
-    config.write_text(training.canonical_json(training.adapter_config(settings)))
-    adapter = training.make_adapter_folder(
+    config.write_text(training.canonical_json(adapters.adapter_config(settings)))
+    adapter = adapters.make_adapter_folder(
         tmp_path / "00012.safetensors", config, tmp_path / "adapter"
     )
     loaded, _ = mlx_lm.load(str(folder), adapter_path=str(adapter))
@@ -264,7 +265,7 @@ def test_logits_at_the_learnt_places_are_those_of_the_whole_model(folder, rows):
         def __call__(self, tokens):
             return model(tokens)
 
-    ours = np.array(training.predict_tokens(model, tokens[:, :-1], places))
-    whole = np.array(training.predict_tokens(Other(), tokens[:, :-1], places))
+    ours = np.array(losses.predict_tokens(model, tokens[:, :-1], places))
+    whole = np.array(losses.predict_tokens(Other(), tokens[:, :-1], places))
     assert len(ours) == sum(map(len, rows[0].tokens)) - sum(rows[0].prompts)
     np.testing.assert_allclose(ours, whole, rtol=1e-5, atol=1e-5)

@@ -29,7 +29,7 @@ class Checkout:
         self, *arguments: str, config: str = "config.micro.yaml", check: bool = True, **more
     ) -> subprocess.CompletedProcess:
         """Run `snakemake --cores 1` here, as a user would."""
-        environment = {**os.environ, "DISTIL_QUIET": "1", **more.pop("environment", {})}
+        environment = {**os.environ, "DISTIL_TERMINAL": "snakemake", **more.pop("environment", {})}
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", config, *arguments],
             cwd=self.path, capture_output=True, text=True, check=False, env=environment, **more,
@@ -43,7 +43,9 @@ class Checkout:
     ) -> subprocess.CompletedProcess:
         """Run `snakemake` for what starts no job (`-n`, `--summary`), without loading it anew."""
         command = ["--cores", "1", "--configfile", config, *arguments]
-        code, out, err = dry_runs.run(command, self.path, {**os.environ, "DISTIL_QUIET": "1"})
+        code, out, err = dry_runs.run(
+            command, self.path, {**os.environ, "DISTIL_TERMINAL": "snakemake"}
+        )
         if code:
             raise AssertionError(f"snakemake {arguments} failed:\n{out}\n{err}")
         return subprocess.CompletedProcess(command, code, out, err)

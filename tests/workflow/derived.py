@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 
 from distil.audit import planned
 from distil.content import fingerprint
+from distil.content.addresses import job_name
 from distil.content.fingerprint import sorted_keys
 from tests.workflow.checkout import Checkout
 
@@ -53,7 +54,7 @@ def read_graph(study: Checkout) -> Graph:
     jobs = {}
     for path in sorted((study.path / "results" / "micro" / "lineage").glob("*/*.json")):
         record = json.loads(path.read_text(encoding="utf-8"))
-        jobs[planned.job_name(record["rule"], record["wildcards"])] = Job(
+        jobs[job_name(record["rule"], record["wildcards"])] = Job(
             record["rule"],
             frozenset(row["path"] for row in record["input"]),
             frozenset(row["path"] for row in record["output"]),
@@ -72,7 +73,7 @@ def plan_graph(config: Path) -> Graph:
             frozenset(job.outputs),
             json.loads(json.dumps(sorted_keys(job.params))),
         )
-        for job in planned.plan([config])
+        for job in planned.expected_jobs([config])
     }
 
 
@@ -176,7 +177,7 @@ def downstream(jobs: Graph, direct: set[str]) -> set[str]:
 @functools.cache
 def reached(script: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the `distil` files and the third-party names a script imports, by ModuleFinder."""
-    # The books are in no fingerprint (distil/content/fingerprint.py says why).
+    # The records are in no fingerprint (distil/content/fingerprint.py says why).
     finder = modulefinder.ModuleFinder(path=[str(ROOT)], excludes=["distil.lineage.record"])
     finder.run_script(str(ROOT / "scripts" / f"{script}.py"))
     # A module that a process of its own runs is named by a string (`python -m distil.x`).

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from distil.audit import chains, explain, verify
-from distil.audit.records import read_books
+from distil.audit.records import read_records
 
 TAMPERS = 1000 if os.environ.get("DISTIL_TORTURE") else 50
 STUDY = "micro"
@@ -42,20 +42,20 @@ def test_an_untouched_study_verifies(looking):
 
 
 def test_every_job_of_the_study_left_a_record(looking):
-    books = read_books(STUDY)
-    assert not books.faults
+    records = read_records(STUDY)
+    assert not records.faults
     listed = looking.dry("--summary").stdout.splitlines()[1:]
     outputs = {line.split("\t")[0] for line in listed if line.strip()}
     assert outputs
-    assert outputs <= set(books.writers)
+    assert outputs <= set(records.writers)
 
 
 def test_every_single_byte_tamper_is_named_whether_its_mtime_is_kept_or_not(inside):
-    books = read_books(STUDY)
+    records = read_records(STUDY)
     files = sorted(
-        {path for path in books.writers if Path(path).stat().st_size}
-        | {path for path in books.readers if Path(path).stat().st_size}
-        | {record.as_posix() for record in books.records}
+        {path for path in records.writers if Path(path).stat().st_size}
+        | {path for path in records.readers if Path(path).stat().st_size}
+        | {record.as_posix() for record in records.by_path}
     )
     chance = random.Random(20260630)
     for _ in range(TAMPERS):
@@ -127,7 +127,7 @@ def test_a_record_edited_to_match_its_file_is_seen_through_its_consumers(inside)
 def test_a_rewrite_of_files_and_records_together_changes_the_anchor(inside):
     before = verify.anchor(STUDY)
     assert before == verify.anchor(STUDY)
-    record = Path("results", STUDY, "lineage", "test_claims", "job.json")
+    record = Path("results", STUDY, "lineage", "judge_claims", "job.json")
     record.write_text(record.read_text().replace('"format": 1', '"format":  1'))
     assert verify.anchor(STUDY) != before
 
@@ -160,7 +160,7 @@ def test_a_record_whose_keys_were_changed_is_named_and_stops_no_audit(inside):
     ):
         assert f'"{key}":' in text
         record.write_text(text.replace(f'"{key}":', f'"{key}~":', 1))
-        assert record in read_books(STUDY).faults, key
+        assert record in read_records(STUDY).faults, key
         if key in ("packages", "sha256", "wildcards"):
             assert record.as_posix() in named(verify.verify(STUDY))
 
@@ -235,7 +235,7 @@ def test_rows_and_files_are_explained_and_their_use_is_listed(looking):
     assert "C4:here:held_out" in {entry["id"] for entry in used.stages[-1].entries}
     trained = {stage.name for stage in explainer.used_by("2011-fs-01").stages}
     assert "training and validation rows made from it" in trained
-    with pytest.raises(explain.NotFoundError, match="there are C1"):
+    with pytest.raises(explain.NotFoundError, match="There are C1"):
         explainer.explain("C99")
 
 
@@ -254,8 +254,8 @@ def test_a_moved_number_is_put_down_to_the_param_that_moved_it_and_to_nothing_el
 ):
     from distil.audit import differences
 
-    def side(checkout) -> differences.Folder:
-        return differences.Folder(checkout.path / "results" / STUDY)
+    def side(checkout) -> differences.FolderSnapshot:
+        return differences.FolderSnapshot(checkout.path / "results" / STUDY)
 
     assert differences.compare(side(study), side(finished)) == []
     study.edit("config.micro.yaml", "alpha: 0.05", "alpha: 0.2")

@@ -63,14 +63,14 @@ def test_after_a_clock_was_set_back_nothing_is_stale_and_what_cannot_be_made_is_
     done = study.snakemake("--", table, check=False)
     assert done.returncode
     assert "clock" in done.stderr
-    assert f"results/{STUDY}/tables/levels" in done.stderr
+    assert f"results/{STUDY}/claims/claims.csv" in done.stderr  # the first that the job makes
     # The job itself had come to its end, and left its record.
-    own = ("tables/levels", "lineage/tabulate_levels", "versions.jsonl")
+    own = ("claims/", "tables/", "lineage/judge_claims", "versions.jsonl")
     assert without(contents(study), *own) == without(before, *own)
     # The remedy of docs/lineage.md: the files are dated anew, by content they are what they were.
     for file in (study.path / "results").rglob("*"):
         os.utime(file)
-    assert study.ran("--", table) == {"tabulate_levels"}
+    assert study.ran("--", table) == {"judge_claims"}
     monkeypatch.chdir(study.path)
     assert not [fault for fault in verify.verify(STUDY) if table in fault.path]
 
@@ -104,8 +104,9 @@ def test_a_folder_that_cannot_be_written_is_named_and_nothing_else_is_damaged(st
         aside.rename(folder)
     assert done.returncode
     assert f"results/{STUDY}/{place}" in done.stdout + done.stderr
-    assert without(contents(study), "tables/levels") == without(before, "tables/levels")
-    assert study.ran("--", target) == {"tabulate_levels"}
+    own = ("claims/", "tables/")
+    assert without(contents(study), *own) == without(before, *own)
+    assert study.ran("--", target) == {"judge_claims"}
 
 
 def test_a_disk_that_is_full_when_the_record_is_written_is_said_and_the_run_goes_on_later(study):

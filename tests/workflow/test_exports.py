@@ -17,7 +17,7 @@ from rocrate.rocrate import ROCrate
 
 from distil.audit import crates, verify
 from distil.audit.files import Files
-from distil.audit.records import read_books
+from distil.audit.records import read_records
 from distil.content.hashing import sha256_file
 from tests.workflow.checkout import ROOT
 
@@ -28,7 +28,7 @@ VALIDATORS = ("roc-validator==0.13.0", "rocrate==0.13.0", "mlcroissant==1.1.1", 
 
 def audit(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "distil.audit", "--study", STUDY, *arguments],
+        [sys.executable, "-m", "distil", "--study", STUDY, *arguments],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -65,16 +65,19 @@ def of_type(graph: dict[str, dict], kind: str) -> dict[str, dict]:
 
 def test_every_record_is_an_action_with_its_files_values_and_times(finished, graph, monkeypatch):
     monkeypatch.chdir(finished.path)
-    books = read_books(STUDY)
-    happened = {row["record"]: row for row in books.history}
+    records = read_records(STUDY)
+    happened = {row["record"]: row for row in records.history}
     actions = {
         unquote(entity["subjectOf"]["@id"]): entity
         for name, entity in of_type(graph, "CreateAction").items()
         if name.startswith("#job/")
     }
-    assert actions.keys() == {path.as_posix() for path in books.records}
-    for path, record in books.records.items():
-        action, row = actions[path.as_posix()], happened[path.relative_to(books.folder).as_posix()]
+    assert actions.keys() == {path.as_posix() for path in records.by_path}
+    for path, record in records.by_path.items():
+        action, row = (
+            actions[path.as_posix()],
+            happened[path.relative_to(records.folder).as_posix()],
+        )
         assert action["instrument"] == {"@id": record.content["script"]}
         assert {*map(unquote, named(action["result"]))} == {*record.files("output")}
         objects = [graph[name] for name in named(action["object"])]
@@ -94,7 +97,7 @@ def test_every_record_is_an_action_with_its_files_values_and_times(finished, gra
             graph[record.content["script"]]["softwareRequirements"])}  # fmt: skip
         for package in record.content["fingerprint"]["packages"].items():
             assert "@".join(package) in requirements
-    assert len(of_type(graph, "OrganizeAction")) == len({row.get("run") for row in books.history})
+    assert len(of_type(graph, "OrganizeAction")) == len({row.get("run") for row in records.history})
     held = [name for e in of_type(graph, "OrganizeAction").values() for name in named(e["object"])]
     assert sorted(named(graph[name]["object"])[0] for name in held) == sorted(
         action["@id"] for action in actions.values()
@@ -133,7 +136,7 @@ def test_equal_records_give_equal_bytes_and_name_no_machine(finished, crate, tmp
     for path in crates.export(STUDY, tmp_path / "again", [configuration]):
         text = path.read_text(encoding="utf-8")
         assert text == (crate / path.name).read_text(encoding="utf-8")
-        for row in read_books(STUDY).history:
+        for row in read_records(STUDY).history:
             assert f'"{row["host"]}"' not in text
         assert str(finished.path) not in text
 
@@ -207,12 +210,12 @@ def test_files_from_elsewhere_and_large_ones_are_described_and_not_taken(
     monkeypatch.chdir(finished.path)
     elsewhere = tmp_path / "paper.pdf"
     elsewhere.write_bytes(b"%PDF")
-    books = read_books(STUDY)
-    record = next(record for record in books.records.values() if record.rule == "train_adapter")
+    records = read_records(STUDY)
+    record = next(record for record in records.by_path.values() if record.rule == "train_adapter")
     row = next(row for row in record.content["input"] if row["name"] == "train")
     row |= {"path": str(elsewhere), "sha256": sha256_file(elsewhere), "size": 4}
     monkeypatch.setattr(crates, "LARGEST", 10_000)
-    made = crates.Builder(books).build([])
+    made = crates.Builder(records).build([])
     entity = made.get(f"#source/{row['sha256']}")
     assert (entity.type, entity["name"]) == ("CreativeWork", "paper.pdf")
     model = json.loads(Path("resources/student/model.lock.json").read_text())["files"]

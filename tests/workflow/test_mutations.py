@@ -1,7 +1,7 @@
 """Every module, package, parameter and file: a change reruns exactly the jobs that depend on it.
 
 What must rerun is derived, never listed (tests/workflow/derived.py). The same is asked of Snakemake by
-a dry run and of `audit status`, which runs nothing. Continuous integration makes a dry run for one of
+a dry run and of `distil status`, which runs nothing. Continuous integration makes a dry run for one of
 the changes that have the same jobs of their own; `make torture` makes one for each.
 
 docs/lineage.md shows which change reruns which rules; a test here writes it and holds it in step.
@@ -41,7 +41,7 @@ SHAPES_RUN = list(SHAPES) if TORTURE else [
 # Not part of the default target of a study that trains on typeset papers.
 ELSEWHERE = {
     "pretrain_student", "import_transcriptions", "audit_release_splits", "import_release_counts",
-    "measure_release_levels", "test_release_claims", "tabulate_forensics", "collect_exam",
+    "measure_release_levels", "judge_release_claims", "collect_exam",
     "import_benchmark", "crop_problems", "read_crops", "review_problems", "tabulate_extraction",
     "judge_answers",
 }  # fmt: skip
@@ -62,7 +62,7 @@ def copied(finished, tmp_path_factory):
 
 @pytest.fixture
 def inside(copied, monkeypatch):
-    """The copy, which rules, fingerprints and `audit status` are then read from."""
+    """The copy, which rules, fingerprints and `distil status` are then read from."""
     monkeypatch.chdir(copied.path)
     monkeypatch.setattr(fingerprint, "ROOT", copied.path)
     monkeypatch.setattr(fingerprint, "LOCK", copied.path / "requirements.lock")
@@ -95,8 +95,12 @@ def appended(path: Path, text: str):
 
 
 def not_fresh(config: Path) -> set[str]:
-    """Return the jobs that `audit status` calls other than fresh, the study being the folder."""
-    return _asked_for(status.look("micro", planned.plan([config])).named(STALE, GONE, UNDECIDED))
+    """Return the jobs that `distil status` calls other than fresh, the study being the folder."""
+    return _asked_for(
+        status.compute_status("micro", planned.expected_jobs([config])).named(
+            STALE, GONE, UNDECIDED
+        )
+    )
 
 
 def _asked_for(jobs: set[str]) -> set[str]:
@@ -108,7 +112,7 @@ def _asked_for(jobs: set[str]) -> set[str]:
 def not_fresh_anew() -> set[str]:
     """Return the same from a process of its own, which reads the code that is there now."""
     done = subprocess.run(
-        [sys.executable, "-m", "distil.audit", "--study", "micro", "status", "--json"],
+        [sys.executable, "-m", "distil", "--study", "micro", "status", "--json"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout, done.stderr
@@ -266,7 +270,7 @@ def test_a_deleted_file_is_named_and_made_again_with_nothing_below(inside, jobs)
     before = (inside.path / path).read_bytes()
     (inside.path / path).unlink()
     try:
-        found = status.look("micro", planned.plan([inside.path / CONFIG]))
+        found = status.compute_status("micro", planned.expected_jobs([inside.path / CONFIG]))
         assert found.named(GONE) == maker
         assert status.exit_code(found) != 0
         assert inside.ran("--", path) == maker
@@ -318,7 +322,7 @@ def test_other_years_seeds_levels_and_folds_run_what_is_new_and_what_reads_it(
     if name in SHAPES_RUN:
         assert inside.planned(config=str(changed)) == expected
     dropped = {name for name in jobs if name not in graph}
-    assert set(status.look("micro", planned.plan([changed])).orphans) == dropped
+    assert set(status.compute_status("micro", planned.expected_jobs([changed])).orphans) == dropped
     if name == "a seed added":
         trained = {job for job in expected if job.startswith("train_adapter")}
         assert trained == {"train_adapter(fold=temporal, seed=3, variant=prompt)"}

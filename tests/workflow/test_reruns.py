@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from tests.workflow.checkout import copy_repository
 
 TRACKED = ("Snakefile", "config.yaml", "rules", "scripts", "distil", "resources")
@@ -78,13 +78,13 @@ def test_files_over_a_megabyte_are_compared_by_content(study):
     figure = "results/micro/figures/curves.svg"
     big = study.path / "results/micro/adapters/temporal/prompt/seed-1/curve.csv"
     big.write_bytes(big.read_bytes() + b"\n" * 1_500_000)
-    assert "plot_curves" in study.ran("--", figure)
+    assert "draw_figures" in study.ran("--", figure)
     os.utime(big, (time.time() + 60,) * 2)
     assert study.planned("--", figure) == set()
     state = big.stat()
     big.write_bytes(big.read_bytes() + b"\n")
     os.utime(big, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert "plot_curves" in study.planned("--", figure)
+    assert "draw_figures" in study.planned("--", figure)
 
 
 def test_a_test_question_that_becomes_a_copy_of_a_training_question_trains_again(study):

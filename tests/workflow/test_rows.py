@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from distil.content.hashing import read_jsonl, write_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 
 CHANGED = "2014-fs-01"
 

@@ -76,7 +76,7 @@ def test_no_stage_reads_the_configuration_or_the_bookkeeping(path):
         if path.parent.name == "scripts":
             assert module not in {"distil.study.config", "distil.study.shape", "distil.audit"}
             assert "snakemake" not in names | {module}
-        # The audit and `python -m distil.claims.compare` are commands on finished results, no stages.
+        # The audit and `distil compare` are commands on finished results, no stages.
         if (
             module == "distil.lineage.record"
             and path.parent.name != "audit"

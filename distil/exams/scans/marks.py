@@ -31,7 +31,6 @@ TWO_PIECES = set("ij:;=≤≥±÷!?%≠≡Θ")
 ONE_PIECE = set("023456789abcdefghkmnopqrstuvwxyzABCDEFGHKLMNOPRSTUVWXYZπθαβ+&")
 BRACKETS = set("()[]{}|")
 PLACE = {name: place for place, name in enumerate(CLASSES)}
-SINGLES = set("0123456789abdefghiklmnpqrtyABDEFGHKLMNPRT")
 
 
 @dataclass(slots=True, eq=False)

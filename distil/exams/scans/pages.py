@@ -41,7 +41,7 @@ from distil.exams.scans.marks import (
 from distil.exams.scans.readings import Char, Sign, read_row
 from distil.exams.scans.shapes import JUNK
 from distil.exams.scans.structures import Sheet
-from distil.exams.text.glyphs import Box, Glyph, Page, Rule
+from distil.exams.text.glyphs import Glyph, Matrix, Page, Rule, turned_page
 
 DPI = 300
 SCALE = DPI / 72
@@ -50,6 +50,12 @@ MAX_SKEW = 3.0
 SECONDS = 300
 # Capitals of this height, pixels, are what tesseract reads best.
 READABLE = 32
+# A page with so many glyphs of which more than this share is in doubt may lie on its side: .6 of
+# the letters of a sideways page are, .3 upside down, .01 of a good scan, .1 of a bad one.
+MANY = 30
+GARBLED = 0.2
+# Tesseract's confidence in the orientation of a page with some lines of print is 2 to 20.
+SURE = 1.5
 OPERATORS = set("+−=<>≤≥±×÷")
 # Characters more doubtful than this mark their line.
 DOUBT = 0.2
@@ -72,8 +78,17 @@ def tesseract(path: Path) -> str:
     return found
 
 
-def render(document, index: int, path: Path) -> tuple[np.ndarray, float]:
+def render(
+    document, index: int, path: Path, dpi: int = DPI, turn: int = 0
+) -> tuple[np.ndarray, float]:
     """Return a page as grey values, shape (height, width), and pixels per point.
+
+    Args:
+        document: from `glyphs.open_document`.
+        index: 0-based page index.
+        path: the file, for error messages.
+        dpi: dots per inch.
+        turn: degrees by which the page is turned clockwise, 0, 90, 180 or 270.
 
     Raises:
         ExamError: PDFium cannot draw it.
@@ -82,7 +97,7 @@ def render(document, index: int, path: Path) -> tuple[np.ndarray, float]:
 
     page = document[index]
     width, height = page.get_size()
-    scale = min(SCALE, math.sqrt(MAX_PIXELS / (width * height)))
+    scale = min(dpi / 72, math.sqrt(MAX_PIXELS / (width * height)))
     try:
         picture = page.render(scale=scale, grayscale=True).to_numpy()
     except (pypdfium2.PdfiumError, MemoryError) as error:
@@ -91,7 +106,8 @@ def render(document, index: int, path: Path) -> tuple[np.ndarray, float]:
         ) from error
     finally:
         page.close()
-    return np.array(picture.reshape(picture.shape[0], picture.shape[1])), scale
+    picture = picture.reshape(picture.shape[0], picture.shape[1])
+    return np.array(np.rot90(picture, -turn // 90)), scale
 
 
 def ink_of(grey: np.ndarray) -> np.ndarray:
@@ -130,7 +146,7 @@ def straighten(grey: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
     return turned, cv2.invertAffineTransform(matrix)
 
 
-def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.ndarray]:
+def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, Matrix]:
     """Read a scanned page.
 
     Args:
@@ -140,15 +156,23 @@ def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.nd
         path: the file, for error messages.
 
     Returns:
-        The page with glyphs and rules, deskewed, and the matrix (2, 3) from its points back to the
-        points of the page as it lies in the file.
+        The page with glyphs and rules, deskewed, and the matrix (2, 3) from its points back to
+        those before that; `page.turn` and `page.back` say how it was turned by quarters.
 
     Raises:
         ExamError: tesseract is missing or fails, or the page cannot be drawn.
     """
     cv2.setNumThreads(1)
     tesseract(path)
-    grey, scale = render(document, index, path)
+    result, back = read_turned(document, index, page, path, page.turn)
+    if is_garbled(result) and (turn := orientation(document, index, path)) != page.turn:
+        result, back = read_turned(document, index, page, path, turn)
+    return result, back.tolist()
+
+
+def read_turned(document, index: int, page: Page, path: Path, turn: int) -> tuple[Page, np.ndarray]:
+    """Do what `read_scan` promises for a page turned clockwise by some quarters, degrees."""
+    grey, scale = render(document, index, path, turn=turn)
     grey = flattened(grey)
     marks, labels = find_marks(ink_of(grey))
     angle = skew_of(marks)
@@ -158,7 +182,10 @@ def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.nd
         marks, labels = find_marks(ink_of(grey))
     back = back.copy()
     back[:, 2] /= scale
-    result = Page(page.number, page.width, page.height)
+    width, height = page.width, page.height
+    if page.turn in (90, 270):
+        width, height = height, width
+    result = turned_page(Page(page.number, width, height), turn)
     marks = without_edges(marks, grey.shape)
     if len(marks) < 5 or not usual_height(marks):
         return result, back
@@ -173,6 +200,34 @@ def read_scan(document, index: int, page: Page, path: Path) -> tuple[Page, np.nd
     words = read_rows(sheet, grey, path, index)
     fill(result, sheet, words, scale)
     return result, back
+
+
+def is_garbled(page: Page) -> bool:
+    """Return whether most of what was read on a page is in doubt, as if it lay on its side."""
+    letters = [glyph for glyph in page.glyphs if glyph.text.isalnum()]
+    doubtful = sum(1 for glyph in letters if "d" in glyph.style)
+    return len(page.glyphs) >= MANY and doubtful > GARBLED * len(letters)
+
+
+def orientation(document, index: int, path: Path) -> int:
+    """Return how far to turn a page clockwise for its letters to stand upright, degrees.
+
+    Tesseract's own detection; 0 where it is not installed (osd.traineddata) or not sure.
+    """
+    grey, _ = render(document, index, path, 150)
+    header = f"P5 {grey.shape[1]} {grey.shape[0]} 255\n".encode()
+    try:
+        done = subprocess.run(
+            [tesseract(path), "stdin", "stdout", "--dpi", "150", "--psm", "0"],
+            input=header + grey.tobytes(), capture_output=True, check=False, timeout=SECONDS,
+            env={**os.environ, "OMP_THREAD_LIMIT": "1"},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return 0
+    told = done.stdout.decode("utf-8", "replace")
+    turn = re.search(r"^Rotate:\s*(0|90|180|270)\s*$", told, re.M)
+    sure = re.search(r"^Orientation confidence:\s*([\d.]+)", told, re.M)
+    return int(turn[1]) if turn and sure and float(sure[1]) >= SURE else 0
 
 
 def flattened(grey: np.ndarray) -> np.ndarray:
@@ -341,7 +396,6 @@ def moved_back(char: Char, strip: Strip, left: int, top: int) -> None:
     char.y1 = (char.y1 - top) / strip.factor + strip.top
 
 
-LINE = re.compile(r"<span class='ocr_(?:line|header|caption|textfloat)'")
 CHAR = re.compile(
     r"<span class='ocrx_cinfo' title='x_bboxes (\d+) (\d+) (\d+) (\d+); x_conf ([\d.]+)'>([^<]*)"
 )
@@ -516,17 +570,3 @@ def script_text(mark: Mark) -> str:
     if digit is not None and mark.chance(digit) > 0.25:
         return digit
     return {"l": "1", "I": "1", "|": "1", "]": "1", "[": "1", JUNK: "?"}.get(text, text)
-
-
-def moved(box: Box, back: np.ndarray) -> Box:
-    """Return a box of a deskewed page as it lies on the page in the file, points."""
-    x0, top, x1, bottom = box
-    corners = np.array([[x0, top, 1], [x1, top, 1], [x0, bottom, 1], [x1, bottom, 1]]) @ back.T
-    left, high = corners.min(axis=0)
-    right, low = corners.max(axis=0)
-    return (
-        round(float(left), 2),
-        round(float(high), 2),
-        round(float(right), 2),
-        round(float(low), 2),
-    )

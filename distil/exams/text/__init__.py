@@ -3,7 +3,15 @@
 - `glyphs`: characters, rules and boxes of a page, as PDFium gives them.
 - `typefaces`: what a font's character codes stand for.
 - `symbols`: the letter and the LaTeX of one character.
-- `mathematics`: fractions, roots, scripts and matrices from the places of characters.
+- `items`: glyphs and finished pieces, and the regions that own them.
+- `tolerances`: the named lengths of the geometry.
+- `mathematics`: the passes below, in their order.
+- `joins`: glyphs printed as several.
+- `limits`: big operators and words with limits.
+- `bars`: fractions, radicals, overlines and boxes.
+- `matrices`: rows between tall delimiters.
+- `lines`: baselines and scripts.
+- `rendering`: the text of a line.
 - `columns`: columns of a page.
 - `layout`: lines of a page in reading order.
 """

@@ -13,34 +13,19 @@ from bisect import bisect, bisect_left
 from collections import Counter
 from dataclasses import dataclass
 
-from distil.exams.text.glyphs import Box, Rule
-from distil.exams.text.mathematics import SCRIPT_RATIO, Item, Line, right_end, usual_size
+from distil.exams.text.items import Item, Line, Region, by_left_end, by_size, right_end, usual_size
+from distil.exams.text.tolerances import AXIS, SCRIPT_RATIO
+from distil.notation.characters import UNCIRCLED
 
 # Words stand closer than this, columns farther, in units of the font size.
 GUTTER = 0.55
 # Lines of text that a column has at least.
 FEWEST = 4
+LABEL = re.compile(r"\(?([A-Ha-h])[).\]]")
+# What is printed at the end of a line about marks: [3 marks], (2 points).
+MARKS = re.compile(r"[\[(]?\d{1,2}(?:marks?|points?|pts?)\b")
 # A formula may stick out of its column so far, in units of the font size.
 OVERHANG = 6.0
-
-
-@dataclass(slots=True)
-class Region:
-    """A part of a page that is read by itself.
-
-    Attributes:
-        column: 0 for the first or only column of its band, 1 for the second.
-        items: glyphs, unjoined.
-        rules: horizontal rules.
-        verticals: vertical rules.
-        frames: rectangles.
-    """
-
-    column: int
-    items: list[Item]
-    rules: list[Rule]
-    verticals: list[Rule]
-    frames: list[Box]
 
 
 def find_columns(
@@ -147,9 +132,12 @@ def divided(lines: list[Line], spans: list, x: float, body: float) -> bool:
         return False
     # Choices set in a table: what stands at the right of (A) is never an (A).
     labels = [
-        match[1] for line in lines if (match := re.match(r"\(?([A-Ha-h])[).\]]", starting(line, x)))
+        match[1] for line in lines if (match := LABEL.match(starting(line, x).translate(UNCIRCLED)))
     ]
     if len(labels) > 0.5 * len(rights) and not {"A", "a"} & set(labels):
+        return False
+    marks = sum(1 for line in lines if MARKS.match(starting(line, x, 12)))
+    if marks > 0.5 * len(rights):
         return False
     # Columns stand beside each other; displayed formulas stand between the lines at their left.
     level = [
@@ -179,10 +167,10 @@ def trimmed(start: int, stop: int, spans: list, x: float, body: float) -> tuple[
     return start, stop
 
 
-def starting(line: Line, x: float) -> str:
+def starting(line: Line, x: float, count: int = 3) -> str:
     """Return the first characters of a line's part at the right of x."""
     after = [item for item in line.items if item.x0 >= x]
-    return "".join(item.text for item in after[:3])
+    return "".join(item.text for item in after[:count])
 
 
 def between_headings(
@@ -263,8 +251,8 @@ def rows_of(items: list[Item]) -> list[Row]:
             groups.append([item])
     rows = []
     for group in groups:
-        group.sort(key=lambda item: item.x0)
-        size = max(item.size for item in group)
+        group.sort(key=by_left_end)
+        size = max(group, key=by_size).size
         rows.append(Row(group, group[0].base, spans_of(Line(group, group[0].base, size))))
     return rows
 
@@ -356,12 +344,12 @@ def share_out(
             return 3 * before + 2
         return 3 * before + 1 + int((x0 + x1) / 2 >= gutter)
 
-    parts = [Region(int(n % 3 == 2), [], [], [], []) for n in range(3 * len(joined) + 1)]
+    parts = [Region(column=int(n % 3 == 2)) for n in range(3 * len(joined) + 1)]
     for item in whole.items:
         # Signs of TeX's extension fonts hang from their baseline.
         plain = item.kind == "glyph" and item.text != "√"
-        y = item.base if plain else (item.top + item.bottom) / 2 + 0.25 * body
-        parts[region_of(y, item.x0, item.x1)].items.append(item)
+        y = item.base if plain else item.centre + AXIS * body
+        parts[region_of(y, item.x0, item.x1)].add(item)
     for rule in whole.rules:
         parts[region_of(rule.y + slack, rule.x0, rule.x1)].rules.append(rule)
     for side in whole.verticals:

@@ -13,6 +13,8 @@ import itertools
 import re
 import struct
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,8 +33,8 @@ class Glyph:
         base: y of its baseline, points.
         size: font size as printed, points.
         order: position in the content stream.
-        style: subset of "bimxtu": bold, italic, mathematics font, extension (OMX) font, typewriter,
-            unmapped.
+        style: subset of "bimxtudr": bold, italic, mathematics font, extension (OMX) font,
+            typewriter, unmapped, doubtful, recognised as drawn.
         spaced: whether the file holds a space character just before it.
     """
 
@@ -73,6 +75,16 @@ class Rule:
 
 
 Box = tuple[float, float, float, float]
+# Two rows (a, b, c) for a * x + b * y + c.
+Matrix = Sequence[Sequence[float]]
+
+
+def around(first: Box, *others: Box) -> Box:
+    """Return the box around boxes."""
+    if not others:
+        return first
+    x0s, tops, x1s, bottoms = zip(first, *others, strict=True)
+    return min(x0s), min(tops), max(x1s), max(bottoms)
 
 
 @dataclass(slots=True)
@@ -92,6 +104,10 @@ class Page:
         unread: places of ink that recognition could not account for; of scans only.
         silent: boxes of text that has no character.
         blanks: lines to write on, x0, top, x1, bottom; of scans only.
+        lying: how many characters would stand upright if the page were turned clockwise by 90, 180
+            or 270 degrees.
+        turn: degrees by which it was turned clockwise to be read.
+        back: from its points to those of the page as displayed; None: the same.
     """
 
     number: int
@@ -107,8 +123,13 @@ class Page:
     unread: list[tuple[float, float]] = field(default_factory=list)
     silent: list[Box] = field(default_factory=list)
     blanks: list[Box] = field(default_factory=list)
+    lying: Counter[int] = field(default_factory=Counter)
+    turn: int = 0
+    back: Matrix | None = None
 
 
+# Lines are no thicker, points.
+THIN = 2.5
 MAX_SEGMENTS = 20_000
 MAX_FORM_DEPTH = 8
 MAX_SILENT = 2_000
@@ -218,6 +239,7 @@ def read_page(document, index: int, path: Path, typefaces: dict | None = None) -
                 f"page {index + 1} measures {width:.0f} x {height:.0f} points",
                 "a page must measure 10 to 14400 points; print it to a normal paper size",
             )
+        typefaces = {} if typefaces is None else typefaces
         result = Page(index + 1, width, height)
         place = placement(page)
         try:
@@ -227,16 +249,53 @@ def read_page(document, index: int, path: Path, typefaces: dict | None = None) -
                 path, f"page {index + 1}: no text layer ({error})", "repair the file"
             ) from error
         with contextlib.closing(text):
-            spoken = read_text(raw, text.raw, result, place, {} if typefaces is None else typefaces)
+            spoken = read_text(raw, text.raw, result, place, typefaces)
+            turn = max(result.lying, key=lambda turn: result.lying[turn], default=0)
+            if turn and result.lying[turn] > len(result.glyphs):
+                result = turned_page(result, turn)
+                place = placement(page, turn)
+                spoken = read_text(raw, text.raw, result, place, typefaces)
         read_drawings(raw, page.raw, result, place, spoken)
         grow_delimiters(result)
     return result
 
 
-def placement(page):
-    """Return a function from PDF user space to points from the displayed top-left corner."""
+def turned_page(page: Page, turn: int) -> Page:
+    """Return an empty page that shows another one turned clockwise by 90, 180 or 270 degrees."""
+    width, height = page.width, page.height
+    if turn == 0:
+        return Page(page.number, width, height)
+    back: Matrix = {
+        90: ((0.0, 1.0, 0.0), (-1.0, 0.0, height)),
+        180: ((-1.0, 0.0, width), (0.0, -1.0, height)),
+        270: ((0.0, -1.0, width), (1.0, 0.0, 0.0)),
+    }[turn]
+    if turn != 180:
+        width, height = height, width
+    return Page(page.number, width, height, turn=turn, back=back)
+
+
+def moved(box: Box, back: Matrix) -> Box:
+    """Return the box around a box moved by a matrix, points, to hundredths."""
+    x0, top, x1, bottom = box
+    (a, b, c), (d, e, f) = back
+    corners = [
+        (a * x + b * y + c, d * x + e * y + f)
+        for x, y in ((x0, top), (x1, top), (x0, bottom), (x1, bottom))
+    ]
+    left, high, right, low = hull(corners)
+    return round(left, 2), round(high, 2), round(right, 2), round(low, 2)
+
+
+def placement(page, turn: int = 0):
+    """Return a function from PDF user space to points from the displayed top-left corner.
+
+    Args:
+        page: of PDFium.
+        turn: degrees by which the page is turned clockwise from how it is displayed.
+    """
     left, bottom, right, top = page.get_bbox()
-    rotation = page.get_rotation()
+    rotation = (page.get_rotation() + turn) % 360
     if rotation == 90:
         return lambda x, y: (y - bottom, x - left)
     if rotation == 180:
@@ -267,153 +326,236 @@ def by_address(function, result, *arguments):
     return ctypes.PYFUNCTYPE(result, *arguments)(address)
 
 
-def read_text(raw, text, page: Page, place, typefaces: dict) -> set[int]:
+@dataclass(frozen=True, slots=True)
+class TextObject:
+    """What the characters of one text object of a page have in common.
+
+    Attributes:
+        typeface: of its font.
+        size: font size as printed, points.
+        lying: degrees by which the page would have to be turned clockwise for its letters to
+            stand upright; None: none of the quarters does.
+        hidden: whether it is invisible, as an OCR layer under a scan.
+        font: the font's handle, which means nothing on another page.
+    """
+
+    typeface: Typeface
+    size: float
+    lying: int | None
+    hidden: bool
+    font: int | None
+
+
+class TextPage:
+    """PDFium's text page: codes, places and text objects of its characters, by index."""
+
+    def __init__(self, raw, text, place, typefaces: dict[str, Typeface]) -> None:
+        self.raw, self.text, self.place, self.typefaces = raw, text, place, typefaces
+        self.count = raw.FPDFText_CountChars(text)
+        self.handle = address_of(text)
+        whole, pointer = ctypes.c_int, ctypes.c_void_p
+        self.code_of = by_address(raw.FPDFText_GetUnicode, ctypes.c_uint, pointer, whole)
+        self.is_generated = by_address(raw.FPDFText_IsGenerated, whole, pointer, whole)
+        self.has_no_code = by_address(raw.FPDFText_HasUnicodeMapError, whole, pointer, whole)
+        self.address_at = by_address(raw.FPDFText_GetTextObject, pointer, pointer, whole)
+        self.origin_of = by_address(
+            raw.FPDFText_GetCharOrigin, whole, pointer, whole, pointer, pointer
+        )
+        self.ink_of = by_address(raw.FPDFText_GetCharBox, whole, pointer, whole, *[pointer] * 4)
+        self.advance_of = by_address(raw.FPDFText_GetLooseCharBox, whole, pointer, whole, pointer)
+        # The origin's x and y, the ink's left, right, bottom and top, and the advance box.
+        self.found = ctypes.create_string_buffer(PLACES.size)
+        self.slots = [ctypes.addressof(self.found) + 8 * place for place in range(7)]
+        self.objects: dict[int | None, TextObject | None] = {}
+        self.names: dict[int | None, str] = {}
+
+    def is_unmapped(self, index: int) -> bool:
+        """Return whether the file does not say what a character's code stands for."""
+        return self.has_no_code(self.handle, index) == 1
+
+    def object_at(self, index: int) -> TextObject | None:
+        """Return the text object of a character; None: PDFium made the character up."""
+        address = self.address_at(self.handle, index)
+        if address not in self.objects:
+            self.objects[address] = self.describe(address, index) if address else None
+        return self.objects[address]
+
+    def describe(self, address: int, index: int) -> TextObject:
+        """Return what a text object's characters have in common."""
+        raw = self.raw
+        handle = ctypes.cast(address, raw.FPDF_PAGEOBJECT)
+        font = raw.FPDFTextObj_GetFont(handle)
+        where = address_of(font)
+        if where not in self.names:
+            self.names[where] = self.open_font(font)
+        matrix = raw.FS_MATRIX()
+        raw.FPDFText_GetMatrix(self.text, index, ctypes.byref(matrix))
+        scale = (matrix.c**2 + matrix.d**2) ** 0.5 or 1.0
+        up_x, up_y = self.place(matrix.c, matrix.d)
+        zero_x, zero_y = self.place(0.0, 0.0)
+        return TextObject(
+            self.typefaces[self.names[where]],
+            abs(raw.FPDFText_GetFontSize(self.text, index)) * scale,
+            lying_of(up_x - zero_x, up_y - zero_y),
+            raw.FPDFTextObj_GetTextRenderMode(handle) == 3,
+            where,
+        )
+
+    def open_font(self, font) -> str:
+        """Return a font's name; its typeface is known by that name from then on."""
+        raw = self.raw
+        name = font_name(raw, font) if font else ""
+        if name not in self.typefaces:
+            self.typefaces[name] = Typeface(
+                name,
+                raw.FPDFFont_GetFlags(font) if font else 0,
+                raw.FPDFFont_GetWeight(font) if font else 400,
+            )
+        if font:  # PDFium may free it with the page
+            self.typefaces[name].glyph_names = functools.partial(glyph_names, raw, font)
+        return name
+
+    def places_of(self, index: int) -> tuple[float, ...]:
+        """Return a character's places in PDF user space, in the order of `found`."""
+        slots = self.slots
+        self.origin_of(self.handle, index, slots[0], slots[1])
+        self.ink_of(self.handle, index, *slots[2:6])
+        self.advance_of(self.handle, index, slots[6])
+        return PLACES.unpack_from(self.found)
+
+    def is_space(self, code: int, index: int, typeface: Typeface) -> bool:
+        """Return whether a character with the code of a space is one.
+
+        In TeX's mathematics fonts the codes of spaces are braces, arrows and letters.
+        """
+        if code not in SPACES:
+            return False
+        if (typeface.encoding is not None and code < 0x20) or typeface.encoding in (OMS, OMX):
+            return False
+        return not (code <= 0x20 and self.is_unmapped(index) and typeface.is_named(code))
+
+
+def lying_of(right: float, down: float) -> int | None:
+    """Return how far to turn a page clockwise for letters to stand upright, degrees.
+
+    Args:
+        right: how far to the right the letters' upward direction goes.
+        down: how far down it goes.
+    """
+    if abs(right) <= 0.5 * abs(down):
+        return 0 if down < 0 else 180
+    if abs(down) <= 0.5 * abs(right):
+        return 270 if right > 0 else 90
+    return None
+
+
+def read_text(raw, text, page: Page, place, typefaces: dict[str, Typeface]) -> set[int | None]:
     """Append the page's characters to `page.glyphs`; return the addresses of their objects."""
-    count = raw.FPDFText_CountChars(text)
-    whole, pointer = ctypes.c_int, ctypes.c_void_p
-    code_of = by_address(raw.FPDFText_GetUnicode, ctypes.c_uint, pointer, whole)
-    is_generated = by_address(raw.FPDFText_IsGenerated, whole, pointer, whole)
-    is_unmapped = by_address(raw.FPDFText_HasUnicodeMapError, whole, pointer, whole)
-    object_of = by_address(raw.FPDFText_GetTextObject, pointer, pointer, whole)
-    origin_of = by_address(raw.FPDFText_GetCharOrigin, whole, pointer, whole, pointer, pointer)
-    ink_of = by_address(raw.FPDFText_GetCharBox, whole, pointer, whole, *[pointer] * 4)
-    advance_of = by_address(raw.FPDFText_GetLooseCharBox, whole, pointer, whole, pointer)
-    # The origin's x and y, the ink's left, right, bottom and top, and the advance box.
-    found = ctypes.create_string_buffer(PLACES.size)
-    doubles = [ctypes.addressof(found) + 8 * place for place in range(7)]
-    matrix = raw.FS_MATRIX()
-    matrix_ref = ctypes.byref(matrix)
-    characters = address_of(text)
-    objects: dict[int, tuple[Typeface, float, bool, bool, int | None] | None] = {}
-    names: dict[int | None, str] = {}  # by font handle, which means nothing on another page
+    source = TextPage(raw, text, place, typefaces)
     bitmaps: dict[int | None, list[Glyph]] = {}
     spaced = False
     last = -1
     pending = 0  # the first half of a surrogate pair
     glyphs = page.glyphs
-    for index in range(count):
-        code = code_of(characters, index)
+    for index in range(source.count):
+        code = source.code_of(source.handle, index)
         if 0xD800 <= code < 0xDC00:
             pending = code
             continue
         if 0xDC00 <= code < 0xE000 and pending:
             code = 0x10000 + ((pending - 0xD800) << 10) + (code - 0xDC00)
         pending = 0
-        if code <= 0x20 and is_generated(characters, index) == 1:
+        if code <= 0x20 and source.is_generated(source.handle, index) == 1:
             continue  # PDFium's own spaces and line ends
         if code in SPACES and code > 0x20:
             spaced = True
             continue
         if code in SILENT:
             continue
-        address = object_of(characters, index)
-        if address not in objects:
-            objects[address] = None
-            if address:
-                handle = ctypes.cast(address, raw.FPDF_PAGEOBJECT)
-                font = raw.FPDFTextObj_GetFont(handle)
-                where = address_of(font)
-                if where not in names:
-                    names[where] = name = font_name(raw, font) if font else ""
-                    if name not in typefaces:
-                        typefaces[name] = Typeface(
-                            name,
-                            raw.FPDFFont_GetFlags(font) if font else 0,
-                            raw.FPDFFont_GetWeight(font) if font else 400,
-                        )
-                    if font:  # PDFium may free it with the page
-                        typefaces[name].glyph_names = functools.partial(glyph_names, raw, font)
-                raw.FPDFText_GetMatrix(text, index, matrix_ref)
-                size = raw.FPDFText_GetFontSize(text, index)
-                scale = (matrix.c**2 + matrix.d**2) ** 0.5 or 1.0
-                up_x, up_y = place(matrix.c, matrix.d)
-                zero_x, zero_y = place(0.0, 0.0)
-                upright = abs(up_x - zero_x) <= 0.5 * abs(up_y - zero_y) and up_y < zero_y
-                hidden = raw.FPDFTextObj_GetTextRenderMode(handle) == 3
-                objects[address] = (
-                    typefaces[names[where]],
-                    abs(size) * scale,
-                    upright,
-                    hidden,
-                    where,
-                )
-        known = objects[address]
+        known = source.object_at(index)
         if known is None:
             continue
-        typeface, size, upright, hidden, where = known
-        # In TeX's mathematics fonts the codes of spaces are braces, arrows and letters.
-        if code in SPACES and not (
-            (typeface.encoding is not None and code < 0x20)
-            or typeface.encoding in (OMS, OMX)
-            or (code <= 0x20 and is_unmapped(characters, index) == 1 and typeface.is_named(code))
-        ):
+        if source.is_space(code, index, known.typeface):
             spaced = True
             continue
-        if hidden:
+        if known.hidden:
             page.hidden += 1
             continue
-        if not upright or size < 0.5:
+        if known.size < 0.5:
             continue
-        origin_of(characters, index, doubles[0], doubles[1])
-        ink_of(characters, index, *doubles[2:6])
-        advance_of(characters, index, doubles[6])
-        x, y, left, right, bottom, top, near, over, far, under = PLACES.unpack_from(found)
-        origin_x, base = place(x, y)
-        advance_a, _ = place(near, under)
-        advance_b, _ = place(far, over)
-        ink_a, low = place(left, bottom)
-        ink_b, high = place(right, top)
-        if high > low:
-            low, high = high, low
-        if not (high > -page.height and low < 2 * page.height):
-            continue  # nobody sees it, and shelves by height would grow with it
-        unmapped = is_unmapped(characters, index) == 1
-        if code == 0x02 and not unmapped and typeface.encoding in (None, OT1, BITMAP):
-            code = 0x2D  # PDFium's mark for a hyphen at the end of a line
-        width = (far - near) / size
-        value, mark = typeface.read(code, unmapped, width)
-        if value >= "\ufb00":
-            value = compatible(value)
-        previous = glyphs[-1] if glyphs else None
-        if (
-            previous is not None
-            and not spaced
-            and last == index - 1
-            and abs(previous.base - base) < 0.01
-            and abs(previous.x0 - min(origin_x, ink_a, ink_b)) < 0.01
-            and value.isalpha()
-            and previous.text[-1].isalpha()
-        ):
-            previous.text += value  # a ligature is reported letter by letter at one place
-            last = index
+        if known.lying != 0:
+            if known.lying is not None:
+                page.lying[known.lying] += 1
             continue
-        glyphs.append(
-            Glyph(
-                value,
-                min(origin_x, ink_a, ink_b),
-                max(advance_a, advance_b, ink_a, ink_b),
-                high,
-                low,
-                base,
-                size,
-                len(glyphs),
-                typeface.style + mark,
-                spaced,
-            )
-        )
-        if typeface.encoding is BITMAP:
-            bitmaps.setdefault(where, []).append(glyphs[-1])
+        glyph = glyph_at(source, index, code, known)
+        if not (glyph.bottom > -page.height and glyph.top < 2 * page.height):
+            continue  # nobody sees it, and look-ups by height would grow with it
+        previous = glyphs[-1] if glyphs and not spaced and last == index - 1 else None
         last = index
+        if previous is not None and is_ligature(previous, glyph):
+            previous.text += glyph.text
+            continue
+        glyph.order, glyph.spaced = len(glyphs), spaced
+        glyphs.append(glyph)
+        if known.typeface.encoding is BITMAP:
+            bitmaps.setdefault(known.font, []).append(glyph)
         spaced = False
+    trust_bitmaps(bitmaps, typefaces)
+    return set(source.objects)
+
+
+def glyph_at(source: TextPage, index: int, code: int, known: TextObject) -> Glyph:
+    """Return a character as a glyph, its order and the space before it not yet known."""
+    typeface, size = known.typeface, known.size
+    x, y, left, right, bottom, top, near, over, far, under = source.places_of(index)
+    place = source.place
+    origin_x, base = place(x, y)
+    advance_a, _ = place(near, under)
+    advance_b, _ = place(far, over)
+    ink_a, low = place(left, bottom)
+    ink_b, high = place(right, top)
+    if high > low:
+        low, high = high, low
+    unmapped = source.is_unmapped(index)
+    if code == 0x02 and not unmapped and typeface.encoding in (None, OT1, BITMAP):
+        code = 0x2D  # PDFium's mark for a hyphen at the end of a line
+    value, mark = typeface.read(code, unmapped, (far - near) / size)
+    if value >= "\ufb00":
+        value = compatible(value)
+    return Glyph(
+        value,
+        min(origin_x, ink_a, ink_b),
+        max(advance_a, advance_b, ink_a, ink_b),
+        high,
+        low,
+        base,
+        size,
+        0,
+        typeface.style + mark,
+    )
+
+
+def is_ligature(previous: Glyph, glyph: Glyph) -> bool:
+    """Return whether two letters stand at one place: a ligature is reported letter by letter."""
+    return (
+        abs(previous.base - glyph.base) < 0.01
+        and abs(previous.x0 - glyph.x0) < 0.01
+        and glyph.text.isalpha()
+        and previous.text[-1].isalpha()
+    )
+
+
+def trust_bitmaps(bitmaps: dict[int | None, list[Glyph]], typefaces: dict[str, Typeface]) -> None:
+    """Take the doubt from glyphs of bitmap fonts that are fonts of prose, with ASCII's codes.
+
+    Those of signs have codes of their own, but where these have names, what has none is prose.
+    """
     mathematics = any(name and "m" in face.style for name, face in typefaces.items())
     for printed in bitmaps.values():
-        # Fonts of prose have the codes of ASCII; those of signs have codes of their own, but where
-        # these have names, what has none is prose.
         if mathematics or len({g.text for g in printed if "a" <= g.text <= "z"}) >= 8:
             for glyph in printed:
                 if glyph.text.isascii():
                     glyph.style = glyph.style.replace("u", "")
-    return set(objects)
 
 
 def grow_delimiters(page: Page) -> None:
@@ -487,7 +629,10 @@ def read_object(raw, item, outer: tuple, result: Page, place, depth: int, budget
         return
     if kind == raw.FPDF_PAGEOBJ_IMAGE:
         corners = [place(*apply(whole, x, y)) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1))]
-        result.images.append(hull(corners))
+        x0, top, x1, bottom = hull(corners)
+        # Old converters of PostScript draw bars as bitmaps that are one dot high.
+        if not add_rule(x0, top, x1, bottom, 0.0, result):
+            result.images.append((x0, top, x1, bottom))
         return
     read_path(raw, item, whole, result, place, budget)
 
@@ -542,24 +687,33 @@ def read_path(raw, item, matrix: tuple, result: Page, place, budget: list) -> No
         sort_path(path, pen, bool(stroke.value), result)
 
 
+def add_rule(x0: float, top: float, x1: float, bottom: float, pen: float, result: Page) -> bool:
+    """Add a thin box to the page as a rule, or a vertical one; return whether it is thin."""
+    thickness = bottom - top + pen
+    if thickness <= THIN and x1 - x0 > 1.0 and x1 - x0 > 2 * thickness:
+        result.rules.append(Rule(x0, x1, top - pen / 2, bottom + pen / 2))
+    elif x1 - x0 + pen <= THIN and bottom - top > 1.0:
+        result.verticals.append(Rule(x0 - pen / 2, x1 + pen / 2, top, bottom))
+    else:
+        return False
+    return True
+
+
 def sort_path(path: list, pen: float, stroked: bool, result: Page) -> None:
     """Add one stroke made of straight lines to the page."""
     if len(path) < 2:
         return
     x0, top, x1, bottom = hull(path)
-    thin = 2.5
-    if bottom - top + pen <= thin and x1 - x0 > 1.0 and x1 - x0 > 2 * (bottom - top + pen):
-        result.rules.append(Rule(x0, x1, top - pen / 2, bottom + pen / 2))
-    elif x1 - x0 + pen <= thin and bottom - top > 1.0:
-        result.verticals.append(Rule(x0 - pen / 2, x1 + pen / 2, top, bottom))
-    elif all(abs(a[0] - b[0]) < 0.3 or abs(a[1] - b[1]) < 0.3 for a, b in itertools.pairwise(path)):
+    if add_rule(x0, top, x1, bottom, pen, result):
+        return
+    if all(abs(a[0] - b[0]) < 0.3 or abs(a[1] - b[1]) < 0.3 for a, b in itertools.pairwise(path)):
         if stroked and len(path) in (4, 5):
             result.frames.append((x0, top, x1, bottom))
         elif stroked and len(path) > 2:
             for a, b in itertools.pairwise(path):
                 sort_path([a, b], pen, True, result)
         # A filled rectangle is a background colour.
-    elif stroked or (x1 - x0 > thin and bottom - top > thin):
+    elif stroked or (x1 - x0 > THIN and bottom - top > THIN):
         result.drawings.append((x0, top, x1, bottom))
 
 

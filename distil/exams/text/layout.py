@@ -8,18 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from distil.exams.text.columns import Region, find_columns, share_out
-from distil.exams.text.glyphs import Box, Glyph, Page, Rule
-from distil.exams.text.mathematics import (
-    Item,
-    Line,
-    assemble,
-    build,
-    items_of,
-    render,
-    right_end,
-    usual_size,
-)
+from distil.exams.text.columns import find_columns, share_out
+from distil.exams.text.glyphs import Box, Glyph, Matrix, Page
+from distil.exams.text.items import Item, Line, Region, right_end, usual_size
+from distil.exams.text.joins import items_of
+from distil.exams.text.mathematics import read_lines
+from distil.exams.text.rendering import render
 
 COLUMN_GAP = 1.2
 MARGIN = 0.1
@@ -27,7 +21,7 @@ SPARSE = 400
 # Labels stand so many points around a figure.
 LABELS = 9.0
 # Styles of glyphs that mark their line.
-DOUBTS = (("u", "unmapped"), ("d", "doubtful"))
+DOUBTS = (("u", "unmapped"), ("d", "doubtful"), ("r", "formula"))
 
 
 @dataclass(slots=True)
@@ -84,6 +78,7 @@ class Sheet:
         method: "text" or "ocr".
         second: left edge of the second column, points; None: there is none.
         blanks: lines to write on: x0, top, x1, bottom.
+        back: from its points to those of the page as displayed, if it was turned by quarters.
     """
 
     number: int
@@ -94,6 +89,7 @@ class Sheet:
     method: str = "text"
     second: float | None = None
     blanks: list[Box] = field(default_factory=list)
+    back: Matrix | None = None
 
 
 def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
@@ -111,8 +107,8 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
     glyphs = without_labels(page.glyphs, figures)
     items = items_of(glyphs)
     body = usual_size(items) if len(items) > SPARSE else usual
-    whole = Region(0, items, page.rules, page.verticals, page.frames)
-    lines, spare = lines_in(whole, body)
+    whole = Region(items, page.rules, page.verticals, page.frames)
+    lines, spare = read_lines(whole, body)
     columns = find_columns(lines, page.width, body, known)
     if columns is None:
         parts = [(whole, lines)]
@@ -121,9 +117,9 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         parts = []
         gutter, bands, _ = columns
         # The first reading has changed the items.
-        fresh = Region(0, items_of(glyphs), page.rules, page.verticals, page.frames)
+        fresh = Region(items_of(glyphs), page.rules, page.verticals, page.frames)
         for region in share_out(fresh, gutter, bands, body):
-            lines, left_over = lines_in(region, body)
+            lines, left_over = read_lines(region, body)
             spare += left_over
             parts.append((region, lines))
     out: list[TextLine] = []
@@ -155,12 +151,6 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         second=columns and columns[2],
         blanks=page.blanks,
     )
-
-
-def lines_in(region: Region, body: float) -> tuple[list[Line], list[Rule]]:
-    """Return a region's lines, and the rules that are not mathematics."""
-    items, spare = build(region.items, region.rules, region.verticals, region.frames)
-    return assemble(items, body), spare
 
 
 def text_line(page: Page, line: Line, column: int, left: float, body: float) -> TextLine:
@@ -458,14 +448,20 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
     seen: Counter[tuple[str, int]] = Counter()
     for sheet in sheets:
         seen.update({key for line in sheet.lines if (key := running_key(sheet, line))})
+    before: TextLine | None = None
     for sheet in sheets:
-        keep = []
+        keep: list[TextLine] = []
         for line in sheet.lines:
             key = running_key(sheet, line)
             foot = line.box[1] > (1 - MARGIN) * sheet.height
             # At the head only what nothing kept stands above.
-            outside = foot or (not keep and line.box[3] < MARGIN * sheet.height)
-            if outside and PAGE_NUMBER.search(line.text) and (foot or len(line.text) < 60):
+            head = not keep and line.box[3] < MARGIN * sheet.height
+            if (
+                (foot or head)
+                and PAGE_NUMBER.search(line.text)
+                and (foot or len(line.text) < 60)
+                and not ends_sentence(line, before)
+            ):
                 continue
             if line is sheet.lines[-1] and is_page_number(sheet, line):
                 continue
@@ -474,6 +470,17 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
                 continue
             keep.append(line)
         sheet.lines = keep
+        before = keep[-1] if keep else before
+
+
+def ends_sentence(line: TextLine, before: TextLine | None) -> bool:
+    """Return whether a number alone at a page's head ends the last sentence of the page before.
+
+    `... divisible by` and `13?` on the next page: a page number has no sign of punctuation.
+    """
+    if before is None or before.page == line.page:
+        return False
+    return bool(re.search(r"\d[?!.]$", line.text)) and not re.search(r"[.?!:]\W*$", before.text)
 
 
 def running_place(sheet: Sheet, figure: Box) -> tuple | None:

@@ -1,0 +1,72 @@
+"""One process at a time for a job, and none whose Snakemake has died."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distil.content.addresses import lock_path
+from distil.lineage.logs import name_unwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def alone(record_file: Path) -> Iterator[None]:
+    """Let one process at a time do a job, and none whose Snakemake has died.
+
+    A killed Snakemake leaves its running job behind. Such an orphan ends itself within a moment,
+    and until it has, the lock holds back the same job of the next run: whatever the orphan wrote
+    is then overwritten, never the other way round.
+    """
+    path = lock_path(record_file)
+    _end_with_parents()
+    with name_unwritable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("wb")
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def running(study: str) -> list[Path]:
+    """Return the records that the jobs of a study which are at work now will leave."""
+    found = []
+    folder = Path("state", study, "locks")
+    for path in sorted(folder.glob("*/*.lock")):
+        try:
+            with path.open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            name = path.relative_to(folder).with_suffix(".json")
+            found.append(Path("results", study, "lineage", name))
+    return found
+
+
+def _end_with_parents() -> None:
+    """End this process when any process above it, up to Snakemake, is gone."""
+    import psutil
+
+    above = []
+    for process in psutil.Process().parents():
+        above.append(process)
+        if any("snakemake" in word for word in process.cmdline()[:3]):
+            break
+    else:
+        return  # a cluster's job: its scheduler ends it
+
+    def watch() -> None:
+        while all(process.is_running() for process in above):
+            time.sleep(0.2)
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+        os._exit(143)
+
+    threading.Thread(target=watch, daemon=True).start()

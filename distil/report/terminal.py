@@ -1,0 +1,81 @@
+"""Claims of a finished study for a terminal, what to open and what to type next."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import textwrap
+from pathlib import Path
+
+# No line is longer, however wide the terminal is.
+WIDEST = 100
+UNITS = {"percent": "%", "iteration": ""}
+INDENT = 5
+# A study's pages, the best first.
+PAGES = ("index.html", "claims/claims.html", "claims/claims.md")
+
+
+def claims_text(study: str, width: int | None = None) -> str:
+    """Return a study's claims as text that fits the terminal.
+
+    Args:
+        study: its name; results/STUDY/claims/claims.csv is read.
+        width: columns of the terminal; those of this one unless given, and never more than 100.
+
+    Raises:
+        FileNotFoundError: its claims have not been tested here.
+    """
+    path = Path("results", study, "claims", "claims.csv")
+    if not path.is_file():
+        raise FileNotFoundError(2, f"study {study} has no tested claims here yet", str(path))
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    width = min(width or shutil.get_terminal_size().columns, WIDEST)
+    cells = [(row["estimand"].replace("_", " "), *figures(row), row["verdict"]) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines, before = [f"Claims of the study {study}, with their intervals"], ""
+    for row, (estimand, here, bounds, verdict) in zip(rows, cells, strict=True):
+        if row["id"] != before:
+            claim = textwrap.shorten(row["claim"], width - INDENT, placeholder=" ...")
+            lines.append(f"{row['id']:<{INDENT}}{claim}")
+        before = row["id"]
+        parts = estimand.ljust(widths[0]), here.rjust(widths[1]), bounds.rjust(widths[2])
+        paper = f"paper: {row['published']}" if row["published"] else ""
+        lines.append(" " * INDENT + "  ".join((*parts, verdict, paper)).rstrip())
+    return "\n".join(lines)
+
+
+def figures(row: dict[str, str]) -> tuple[str, str]:
+    """Return a claim's value with its unit and its interval, as far as it has them."""
+    unit = row["unit"]
+    digits = 1 if unit in ("percent", "points") else 0
+
+    def number(text: str) -> str:
+        try:
+            return f"{float(text) + 0.0:.{digits}f}"
+        except ValueError:
+            return text
+
+    here = f"{number(row['here'])} {UNITS.get(unit, unit)}".strip() if row["here"] else ""
+    if not row["low"] or not row["high"]:
+        return here, ""
+    return here, f"({number(row['low'])} to {number(row['high'])})"
+
+
+def closing_text(study: str, width: int | None = None) -> str:
+    """Return what a full run ends with: claims, the page to open, three commands to try."""
+    top = Path("results", study)
+    page = next((top / name for name in PAGES if (top / name).is_file()), None)
+    named = "" if study == "sample" else f" --study {study}"
+    commands = (
+        (f"distil explain C4{named}", "walk from a number back to the exam pages"),
+        (f"distil verify{named}", "check that nothing was altered"),
+        (f"distil review{named}", "see what was read from the exams with doubt"),
+    )
+    longest = max(len(command) for command, _ in commands)
+    lines = [claims_text(study, width), ""]
+    if page:
+        lines.append(f"Open {page}")
+    lines.append("Next, after `. .venv/bin/activate`:")
+    lines += [f"  {command.ljust(longest)}  {meaning}" for command, meaning in commands]
+    return "\n".join(lines)

@@ -1,0 +1,106 @@
+"""Judge every published claim, and tabulate what the verdicts rest on: one reading of the answers.
+
+Input: `answers` (answers.parquet), `grades` (Parquet, in the order of `runs`), `problems` and
+`benchmarks` (JSONL), `stops` (every .../adapters/FOLD/VARIANT/stops.json), `curves` (every
+.../adapters/FOLD/VARIANT/seed-SEED/curve.csv, the pilot's too), `published`
+(resources/published.yaml).
+Output: one list of files a table: `claims` (distil/claims/table.py describes its columns; its rows
+are claim, estimand, column, row), `levels` (Q4), `seeds` (Q2), `stops` (Q1), `leakage`, `graders`,
+`agreement`, `disagreements`. A list holds the table as CSV, Markdown and HTML, the claims as LaTeX
+as well, and as Parquet the rows behind each cell (cell, column, row).
+Params: `title`, `published`, `alpha`, `margin`, `primary_stop`, `levels`, `sections`, `bootstrap`,
+`runs`.
+"""
+
+from distil.claims.selections import read_study
+from distil.claims.table import (
+    judge_gradings,
+    judge_study,
+    links,
+    read_published,
+    readable,
+    reasons,
+)
+from distil.content.sources import Sources
+from distil.report import graders, summaries, tables
+
+
+def write_claims(paths, study, published, title) -> None:
+    """Write the claims table with the reason of each verdict."""
+    table, rows = judge_study(study, published)
+    linked = links(["levels", "seeds", "stops", "splits"])
+    tables.write(
+        paths, table, f"Claims: {title}", reasons(table),
+        readable=readable(table), links=linked, rows=rows,
+    )  # fmt: skip
+
+
+def write_gains(output, study, title) -> None:
+    """Write the tables of the gain: by level, seed and stop, in sample and held out."""
+    rows = Sources()
+    table, notes = summaries.tabulate_levels(study, sources=rows), summaries.level_tests(study)
+    tables.write(output.levels, table, f"Response lengths: {title}", notes, rows=rows)
+    rows = Sources()
+    table, notes = summaries.tabulate_seeds(study, sources=rows), summaries.seed_notes(study)
+    tables.write(output.seeds, table, f"Seeds: {title}", notes, rows=rows)
+    rows = Sources()
+    table = summaries.tabulate_stops(study, sources=rows)
+    tables.write(output.stops, table, f"Stops: {title}", rows=rows)
+    rows = Sources()
+    table = summaries.tabulate_leakage(study, sources=rows)
+    notes = [
+        "The years differ in difficulty; the gain is over the base on the same questions, so only "
+        "a difference that the base shares is taken out."
+    ]
+    tables.write(output.leakage, table, f"In sample and held out: {title}", notes, rows=rows)
+
+
+def write_gradings(paths, study, published, title) -> None:
+    """Write how each claim fares under other readings of the verdicts.
+
+    Readings: primary; strict, second and judge, where those verdicts exist; best and worst, which
+    count every answer that could not be judged for and against the student.
+    """
+    rows = Sources()
+    table = judge_gradings(study, published, rows)
+    changed = table.loc[table["changed"], "id"].drop_duplicates().tolist()
+    notes = [f"Verdicts that change with the grading: {', '.join(changed) or 'none'}."]
+    tables.write(paths, table, f"Claims under other gradings: {title}", notes, rows=rows)
+
+
+def write_agreement(output, answers, grades, problems, title) -> None:
+    """Write how far the graders agree, and the answers to look at.
+
+    Args:
+        output: has the lists `agreement` and `disagreements`.
+        answers: the graded answers.
+        grades: row, extracted, rule, reason.
+        problems: rows with statement and answer by problem id.
+        title: the study's title.
+    """
+    answers = answers.drop_duplicates("row").sort_values("row")
+    table, rows = graders.agreement_table(answers)
+    notes = [
+        "n counts outputs, each once; kappa is blank where both graders say the same throughout."
+    ]
+    tables.write(output.agreement, table, f"Agreement of the graders: {title}", notes, rows=rows)
+    table, rows = graders.find_disagreements(answers, grades, problems)
+    notes = [f"{len(table)} distinct answers of {table['outputs'].sum()} outputs."]
+    tables.write(output.disagreements, table, f"Answers to look at: {title}", notes, rows=rows)
+
+
+def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
+    study = read_study(input.answers, input.stops, vars(params), input.curves)
+    published = read_published(input.published)
+    write_claims(output.claims, study, published, params.title)
+    write_gains(output, study, params.title)
+    write_gradings(output.graders, study, published, params.title)
+    grades = graders.read_grades(dict(zip(params.runs, input.grades, strict=True)))
+    problems = graders.read_problems([*input.problems, *input.benchmarks])
+    write_agreement(output, study.answers, grades, problems, params.title)
+
+
+if __name__ == "__main__":
+    from distil.lineage.record import run
+
+    run(main, snakemake)  # noqa: F821

@@ -1,0 +1,321 @@
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import mlx_lm
+import numpy as np
+import pytest
+from tiny_student import chat_rows, draw_pairs, make_student
+
+from distil.content.hashing import sha256_file
+from distil.student import decoding
+from distil.student import rows as row_store
+from distil.student.adapters import adapter_config
+from distil.student.answering import answer_prompts, answer_text, count_positions
+from distil.student.decoding import BatchShape
+from distil.student.decoding import decode_batches as decode
+from distil.student.encoding import encode_rows
+from distil.student.model import load_student, render_prompt
+from distil.student.rows import Answer, RowStore
+from distil.student.training import TrainingSettings, train_lora
+from distil.student.workers import ComputeWorker
+from scripts import predict_answers
+
+mx = decoding.mx
+LIMIT = 24
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_student(tmp_path_factory.mktemp("student"))
+
+
+@pytest.fixture(scope="module")
+def opened(folder):
+    return load_student(folder)
+
+
+@pytest.fixture(scope="module")
+def prompts(opened):
+    return [render_prompt(opened[1], message) for message, _ in draw_pairs(75, 21)]
+
+
+@pytest.fixture(scope="module")
+def stock(opened, prompts):
+    """What mlx-lm says, one prompt at a time."""
+    return [mlx_lm.generate(*opened, prompt, max_tokens=LIMIT) for prompt in prompts]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        BatchShape(),
+        BatchShape(width=16, length_class=8, block=3),
+        BatchShape(8, 32, 1),
+        BatchShape(1, 2),
+    ],
+)
+def test_batches_say_what_one_by_one_says(opened, prompts, stock, shape):
+    model, tokenizer = opened
+    answers = decode(model, prompts, tokenizer.eos_token_ids, LIMIT, shape)
+    assert [answer_text(tokenizer, answer.tokens) for answer in answers] == stock
+    assert {answer.finish for answer in answers} == {"stop", "length"}
+    for answer in answers:
+        assert len(answer.tokens) <= LIMIT
+        assert not set(answer.tokens) & set(tokenizer.eos_token_ids)
+        assert answer.finish == "stop" or len(answer.tokens) == LIMIT
+
+
+def test_an_answer_does_not_depend_on_its_neighbours(opened, prompts):
+    model, tokenizer = opened
+    together = decode(model, prompts, tokenizer.eos_token_ids, LIMIT, BatchShape())
+    for chosen in (range(0, 75, 7), range(74, -1, -1), [3]):
+        apart = decode(
+            model, [prompts[i] for i in chosen], tokenizer.eos_token_ids, LIMIT, BatchShape()
+        )
+        assert apart == [together[i] for i in chosen]
+
+
+@pytest.mark.skipif(mx.default_device() != mx.cpu, reason="parts are for the CPU")
+def test_a_second_process_answers_the_same(opened, prompts):
+    model, tokenizer = opened
+    helper = ComputeWorker(decoding.serve_batches)
+    try:
+        for shape in (BatchShape(width=8), BatchShape(length_class=4), BatchShape()):
+            asked = (model, prompts, tokenizer.eos_token_ids, LIMIT, shape)
+            assert decode(*asked, helper) == decode(*asked)
+    finally:
+        helper.close()
+
+
+@pytest.mark.skipif(mx.default_device() != mx.cpu, reason="promised for the CPU only")
+@pytest.mark.parametrize(("depth", "width"), [(32, 64), (96, 288), (288, 96), (96, 512), (8, 96)])
+def test_a_row_of_a_product_has_the_same_bits_at_any_batch_width(depth, width):
+    random = np.random.default_rng(0)
+    weights = mx.array(random.normal(size=(width, depth)).astype(np.float32))
+    rows = mx.array(random.normal(size=(128, depth)).astype(np.float32))
+    whole = np.array(rows @ weights.T)
+    for count in (1, *range(8, 65, 8)):
+        for first in (0, 3, 40):
+            part = np.array(rows[first : first + count] @ weights.T)
+            assert (part == whole[first : first + count]).all()
+
+
+def counted(opened, prompts, store, name="model", limit=LIMIT):
+    return answer_prompts(*opened, prompts, limit, BatchShape(), store, name)
+
+
+def test_stored_rows_are_reused_and_equal_a_run_from_nothing(opened, prompts, tmp_path):
+    fresh, counts = counted(opened, prompts, RowStore(None))
+    assert (counts.new, counts.reused) == (75, 0)
+    counted(opened, prompts[10:40], RowStore(tmp_path))
+    some, counts = counted(opened, prompts, RowStore(tmp_path))
+    assert (counts.new, counts.reused) == (45, 30)
+    everything, counts = counted(opened, prompts[::-1], RowStore(tmp_path))
+    assert (counts.new, counts.reused) == (0, 75)
+    assert fresh == some == everything[::-1]
+
+
+def test_rows_of_another_model_adapter_or_code_are_not_reused(opened, prompts, tmp_path):
+    counted(opened, prompts[:5], RowStore(tmp_path))
+    assert counted(opened, prompts[:5], RowStore(tmp_path), name="other")[1].reused == 0
+    assert counted(opened, prompts[:5], RowStore(tmp_path), limit=LIMIT - 1)[1].reused == 0
+
+
+def test_a_torn_line_is_left_out_and_decoded_again(opened, prompts, tmp_path):
+    fresh, _ = counted(opened, prompts[:4], RowStore(tmp_path))
+    (segment,) = tmp_path.glob("*.jsonl")
+    segment.write_bytes(segment.read_bytes()[:-20])
+    store = RowStore(tmp_path)
+    assert store.torn == 1
+    again, counts = counted(opened, prompts[:4], store)
+    assert (counts.new, counts.reused) == (1, 3)
+    assert again == fresh
+
+
+def test_a_changed_line_is_left_out(tmp_path):
+    store = RowStore(tmp_path)
+    store.put("key", Answer((1, 2), "stop"))
+    store.flush()
+    (segment,) = tmp_path.glob("*.jsonl")
+    segment.write_text(segment.read_text().replace("[1,2]", "[1,3]"))
+    assert RowStore(tmp_path).get("key") is None
+
+
+def test_prompts_without_room_for_an_answer_are_counted(opened, prompts):
+    positions = count_positions(opened[0])
+    long = [5] * positions
+    short = [5] * (positions - 3)
+    answers, counts = counted(opened, [prompts[0], long, short], RowStore(None))
+    assert (counts.overlong, counts.shortened, counts.new) == (1, 1, 2)
+    assert answers[1] == Answer((), "length")
+    assert len(answers[2].tokens) <= 3
+
+
+def test_equal_prompts_are_decoded_once(opened, prompts):
+    answers, counts = counted(opened, [prompts[0]] * 3, RowStore(None))
+    assert counts.new == 3
+    assert len(set(answers)) == 1
+
+
+@pytest.fixture(scope="module")
+def study(folder, opened, tmp_path_factory):
+    """Files of a small study: problems, prompts, an adapter with two checkpoints."""
+    home = tmp_path_factory.mktemp("study")
+    pairs = draw_pairs(30, 31)
+    problems = [
+        {
+            "id": f"2020-fs-{i:02d}",
+            "year": 2020 + i % 2,
+            "statement": message.split("\n")[1],
+            "options": [],
+        }
+        for i, (message, _) in enumerate(pairs)
+    ]
+    for name, rows in (("2020", problems[::2]), ("2021", problems[1::2])):
+        (home / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    transfer = [{**row, "id": f"transfer-{i}"} for i, row in enumerate(problems[:6])]
+    (home / "transfer.jsonl").write_text("".join(json.dumps(row) + "\n" for row in transfer))
+    (home / "student.txt").write_text("$instruction\n$statement\n")
+    (home / "levels.yaml").write_text("R1: {student: All steps.}\nR6: {student: Answer.}\n")
+    settings = TrainingSettings(
+        seed=1,
+        horizon=8,
+        batch_size=4,
+        learning_rate=1e-2,
+        rank=4,
+        scale=2.0,
+        layers=2,
+        max_tokens=150,
+        evaluate_every=8,
+        checkpoints=(4, 8),
+    )
+    model, tokenizer = load_student(folder)
+    encoded = encode_rows(tokenizer, chat_rows(pairs), 150)
+    train_lora(model, encoded, encoded, settings, home / "adapter")
+    (home / "adapter" / "adapter_config.json").write_text(json.dumps(adapter_config(settings)))
+    plan = [
+        {"iteration": 4, "benchmark": "competition", "level": "R1", "years": [2021]},
+        {"iteration": 8, "benchmark": "competition", "level": "R6", "years": [2020, 2021]},
+        {"iteration": 8, "benchmark": "transfer", "level": "R1", "years": None},
+    ]
+    (home / "plan.json").write_text(json.dumps(plan))
+    base = [{**item, "iteration": None} for item in plan]
+    (home / "base.json").write_text(json.dumps(base[1:]))
+    return home
+
+
+def predict(study, folder, tmp_path, monkeypatch, plan="plan.json", **changes):
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "plan": str(study / plan),
+        "problems": [str(study / "2020.jsonl"), str(study / "2021.jsonl")],
+        "benchmarks": [str(study / "transfer.jsonl")],
+        "student_prompt": str(study / "student.txt"),
+        "levels": str(study / "levels.yaml"),
+        "student": str(folder / "model.lock.json"),
+        "adapters": [
+            str(study / "adapter" / name)
+            for name in ("00004.safetensors", "00008.safetensors", "adapter_config.json")
+        ],
+    }
+    params = {"study": "tiny", "max_tokens": LIMIT, "batch_size": 64, "code": "a", **changes}
+    result = predict_answers.main(
+        input=SimpleNamespace(**files),
+        output=SimpleNamespace(predictions=str(tmp_path / "predictions.parquet")),
+        params=SimpleNamespace(**params),
+    )
+    return result, tmp_path / "predictions.parquet"
+
+
+def test_the_plan_is_answered_with_each_checkpoint_of_its_own(study, folder, tmp_path, monkeypatch):
+    result, path = predict(study, folder, tmp_path, monkeypatch)
+    rows = predict_answers.pq.read_table(path).to_pylist()
+    assert [row["id"] for row in rows] == sorted({row["id"] for row in rows})
+    assert len(rows) == 15 + 30 + 6 == result["facts"]["rows"]
+    assert {row["adapter_sha256"] for row in rows if row["iteration"] == 4} == {
+        sha256_file(study / "adapter" / "00004.safetensors")
+    }
+    assert {row["benchmark"] for row in rows} == {"competition", "transfer"}
+    # the same rows, one by one, by mlx-lm itself
+    adapter = Path(tmp_path / "adapter")
+    predict_answers.make_adapter_folder(
+        study / "adapter" / "00008.safetensors", study / "adapter" / "adapter_config.json", adapter
+    )
+    model, tokenizer = mlx_lm.load(str(folder), adapter_path=str(adapter))
+    problems = {
+        row["id"]: row
+        for name in ("2020", "2021")
+        for row in predict_answers.read_jsonl(study / f"{name}.jsonl")
+    }
+    chosen = [row for row in rows if row["level"] == "R6"][:10]
+    for row in chosen:
+        ids = render_prompt(tokenizer, f"Answer.\n{problems[row['problem']]['statement']}")
+        assert row["text"] == mlx_lm.generate(model, tokenizer, ids, max_tokens=LIMIT)
+
+
+def test_a_second_job_decodes_nothing_and_writes_the_same_bytes(
+    study, folder, tmp_path, monkeypatch
+):
+    first, path = predict(study, folder, tmp_path, monkeypatch)
+    before = path.read_bytes()
+    again, _ = predict(study, folder, tmp_path, monkeypatch)
+    assert (first["history"]["new"], again["history"]["new"]) == (51, 0)
+    assert path.read_bytes() == before
+    assert again["facts"] == first["facts"]
+
+
+@pytest.mark.parametrize("change", [{"code": "b"}, {"code": None}, {"batch_size": 32}])
+def test_other_code_or_shapes_reuse_nothing(study, folder, tmp_path, monkeypatch, change):
+    predict(study, folder, tmp_path, monkeypatch)
+    result, _ = predict(study, folder, tmp_path, monkeypatch, **change)
+    assert result["history"]["reused"] == 0
+
+
+def test_the_base_answers_without_an_adapter(study, folder, tmp_path, monkeypatch):
+    _, path = predict(study, folder, tmp_path, monkeypatch, plan="base.json")
+    rows = predict_answers.pq.read_table(path).to_pylist()
+    assert len(rows) == 36
+    assert {row["adapter_sha256"] for row in rows} == {None}
+    assert {row["id"].count(".") for row in rows} == {1}
+
+
+def test_a_benchmark_without_a_file_is_named(study, folder):
+    with pytest.raises(ValueError, match="no file for benchmark 'math'"):
+        predict_answers.select_problems({"benchmark": "math", "years": None}, {"competition": []})
+
+
+def test_a_model_with_another_kind_of_cache_is_refused(opened, prompts):
+    class Rotating:
+        layers = ()
+
+        def make_cache(self):
+            return [decoding.make_prompt_cache(opened[0], max_kv_size=8)[0]]
+
+    with pytest.raises(ValueError, match="RotatingKVCache are not supported"):
+        decode(Rotating(), prompts, [0], 4, BatchShape())
+
+
+def test_widths_shrink_by_eights():
+    widths = [BatchShape(width=64).padded_width(rows) for rows in (64, 57, 56, 33, 9, 8, 1)]
+    assert widths == [64, 64, 56, 40, 16, 8, 8]
+    assert BatchShape(width=4).padded_width(1) == 4
+
+
+def test_a_plan_of_base_and_adapters_together_is_refused(study, folder, tmp_path, monkeypatch):
+    plans = [json.loads((study / name).read_text()) for name in ("plan.json", "base.json")]
+    (study / "mixed.json").write_text(json.dumps([*plans[0], *plans[1]]))
+    with pytest.raises(ValueError, match=r"mixed\.json: asks base and adapters"):
+        predict(study, folder, tmp_path, monkeypatch, plan="mixed.json")
+
+
+def test_an_adapter_of_another_shape_is_not_put_in(study, folder, opened):
+    with pytest.raises(ValueError, match="not an adapter of this model's shape"):
+        predict_answers.swap_adapter(opened[0], study / "adapter" / "00004.safetensors")
+
+
+def test_a_full_disk_stops_the_job(tmp_path, monkeypatch):
+    store = RowStore(tmp_path)
+    monkeypatch.setattr(row_store.os, "write", lambda _, data: len(data) - 1)
+    with pytest.raises(OSError, match="disk full"):
+        store.put("key", Answer((1,), "stop"))
