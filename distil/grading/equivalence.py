@@ -509,7 +509,7 @@ def _matrix_against(matrix: Matrix, other: Quantity, notes: Notes) -> bool | Non
 
 @compares(Matrix, Collection)
 def _vectors(matrix: Matrix, other: Collection, notes: Notes) -> bool | None:
-    if other.kind != "tuple" or (len(matrix.rows) > 1 and len(matrix.rows[0]) > 1):
+    if other.kind not in {"tuple", "list"} or (len(matrix.rows) > 1 and len(matrix.rows[0]) > 1):
         return False
     if matrix.bars:
         notes.doubt("formula")

@@ -128,7 +128,8 @@ _CONDITIONAL = re.compile(
 _CONCLUSION = re.compile(
     r"(?:^|[.!?]\s)[\s*]*(?:so|thus|hence|therefore|consequently|finally|we conclude that|"
     r"it follows that|in conclusion)\b,?\s+((?:[^.;,=]|[.,](?=\d)){1,120}\s(?:is|are|equals)\s+"
-    r"[-$\\\d(\[](?:[^\s.;,=]|[.,](?=\d))*(?:\s+[a-z]+){0,2})[.!][\s*]*$",
+    r"(?:\\\(\s*[^()=\n]{1,60}?\s*\\\)|[-$\\\d(\[](?:[^\s.;,=]|[.,](?=\d))*)"
+    r"(?:\s+[a-z]+){0,2})[.!][\s*]*$",
     re.IGNORECASE,
 )
 _PLAIN_LINE = re.compile(r"(?:[^=\n]{1,40}=)?[^=\n]{1,80}")

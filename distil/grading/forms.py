@@ -45,7 +45,7 @@ from distil.grading.syntax import (
     NotUnderstoodError,
     parse_expression,
 )
-from distil.grading.units import compound, quantity, unit_named, with_unit
+from distil.grading.units import NOON, clock_time, compound, quantity, unit_named, with_unit
 from distil.grading.vocabulary import (
     ALL_REALS,
     EMPTY_WORDS,
@@ -111,21 +111,6 @@ _ALTERNATIVE = re.compile(
     r"(?:\s*,)?\s*((?:equivalently|simply|also|\\approx|approximately|about|=)?)\s*(.+?)\s*(\)?)$",
     re.DOTALL,
 )
-_HALVES_OF_DAY = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm"}
-# "5 o'clock in the morning"; not "5 in the box".
-_HALF_OF_DAY = re.compile(
-    r"\s*(?:o'?clock)?\s*(?:in\s+the\s+(morning|afternoon|evening)|at\s+(night))\s*$",
-    re.IGNORECASE,
-)
-# "5:30 p.m."; "5:3" and "5:75" are ratios.
-_CLOCK = re.compile(
-    r"^(\d{1,2}):([0-5]\d)(?::00)?\s*([ap])?\s*\.?\s*(m)?\.?\s*(?:o'?clock)?\.?$", re.IGNORECASE
-)
-# "5 pm"; "5 p" is a product.
-_CLOCK_HOUR = re.compile(r"^(\d{1,2})\s*([ap])\.?\s*m\.?$", re.IGNORECASE)
-# "5 o'clock"; "25 o'clock" is no time.
-_OCLOCK = re.compile(r"^(\d{1,2})\s*o'?clock$", re.IGNORECASE)
-_NOON = {"noon": 720, "midnight": 0, "12 noon": 720, "12 midnight": 0}
 # "2:3"; "x = 2:3" is an equation.
 _RATIO = re.compile(r"^[^:=<>\\|]*(?:\\frac[^:]*)?(?::[^:=<>|]+)+$")
 # "(B)", "Option B."; "b" alone is a variable.
@@ -198,7 +183,7 @@ _SINGLE_UNIT = re.compile(r"^(-?\d[\d.,]*(?:/\d+)?|[^=<>,]*\\(?:frac|sqrt)[^=<>,
 _POWER_OF_TEN = re.compile(
     r"^((?:[a-zA-Z]\s*=\s*)?[-+]?(?:\d+(?:\.\d+)?|\.\d+))[eE]([-+]?\d+)(?=$|\s+[A-Za-z])"
 )
-# "A, C", "ACD" for several options; "CAD" is a figure.
+# "{x | x > 2}"; "{1 : 2}" is a ratio.
 _SUCH_THAT = re.compile(
     r"^(.{1,40}?)\s*(?:\||:|\\mid(?![a-zA-Z])|\bsuch that\b)\s*(.+)$", re.DOTALL
 )
@@ -214,8 +199,8 @@ def _words_form(text: str):
         return Quantity(INFINITY)
     if said in {"negative infinity", "minus infinity"}:
         return Quantity(("neg", INFINITY))
-    if said in _NOON:
-        return Clock(_NOON[said], "pm" if said.endswith("noon") else "am")
+    if said in NOON:
+        return Clock(NOON[said], "pm" if said.endswith("noon") else "am")
     value = number_words(said)
     return Words(said) if value is None else Quantity(("num", value))
 
@@ -400,6 +385,17 @@ def _condition(cell: Plain) -> Plain:
     return cell.part(found.end() if found else 0, len(cell.text.rstrip(" ,;.")))
 
 
+def _table(inside: Plain) -> Matrix | None:
+    """Rows between semicolons: "(1, 2; 3, 4)"."""
+    rows = [row.split(",") for row in inside.text.split(";")]
+    if len({len(row) for row in rows}) != 1 or len(rows) < 2:
+        return None
+    try:
+        return Matrix(tuple(tuple(parse_expression(cell.strip()) for cell in row) for row in rows))
+    except NotUnderstoodError:
+        return None
+
+
 def _interval(brackets: str, parts: list[Plain]) -> Regions | None:
     try:
         low, high = (expression(part) for part in parts)
@@ -426,6 +422,8 @@ def _bracketed_form(brackets: str, inside: Plain, depth: int):
         parts, how = split_list(inside)
         if len(parts) < 2 or how == "or":
             return None
+        if ";" in inside.text and "," in inside.text and (table := _table(inside)):
+            return table
         if len(parts) == 2 and (brackets != "()" or "inf" in inside.text):
             interval = _interval(brackets, parts)
             if interval:
@@ -455,19 +453,6 @@ def _set_operation(text: Plain, depth: int) -> Regions | None:
     return None
 
 
-def _clock(text: str) -> Clock | None:
-    text = _HALF_OF_DAY.sub(lambda half: " " + _HALVES_OF_DAY[(half[1] or half[2]).lower()], text)
-    found = _CLOCK.match(text)
-    if found and bool(found[3]) == bool(found[4]) and int(found[1]) <= 24:
-        half = f"{found[3].lower()}m" if found[3] else ""
-        return Clock(int(found[1]) * 60 + int(found[2]), half)
-    found = _CLOCK_HOUR.match(text)
-    if found and 1 <= int(found[1]) <= 12:
-        return Clock(int(found[1]) * 60, f"{found[2].lower()}m")
-    found = _OCLOCK.match(text)
-    return Clock(int(found[1]) * 60) if found and 1 <= int(found[1]) <= 12 else None
-
-
 def _simple_form(text: Plain):
     """Forms that a pattern tells at once, or None."""
     whole = text.text
@@ -480,7 +465,7 @@ def _simple_form(text: Plain):
         above = (half[1] or half[2]) in "+>"
         ends = (ZERO, INFINITY) if above else (("neg", INFINITY), ZERO)
         return Regions("interval", (ends[0], False, ends[1], False))
-    clock = _clock(whole) if whole[:1].isdigit() else None
+    clock = clock_time(whole) if whole[:1].isdigit() else None
     if clock:
         return clock
     letter = _LETTER.match(whole)
@@ -518,12 +503,8 @@ def _special_form(text: Plain, depth: int):
             Plain(f"{found[1]} \\cdot {_MULTIPLES[found[2]]} {found[3]}".strip()), depth + 1
         )
     if whole.startswith("[[") and whole.endswith("]]"):
-        rows = [row.split(",") for row in re.split(r"\]\s*,\s*\[", whole[2:-2])]
-        try:
-            cells = tuple(tuple(parse_expression(cell.strip()) for cell in row) for row in rows)
-        except NotUnderstoodError:
-            return None
-        return Matrix(cells) if len({len(row) for row in cells}) == 1 else None
+        rows = re.sub(r"\]\s*,\s*\[", ";", whole[2:-2])
+        return _table(Plain(rows))
     return None
 
 

@@ -8,7 +8,7 @@ import re
 from fractions import Fraction
 
 from distil.grading import arithmetic
-from distil.grading.kinds import Notes, Opaque, Quantity, Unit
+from distil.grading.kinds import Clock, Notes, Opaque, Quantity, Unit
 from distil.grading.plain import Plain, expression
 from distil.grading.syntax import Node, NotUnderstoodError, symbols, walk
 from distil.grading.vocabulary import OTHER_SENSE, number_words
@@ -104,6 +104,21 @@ _COMPOUND = re.compile(
 # Primes after a number are feet and inches; "f'" is a derivative.
 _FEET = re.compile(r"^(\d+(?:\.\d+)?)\s*'(?!')\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\")?)?$")
 _INCHES = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:''|\")$")
+_HALVES_OF_DAY = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm"}
+# "5 o'clock in the morning"; not "5 in the box".
+_HALF_OF_DAY = re.compile(
+    r"\s*(?:o'?clock)?\s*(?:in\s+the\s+(morning|afternoon|evening)|at\s+(night))\s*$",
+    re.IGNORECASE,
+)
+# "5:30 p.m."; "5:3" and "5:75" are ratios.
+_CLOCK = re.compile(
+    r"^(\d{1,2}):([0-5]\d)(?::00)?\s*([ap])?\s*\.?\s*(m)?\.?\s*(?:o'?clock)?\.?$", re.IGNORECASE
+)
+# "5 pm"; "5 p" is a product.
+_CLOCK_HOUR = re.compile(r"^(\d{1,2})\s*([ap])\.?\s*m\.?$", re.IGNORECASE)
+# "5 o'clock"; "25 o'clock" is no time.
+_OCLOCK = re.compile(r"^(\d{1,2})\s*o'?clock$", re.IGNORECASE)
+NOON = {"noon": 720, "midnight": 0, "12 noon": 720, "12 midnight": 0}
 PI = ("const", "pi")
 VALUE = "the value could not be computed"
 _COUNT_WORDS = frozenset({"unit", "units"})
@@ -281,6 +296,20 @@ def compound(text: str) -> Quantity | None:
         return Quantity(("num", feet), unit_named("feet"))
     found = _INCHES.match(text)
     return Quantity(("num", Fraction(found[1])), unit_named("inches")) if found else None
+
+
+def clock_time(text: str) -> Clock | None:
+    """The time of day that a text such as "5:30 p.m." is; else None."""
+    text = _HALF_OF_DAY.sub(lambda half: " " + _HALVES_OF_DAY[(half[1] or half[2]).lower()], text)
+    found = _CLOCK.match(text)
+    if found and bool(found[3]) == bool(found[4]) and int(found[1]) <= 24:
+        half = f"{found[3].lower()}m" if found[3] else ""
+        return Clock(int(found[1]) * 60 + int(found[2]), half)
+    found = _CLOCK_HOUR.match(text)
+    if found and 1 <= int(found[1]) <= 12:
+        return Clock(int(found[1]) * 60, f"{found[2].lower()}m")
+    found = _OCLOCK.match(text)
+    return Clock(int(found[1]) * 60) if found and 1 <= int(found[1]) <= 12 else None
 
 
 def _has(kind: Node | str, node: Node) -> bool:

@@ -98,13 +98,18 @@ def _turned(found: re.Match) -> str:
     return ("(" if low == "]" else "[") + inside + (")" if high == "[" else "]")
 
 
-def _rule(name: str, pattern: str, replacement, sign: str = "\\") -> Rule:
+def _rule(
+    name: str,
+    pattern: str,
+    replacement: str | Callable[[re.Match], str],
+    sign: str = "\\",
+) -> Rule:
     return Rule(name, re.compile(pattern, re.DOTALL), replacement, sign)
 
 
 # The comment above a rule says what it must leave alone.
 RULES = (
-    # "a \\\\ b": a break between two lines separates them.
+    # "a \\ b": a break between two lines separates them.
     _rule("line break at the end", r"(?:\s|\\\\(?:\s*\[[^\]]*\])?|\\newline(?![a-z]))+$", ""),
     # "\left(" keeps its bracket.
     _rule("bracket left out", r"\\(?:left|right)\s*\.", ""),
