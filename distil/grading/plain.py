@@ -79,7 +79,8 @@ def strip_text(text: str) -> Plain:
 
     def add(piece: str, upright: bool) -> None:
         nonlocal length
-        before = pieces[-1][-1:] if pieces else ""
+        before = pieces[-1][-1:] if pieces else " "
+        piece = piece.lstrip() if before == " " else piece
         if before.isalnum() and piece[:1].isalnum():
             # "5\text{cm}" is "5 cm".
             pieces.append(" ")
