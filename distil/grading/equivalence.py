@@ -304,7 +304,7 @@ def _values(form: Collection) -> Collection:
 
 @compares(Collection, Collection)
 def _two_collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
-    if "dots" in {a.kind, b.kind}:
+    if {a.kind, b.kind} & {"dots", "endless"}:
         return _sequences(a, b, notes) if a.kind == b.kind else False
     items = [item for form in (a, b) for item in form.items]
     if any(
@@ -319,23 +319,39 @@ def _two_collections(a: Collection, b: Collection, notes: Notes) -> bool | None:
 
 def _sequences(a: Collection, b: Collection, notes: Notes) -> bool | None:
     """Sequences such as 1, 4, ..., n^2: the same last term, which also gives the terms shown."""
-    last = [form.items[-1] for form in (a, b)]
-    same = same_answer(*last, notes)
-    if not same or not all(isinstance(item, Quantity) for item in (*a.items, *b.items)):
+    last = None if a.kind == "endless" else -1
+    if last is not None and not (same := same_answer(a.items[-1], b.items[-1], notes)):
         return same
-    shown = [[item.node for item in form.items[:-1]] for form in (a, b)]
+    if not all(isinstance(item, Quantity) for item in (*a.items, *b.items)):
+        notes.doubt("a sequence of which other terms are shown")
+        return None
+    shown = [[item.node for item in form.items[:last]] for form in (a, b)]
     if not all(same_number(x, y, notes) for x, y in zip(*shown, strict=False)):
         return False
-    if len(shown[0]) == len(shown[1]):
+    short, long = sorted(shown, key=len)
+    if len(short) == len(long) or _goes_on(short, long, last and a.items[-1].node):
         return True
-    names = symbols(last[0].node)
-    if len(names) == 1:
-        for place, node in enumerate(max(shown, key=len), start=1):
-            term = arithmetic.substitute(last[0].node, next(iter(names)), Fraction(place))
-            if not same_number(node, term, notes):
-                notes.doubt("a sequence of which other terms are shown")
-                return None
-    return True
+    notes.doubt("a sequence of which other terms are shown")
+    return None
+
+
+def _goes_on(short: list[Node], long: list[Node], last: Node | None) -> bool:
+    """Whether the shorter start of a sequence goes on as the longer one does.
+
+    The formula of the last term tells, else equal steps.
+    """
+    names = symbols(last) if last else frozenset()
+    if last and len(names) == 1:
+        places = range(1, len(long) + 1)
+        name = next(iter(names))
+        terms = [arithmetic.substitute(last, name, Fraction(place)) for place in places]
+    elif len(short) > 1:
+        step = ("add", short[1], ("neg", short[0]))
+        numbers = [("num", Fraction(place)) for place in range(len(long))]
+        terms = [("add", short[0], ("mul", number, step)) for number in numbers]
+    else:
+        return False
+    return all(arithmetic.same_value(x, y) for x, y in zip(long, terms, strict=True))
 
 
 def _collections(a: Collection, b: Collection, notes: Notes) -> bool | None:

@@ -64,7 +64,8 @@ _BETWEEN_BOXES = re.compile(
 # What follows a box within its formula belongs to it: "\boxed{5}\pi", "\boxed{5}\%".
 _AFTER_BOX = re.compile(
     r"(?:\\pi(?![a-zA-Z])|\\sqrt\s*(?:\{[^{}]*\}|\d))|"
-    r"(?:\\?%|\^\s*\{?\s*\\circ\s*\}?|_\{?\d+\}?)"
+    r"(?:\\?%|\^\s*\{?\s*\\circ\s*\}?|_\{?\d+\}?|"
+    r"\^\s*(?:\{[^{}]*\}|\d))"
 )
 # An exclamation mark after a box is a factorial only inside a formula.
 _FACTORIAL_AFTER = re.compile(r"\s*!+")
@@ -74,7 +75,7 @@ _MINUS_IN_FORMULA = re.compile(r"(?:^|[$=({&,]|\\[(\[])\s*-\s*$")
 _ANSWER_WORD = r"(?:answers?|ans\.?|option|choice|solution\s+set)"
 # "Antwort: 5", "La respuesta es 5", "答案是5"; a colon or a verb must follow.
 _OTHER_LANGUAGES = (
-    r"(?<!\w)(?:la\s+|a\s+|die\s+|il\s+)?(?:respuesta|solución|réponse|antwort|lösung|ergebnis|"
+    r"(?<!\w)(?:la\s+|a\s+|die\s+|il\s+)?(?:respuesta|solución|resultado|résultat|resultat|risultato|réponse|antwort|lösung|ergebnis|"
     r"risposta|soluzione|resposta|solução|antwoord|svar|vastaus|odpowiedź|odpověď|cevap|yanıt|jawaban|"
     r"ответ|решение|відповідь|отговор|απάντηση|đáp\s+(?:án|số)|الجواب|الإجابة|תשובה|उत्तर)"
     r"(?:\s+(?:final|finale|correcta?|definitiva|endgültige))?"

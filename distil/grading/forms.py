@@ -238,7 +238,7 @@ def _unwrapped(text: Plain) -> Plain:
         lead = _LEAD.match(text.text)
         if lead and lead.end() < len(text.text):
             text = text.part(lead.end())
-        text = _without_tail(without_lead(text))
+        text = _without_tail(without_lead(_last_consequence(text)))
         nearly = _NEARLY.match(text.text)
         if nearly:
             text = text.part(nearly.end())
@@ -247,6 +247,16 @@ def _unwrapped(text: Plain) -> Plain:
         if text == before:
             break
     return text
+
+
+# "x^2=4 \Rightarrow x=2" says x=2; "x \to 2" is a limit.
+_CONSEQUENCE = re.compile(r"\\(?:Rightarrow|Longrightarrow|implies|therefore)(?![a-zA-Z])")
+
+
+def _last_consequence(text: Plain) -> Plain:
+    top = top_level(text.text)
+    ends = [found.end() for found in _CONSEQUENCE.finditer(text.text) if found.start() in top]
+    return text.part(ends[-1]) if ends and text.part(ends[-1]).text else text
 
 
 def _is_prose(text: Plain) -> bool:
@@ -590,6 +600,8 @@ def _several(parts: list[Plain], how: str, depth: int) -> Collection:
     dots = [place for place, part in enumerate(parts) if re.fullmatch(r"\\ldots|\.\.\.", part.text)]
     if dots == [len(parts) - 2] and len(parts) >= 3:
         parts, how = [*parts[:-2], parts[-1]], "dots"
+    elif dots == [len(parts) - 1] and len(parts) >= 3:
+        parts, how = parts[:-1], "endless"
     if how == "or" and len({part.text for part in parts}) < len(parts):
         how = "list"  # "17 or 17" is no value in two forms
     return Collection(how, tuple(parse_form(part, depth + 1) for part in parts[: MOST_ITEMS + 1]))

@@ -100,7 +100,11 @@ _ROUND_TO = re.compile(
     r"decimal\s+places?|nearest\s+(tenth|hundredth|thousandth|ten-thousandth|cent|penny|integer|whole)",
     re.IGNORECASE,
 )
-_INTEGERS = re.compile(r"\bintegers?\b|\\mathbb\s*\{?\s*[ZN]", re.IGNORECASE)
+# A positive integer n is given; "k any integer" is a parameter of the solutions.
+_INTEGERS = re.compile(
+    r"(?<!positive )(?<!negative )\bintegers?\b|\\mathbb\s*\{?\s*[ZN]",
+    re.IGNORECASE,
+)
 _CONSTANTS = re.compile(
     r"anti-?derivative|integrat|\bintegral|\\int(?![a-z])|differential\s+equation|primitive",
     re.IGNORECASE,
@@ -111,14 +115,14 @@ _ORDER = re.compile(
 )
 # The formula whose value is asked for: "Find x + y.", "the value of $|z|$".
 _WANTED = re.compile(
-    r"\b(?:find|compute|determine|evaluate|calculate|what(?:'s|\s+is|\s+are)?|value\s+of|product|sum|"
+    r"\b(?:find|compute|determine|evaluate|calculate|simplify|estimate|what(?:'s|\s+is|\s+are)?|value\s+of|product|sum|"
     r"ratio|quantity)\s+((?:[^.?!;]|\.(?=\d))*?)(?=\s*(?:[?!;]|\.(?!\d)|$|,|\b(?:if|when|given|for|where|such|"
     r"that|in\s+terms|so)\b))",
     re.IGNORECASE,
 )
 # Here the order is the answer, not its form.
 _PUT_IN_ORDER = re.compile(
-    r"(?:^|[.!?,]\s|\b(?:to|please|and)\s)(?:order|arrange|rank|sort)\s+(?:the|these|those|all|them|\$)",
+    r"(?:^|[.!?,]\s|\b(?:to|please|and)\s)(?:order|arrange|rank|sort)\s+(?:the|these|those|all|them|from|in|by|\$|\w,)",
     re.IGNORECASE,
 )
 _BASE = re.compile(
@@ -150,6 +154,18 @@ def _units(text: str) -> frozenset[Unit]:
         words = re.sub(r"(?<=\w)\s+per\s+.*", "", found[1]) if " per " in found[1] else found[1]
         named.append(unit_named(found[1]) or unit_named(found[1].lower()) or unit_named(words))
     return frozenset(unit for unit in named if unit is not None)
+
+
+_ONE_LETTER = re.compile(r"(?:the\s+)?(?:exact\s+)?(?:value\s+of\s+)?\$?([a-zA-Z])\$?")
+
+
+def _unknown(problem: str) -> str:
+    """The variable that a question asks for: x in "What is x?"; empty if it asks for more."""
+    letters = {
+        letter[1] if (letter := _ONE_LETTER.fullmatch(found[1].strip())) else ""
+        for found in _WANTED.finditer(problem)
+    }
+    return letters.pop() if len(letters) == 1 else ""
 
 
 def _expressions(problem: str) -> frozenset[str]:
@@ -195,6 +211,8 @@ def asked(problem: str) -> Asked:
         expressions=_expressions(problem),
         places=places,
         rounded=bool(_ROUNDING.search(problem)) or places is not None,
+        unknown=_unknown(problem),
+        terms=frozenset(_TERMS.findall(problem)),
         integers=bool(_INTEGERS.search(problem)),
         constants=bool(_CONSTANTS.search(problem)),
         roman="quadrant" in problem.lower(),

@@ -35,7 +35,7 @@ class Collection:
     """Several answers: a "list" (no brackets), "or", "and", "set", or "tuple" with brackets.
 
     "same" is one answer in two forms ("3/4, that is, 0.75"), "dots" a sequence whose last item
-    follows an ellipsis.
+    follows an ellipsis, "endless" one that an ellipsis ends.
     """
 
     kind: str
@@ -130,6 +130,8 @@ class Asked:
         expressions: formulas whose value is asked for, without blanks.
         places: decimal places to round to; None if rounding is not asked for or to no known place.
         rounded: whether rounding is asked for.
+        unknown: the one variable that is asked for; empty if there is none or more.
+        terms: letters in terms of which the answer is asked.
         integers: whether it speaks of an integer parameter.
         constants: whether the answer holds a constant of integration.
         ordered: whether things are to be put in order.
@@ -144,6 +146,8 @@ class Asked:
     expressions: frozenset[str] = frozenset()
     places: int | None = None
     rounded: bool = False
+    unknown: str = ""
+    terms: frozenset[str] = frozenset()
     integers: bool = False
     constants: bool = False
     ordered: bool = False

@@ -188,6 +188,9 @@ def _equations(a: Relation, b: Relation, notes: Notes) -> bool | None:
             values = [node_of(side[2][-1]) for side in (first, second)]
             if None not in values:
                 return same_number(values[0], rename(values[1], names), notes)
+        arguments = [(function_head(form.members[0].text) or ("", ()))[1] for form in (a, b)]
+        if first[0] in arguments[1] or second[0] in arguments[0]:
+            return False  # "x = 2" is not "f(x) = 2"
         if first[0] == second[0] or not (first[1] and second[1]):
             if (
                 first[0] != second[0]
@@ -258,6 +261,10 @@ def _relation_against(relation: Relation, other, notes: Notes) -> bool | None:
     if not is_equation(relation):
         return _in_order(relation, other, notes)
     assigned = assignment(relation)
+    wanted = notes.asked.unknown
+    if assigned and assigned[1] and wanted and assigned[0].isalpha() and assigned[0] != wanted:
+        notes.doubt("a value of another variable than asked for")
+        return None
     if assigned:
         operators = relation.operators[-len(assigned[2]) :][1:] if len(assigned[2]) > 1 else ()
         return _chain(other, assigned[2], operators, notes)
@@ -427,7 +434,7 @@ def same_family(a: Node, b: Node, asked: Asked) -> bool:
     own = _own(a, b)
     shared = symbols(a) & symbols(b) & _PARAMETERS
     # A letter that the question uses is a given quantity unless it speaks of integers.
-    named = frozenset() if asked.integers else asked.variables
+    named = asked.terms if asked.integers else asked.variables
     for name in sorted((shared | _PARAMETERS & own[0]) - named):
         for other in sorted({name} & symbols(b) | (_PARAMETERS & own[1])):
             if name != other and (name in symbols(b) or other in symbols(a)):
