@@ -564,10 +564,10 @@ def compare_answers(
         return Comparison(None, "none", "the key is empty")
     if not given:
         return Comparison(False, "none", "the answer is empty")
-    first = readings(gold, asked.variables)
-    second = readings(answer, asked.variables, latex)
     if re.sub(r"\s", "", wanted) == re.sub(r"\s", "", given) and re.search(r"\w", wanted):
         return Comparison(True, "same text", "the same text")
+    first = readings(gold, asked.variables)
+    second = readings(answer, asked.variables, latex)
     rule = _CLASSES.get(type(first[0]), "number")
     notes = Notes(asked)
     for place, one in enumerate(first):
