@@ -15,6 +15,7 @@ import json
 import logging
 import random
 import resource
+import signal
 import sys
 import types
 from collections.abc import Callable
@@ -86,11 +87,32 @@ def math_verify_alone(gold: str, output: str) -> bool:
 
 def load(path: Path, name: str) -> types.ModuleType:
     """A module from its file, without what its package would import."""
-    spec = importlib.util.spec_from_file_location(name, path)
+    inside = [str(path.parent)] if path.name == "__init__.py" else None
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=inside)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def wall_limit(seconds: float, **_: object) -> Callable:
+    """A decorator that ends a call after some seconds, as verl's own does."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    def limited(function: Callable) -> Callable:
+        def call(*arguments: object, **more: object) -> object:
+            signal.signal(signal.SIGALRM, stop)
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            try:
+                return function(*arguments, **more)
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+
+        return call
+
+    return limited
 
 
 def peers(folder: Path) -> dict[str, Grader]:
@@ -99,9 +121,12 @@ def peers(folder: Path) -> dict[str, Grader]:
     if not scores.exists():
         sys.exit(f"{folder}: no verl; pip install --no-deps --target {folder} verl pylatexenc")
     sys.path.append(str(folder))
-    for name, path in (("verl", folder / "verl"), ("verl.utils", folder / "verl" / "utils")):
+    # Its other imports (torch, ray) are not needed: only a decorator that limits wall time is.
+    helpers = types.ModuleType("verl.utils.py_functional")
+    helpers.timeout_limit = wall_limit
+    for name in ("verl", "verl.utils"):
         sys.modules[name] = types.ModuleType(name)
-        sys.modules[name].__path__ = [str(path)]
+    sys.modules[helpers.__name__] = helpers
     hendrycks = load(scores / "math_reward.py", "math_reward")
     minerva = load(scores / "math_dapo.py", "math_dapo")
     prime = load(scores / "prime_math" / "__init__.py", "prime_math")
