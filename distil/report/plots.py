@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#5A5A5A"
+BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#5A5A5A"
 LIGHT = "#D9D9D9"
 STYLE = {
     "font.family": "DejaVu Sans",
