@@ -606,11 +606,29 @@ def grade(
     pairs: Annotated[
         str,
         typer.Argument(
-            metavar="PAIRS", help="JSONL: id, gold, output and, if known, problem; - for stdin."
+            metavar="PAIRS",
+            help="JSONL: id, gold (a key or several), output and, if known, problem and cut; "
+            "- for stdin.",
         ),
     ],
+    strict: Annotated[bool, typer.Option(help="Print the strict verdict too.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes.", show_default="one per core")
+    ] = None,
+    cpu_seconds: Annotated[float, typer.Option(help="CPU time for one answer.")] = 4.0,
+    memory_mb: Annotated[int, typer.Option(help="Megabytes for one answer.")] = 2000,
+    tolerance: Annotated[
+        float, typer.Option(help="Relative error within which two numbers are equal.")
+    ] = 0.0,
 ) -> int:
     """Grade answers against keys: one JSON object with verdict and reason for each pair."""
-    from distil.grading.pairs import grade_file
+    from distil.grading.command import grade as grade_pairs
 
-    return grade_file(pairs)
+    return grade_pairs(
+        pairs,
+        strict=strict,
+        workers=workers,
+        cpu_seconds=cpu_seconds,
+        memory_mb=memory_mb,
+        tolerance=tolerance,
+    )
