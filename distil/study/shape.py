@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distil.claims.plan import AnalysisPlan, claims_digest
 from distil.release import files as release
 from distil.release.answers import answer_files
+from distil.release.selection import read_selection
 from distil.review.admission import DEFAULT_REFUSED
 from distil.review.corrections import read_corrections
 from distil.study.manifest import read_manifest, read_origin
@@ -158,6 +159,32 @@ class AnyStudy:
         return self.config["problems"]["vision"]
 
     @property
+    def problem_source(self) -> str:
+        """Whose statements and keys the study takes: extraction, reviewed or transcription."""
+        return self.config["problems"].get("source", "reviewed")
+
+    def transcription(self, year: int | str) -> list[str]:
+        """The file of one year's transcription; none unless the study takes its texts."""
+        if self.problem_source != "transcription":
+            return []
+        return [release.transcriptions(self.config["problems"]["transcription"])[int(year)]]
+
+    @functools.cached_property
+    def _selection(self) -> dict[str, dict[str, str]] | None:
+        file = self.config["problems"].get("selection")
+        return read_selection(file) if file else None
+
+    def selected(self, year: int | str) -> dict[str, str] | None:
+        """One year's problems of the selection and its note on each; None without a selection."""
+        if self._selection is None:
+            return None
+        return {
+            name: row["note"]
+            for name, row in self._selection.items()
+            if name.startswith(f"{year}-")
+        }
+
+    @property
     def prefer(self) -> str | None:
         """Whose text stands where extraction and vision model disagree; None without the latter."""
         return self.vision["prefer"] if self.vision else None
@@ -285,6 +312,7 @@ class Study(AnyStudy):
 
     tables_made = (
         "splits", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
+        "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
         "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
