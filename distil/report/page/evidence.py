@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SIGNS = {"right": "r", "wrong": "w", "unknown": "u"}
 NOT_ASKED = "."
 SHOWN = 240  # characters of a statement that the search looks through
-_PLACE = ["run", "level", "iteration", "benchmark"]
+_PLACE = ["run", "level", "seed", "iteration", "benchmark"]
 _COLUMN = ["run", "role", "variant", "seed", "iteration", "level", "benchmark"]
 
 
@@ -84,7 +84,9 @@ class Columns:
         order = {"base": 0, "teacher": 1, "student": 2}
         keys = keys.assign(place=keys["role"].map(order))
         keys = keys.sort_values(
-            ["place", "run", "benchmark", "level", "iteration"], kind="stable", na_position="first"
+            ["place", "run", "benchmark", "level", "seed", "iteration"],
+            kind="stable",
+            na_position="first",
         ).drop(columns="place")
         self.list = [
             {
@@ -101,10 +103,15 @@ class Columns:
 
 
 def _places(rows: pd.DataFrame) -> pd.MultiIndex:
-    """What tells columns apart: run, level, checkpoint (-1 for none) and benchmark."""
-    iterations = rows["iteration"].astype("Float64").fillna(-1).astype(int)
+    """What tells columns apart; seed and checkpoint are -1 for none.
+
+    The seed of a student's answer goes with its run; that of the teacher's is its sample.
+    """
+    seeds, iterations = (
+        rows[name].astype("Float64").fillna(-1).astype(int) for name in ("seed", "iteration")
+    )
     return pd.MultiIndex.from_arrays(
-        [rows["run"], rows["level"], iterations, rows["benchmark"]], names=_PLACE
+        [rows["run"], rows["level"], seeds, iterations, rows["benchmark"]], names=_PLACE
     )
 
 

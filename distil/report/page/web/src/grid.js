@@ -19,7 +19,8 @@ function slugs(columns, study) {
   const iterations = [...places.values()].some((count) => count > 1);
   return (column) =>
     [
-      column.role === "student" ? `seed-${column.seed}` : column.role,
+      // The seed of the teacher is the number of its sample, from 0, where it has several.
+      column.role === "student" ? `seed-${column.seed}` : column.role + (column.seed ? `-${column.seed + 1}` : ""),
       variants && column.variant,
       levels && column.level,
       iterations && column.role === "student" && String(column.iteration).padStart(5, "0"),
