@@ -74,7 +74,8 @@ def table(finished, name="claims/claims.csv") -> list[dict[str, str]]:
 
 
 def shown(text: str, unit: str) -> str:
-    return f"{float(text):.{0 if unit in ('iteration', 'levels') else 2}f}" if text else ""
+    digits = 0 if unit in ("iteration", "levels") else 2 if unit[:6] in ("percen", "points") else 3
+    return f"{float(text):.{digits}f}" if text else ""
 
 
 @needs_chromium

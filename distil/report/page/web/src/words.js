@@ -17,12 +17,12 @@ export function pText(value) {
 export const isWhole = (unit) => unit === "iteration" || unit === "levels";
 
 /** Whether a claim's value lies on a scale that the list draws. */
-export const isDrawn = (unit) => unit === "percent" || unit === "points";
+export const isDrawn = (unit) => unit === "percent" || unit.startsWith("points");
 
 /** A claim's value or bound, with the digits of the printed table; a loss has three. */
 export const shown = (value, unit) => number(value, isWhole(unit) ? 0 : isDrawn(unit) ? 2 : 3);
 
-export const unitText = (unit) => ({ percent: " %", points: " points" })[unit] ?? "";
+export const unitText = (unit) => (unit === "percent" ? " %" : isWhole(unit) ? "" : ` ${unit}`);
 
 export const short = (hash) => (hash ? `${hash.slice(0, 12)}…` : "");
 
