@@ -283,7 +283,8 @@ class Study(AnyStudy):
         "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
-        "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
+        "claims", "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops",
+        "graders",
     )  # fmt: skip
 
     def __init__(self, config: dict[str, Any]) -> None:
