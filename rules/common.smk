@@ -45,4 +45,4 @@ def student_lock(wildcards):
     """Return the lock of the student's model, which only jobs that ask the student need."""
     if not Path(study.student("config.json")).is_file() and not study.planning:
         configuration.check(workflow.configfiles, config)  # says what to do
-    return study.present(study.student("model.lock.json"))
+    return study.present_file(study.student("model.lock.json"))
