@@ -30,6 +30,7 @@ configuration.check(workflow.configfiles, config, student=False)
 study = open_study(config)
 environment.name_plan(study.plan_sha256)
 decide_by_records(workflow, study, closing_text)
+fingerprint = environment.in_one_line(fingerprint)
 
 # Settings that shape no result reach jobs with the configuration, not as params.
 config["how"] = study.how()
