@@ -40,6 +40,7 @@ def close(name):
 
 
 decide_by_records(workflow, study, close)
+fingerprint = environment.in_one_line(fingerprint)
 
 # Settings that shape no result reach jobs with the configuration, not as params.
 config["how"] = study.how()
@@ -55,4 +56,4 @@ def student_lock(wildcards):
     """Return the lock of the student's model, which only jobs that ask the student need."""
     if not Path(study.student("config.json")).is_file() and not study.planning:
         configuration.check(workflow.configfiles, config)  # says what to do
-    return study.present(study.student("model.lock.json"))
+    return study.present_file(study.student("model.lock.json"))

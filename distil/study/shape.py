@@ -89,6 +89,13 @@ class AnyStudy:
         """Files that no rule makes; in a dry run those that are not there are left out."""
         return [path for path in paths if not self.planning or Path(path).is_file()]
 
+    def present_file(self, path: str) -> str | list[str]:
+        """A file that no rule makes; nothing in a dry run where it is not there.
+
+        A list of one would reach the script as a list.
+        """
+        return path if self.present(path) else []
+
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
         return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
@@ -315,7 +322,8 @@ class Study(AnyStudy):
         "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
-        "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
+        "claims", "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops",
+        "graders",
     )  # fmt: skip
 
     def __init__(self, config: dict[str, Any]) -> None:
