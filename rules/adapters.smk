@@ -23,12 +23,12 @@ rule train_adapter:
         "results/{study}/logs/train_adapter/{fold}/{variant}/seed-{seed}.log",
     benchmark:
         "results/{study}/timings/train_adapter/{fold}/{variant}/seed-{seed}.tsv"
+    conda:
+        "../envs/study.yaml"
     resources:
         gpu=study.resources["gpu"],
         mem_mb=study.resources["memory_mb"],
         runtime=study.resources["minutes"],
-    conda:
-        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.training()),
         code=fingerprint("scripts/train_adapter.py"),

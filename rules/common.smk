@@ -35,6 +35,6 @@ wildcard_constraints:
     year=r"\d{4}",
     section=r"[a-z]{1,8}",
     fold=r"[a-z0-9-]+",
-    variant=r"prompt|r[1-6]",
+    variant=r"prompt|published|r[1-6]",
     seed=r"\d+",
     iteration=r"\d+",

@@ -19,7 +19,7 @@ rule grade_predictions:
     benchmark:
         "results/{study}/timings/grade_predictions/{run}.tsv"
     wildcard_constraints:
-        run="base|teacher|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+        run="base|teacher|[a-z0-9-]+/(prompt|published|r[1-6])/seed-[0-9]+",
     conda:
         "../envs/study.yaml"
     params:

@@ -42,6 +42,7 @@ rule predict_answers:
         benchmarks=study.benchmark_files(),
         student_prompt=study.prompt("student.txt"),
         levels=study.prompt("levels.yaml"),
+        system=lambda wildcards: study.system_prompt(wildcards.run),
         student=study.student("model.lock.json"),
         adapters=lambda wildcards: study.adapters(wildcards.run),
     output:
@@ -51,19 +52,20 @@ rule predict_answers:
     benchmark:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
-        run="base|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+        run="base|[a-z0-9-]+/(prompt|published|r[1-6])/seed-[0-9]+",
+    conda:
+        "../envs/study.yaml"
     resources:
         gpu=study.resources["gpu"],
         mem_mb=study.resources["memory_mb"],
         runtime=study.resources["minutes"],
-    conda:
-        "../envs/study.yaml"
     params:
         settings=sorted_keys(study.decoding()),
         code=fingerprint("scripts/predict_answers.py"),
-        sources=contents(
+        sources=lambda wildcards: contents(
             study.prompt("student.txt"),
             study.prompt("levels.yaml"),
+            *study.system_prompt(wildcards.run),
             study.student("model.lock.json"),
         ),
     script:

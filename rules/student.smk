@@ -27,12 +27,12 @@ rule pretrain_student:
         "results/{study}/logs/pretrain_student.log",
     benchmark:
         "results/{study}/timings/pretrain_student.tsv"
+    conda:
+        "../envs/study.yaml"
     resources:
         gpu=study.resources["gpu"],
         mem_mb=study.resources["memory_mb"],
         runtime=study.resources["minutes"],
-    conda:
-        "../envs/study.yaml"
     params:
         settings=sorted_keys(config["student"]["pretraining"] or {}),
         code=fingerprint("scripts/pretrain_student.py"),

@@ -22,6 +22,8 @@ from distil.student.encoding import EncodedRows, encode_rows
 from distil.student.losses import serve_parts
 from distil.student.memory import limit_cache
 from distil.student.model import backend, load_student
+from distil.student.published import train_published
+from distil.student.questions import PUBLISHED
 from distil.student.training import TrainingSettings, checkpoint_path, train_lora
 from distil.student.workers import helper_process
 
@@ -98,27 +100,26 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     with helper_process(serve_parts) as helper:
         model, tokenizer = load_student(input.student)
         check_batching(model)
-        train, validation = (
-            encode_rows(
-                tokenizer, choose_rows(read_jsonl(path), limit), settings.max_tokens, str(path)
-            )
+        rows = [
+            choose_rows(read_jsonl(path), limit)
             for path, limit in ((input.train, None), (input.validation, params.validation_rows))
-        )
-        progress = train_lora(
-            model,
-            train,
-            validation,
-            settings,
-            state,
-            names=[sha256_file(input.student), params.code, backend(), load_blas()],
-            helper=helper,
-        )
+        ]
+        names = [sha256_file(input.student), params.code, backend(), load_blas()]
+        if params.variant == PUBLISHED:
+            progress = train_published(model, tokenizer, *rows, settings, state, names)
+            facts = {"rows": [len(part) for part in rows]}
+        else:
+            train, validation = (
+                encode_rows(tokenizer, part, settings.max_tokens, str(path))
+                for part, path in zip(rows, (input.train, input.validation), strict=True)
+            )
+            progress = train_lora(model, train, validation, settings, state, names, helper)
+            facts = {"train": count_rows(train), "validation": count_rows(validation)}
     for iteration, path in zip(settings.checkpoints, output.checkpoints, strict=True):
         export(checkpoint_path(state, iteration), path)
     config = json.dumps(adapter_config(settings), indent=1, sort_keys=True) + "\n"
     write_atomically(output.config, config.encode())
     write_atomically(output.curve, curve_text(progress.curve).encode())
-    facts = {"train": count_rows(train), "validation": count_rows(validation)}
     log = json.dumps({**facts, "iterations": progress.training}, sort_keys=True) + "\n"
     write_atomically(output.training, log.encode())
     return {"facts": facts, "history": {"backend": backend(), "blas": load_blas()}}

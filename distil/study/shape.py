@@ -213,13 +213,21 @@ class Study(AnyStudy):
 
     @functools.cached_property
     def variants(self) -> list[str]:
-        """What a set of adapters is trained for: `prompt` (all levels) or one level."""
+        """What a set of adapters is trained for: `prompt` (all levels), one level, `published`."""
         names = []
         for protocol in self.config["adapters"]["protocols"]:
             names += (
-                ["prompt"] if protocol == "prompt" else [level.lower() for level in self.levels]
+                [level.lower() for level in self.levels] if protocol == "adapter" else [protocol]
             )
         return names
+
+    def system_prompt(self, part: str) -> list[str]:
+        """The system turn of the published study, for a variant or run that is trained as it was.
+
+        Args:
+            part: a variant, or a run FOLD/VARIANT/seed-SEED.
+        """
+        return [self.prompt("system.txt")] if "published" in part.split("/") else []
 
     @functools.cached_property
     def all_seeds(self) -> list[int]:
