@@ -344,7 +344,7 @@ class Study(AnyStudy):
 
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
-        other = {"protocols", "seeds", "pilot_seed"}
+        other = {"protocols", "seeds", "pilot_seed", "patience"}
         return {key: value for key, value in self.config["adapters"].items() if key not in other}
 
     def examination(self) -> dict[str, Any]:

@@ -454,7 +454,9 @@ def test_order_of_the_answers_does_not_change_the_claims(study, judged, tmp_path
 
 def test_stops_table_shows_every_stop_and_what_it_is_worth(study):
     table = summaries.tabulate_stops(study).set_index("stop")
-    assert list(table.index) == ["pilot", "seed", "nested", "horizon", "best"]
+    assert list(table.index) == [
+        "pilot", "seed", "nested", "patience", "one_se", "horizon", "best",
+    ]  # fmt: skip
     assert table.loc["nested", "primary"]
     assert table.loc["best", "accuracy"] >= table["accuracy"].drop("best").max()
     worth = table.loc["nested", "gain"] - table.loc["horizon", "gain"]
