@@ -572,3 +572,17 @@ def test_leakage_compares_questions_trained_on_with_questions_held_out(study):
     assert table.loc["train minus test", "gain"] == pytest.approx(expected)
     held_out = gain_over_base(study, "held_out").estimate
     assert table.loc["test", "gain"] == pytest.approx(100 * held_out.estimate)
+
+
+def test_the_minimum_is_read_from_adapters_trained_as_published_where_there_are_some(study):
+    curves = study.curves.assign(variant="published", iteration=study.curves["iteration"] + 7)
+    both = dataclasses.replace(
+        study,
+        curves=pd.concat([study.curves, curves], ignore_index=True),
+        stops={
+            fold: {**chosen, "published": chosen["prompt"]} for fold, chosen in study.stops.items()
+        },
+    )
+    ours, theirs = (validation_minimum(one, "held_out") for one in (study, both))
+    assert theirs.estimate.estimate == ours.estimate.estimate + 7
+    assert all("/published/" in row for row in theirs.rows)
