@@ -10,7 +10,7 @@ rule train_adapter:
     """Train one seed to the horizon, saving the declared checkpoints and the validation curve."""
     input:
         unpack(training_rows),
-        student=study.student("model.lock.json"),
+        student=student_lock,
     output:
         checkpoints=expand(
             "results/{{study}}/adapters/{{fold}}/{{variant}}/seed-{{seed}}/{iteration:05d}.safetensors",
@@ -31,6 +31,7 @@ rule train_adapter:
         runtime=study.resources["minutes"],
     params:
         settings=sorted_keys(study.training()),
+        store="state/{study}/adapters",
         code=fingerprint("scripts/train_adapter.py"),
         sources=contents(study.student("model.lock.json")),
     script:

@@ -43,7 +43,7 @@ rule predict_answers:
         student_prompt=study.prompt("student.txt"),
         levels=study.prompt("levels.yaml"),
         system=lambda wildcards: study.system_prompt(wildcards.run),
-        student=study.student("model.lock.json"),
+        student=student_lock,
         adapters=lambda wildcards: study.adapters(wildcards.run),
     output:
         predictions="results/{study}/predictions/{run}.parquet",
@@ -52,7 +52,7 @@ rule predict_answers:
     benchmark:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
-        run="base|[a-z0-9-]+/(prompt|published|r[1-6])/seed-[0-9]+",
+        run="|".join(study.student_runs),
     conda:
         "../envs/study.yaml"
     resources:
@@ -61,6 +61,7 @@ rule predict_answers:
         runtime=study.resources["minutes"],
     params:
         settings=sorted_keys(study.decoding()),
+        store="state/{study}/predictions",
         code=fingerprint("scripts/predict_answers.py"),
         sources=lambda wildcards: contents(
             study.prompt("student.txt"),

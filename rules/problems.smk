@@ -71,6 +71,7 @@ if study.vision:
             "../envs/study.yaml"
         params:
             settings=sorted_keys({"teacher": study.reader()}),
+            store="state/{study}/teacher",
             code=fingerprint("scripts/read_crops.py"),
         script:
             "../scripts/read_crops.py"
@@ -97,6 +98,7 @@ if config["exams"]["source"] != "release":
                     "corrections": study.corrections(wildcards.year),
                     "file": study.corrections_file(wildcards.year),
                     "prefer": study.prefer,
+                    "refuse": study.refuse,
                 }
             ),
             code=fingerprint("scripts/correct_problems.py"),
@@ -131,6 +133,7 @@ rule review_problems:
                 "sections": config["exams"]["sections"],
                 "title": config["title"],
                 "prefer": study.prefer,
+                "refuse": study.refuse,
             }
         ),
         code=fingerprint("scripts/review_problems.py"),

@@ -35,6 +35,7 @@ rule pretrain_student:
         runtime=study.resources["minutes"],
     params:
         settings=sorted_keys(config["student"]["pretraining"] or {}),
+        store="state/{study}/student",
         code=fingerprint("scripts/pretrain_student.py"),
         sources=contents(study.prompt("student.txt"), study.prompt("levels.yaml")),
     script:

@@ -225,6 +225,7 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
             "overlong_prompts": totals.overlong,
             "shortened_answers": totals.shortened,
             "escaped_prompts": sum(escape_special(tokenizer, m) != m for m in messages),
+            "stored_rows_sha256": store.digest(),
         },
         "history": {
             "new": totals.new,

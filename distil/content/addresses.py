@@ -32,6 +32,7 @@ ROWS = {
     "found": "found/{set}/{problem}",
     "chain": "chain/{level}/{problem}",
     "training": "training/{level}",
+    "released": "released/{run}/{problem}",
     "count": "{quantity}/{level}/{population}/{group_kind}/{group}",
 }
 
@@ -68,6 +69,7 @@ FILES = {
     "judge responses": "grades/judge_responses.jsonl",
     "counts": "grades/counts.parquet",
     "release levels": "grades/levels.parquet",
+    "release answers": "grades/release_answers.parquet",
     "grades": "grades/{run}.parquet",
     "claims": "claims/claims.csv",
     "claim rows": "claims/rows.parquet",

@@ -28,6 +28,8 @@ KEYS = (
     ("grader", "answers"),
     ("answer",),
     ("row",),
+    ("run",),
+    ("grader", "clusters", "stop", "missing"),
     ("stop",),
     ("part",),
 )

@@ -11,16 +11,16 @@ for, and counts only if the line's sha256 is that of what it says.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from array import array
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from distil.content.hashing import canonical_json, sha256_text
+from distil.content.sealed import Seal, seal, unseal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +59,8 @@ class RowStore:
     def __init__(self, folder: Path | None) -> None:
         """Read the index of all segments."""
         self.folder = folder
+        self._used: set[str] = set()
+        self._sum = 0
         self.torn = 0
         self._files: list[BinaryIO] = []
         self._new: dict[int, int] = {}
@@ -96,6 +98,12 @@ class RowStore:
 
     def get(self, key: str) -> Answer | None:
         """Return the stored answer of a key, or None."""
+        answer = self._find(key)
+        if answer is not None:
+            self._use(key, answer)
+        return answer
+
+    def _find(self, key: str) -> Answer | None:
         prefix = _prefix(key)
         if prefix in self._new:
             return self._read(self._new[prefix], key)
@@ -109,20 +117,28 @@ class RowStore:
     def _read(self, position: int, key: str) -> Answer | None:
         file = self._files[position >> _OFFSET_BITS]
         file.seek(position & ((1 << _OFFSET_BITS) - 1))
-        line = file.readline()
-        try:
-            record = json.loads(line)
-            body = record["row"]
-            whole = record["sha256"] == sha256_text(canonical_json(body))
-        except (ValueError, KeyError, TypeError):
-            whole = False
-        if not whole:
+        row = unseal(file.readline())
+        if row is None:
             self.torn += 1
             return None
-        return Answer(tuple(body["tokens"]), body["finish"]) if body["key"] == key else None
+        return Answer(tuple(row["tokens"]), row["finish"]) if row["key"] == key else None
+
+    def _use(self, key: str, answer: Answer) -> None:
+        if key not in self._used:
+            self._used.add(key)
+            # A sum of hashes has no order, so no answer need be kept for it.
+            self._sum ^= int(sha256_text(canonical_json([key, *astuple(answer)])), 16)
+
+    def digest(self) -> str:
+        """Return the sha256 of all answers that were taken or put: their content, no times.
+
+        A job's record carries it, so that rows changed in the store show in what used them.
+        """
+        return sha256_text(f"{len(self._used)} {self._sum:064x}")
 
     def put(self, key: str, answer: Answer) -> None:
         """Append an answer: on the disk after `flush`."""
+        self._use(key, answer)
         if self.folder is None:
             return
         if self._writer is None:
@@ -130,9 +146,7 @@ class RowStore:
             path = self.folder / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
             self._writer = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             self._files.append(path.open("rb"))
-        row = {"key": key, **asdict(answer)}
-        record = {"row": row, "sha256": sha256_text(canonical_json(row))}
-        line = (canonical_json(record) + "\n").encode()
+        line = seal({"key": key, **asdict(answer)}, Seal.ENVELOPE)
         offset = os.lseek(self._writer, 0, os.SEEK_END)
         if os.write(self._writer, line) < len(line):
             raise OSError(f"{self.folder}: disk full, an answer was not stored; remedy: free space")
