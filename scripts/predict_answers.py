@@ -40,7 +40,7 @@ from distil.student.blas import load_blas
 from distil.student.checks import check_batching
 from distil.student.continuous import ContinuousDecoder
 from distil.student.decoding import BatchShape, ExactDecoder, serve_batches
-from distil.student.memory import BatchWidths, decoding_widths, limit_cache
+from distil.student.memory import BatchWidths, decoding_widths, limit_cache, peak_mb
 from distil.student.model import backend, escape_special, load_student, render_prompt
 from distil.student.questions import (
     PUBLISHED,
@@ -232,6 +232,7 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
             "reused": totals.reused,
             "halved_widths": widths.halved,
             "memory_mb": memory_mb,
+            "peak_mb": peak_mb(),
             "backend": backend(),
             "blas": load_blas(),
         },

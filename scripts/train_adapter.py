@@ -20,7 +20,7 @@ from distil.student.blas import load_blas
 from distil.student.checks import check_batching
 from distil.student.encoding import EncodedRows, encode_rows
 from distil.student.losses import serve_parts
-from distil.student.memory import limit_cache
+from distil.student.memory import check_training, limit_cache, peak_mb
 from distil.student.model import backend, load_student
 from distil.student.published import train_published
 from distil.student.questions import PUBLISHED
@@ -96,7 +96,8 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     settings = read_settings(params)
     state = Path("state", params.study, "adapters", params.fold, params.variant)
     state /= f"seed-{settings.seed}"
-    limit_cache(getattr(resources, "mem_mb", None))
+    memory_mb = getattr(resources, "mem_mb", None)
+    limit_cache(memory_mb)
     with helper_process(serve_parts) as helper:
         model, tokenizer = load_student(input.student)
         check_batching(model)
@@ -113,6 +114,14 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
                 encode_rows(tokenizer, part, settings.max_tokens, str(path))
                 for part, path in zip(rows, (input.train, input.validation), strict=True)
             )
+            check_training(
+                model,
+                train.tokens,
+                settings.batch_size,
+                settings.gradient_checkpointing,
+                settings.layers,
+                memory_mb,
+            )
             progress = train_lora(model, train, validation, settings, state, names, helper)
             facts = {"train": count_rows(train), "validation": count_rows(validation)}
     for iteration, path in zip(settings.checkpoints, output.checkpoints, strict=True):
@@ -122,7 +131,10 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     write_atomically(output.curve, curve_text(progress.curve).encode())
     log = json.dumps({**facts, "iterations": progress.training}, sort_keys=True) + "\n"
     write_atomically(output.training, log.encode())
-    return {"facts": facts, "history": {"backend": backend(), "blas": load_blas()}}
+    return {
+        "facts": facts,
+        "history": {"peak_mb": peak_mb(), "backend": backend(), "blas": load_blas()},
+    }
 
 
 if __name__ == "__main__":

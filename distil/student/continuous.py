@@ -23,7 +23,7 @@ from distil.student.rows import Answer  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-PREFILL_ROWS, PREFILL_TOKENS = 8, 2048  # prompts read together, tokens of each at a time
+PREFILL_ROWS = 8  # prompts read together
 
 
 @dataclass
@@ -59,8 +59,7 @@ class ContinuousDecoder:
         waiting = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), i))
         while waiting:
             longest = len(prompts[waiting[0]])
-            reading = PREFILL_ROWS * min(longest, PREFILL_TOKENS)
-            width = self.widths.choose(self.width, longest, max_tokens, reading)
+            width = self.widths.choose(self.width, longest, max_tokens, PREFILL_ROWS)
             width = min(width, self.widths.limit or width)
             finished: set[int] = set()
 
@@ -99,7 +98,6 @@ def _generate(
         stop_tokens=[[end] for end in sorted(ends)],
         completion_batch_size=width,
         prefill_batch_size=min(PREFILL_ROWS, width),
-        prefill_step_size=PREFILL_TOKENS,
     )
     ready: list[tuple[int, Answer]] = []
 

@@ -73,6 +73,7 @@ class Shape:
         layers: number of layers.
         hidden: width of a layer.
         feed_forward: width of a layer's inner product.
+        heads: attention heads.
         itemsize: bytes of a number that is computed with.
         cached: bytes of one token of one row in the caches of all layers.
     """
@@ -80,16 +81,19 @@ class Shape:
     layers: int
     hidden: int
     feed_forward: int
+    heads: int
     itemsize: int
     cached: int
 
     def prompt_bytes(self, tokens: int) -> int:
-        """Return what reading prompts of some tokens in all holds at most, besides the caches.
+        """Return what reading one prompt of some tokens holds at most, besides its caches.
 
         That is the feed-forward product of one layer: its two factors, their product, and the
-        hidden states around it.
+        hidden states around it; and where the CPU computes it, attention's scores.
         """
-        return tokens * (3 * self.feed_forward + 4 * self.hidden) * self.itemsize
+        layer = tokens * (3 * self.feed_forward + 4 * self.hidden) * self.itemsize
+        scores = 3 * self.heads * tokens**2 * self.itemsize // 2
+        return layer + (scores if mx.default_device() == mx.cpu else 0)
 
     def cache_bytes(self, tokens: int) -> int:
         """Return the caches of one row of some tokens, with the copy of a layer that grows."""
@@ -105,6 +109,7 @@ def read_shape(model: Any) -> Shape:
         layers=len(model.layers),
         hidden=hidden,
         feed_forward=getattr(args, "intermediate_size", None) or 4 * hidden,
+        heads=getattr(args, "num_attention_heads", None) or args.n_head,
         itemsize=model(mx.array([[1]])).dtype.size,
         cached=cache_bytes_per_token(model),
     )
@@ -121,7 +126,7 @@ def decoding_peak(model: Any, rows: int, padded: int, answer: int) -> int:
     """
     shape = read_shape(model)
     caches = rows * shape.cache_bytes(padded + answer)
-    return weight_bytes(model) + caches + shape.prompt_bytes(rows * padded)
+    return weight_bytes(model) + caches + rows * shape.prompt_bytes(padded)
 
 
 def training_peak(
@@ -143,12 +148,45 @@ def training_peak(
     shape = read_shape(model)
     tokens = len(lengths) * max(lengths)
     learnt = sum(lengths) - sum(prompts)
-    # Of a layer the backward pass wants its inputs, its inner products and their factors.
-    kept = tokens * (3 * shape.feed_forward + 6 * shape.hidden) * shape.itemsize
-    inside = kept * (1 if checkpointing else layers)
+    # What the backward pass wants of a layer: inner products, their factors, hidden states.
+    layer = tokens * (4 * shape.feed_forward + 10 * shape.hidden) * shape.itemsize
     between = tokens * shape.hidden * shape.itemsize * layers
     logits = 3 * min(LOGIT_BYTES, learnt * 4 * vocabulary_size(model))
-    return weight_bytes(model) + between + max(inside, logits)
+    # With checkpointing one layer is held at a time; its gradients take as much again.
+    return weight_bytes(model) + between + layer * ((1 if checkpointing else layers) + 1) + logits
+
+
+def check_training(
+    model: Any,
+    rows: Sequence[Sequence[int]],
+    batch_size: int,
+    checkpointing: bool,
+    layers: int,
+    memory_mb: int | None,
+) -> int:
+    """Return what training will hold at most, in bytes, if a job's memory allows it.
+
+    Args:
+        model: the student.
+        rows: token ids of each training row; the longest ones are taken to share a batch.
+        batch_size: rows of an iteration.
+        checkpointing: as in `training_peak`.
+        layers: as in `training_peak`.
+        memory_mb: what the job may use, in MB; None for no limit.
+
+    Raises:
+        MemoryError: it does not fit; the message says what to change.
+    """
+    lengths = sorted(map(len, rows))[-batch_size:]
+    peak = training_peak(model, lengths, [0] * len(lengths), checkpointing, layers)
+    if memory_mb is not None and peak > memory_mb * 10**6:
+        remedy = "" if checkpointing else " adapters.gradient_checkpointing: true,"
+        raise MemoryError(
+            f"a training step of {len(lengths)} rows of up to {lengths[-1]} tokens takes about"
+            f" {peak // 10**6} MB, and student.resources.memory_mb is {memory_mb}; remedy:{remedy}"
+            " a smaller adapters.batch_size or adapters.max_tokens, or more memory"
+        )
+    return peak
 
 
 @dataclass
@@ -174,7 +212,7 @@ class BatchWidths:
             width: rows that the study file asks for.
             prompt: tokens of the longest prompt.
             answer: tokens of the longest answer.
-            reading: tokens of prompts that are read together; None where those of all rows are.
+            reading: prompts that are read together; None where those of all rows are.
         """
         if self.budget is None or self.shape is None:
             return width
@@ -182,7 +220,7 @@ class BatchWidths:
         if reading is None:
             row += self.shape.prompt_bytes(prompt)
         else:
-            budget -= self.shape.prompt_bytes(reading)
+            budget -= reading * self.shape.prompt_bytes(prompt)
         fits = budget // row
         # By eights, as batches shrink.
         return max(1, min(width, fits // 8 * 8 if fits >= 8 else fits))
@@ -214,6 +252,11 @@ def decoding_widths(model: nn.Module, memory_mb: int | None) -> BatchWidths:
             " quantised model"
         )
     return BatchWidths(budget=budget, shape=read_shape(model))
+
+
+def peak_mb() -> int:
+    """Return the MB that mlx has held at most in this process."""
+    return mx.get_peak_memory() // 10**6
 
 
 def limit_cache(memory_mb: int | None) -> int:
