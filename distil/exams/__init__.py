@@ -9,6 +9,9 @@
 - `words`: lines joined to text.
 - `keys`: answer lists and solutions.
 - `answer_sheets`: answer sheets of scanned papers.
+- `sheets`: pages of a PDF to sheets of lines.
+- `pairing`: answer lists to tests, and answers that cannot be.
+- `agreement`: a third reading of scanned problems.
 - `drawing`: pictures of places in a PDF.
 - `workers`: processes that are killed at their limits.
 - `errors`: the error of this package.

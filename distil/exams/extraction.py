@@ -22,6 +22,7 @@ def extract(
     sections: Sequence[str] = (),
     sha256: str | None = None,
     key_sha256: str | None = None,
+    third_reading: str | None = None,
 ) -> list[dict]:
     """Read the problems of a paper.
 
@@ -32,6 +33,8 @@ def extract(
         sections: short names (fs, js, tp) of the tests in the paper's order; goes into the ids.
         sha256: what the paper's sha256 must be; None: not checked.
         key_sha256: what the key's sha256 must be; None: not checked.
+        third_reading: package and version of a third reader of scanned pages, which settles
+            doubts, as `rapidocr==3.10.0`; None: no such reading.
 
     Returns:
         One dict a problem, in the paper's order: id, year, section, number, statement (LaTeX-ish,
@@ -51,6 +54,7 @@ def extract(
         sections=tuple(sections),
         sha256=sha256,
         key_sha256=key_sha256,
+        third_reading=third_reading,
     )
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from distil.exams.agreement import settle
 from distil.exams.answer_sheets import match_sheets, read_answer_sheet
 from distil.exams.errors import ExamError, program_fault
 from distil.exams.keys import Answer, cut_solution, read_key, result_of
@@ -79,9 +80,10 @@ def read_problems(
     sections: tuple[str, ...],
     sha256: str | None,
     key_sha256: str | None,
+    third_reading: str | None,
 ) -> list[dict]:
     """Do what `distil.exams.extract` promises."""
-    sheets, digest = read_sheets(paper, sha256)
+    sheets, digest = read_sheets(paper, sha256, third_reading)
     key_sheets, key_digest = read_sheets(key, key_sha256) if key is not None else ([], digest)
     try:
         return rows_of(
@@ -139,6 +141,7 @@ def rows_of(
         own = answer is None and inline_answer(passage, solution)
         row = row_of(passage, vocabulary, figures.get(place, []), by_number, identity)
         answered = by_number if own else key_by_number
+        settle(row, passage, by_number)
         row |= answer_of(row, own or answer, answered, identity, from_paper=bool(own))
         rows.append(finished(row, passage))
     return rows

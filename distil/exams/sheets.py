@@ -37,6 +37,9 @@ RECOGNISED = 0.97
 # A page with so many characters must have words; of a page of unknown characters more than this
 # share has no name.
 WORDY = 60
+# A recognised glyph so near a baseline, in units of its size, is on it; a script is smaller.
+OFF_LINE = 0.3
+SCRIPT = 0.85
 UNNAMED = 0.5
 MATRIX = re.compile(r"\\begin\{\w*matrix\}")
 # What tells that a line of a scan is one: a word, a relation, a number or an option's label.
@@ -53,12 +56,15 @@ COMMON = {
 }  # fmt: skip
 
 
-def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
+def read_sheets(
+    path: Path, sha256: str | None, third_reading: str | None = None
+) -> tuple[list[Sheet], str]:
     """Return a PDF's sheets and its sha256.
 
     Args:
         path: the PDF.
         sha256: what its sha256 must be; None: not checked.
+        third_reading: package and version of a third reader of scans, `rapidocr==3.10.0`.
 
     Raises:
         ExamError: the file cannot be read or has another sha256.
@@ -78,6 +84,7 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
                 from distil.exams.scans.pages import read_scan
 
                 pages[index], backs[index] = read_scan(document, index, page, path)
+        third = third_readings(document, [pages[n] for n in backs], path, third_reading)
         body = usual_size([glyph for page in pages for glyph in page.glyphs])
         for index, page in enumerate(pages):
             if index not in backs:
@@ -90,9 +97,22 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
         if index in backs:
             mark_recognised(sheet, backs[index])
         sheet.back = page.back
+        sheet.third = third.get(page.number)
         sheets.append(sheet)
     drop_running_lines(sheets)
     return sheets, digest
+
+
+def third_readings(
+    document, pages: Sequence[Page], path: Path, wanted: str | None
+) -> dict[int, list[tuple[Box, str]]]:
+    """Return the third readings of scanned pages by page number; none unless asked for."""
+    if wanted is None or not pages:
+        return {}
+    from distil.exams.scans.third_reading import Reader
+
+    reader = Reader(wanted, path)
+    return {page.number: reader.read(document, page.number - 1, page, path) for page in pages}
 
 
 def checked_digest(path: Path, sha256: str | None) -> str:
@@ -215,21 +235,23 @@ def account_for_ink(document, index: int, page: Page, body: float, path: Path) -
         return
     from distil.exams.scans.ink import unread_ink
 
-    pieces = [
-        box
-        for box in unread_ink(document, index, page, figures, body, path)
-        if beside_text(box, page.glyphs, body) or between_lines(box, page.glyphs, body)
-    ]
-    if not pieces:
-        return
+    pieces = unread_ink(document, index, page, figures, body, path)
     pad = 0.25 * body
     regions = [
         tuple(region)
         for region in join_boxes(
             [[box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad] for box in pieces],
-            0.5 * body,
+            0.8 * body,
         )
     ]
+    regions = [
+        box
+        for box in regions
+        if beside_text(box, page.glyphs, body) or between_lines(box, page.glyphs, body)
+    ]
+    if not regions:
+        return
+    pieces = [piece for piece in pieces if any(touches(piece, box, 0) for box in regions)]
     drawn: list[Glyph] = []
     if shutil.which("tesseract"):
         from distil.exams.scans.pages import read_scan
@@ -242,9 +264,11 @@ def account_for_ink(document, index: int, page: Page, body: float, path: Path) -
             if any(r[0] < (rule.x0 + rule.x1) / 2 < r[2] and r[1] < rule.y < r[3] for r in regions)
         ]
     page.glyphs += drawn
-    for region in regions:
-        if not any(holds(region, glyph) for glyph in drawn):
-            page.unread.append(((region[0] + region[2]) / 2, (region[1] + region[3]) / 2))
+    seen = [(glyph.x0, glyph.top, glyph.x1, glyph.bottom) for glyph in drawn]
+    seen += [(rule.x0, rule.top, rule.x1, rule.bottom) for rule in page.rules]
+    for piece in pieces:
+        if not any(touches(piece, box, 0.5) for box in seen):
+            page.unread.append(((piece[0] + piece[2]) / 2, (piece[1] + piece[3]) / 2))
     page.images = [b for b in page.images if not any(touches(b, r, 0) for r in regions)]
     page.drawings = [b for b in page.drawings if not any(touches(b, r, 0) for r in regions)]
 
@@ -307,7 +331,24 @@ def drawn_glyphs(scanned: Page, page: Page, regions: Sequence[Box]) -> list[Glyp
         glyph.order += len(page.glyphs)
         glyph.style += "r"
         found.append(glyph)
+    for glyph in found:
+        settle_baseline(glyph, page.glyphs)
     return found
+
+
+def settle_baseline(glyph: Glyph, text: Sequence[Glyph]) -> None:
+    """Move a recognised glyph to the baseline of the text beside it, unless it is a script.
+
+    Pictures of formulas stand a little off the line, and their rows are told apart by less.
+    """
+    near = [
+        other
+        for other in text
+        if abs(other.base - glyph.base) < OFF_LINE * glyph.size and glyph.size > SCRIPT * other.size
+    ]
+    if near:
+        beside = min(near, key=lambda other: max(other.x0 - glyph.x1, glyph.x0 - other.x1, 0.0))
+        glyph.base = beside.base
 
 
 def lay_out(page: Page, body: float, second: float | None, path: Path) -> Sheet:
