@@ -19,7 +19,16 @@ from pathlib import Path
 
 from distil.content.hashing import sha256_file
 from distil.exams.errors import ExamError, program_fault
-from distil.exams.text.glyphs import Box, Glyph, Matrix, Page, moved, open_document, read_page
+from distil.exams.text.glyphs import (
+    MAX_SILENT,
+    Box,
+    Glyph,
+    Matrix,
+    Page,
+    moved,
+    open_document,
+    read_page,
+)
 from distil.exams.text.items import usual_size
 from distil.exams.text.layout import (
     Sheet,
@@ -37,6 +46,8 @@ RECOGNISED = 0.97
 # A page with so many characters must have words; of a page of unknown characters more than this
 # share has no name.
 WORDY = 60
+# A formula in a line is no higher, in units of the font size.
+TALLEST = 3.5
 # A recognised glyph so near a baseline, in units of its size, is on it; a script is smaller.
 OFF_LINE = 0.3
 SCRIPT = 0.85
@@ -224,6 +235,10 @@ def account_for_ink(document, index: int, page: Page, body: float, path: Path) -
     """
     if not (page.drawings or page.images or page.silent):
         return  # all that is drawn is characters and straight lines
+    if len(page.silent) >= MAX_SILENT:
+        # Such a page takes long to draw, and nobody typesets one.
+        page.unread += [((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) for box in page.silent]
+        return
     inline = inline_boxes(page, body)
     figures = [box for box in find_figures(page)[0] if not any(touches(box, b, 0) for b in inline)]
     loose = [
@@ -247,7 +262,8 @@ def account_for_ink(document, index: int, page: Page, body: float, path: Path) -
     regions = [
         box
         for box in regions
-        if beside_text(box, page.glyphs, body) or between_lines(box, page.glyphs, body)
+        if beside_text(box, page.glyphs, body)
+        or (between_lines(box, page.glyphs, body) and not beside_drawing(box, page, body))
     ]
     if not regions:
         return
@@ -279,10 +295,17 @@ def inline_boxes(page: Page, body: float) -> list[Box]:
         tuple(box)
         for box in join_boxes([list(box) for box in (*page.images, *page.drawings)], 0.4 * body)
     ]
+    tall = [box for box in groups if box[3] - box[1] >= TALLEST * body]
+    # What is near something tall is part of one drawing with it: the nodes of a graph, say.
+    drawings = [
+        figure for figure in find_figures(page)[0] if any(touches(figure, box, 0) for box in tall)
+    ]
     return [
         box
         for box in groups
-        if box[3] - box[1] < 3.5 * body and beside_text(box, page.glyphs, body)
+        if box[3] - box[1] < TALLEST * body
+        and beside_text(box, page.glyphs, body)
+        and not any(touches(box, drawing, 0) for drawing in drawings)
     ]
 
 
@@ -311,6 +334,12 @@ def between_lines(box: Box, glyphs: Sequence[Glyph], body: float) -> bool:
         and min(glyph.x0 for glyph in over) <= box[0]
         and box[2] <= max(glyph.x1 for glyph in over)
     )
+
+
+def beside_drawing(box: Box, page: Page, body: float) -> bool:
+    """Return whether a box stands at a frame or an upright line, as an arrow of a diagram does."""
+    sides = [(side.x0, side.top, side.x1, side.bottom) for side in page.verticals]
+    return any(touches(box, other, body) for other in (*sides, *page.frames))
 
 
 def holds(region: Box, glyph: Glyph) -> bool:
