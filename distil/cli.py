@@ -197,8 +197,16 @@ def verify(
         str | None, typer.Argument(help="With --anchor: what the digest must be.")
     ] = None,
     anchor: Annotated[
-        bool, typer.Option("--anchor", help="Print the digest over all records of the study.")
+        bool, typer.Option("--anchor", help="Print the digests of all records and of the history.")
     ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIGEST",
+            show_default=False,
+            help="A digest of the history that was published: the history must go on from it.",
+        ),
+    ] = None,
     cache: Cache = None,
     configfile: ConfigFile = None,
     config: Config = None,
@@ -218,6 +226,7 @@ def verify(
         name,
         show_anchor=anchor,
         expected=digest,
+        head=head,
         cache=cache,
         configfiles=configfile or [],
         values=config or [],
@@ -326,7 +335,7 @@ def pack(
     file: Annotated[Path, typer.Argument(resolve_path=True, help="For example study.tar.gz.")],
     study: Study = None,
 ) -> int:
-    """Write results, records and metadata of a study to one file."""
+    """Write results and records of a study to one file."""
     from distil.audit import commands
 
     return commands.run_pack(enter(context, study), file)
@@ -360,6 +369,48 @@ def export(
 
 
 # --------------------------------------------------------------- make a study and get it ready
+
+
+@app.command(rich_help_panel=STUDIES)
+def check(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
+    study: Study = None,
+    as_json: Json = False,
+) -> int:
+    """List everything that a study needs and lacks: PDFs, benchmarks, model, host, key, room."""
+    from distil.study import inventory
+
+    chosen = enter(context, name or study)
+    try:
+        return inventory.print_inventory(chosen, as_json=as_json)
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+
+
+@app.command(rich_help_panel=STUDIES)
+def fetch(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
+    study: Study = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FOLDER", resolve_path=True,
+            help="Take the files from here, found by sha256 whatever their names.",
+        ),
+    ] = None,
+) -> int:  # fmt: skip
+    """Bring a study's PDFs, benchmark files and model, each held against its sha256."""
+    from distil.study.fetch import FetchError, fetch_study
+
+    chosen = enter(context, name or study)
+    try:
+        return fetch_study(chosen, folder)
+    except FetchError as error:
+        return Commands.tell(context.parent, str(error), 1)
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
 
 
 @app.command(rich_help_panel=STUDIES)
@@ -407,6 +458,36 @@ def review(
 
 
 @app.command(rich_help_panel=STUDIES)
+def problems(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            resolve_path=True, help="Its ending tells the kind: .csv, .jsonl, .gift (Moodle), .pdf."
+        ),
+    ],
+    year: Annotated[list[int] | None, typer.Option(help="Only this year; may be repeated.")] = None,
+    section: Annotated[
+        list[str] | None, typer.Option(help="Only this section; may be repeated.")
+    ] = None,
+    without_key: Annotated[
+        bool, typer.Option("--without-key", help="Leave the answers out.")
+    ] = False,
+    study: Study = None,
+) -> int:
+    """Write a study's problems for use elsewhere: a table, a quiz or a typeset paper with key."""
+    from distil.report.problem_bank import read_bank, write_bank
+
+    name = enter(context, study)
+    try:
+        rows = read_bank(name, year or [], section or [])
+        print(write_bank(rows, file, name, key=not without_key))
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+    return 0
+
+
+@app.command(rich_help_panel=STUDIES)
 def responses(
     context: typer.Context,
     files: Annotated[
@@ -415,31 +496,64 @@ def responses(
             metavar="[FILE]...", resolve_path=True, help="With --restore: *_responses.jsonl."
         ),
     ] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="Only of this agent: solver, distiller, verifier, ...")
+    ] = None,
+    year: Annotated[int | None, typer.Option(help="Only about items of this exam year.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only those that ended so: ok, length, drift, reset, ...")
+    ] = None,
+    each: Annotated[bool, typer.Option("--list", help="One line a request.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Requests and sums as JSON.")] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(resolve_path=True, help="Write requests and raw responses to a JSONL file."),
+    ] = None,
     restore: Annotated[
         bool, typer.Option("--restore", help="Put exported responses back, for replay.")
+    ] = False,
+    set_aside_damage: Annotated[
+        bool,
+        typer.Option("--set-aside-damage", help="Move damaged records away and go on without."),
     ] = False,
     study: Study = None,
 ) -> int:
     """Tell what a study asked its teacher, and what was paid."""
-    from distil.teacher.account import print_account
+    from distil.teacher import responses_report as report
 
     name = enter(context, study)
     if bool(files) != restore:
         return Commands.tell(context.parent, "--restore and FILE go together", MISUSED)
-    return print_account(name, files or [])
+    wanted = report.Wanted(agent, year, status)
+    try:
+        if files:
+            return report.print_restored(name, files)
+        if set_aside_damage:
+            return report.print_set_aside(name)
+        if export:
+            return report.print_exported(name, wanted, export)
+        return report.print_responses(name, wanted, each=each, json=json)
+    except report.NoResponsesError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+    except report.JournalError as error:
+        return Commands.tell(context.parent, str(error), COULD_NOT)
 
 
 @app.command(rich_help_panel=STUDIES)
 def lock(
+    context: typer.Context,
     folders: Annotated[
         list[Path], typer.Argument(resolve_path=True, help="Model folders in Hugging Face's layout")
     ],
 ) -> int:
-    """Write down the hashes of a model's files, which every adapter then depends on."""
-    from distil.student.model import lock_model
+    """Check a model and write down the hashes of its files, which every adapter depends on."""
+    from distil.student.model import lock_checked
 
     for folder in folders:
-        print(lock_model(folder))
+        try:
+            print(lock_checked(folder))
+        except (ValueError, OSError, MemoryError) as error:
+            return Commands.tell(context.parent, f"{folder} is not locked: {error}", 1)
     return 0
 
 
@@ -492,11 +606,29 @@ def grade(
     pairs: Annotated[
         str,
         typer.Argument(
-            metavar="PAIRS", help="JSONL: id, gold, output and, if known, problem; - for stdin."
+            metavar="PAIRS",
+            help="JSONL: id, gold (a key or several), output and, if known, problem and cut; "
+            "- for stdin.",
         ),
     ],
+    strict: Annotated[bool, typer.Option(help="Print the strict verdict too.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes.", show_default="one per core")
+    ] = None,
+    cpu_seconds: Annotated[float, typer.Option(help="CPU time for one answer.")] = 4.0,
+    memory_mb: Annotated[int, typer.Option(help="Megabytes for one answer.")] = 2000,
+    tolerance: Annotated[
+        float, typer.Option(help="Relative error within which two numbers are equal.")
+    ] = 0.0,
 ) -> int:
     """Grade answers against keys: one JSON object with verdict and reason for each pair."""
-    from distil.grading.pairs import grade_file
+    from distil.grading.command import grade as grade_pairs
 
-    return grade_file(pairs)
+    return grade_pairs(
+        pairs,
+        strict=strict,
+        workers=workers,
+        cpu_seconds=cpu_seconds,
+        memory_mb=memory_mb,
+        tolerance=tolerance,
+    )

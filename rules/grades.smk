@@ -19,11 +19,12 @@ rule grade_predictions:
     benchmark:
         "results/{study}/timings/grade_predictions/{run}.tsv"
     wildcard_constraints:
-        run="base|teacher|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+        run="|".join(study.runs),
     conda:
         "../envs/study.yaml"
     params:
-        settings=sorted_keys(study.grading()),
+        settings=sorted_keys(shaping(study.grading())),
+        how=getting(study.grading()),
         code=fingerprint("scripts/grade_predictions.py"),
     script:
         "../scripts/grade_predictions.py"
@@ -52,6 +53,7 @@ if config["grading"]["judge"]:
             "../envs/study.yaml"
         params:
             settings=sorted_keys({"teacher": study.judge(), "runs": study.runs}),
+            store="state/{study}/teacher",
             code=fingerprint("scripts/judge_answers.py"),
         script:
             "../scripts/judge_answers.py"
@@ -63,6 +65,7 @@ rule collect_answers:
         problems=study.problems(),
         benchmarks=study.benchmark_files(),
         clusters="results/{study}/datasets/clusters.parquet",
+        truth=study.truth(),
         predictions=expand(
             "results/{{study}}/predictions/{run}.parquet", run=study.runs
         ),

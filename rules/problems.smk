@@ -72,6 +72,7 @@ if study.vision:
             "../envs/study.yaml"
         params:
             settings=sorted_keys({"teacher": study.reader()}),
+            store="state/{study}/teacher",
             code=fingerprint("scripts/read_crops.py"),
         script:
             "../scripts/read_crops.py"

@@ -96,6 +96,7 @@ rule import_release_counts:
         **study.tables(),
         problems=study.problems(),
         audit="results/{study}/datasets/audit.jsonl",
+        splits="results/{study}/tables/splits.csv",
         published="resources/published.yaml",
     output:
         counts="results/{study}/grades/counts.parquet",
@@ -145,12 +146,73 @@ rule measure_release_levels:
         "../scripts/measure_release_levels.py"
 
 
+rule grade_release_answers:
+    """Grade every single answer that the release holds, beside its own judge's verdict."""
+    input:
+        problems=study.problems(),
+        files=study.answer_files(),
+    output:
+        answers="results/{study}/grades/release_answers.parquet",
+        runs=[
+            "results/{study}/tables/runs.csv",
+            "results/{study}/tables/runs.md",
+            "results/{study}/tables/runs.rows.parquet",
+            report(
+                "results/{study}/tables/runs.html",
+                caption="../report/release_runs.rst",
+                category="Answers",
+                labels={"table": "single answers of the release"},
+            ),
+        ],
+        agreement=[
+            "results/{study}/tables/agreement.csv",
+            "results/{study}/tables/agreement.md",
+            "results/{study}/tables/agreement.rows.parquet",
+            report(
+                "results/{study}/tables/agreement.html",
+                caption="../report/agreement.rst",
+                category="Answers",
+                labels={"table": "agreement of the graders"},
+            ),
+        ],
+        disagreements=[
+            "results/{study}/tables/disagreements.csv",
+            "results/{study}/tables/disagreements.md",
+            "results/{study}/tables/disagreements.rows.parquet",
+            report(
+                "results/{study}/tables/disagreements.html",
+                caption="../report/disagreements.rst",
+                category="Answers",
+                labels={"table": "answers to look at"},
+            ),
+        ],
+    log:
+        "results/{study}/logs/grade_release_answers.log",
+    benchmark:
+        "results/{study}/timings/grade_release_answers.tsv"
+    conda:
+        "../envs/study.yaml"
+    params:
+        settings=sorted_keys(
+            {
+                "title": config["title"],
+                "folder": study.folder,
+                "alpha": config["claims"]["alpha"],
+            }
+        ),
+        code=fingerprint("scripts/grade_release_answers.py"),
+        sources=contents(*study.answer_files()),
+    script:
+        "../scripts/grade_release_answers.py"
+
+
 rule judge_release_claims:
     """Judge each claim as far as the release's counts allow, and check the published figures."""
     input:
         counts="results/{study}/grades/counts.parquet",
         losses="results/{study}/adapters/losses.parquet",
         levels="results/{study}/grades/levels.parquet",
+        answers="results/{study}/grades/release_answers.parquet",
         published="resources/published.yaml",
     output:
         claims=[

@@ -8,7 +8,11 @@ Kept outside the DAG: state/STUDY/teacher, the journal of every response that wa
 
 
 rule solve_problems:
-    """Let the solver answer one year's problems; it never sees the key."""
+    """Let the solver answer one year's problems; it never sees the key.
+
+    The job waits for a host, so it takes no core: all years ask at once, whatever `--cores` says,
+    and share the host's slots (distil/teacher/gates.py).
+    """
     input:
         problems="results/{study}/problems/{year}.jsonl",
         solver=study.prompt("solver.txt"),
@@ -21,8 +25,10 @@ rule solve_problems:
         "results/{study}/timings/solve_problems/{year}.tsv"
     conda:
         "../envs/study.yaml"
+    threads: 0
     params:
         settings=sorted_keys({"teacher": study.teacher("solver")}),
+        store="state/{study}/teacher",
         code=fingerprint("scripts/solve_problems.py"),
         sources=contents(study.prompt("solver.txt")),
     script:
@@ -30,11 +36,15 @@ rule solve_problems:
 
 
 rule distill_traces:
-    """Let the distiller rewrite each solution at each level, from the solver's reasoning alone."""
+    """Let the distiller rewrite right solutions at the levels that train, seeing no key."""
     input:
-        problems="results/{study}/problems/{year}.jsonl",
+        problems=[
+            f"results/{study.name}/problems/{year}.jsonl"
+            for year in study.traced_years
+        ],
         solutions="results/{study}/traces/{year}/solutions.jsonl",
         distiller=study.prompt("distiller.txt"),
+        repair=study.prompt("repair.txt"),
         levels=study.prompt("levels.yaml"),
     output:
         distillations="results/{study}/traces/{year}/distillations.jsonl",
@@ -47,10 +57,18 @@ rule distill_traces:
         "../envs/study.yaml"
     params:
         settings=sorted_keys(
-            {"teacher": study.teacher("distiller"), "levels": study.levels}
+            {
+                "teacher": study.teacher("distiller"),
+                "levels": study.levels,
+                "plan": study.level_choice(),
+                "traces": study.trace_making(),
+            }
         ),
+        store="state/{study}/teacher",
         code=fingerprint("scripts/distill_traces.py"),
-        sources=contents(study.prompt("distiller.txt"), study.prompt("levels.yaml")),
+        sources=contents(
+            *map(study.prompt, ("distiller.txt", "repair.txt", "levels.yaml"))
+        ),
     script:
         "../scripts/distill_traces.py"
 
@@ -71,8 +89,58 @@ rule verify_traces:
     conda:
         "../envs/study.yaml"
     params:
-        settings=sorted_keys({"teacher": study.teacher("verifier")}),
+        settings=sorted_keys(
+            {"teacher": study.teacher("verifier"), "traces": study.trace_making()}
+        ),
+        store="state/{study}/teacher",
         code=fingerprint("scripts/verify_traces.py"),
         sources=contents(study.prompt("verifier.txt")),
     script:
         "../scripts/verify_traces.py"
+
+
+rule tabulate_traces:
+    """Count traces by year, section, level and status; list where verifier and grader differ."""
+    input:
+        traces=[
+            f"results/{study.name}/traces/{year}/traces.jsonl"
+            for year in study.traced_years
+        ],
+        problems=[
+            f"results/{study.name}/problems/{year}.jsonl"
+            for year in study.traced_years
+        ],
+    output:
+        traces=[
+            "results/{study}/tables/traces.csv",
+            "results/{study}/tables/traces.md",
+            "results/{study}/tables/traces.rows.parquet",
+            report(
+                "results/{study}/tables/traces.html",
+                caption="../report/traces.rst",
+                category="Traces",
+                labels={"table": "traces by year, section, level and status"},
+            ),
+        ],
+        verdicts=[
+            "results/{study}/tables/verdicts.csv",
+            "results/{study}/tables/verdicts.md",
+            "results/{study}/tables/verdicts.rows.parquet",
+            report(
+                "results/{study}/tables/verdicts.html",
+                caption="../report/verdicts.rst",
+                category="Traces",
+                labels={"table": "verifier against grader"},
+            ),
+        ],
+    log:
+        "results/{study}/logs/tabulate_traces.log",
+    benchmark:
+        "results/{study}/timings/tabulate_traces.tsv"
+    conda:
+        "../envs/study.yaml"
+    params:
+        settings={"title": config["title"]},
+        code=fingerprint("scripts/tabulate_traces.py"),
+    script:
+        "../scripts/tabulate_traces.py"

@@ -1,13 +1,16 @@
 """Join predictions, grades and problems: one row for every graded answer of the study.
 
-Input: `problems`, `benchmarks` (JSONL), `clusters` (Parquet: problem, cluster), `predictions` and
-`grades` (Parquet, in the order of `runs`), `judgements` (Parquet, or nothing without a judge).
-Output: `answers`, Parquet. Params: `runs`, `folds`.
+Input: `problems`, `benchmarks` (JSONL), `clusters` (Parquet: problem, cluster), `truth` (JSONL,
+what typeset exams were made from; or nothing), `predictions` and `grades` (Parquet, in order of
+`runs`), `judgements` (Parquet, or nothing without a judge). Output: `answers`, Parquet. Params:
+`runs`, `folds`.
 
 Columns: row, role (base, teacher, student), run, fold, variant, seed, iteration, level, benchmark,
-part (of the problem's year in the fold), problem, cluster, year, section, verdict,
-strict_verdict, second_verdict, judge_verdict (null without a judge), words, finish.
+part (of the problem's year in the fold), problem, cluster, template and wording (of typeset exams;
+of their transfer items the template alone), year, section, verdict, strict_verdict, second_verdict,
+judge_verdict (null without a judge), words, finish.
 
+`seed` of the teacher is the number of its sample, where it has several; the first is 0.
 Base and teacher belong to no fold, so they stand once for each: `fold` is set and `part` with it.
 """
 
@@ -17,8 +20,8 @@ from distil.content.files import read_jsonl
 
 COLUMNS = [
     "row", "role", "run", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
-    "problem", "cluster", "year", "section", "verdict", "strict_verdict", "second_verdict",
-    "judge_verdict", "words", "finish",
+    "problem", "cluster", "template", "wording", "year", "section", "verdict", "strict_verdict",
+    "second_verdict", "judge_verdict", "words", "finish",
 ]  # fmt: skip
 
 
@@ -47,9 +50,23 @@ def collect_run(name: str, predictions: pd.DataFrame, grades: pd.DataFrame) -> p
     table["fold"] = parts[0] if len(parts) == 3 else None
     table["variant"] = parts[1] if len(parts) == 3 else None
     table["seed"] = int(parts[2].removeprefix("seed-")) if len(parts) == 3 else None
+    samples = table["id"].str.extract(r"\.s(\d+)$")[0]
+    if name == "teacher" and samples.notna().any():
+        table["seed"] = samples.astype("Int64") - 1
+        table["seed"] = table["seed"].fillna(0)
     if "iteration" not in table:
         table["iteration"] = None
     return table
+
+
+def origin_of(problem: dict, made: dict[str, dict]) -> dict[str, str | None]:
+    """Return template and wording of a problem; blank where nothing is known of its making."""
+    if not made:
+        return {"template": None, "wording": None}
+    known = made.get(problem["id"], {})
+    # An item of the transfer benchmark stands in no paper; its section is its template.
+    template = known.get("template") or (None if problem.get("year") else problem.get("section"))
+    return {"template": template, "wording": known.get("wording")}
 
 
 def judged(rows: pd.Series, judgements: list[str]) -> pd.Series:
@@ -68,9 +85,15 @@ def judged(rows: pd.Series, judgements: list[str]) -> pd.Series:
 
 def main(*, input, output, params) -> None:  # noqa: A002
     problems = [row for path in [*input.problems, *input.benchmarks] for row in read_jsonl(path)]
+    made = {row["id"]: row for path in input.truth for row in read_jsonl(path)}
     facts = pd.DataFrame(
         [
-            {"problem": row["id"], "year": row.get("year"), "section": row.get("section")}
+            {
+                "problem": row["id"],
+                "year": row.get("year"),
+                "section": row.get("section"),
+                **origin_of(row, made),
+            }
             for row in problems
         ]
     ).merge(pd.read_parquet(input.clusters)[["problem", "cluster"]], on="problem", how="left")

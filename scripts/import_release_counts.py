@@ -1,6 +1,6 @@
 """Gather every count that the release, or a published percentage, gives: one table with sources.
 
-Input: `problems` (JSONL of all years), `audit` (of audit_release_splits), `published`
+Input: `problems` (JSONL of all years), `audit` and `splits` (of audit_release_splits), `published`
 (resources/published.yaml) and the release's `overall`, `by_section`, `by_year`, `other_overall`,
 `other_by_section`, `other_by_year`, `levels`, `levels_in_splits`, `log`. Output: `counts` (Parquet)
 and `losses` (Parquet: iteration, part, loss, line). Params: none.
@@ -10,8 +10,10 @@ group_kind, group, successes, total, origin, source, line. Quantities:
 
 - `student`: the tuned student judged right, one run; `level` R1 ... R5 for the five adapters of
   the release, null for the published one;
-- `student_other_judging`: the release's other count of the same, which skipped questions;
+- `student_other_adapter`: another adapter's, which skipped a question: by the name of the file that
+  the release's notebook counts and by TERMINAL.md that of all 1,000 iterations (inferred);
 - `base`, `teacher`, `student_seed_mean`: implied by a published percentage of all questions;
+- `verified_rows`: rows of the release's own split, each a chain that its verifier called correct;
 - `questions`, `placeholders`, `exact_duplicates`: of the transcribed rows;
 - `in_train`, `in_validation`, `in_test`, `in_any_part`: evaluated questions that stand verbatim in
   a part of the released split (`level` as above).
@@ -21,6 +23,8 @@ group_kind, group, successes, total, origin, source, line. Quantities:
 that line), `rows` (counted here, row by row) or `percentage` (implied, see count_of_percentage).
 """
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -256,7 +260,7 @@ def main(*, input, output) -> None:  # noqa: A002
         folder,
     )
     other = verdict_counts(
-        "student_other_judging",
+        "student_other_adapter",
         {
             "overall": input.other_overall,
             "section": input.other_by_section,
@@ -274,6 +278,11 @@ def main(*, input, output) -> None:  # noqa: A002
     }
     published = yaml.safe_load(Path(input.published).read_text(encoding="utf-8"))
     implied = implied_counts(published, questions["overall", "all"], Path(input.published).name)
+    splits = csv.DictReader(io.StringIO(Path(input.splits).read_text(encoding="utf-8")))
+    verified = sum(int(row["rows"]) for row in splits if row["set"] == "full")
+    counted.append(
+        {**_count("verified_rows", "overall", "all", verified, 0, "data/", None), "origin": "rows"}
+    )
     check_sums([*judged, *other, *levels], questions)
     rows = [
         {**row, "id": "/".join(row[key] or "-" for key in ID)}

@@ -1,10 +1,10 @@
 """Judge the published claims as far as the counts of the public release allow, and check figures.
 
 Input: `counts`, `losses` (of import_release_counts), `levels` (of measure_release_levels),
-`published` (resources/published.yaml). Output: `claims`, as of judge_claims; its rows are ids of
-counts, losses and levels; `forensics`, the published figures held against each other (CSV,
-Markdown, HTML, Parquet: cell, column, row). Params: `title`, `alpha`, `margin`, `levels`,
-`sections`, `bootstrap`, `published`.
+`answers` (of grade_release_answers), `published` (resources/published.yaml). Output: `claims`, as
+of judge_claims; its rows are ids of counts, losses, levels and single answers; `forensics`, the
+published figures held against each other (CSV, Markdown, HTML, Parquet: cell, column, row).
+Params: `title` and the settings of the analysis plan.
 """
 
 import pandas as pd
@@ -29,13 +29,13 @@ def write_forensics(paths, release, published) -> None:
     settings = release.settings
     by_id = {claim["id"]: claim for claim in published["claims"]}
     asked = forensics.questions_asked(release.counts)
-    table = forensics.tabulate(by_id, *asked, alpha=settings["alpha"])
+    table = forensics.tabulate(by_id, *asked, settings["alpha"], release.counts)
     title = f"Published figures against each other: {settings['title']}"
     tables.write(paths, table, title, rows=forensics.find_sources(table, release.counts))
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
-    files = (input.counts, input.losses, input.levels)
+    files = (input.counts, input.losses, input.levels, input.answers)
     release = counts.Release(*map(pd.read_parquet, files), vars(params))
     published = read_published(input.published)
     write_claims(output.claims, release, published)

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 CLAIMS = "claims"
 # A claim's Holm-adjusted p, and what is read off it, rests on every claim of the family.
-FAMILY = ("p_holm", "verdict", "reason")
+FAMILY = ("p_holm", "direction", "reason")
 # Taken over from resources/published.yaml.
-PUBLISHED = ("id", "claim", "unit", "published", "published_sd", "expected", "source", "link")
+PUBLISHED = (
+    "id", "label", "claim", "kind", "unit", "published", "published_sd", "expected", "source",
+    "link",
+)  # fmt: skip
 
 
 class NotFoundError(LookupError):

@@ -44,8 +44,8 @@ CAUSES = (
 )
 # Of the claims, the columns that hold what was found here; the others say what was asked.
 FOUND = (
-    "here", "sd", "low", "high", "n", "p", "p_holm", "equivalence_p", "power", "detectable",
-    "verdict",
+    "here", "sd", "low", "high", "n", "clusters", "df", "missing", "p", "p_holm", "size_low",
+    "size_high", "power", "detectable", "direction", "size",
 )  # fmt: skip
 # A row of what these files hold rests on the same rows of the files that it was made from, so that
 # of files a run, year or benchmark each only those of a cell's rows count.

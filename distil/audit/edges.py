@@ -40,6 +40,7 @@ STAGES = {
     "text line": "lines of the release",
     "published": "published figures",
     "loss": "losses",
+    "released": "answers of the release",
     "found": "places in the release's splits",
     "chain": "traces of the release",
     "trace": "traces",
@@ -269,6 +270,15 @@ def _level(study: StudyRows, level: str) -> Iterator[Entry | Link]:
         yield from map(parse_row, study.tables.sources(cell))
 
 
+def _released(study: StudyRows, run: str, problem: str) -> Iterator[Entry | Link]:
+    path, key = study.path("release answers"), row_id("released", run=run, problem=problem)
+    row = study.rows(path)[key]
+    yield study.entry(path, key, **without(row, "row"))
+    yield "text line", {"file": _folder(study) / row["source"], "number": int(row["line"])}
+    if row["benchmark"] == "competition":
+        yield "problem", {"id": problem}
+
+
 def _count(study: StudyRows, **fields: str) -> Iterator[Entry | Link]:
     path, key = study.path("counts"), row_id("count", **fields)
     row = study.rows(path)[key]
@@ -376,6 +386,7 @@ EDGES: dict[str, Callable[..., Iterator[Entry | Link]]] = {
     "paper": _leaf,
     "level": _level,
     "count": _count,
+    "released": _released,
     "text line": _text_line,
     "published": _published,
     "loss": _loss,

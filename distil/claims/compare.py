@@ -13,10 +13,10 @@ from __future__ import annotations
 import json
 import sys
 
-from distil.claims.selections import GradedAnswers, Selection, answers, differences, read_study
+from distil.claims.formulas import compared
+from distil.claims.selections import GradedAnswers, Selection, answers, read_study
 from distil.content.addresses import record_path
 from distil.inference.estimates import Estimate
-from distil.inference.gains import paired_gain
 
 
 def compare(study: GradedAnswers, first: str, second: str) -> Estimate:
@@ -28,13 +28,13 @@ def compare(study: GradedAnswers, first: str, second: str) -> Estimate:
         second: Another on the same questions.
 
     Returns:
-        First minus second, clustered by question.
+        First minus second by the primary test.
 
     Raises:
         ValueError: If a variant cannot be read, or the two differ in questions or seeds.
     """
     one, two = (answers(study, Selection.parse(text)) for text in (first, second))
-    return paired_gain(differences(one, two), one.clusters, study.alpha)
+    return compared(study, one, two)
 
 
 def open_finished(name: str) -> GradedAnswers:

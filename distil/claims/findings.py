@@ -2,60 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from distil.inference.estimates import Estimate
 
 EXPECTED = {
     "above_zero": "above 0",
-    "below_zero": "below 0",
     "not_below_zero": "not below 0 by more than the margin",
-}
-OPPOSITE = {
-    "above_zero": "below 0",
-    "below_zero": "above 0",
-    "not_below_zero": "below 0 by more than the margin",
 }
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a formula found.
+    """What a formula found: one quantity, to which estimate, interval and p belong.
 
     Attributes:
-        estimate: The figure of the row, or None where it is no number.
+        estimate: The quantity, or None where it is no number.
         rows: Ids of the graded answers (or counts, or curve points) it was computed from.
         filter: Which answers these are.
-        direction: The contrast whose sign is tested; None if nothing is.
-        values: What an equivalence test runs on, shape (questions, seeds); None if it cannot.
-        clusters: Clusters of these questions.
-        sd: Sample standard deviation over seeds, as a proportion.
         sentence: What the row adds in words, computed.
         scale: 100 for proportions, 1 for figures in units of their own.
-        power: Power for the published effect where the formula itself must compute it.
-        within: For figures with a published range instead of a margin: whether it lies inside.
-        untested: Why this finding can bear no verdict; empty if it can.
-        other_design: Why the published size does not apply to it, so that it can bear out the
-            direction only; empty if it does.
+        sd: Sample standard deviation over runs, in the estimate's unit; None for one run.
+        runs: Number of runs behind the estimate.
+        missing: Questions left out because an answer is missing.
+        untested: Why this finding can bear no test; empty if it can.
+        other_design: Why the published size is of another quantity; empty if it is not.
+        source: Whether the published figure was computed from these very counts.
     """
 
     estimate: Estimate | None
     rows: Sequence[str]
     filter: str
-    direction: Estimate | None = None
-    values: np.ndarray | None = None
-    clusters: np.ndarray | None = None
-    sd: float | None = None
     sentence: str = ""
     scale: float = 100.0
-    power: Callable[[float], float] | None = None
-    within: bool | None = None
+    sd: float | None = None
+    runs: int = 1
+    missing: int = 0
     untested: str = ""
     other_design: str = ""
+    source: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,24 +62,26 @@ class Entry:
 
     @property
     def value(self) -> float | None:
-        """Published value in the row's unit; a drop is computed from its two ends."""
-        if "from" in self.published:
-            return round(self.published["from"] - self.published["to"], 6)
-        return self.published.get("value")
+        """Published value in the row's unit; a slope is computed from its two ends."""
+        figures = self.published
+        if "from" in figures:
+            doublings = math.log2(figures["words_from"] / figures["words_to"])
+            return round((figures["from"] - figures["to"]) / doublings, 6)
+        return figures.get("value")
 
     @property
-    def effect(self) -> float | None:
-        """Published effect of this claim under any estimand: what power is computed for."""
-        for figures in self.claim["estimands"].values():
-            value = Entry(self.claim, "", figures or {}).value
-            if value is not None:
-                return value
+    def elsewhere(self) -> Entry | None:
+        """The same claim under the estimand that has a published value; None if none has."""
+        for estimand, figures in self.claim["estimands"].items():
+            other = Entry(self.claim, estimand, figures or {})
+            if other.value is not None:
+                return other
         return None
 
 
-def interval_text(found: Estimate) -> str:
-    """Write an interval in points."""
-    return f"{100 * found.low:.2f} to {100 * found.high:.2f}"
+def interval_text(found: Estimate, scale: float = 100.0, digits: int = 2) -> str:
+    """Write an interval in the unit of the table."""
+    return f"{scale * found.low:.{digits}f} to {scale * found.high:.{digits}f}"
 
 
 def effect_text(found: Estimate) -> str:

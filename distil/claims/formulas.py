@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from distil.claims.findings import Entry, Finding, effect_text, interval_text
 from distil.claims.selections import (
@@ -15,131 +17,181 @@ from distil.claims.selections import (
     Selection,
     answers,
     base,
+    bounds,
     differences,
+    paired,
     student,
 )
 from distil.content.addresses import row_id
 from distil.inference.estimates import Estimate
 from distil.inference.gains import accuracy, bootstrap_gain, paired_gain, seeds_t, wilson
 from distil.inference.levels import section_contrast, trend
-from distil.inference.power import gain_power
 
 
 def base_accuracy(study: GradedAnswers, estimand: str) -> Finding:
     """Accuracy of the base student at the longest level."""
-    found = base(study, estimand)
-    return Finding(
-        estimate=accuracy(found.right, found.clusters, study.alpha),
-        rows=found.rows,
-        filter=found.filter,
-        values=found.right.to_numpy(),
-        clusters=found.clusters,
-    )
+    return _accuracy(study, base(study, estimand))
 
 
 def teacher_accuracy(study: GradedAnswers, estimand: str) -> Finding:
-    """Accuracy of the teacher's first answers; its sign test is the paired gain over the base."""
-    teacher, plain = answers(study, Selection("teacher", estimand)), base(study, estimand)
-    direction = paired_gain(differences(teacher, plain), teacher.clusters, study.alpha)
-    return Finding(
-        estimate=accuracy(teacher.right, teacher.clusters, study.alpha),
-        rows=[*teacher.rows, *plain.rows],
-        filter=f"{teacher.filter}; sign against {plain.filter}",
-        direction=direction,
-        values=teacher.right.to_numpy(),
-        clusters=teacher.clusters,
-        sentence=f"{effect_text(direction)} against the base",
-    )
+    """Accuracy of the teacher's first answers."""
+    return _accuracy(study, answers(study, Selection("teacher", estimand)))
 
 
 def student_accuracy(study: GradedAnswers, estimand: str) -> Finding:
     """Mean accuracy over seeds at the longest level and the primary stop."""
-    found = student(study, estimand)
+    return _accuracy(study, student(study, estimand))
+
+
+def _accuracy(study: GradedAnswers, found: Answers) -> Finding:
     by_seed = found.right.mean(axis=0).to_numpy()
     return Finding(
         estimate=accuracy(found.right, found.clusters, study.alpha),
         rows=found.rows,
         filter=found.filter,
-        values=found.right.to_numpy(),
-        clusters=found.clusters,
         sd=float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
+        runs=len(by_seed),
+        missing=len(found.asked) - len(found.right),
     )
+
+
+def compared(study: GradedAnswers, first: Answers, second: Answers) -> Estimate:
+    """First minus second by the primary test, on the questions that both answered.
+
+    Args:
+        study: The study's graded answers.
+        first: Right answers of one variant.
+        second: Right answers of another on the same questions.
+
+    Returns:
+        The mean difference, clustered, with the plan's strata.
+    """
+    one, two = paired(first, second)
+    return paired_gain(differences(one, two), one.clusters, study.alpha, one.strata)
+
+
+def _difference(study: GradedAnswers, first: Answers, second: Answers, *said: str) -> Finding:
+    """The finding of a paired comparison, with what missing answers could change."""
+    one, two = paired(first, second)
+    found, sentences = compared(study, one, two), [text for text in said if text]
+    left_out = len(one.asked) - len(one.right)
+    if left_out:
+        worst, best = bounds(first, second)
+        sentences.append(
+            f"{left_out} of {len(one.asked)} questions lack an answer and are left out; had all "
+            f"of these gone against it the difference were {100 * worst:+.2f}, for it "
+            f"{100 * best:+.2f}"
+        )
+    if found.extra:
+        shares = ", ".join(f"{name} {100 * value:+.1f}" for name, value in found.extra.items())
+        sentences.append(f"by {study.plan.strata}: {shares}")
+    return Finding(
+        estimate=found,
+        rows=[*one.rows, *two.rows],
+        filter=f"{first.filter} minus {second.filter}",
+        sentence="; ".join(sentences),
+        runs=one.right.shape[1],
+        missing=left_out,
+    )
+
+
+def teacher_over_base(study: GradedAnswers, estimand: str) -> Finding:
+    """Paired difference of the teacher and the base."""
+    teacher = answers(study, Selection("teacher", estimand))
+    return _difference(study, teacher, base(study, estimand))
 
 
 def gain_over_base(study: GradedAnswers, estimand: str) -> Finding:
     """Paired gain of all seeds over the base, clustered by question (primary test)."""
-    tuned, plain = student(study, estimand), base(study, estimand)
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
+    resampled = bootstrap_gain(
+        differences(tuned, plain), tuned.clusters, alpha=study.alpha, **study.bootstrap
+    )
+    text = f"with seeds random too, {interval_text(resampled)}"
+    return _difference(study, student(study, estimand), base(study, estimand), text)
+
+
+def gain_tests(study: GradedAnswers, estimand: str) -> Finding:
+    """The review's question whether the gain is significant: what each set of assumptions says."""
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
+    found = compared(study, tuned, plain)
     gains = differences(tuned, plain)
-    gain = paired_gain(gains, tuned.clusters, study.alpha)
-    by_seed = gains.mean(axis=0)
     resampled = bootstrap_gain(gains, tuned.clusters, alpha=study.alpha, **study.bootstrap)
+    alone = seeds_t(gains.mean(axis=0), study.alpha)
     return Finding(
-        estimate=gain,
+        estimate=found,
         rows=[*tuned.rows, *plain.rows],
         filter=f"{tuned.filter} minus {plain.filter}",
-        direction=gain,
-        values=gains,
-        clusters=tuned.clusters,
-        sd=float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
-        sentence=f"with seeds random too, {interval_text(resampled)}",
+        sentence=(
+            f"{effect_text(found)}, p {found.p:.3g} with questions random; p {resampled.p:.3g} "
+            f"with seeds random too; t over seeds alone would say p {alone.p:.3g}"
+        ),
+        runs=gains.shape[1],
     )
 
 
-def validation_minimum(study: GradedAnswers, estimand: str) -> Finding:  # noqa: ARG001
-    """Where the pilot's validation loss is lowest; the test is whether the seeds' loss then rises.
+def loss_rise(study: GradedAnswers, estimand: str) -> Finding:  # noqa: ARG001
+    """Rise of the validation loss from its minimum to the horizon, over seeds and the pilot.
 
-    For each seed the minimum is located on the other seeds' mean curve, so that the rise from there
-    to the horizon is not positive merely because a minimum was picked.
+    For each run the minimum is located on the other runs' mean curve, so that the rise is not
+    positive merely because a minimum was picked. The losses come without their questions, so
+    nothing is known about other questions: an exact sign test over runs, with the range of the
+    rises as the interval of their median (Conover, Practical Nonparametric Statistics, 3rd ed.,
+    1999, section 3.4).
     """
     curves = study.curves
     if curves.empty:
         raise MissingAnswersError("no validation curves were given")
     fold, variant = study.main_fold, "prompt"
     curves = curves[(curves["fold"] == fold) & (curves["variant"] == variant)]
-    pilot_seed = int(study.stops[fold][variant]["pilot"]["seed"])
+    pilot = int(study.stops[fold][variant]["pilot"]["seed"])
     wide = curves.pivot_table(index="iteration", columns="seed", values="loss").dropna()
-    if pilot_seed not in wide.columns:
-        raise MissingAnswersError(f"no validation curve of the pilot, seed {pilot_seed}")
-    lowest = int(wide[pilot_seed].idxmin())
-    seeds = [seed for seed in study.seeds(fold) if seed in wide.columns]
-    minima = [int(wide[seed].idxmin()) for seed in seeds] or [lowest]
+    if pilot not in wide.columns:
+        raise MissingAnswersError(f"no validation curve of the pilot, seed {pilot}")
+    runs = sorted({*study.seeds(fold), pilot} & set(wide.columns))
     first, last = int(wide.index[0]), int(wide.index[-1])
     rises = []
-    for seed in seeds if len(seeds) > 1 else []:
-        turn = wide[[other for other in seeds if other != seed]].mean(axis=1).idxmin()
-        rises.append(float(wide.loc[last, seed] - wide.loc[turn, seed]))
-    direction = seeds_t(rises, study.alpha) if rises else None
-    here = Estimate(
-        estimate=lowest,
-        low=min(minima),
-        high=max(minima),
-        p=1.0,
-        se=0.0,
-        n=len(seeds),
-        clusters=0,
-        df=0,
-        test="rise of the loss after the minimum, t over seeds",
-    )
-    sentence = f"the minima of {len(seeds)} seeds lie between {min(minima)} and {max(minima)}"
-    if direction is not None:
-        sentence += (
-            f"; from the minimum to iteration {last} the loss changes by {direction.estimate:+.4f} "
-            f"({direction.low:+.4f} to {direction.high:+.4f}, seeds only)"
-        )
-    published = study.settings.get("published_range")
-    inside = lowest < last if published is None else published[0] < lowest < published[1]
+    for run in runs if len(runs) > 1 else []:
+        turn = wide[[other for other in runs if other != run]].mean(axis=1).idxmin()
+        rises.append(float(wide.loc[last, run] - wide.loc[turn, run]))
+    minima = {run: int(wide[run].idxmin()) for run in runs}
+    others = [minima[run] for run in runs if run != pilot] or [minima[pilot]]
     return Finding(
-        estimate=here,
+        estimate=_sign_test(rises),
         rows=[
-            row_id("curve", fold=fold, variant=variant, seed=seed, iteration=iteration)
-            for seed in sorted({*seeds, pilot_seed})
+            row_id("curve", fold=fold, variant=variant, seed=run, iteration=iteration)
+            for run in runs
             for iteration in wide.index
         ],
         filter=f"validation loss of fold={fold} variant={variant}, iterations {first} to {last}",
-        direction=direction,
-        sentence=sentence,
+        sentence=(
+            f"the pilot's minimum is at {minima[pilot]}, those of {len(others)} seeds between "
+            f"{min(others)} and {max(others)}; {sum(rise > 0 for rise in rises)} of {len(rises)} "
+            f"losses rise from there to {last}; the validation questions are taken as fixed"
+        ),
         scale=1.0,
-        within=inside and lowest > first,
+        runs=len(runs),
+        untested="" if rises else "one run: no other to locate the minimum on",
+    )
+
+
+def _sign_test(values: list[float]) -> Estimate:
+    """Median of a few values, their range as its interval, and the exact two-sided sign test."""
+    found = [value for value in values if value != 0]
+    p = 1.0
+    if found:
+        p = float(stats.binomtest(sum(value > 0 for value in found), len(found)).pvalue)
+    return Estimate(
+        estimate=float(np.median(values)) if values else 0.0,
+        low=min(values, default=0.0),
+        high=max(values, default=0.0),
+        p=p,
+        se=0.0,
+        n=len(values),
+        clusters=len(values),
+        df=0.0,
+        test="exact sign test over runs",
+        note="" if len(found) > 5 else f"{len(found)} runs cannot reach p .05",
     )
 
 
@@ -147,15 +199,13 @@ def _by_level(study: GradedAnswers, estimand: str) -> list[Answers]:
     return [student(study, estimand, level=level) for level in study.levels]
 
 
-def level_drop(study: GradedAnswers, estimand: str) -> Finding:
-    """Accuracy at the longest minus at the shortest level; the test is the trend on log words."""
-    found = _by_level(study, estimand)
+def level_slope(study: GradedAnswers, estimand: str) -> Finding:
+    """Slope of accuracy per doubling of the response's words, over the levels."""
+    found = paired(*_by_level(study, estimand))
     levels = np.column_stack([one.right.mean(axis=1) for one in found])
-    words = [one.words for one in found]
-    drop = paired_gain(differences(found[0], found[-1]), found[0].clusters, study.alpha)
     slope = trend(
         levels,
-        words,
+        [one.words for one in found],
         found[0].clusters,
         permutations=study.bootstrap["replicates"] - 1,
         seed=study.bootstrap["seed"],
@@ -170,19 +220,18 @@ def level_drop(study: GradedAnswers, estimand: str) -> Finding:
         if step > 0
     ]
     order = f"not monotone: {', '.join(rises)}" if rises else "no level above a longer one"
-    # Opposite signs of drop and slope would be no clean fall; the trend then decides.
+    # Estimate, interval and p of the row are the slope's least squares; the permutations stand by.
+    estimate = replace(slope, p=slope.extra["slope_p"], test="slope on log words, OLS clustered")
     return Finding(
-        estimate=drop,
+        estimate=estimate,
         rows=[row for one in found for row in one.rows],
-        filter=f"{found[0].filter} minus {found[-1].filter}; trend over {' '.join(study.levels)}",
-        direction=slope,
-        values=differences(found[0], found[-1]),
-        clusters=found[0].clusters,
+        filter=f"{found[0].filter} to {found[-1].filter}; slope over {' '.join(study.levels)}",
         sentence=(
-            f"{100 * slope.estimate:.1f} points per doubling of words "
-            f"({100 * slope.low:.1f} to {100 * slope.high:.1f}); {order}"
+            f"{100 * accuracies[0]:.1f} % at {study.levels[0]}, {100 * accuracies[-1]:.1f} % at "
+            f"{study.levels[-1]}; {order}; permutation p {slope.p:.3g}"
         ),
-        power=lambda effect: gain_power(effect, drop.se, drop.df, study.alpha),
+        runs=found[0].right.shape[1],
+        missing=len(found[0].asked) - len(found[0].right),
     )
 
 
@@ -191,7 +240,9 @@ def section_drop(study: GradedAnswers, estimand: str) -> Finding:
     speed = study.plan.speed_section
     if speed is None:
         raise MissingAnswersError("the study file names no speed section (claims.speed_section)")
-    longest, shortest = (student(study, estimand, level=study.levels[end]) for end in (0, -1))
+    longest, shortest = paired(
+        *(student(study, estimand, level=study.levels[end]) for end in (0, -1))
+    )
     drops = differences(longest, shortest)
     try:
         found = section_contrast(drops, longest.sections, speed, longest.clusters, study.alpha)
@@ -203,8 +254,9 @@ def section_drop(study: GradedAnswers, estimand: str) -> Finding:
         estimate=found,
         rows=[*longest.rows, *shortest.rows],
         filter=f"{longest.filter} minus {shortest.filter}; {speed} minus each other",
-        direction=found,
         sentence=f"points lost by section: {losses}",
+        runs=longest.right.shape[1],
+        missing=len(longest.asked) - len(longest.right),
     )
 
 
@@ -212,18 +264,12 @@ def stop_worth(study: GradedAnswers, estimand: str) -> Finding:
     """What the primary stop is worth against going on to the horizon, on questions it never saw."""
     plain = base(study, estimand)
     stopped, horizon = student(study, estimand), student(study, estimand, stop="horizon")
-    gains = {}
-    for name, found in ((study.plan.primary_stop, stopped), ("horizon", horizon)):
-        gains[name] = paired_gain(differences(found, plain), plain.clusters, study.alpha)
-    worth = paired_gain(differences(stopped, horizon), plain.clusters, study.alpha)
-    listed = "; ".join(f"gain with stop {name} {effect_text(gain)}" for name, gain in gains.items())
-    return Finding(
-        estimate=worth,
-        rows=[*stopped.rows, *horizon.rows, *plain.rows],
-        filter=f"{stopped.filter} minus {horizon.filter}",
-        direction=worth,
-        sentence=listed,
+    listed = "; ".join(
+        f"gain with stop {name} {effect_text(compared(study, found, plain))}"
+        for name, found in ((study.plan.primary_stop, stopped), ("horizon", horizon))
     )
+    finding = _difference(study, stopped, horizon, listed)
+    return replace(finding, rows=[*finding.rows, *plain.rows])
 
 
 def split_overlap(study: GradedAnswers, estimand: str) -> Finding:
@@ -289,9 +335,11 @@ FORMULAS: dict[str, Callable[[GradedAnswers, str], Finding]] = {
         base_accuracy,
         teacher_accuracy,
         student_accuracy,
+        teacher_over_base,
         gain_over_base,
-        validation_minimum,
-        level_drop,
+        gain_tests,
+        loss_rise,
+        level_slope,
         section_drop,
         stop_worth,
         split_overlap,
@@ -314,8 +362,4 @@ def find(entry: Entry, study: GradedAnswers) -> Finding:
     Raises:
         MissingAnswersError: If the study does not hold what the formula needs.
     """
-    if "between" in entry.published:
-        between = entry.published["between"]
-        settings = {**study.settings, "published_range": between}
-        study = GradedAnswers(study.answers, study.stops, settings, study.curves)
     return FORMULAS[entry.claim["formula"]](study, entry.estimand)

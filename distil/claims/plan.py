@@ -2,7 +2,8 @@
 
 >>> plan = AnalysisPlan(
 ...     alpha=0.05, margin=2.0, bootstrap={"replicates": 1000, "seed": 1}, speed_section="tp",
-...     published=False, primary_stop="nested", levels=["R1", "R2"], sections={"tp": "Two-Person"},
+...     clusters="text", strata=None, missing="refuse", published=False, primary_stop="nested",
+...     levels=["R1", "R2"], sections={"tp": "Two-Person"}, claims_sha256="0" * 64,
 ... )
 >>> plan.sha256() == AnalysisPlan.read({**plan.settings(), "title": "not part of it"}).sha256()
 True
@@ -15,7 +16,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from distil.content.hashing import canonical_json, sha256_text
 
@@ -32,9 +36,14 @@ class AnalysisPlan:
         margin: Percentage points that count as the same accuracy.
         bootstrap: {"replicates", "seed"}.
         speed_section: Section that claim C8 is about; None where the competition has none.
+        clusters: What makes questions one: `text` (duplicates, and the same text but for numbers),
+            `template` (of typeset exams) or `question`.
+        strata: Strata whose shares are fixed: `section`, `wording` (of typeset exams) or None.
+        missing: `refuse` or `pairs`; see `distil.claims.selections`.
         published: Whether published figures are compared with.
         levels: Response lengths, longest first.
         sections: {section: its name in tables}.
+        claims_sha256: Hash of the claims, their tests and the family, `claims_digest`.
         primary_stop: Stop of the primary analysis; None for the public release, which has none.
     """
 
@@ -42,9 +51,13 @@ class AnalysisPlan:
     margin: float
     bootstrap: Mapping[str, int]
     speed_section: str | None
+    clusters: str
+    strata: str | None
+    missing: str
     published: bool
     levels: list[str]
     sections: Mapping[str, str]
+    claims_sha256: str
     primary_stop: str | None = None
 
     @classmethod
@@ -67,3 +80,20 @@ class AnalysisPlan:
     def sha256(self) -> str:
         """Return the SHA-256 of the plan as canonical JSON, in hexadecimal."""
         return sha256_text(canonical_json(self.settings()))
+
+
+def digest_of(claims: Mapping[str, Any]) -> str:
+    """Hash the declared claims: what is tested, in which direction, and over which family.
+
+    Args:
+        claims: Content of resources/published.yaml; its comments and layout do not count.
+
+    Returns:
+        The SHA-256, in hexadecimal.
+    """
+    return sha256_text(canonical_json(claims))
+
+
+def claims_digest(path: str | Path) -> str:
+    """Hash the claims of a file, `digest_of`."""
+    return digest_of(yaml.safe_load(Path(path).read_text(encoding="utf-8")))

@@ -6,20 +6,26 @@ The table of graded answers (`answers`) has one row per answer:
     role            base | teacher | student
     fold            fold of the split
     variant         prompt, or the level in lower case for adapters trained on that level alone
-    seed            whole number, null for base and teacher
+    seed            whole number, null for the base; of the teacher, its sample where it has several
     iteration       checkpoint, null for base and teacher
     level           R1 .. R6; may be null for the teacher
     benchmark       competition | transfer | math500
     part            train | validation | test: the part of the problem's year in that fold, or null
     problem         id of the problem
-    cluster         id of its group of duplicate or same-template problems
+    cluster         id of its group of duplicates and of problems that read alike but for numbers
+    template        of typeset exams: what it was made from; may be absent
+    wording         of typeset exams: whether its wording was familiar before; may be absent
     year, section   of the problem; null outside the competition
-    verdict         right | wrong | unknown; null or missing counts as wrong
+    verdict         right | wrong | unknown; null or a row that is absent is missing, never wrong
     strict_verdict  the same by the strict rule
     second_verdict  the same by the second grader
     judge_verdict   the same by a chat model, where the study has a judge
     words           words of the answer
     finish          stop | length
+
+An answer that was given empty or cut off is wrong; one that nobody could judge is not right. One
+that is missing is no evidence: with the plan's `missing: refuse` nothing is computed from a
+selection that lacks one, with `pairs` the questions that lack one are left out, counted, bounded.
 
 Estimands: `held_out` is the test part of every year fold (of `temporal` where it is the only
 fold), so that each question counts once; `in_sample` is every year of the competition under the
@@ -60,6 +66,7 @@ COLUMNS = (
     "verdict",
     "words",
 )
+OPTIONAL = ("template", "wording")
 ROLES = ("base", "teacher", "student")
 ESTIMANDS = ("held_out", "in_sample", "transfer")
 STOPS = ("pilot", "seed", "nested", "horizon")
@@ -68,8 +75,17 @@ OTHER_GRADINGS = ("strict", "second", "judge")
 GRADINGS = ("primary", *OTHER_GRADINGS, "best", "worst")
 
 
+# What the plan's `clusters` and `strata` can name, and the columns that hold it.
+CLUSTERS = {"text": "cluster", "template": "template", "question": "problem"}
+STRATA = {"section": "section", "wording": "wording"}
+
+
 class MissingAnswersError(ValueError):
     """A number was asked for whose answers the study does not hold."""
+
+
+class IncompleteAnswersError(ValueError):
+    """Some answers of a selection are missing, and the plan does not say to do without."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +96,7 @@ class GradedAnswers:
         answers: The table of graded answers; see the module's docstring.
         stops: {fold: {variant: {"pilot": {"seed", "iteration"}, "nested": {"iteration"}, "seed":
             {seed: iteration}, "horizon": {"iteration"}}}}, as `choose_stops` writes them.
-        settings: Config keys alpha, margin (points), primary_stop, levels, sections, bootstrap
-            {replicates, seed}, published (true, or false for the sample study).
+        settings: The analysis plan's settings (`distil.claims.plan`), and further keys.
         curves: Validation losses with columns iteration, loss, seed, fold, variant.
     """
 
@@ -229,8 +244,10 @@ class Answers:
 
     Attributes:
         right: 0 or 1; index problem (sorted), a column per seed (one column without seeds).
+        asked: The same for all questions asked, blank where an answer is missing.
         clusters: Cluster of each problem, in the same order.
         sections: Section of each problem, in the same order.
+        strata: Stratum of each problem, in the same order; None where the plan names none.
         rows: Ids of the grades used.
         used: Problem and seed (0 without seeds) of each of these, in the same order.
         words: Mean words of the answers.
@@ -238,12 +255,33 @@ class Answers:
     """
 
     right: pd.DataFrame
+    asked: pd.DataFrame
     clusters: np.ndarray
     sections: np.ndarray
+    strata: np.ndarray | None
     rows: list[str]
     used: list[tuple[str, int]]
     words: float
     filter: str
+
+    def only(self, problems: pd.Index) -> Answers:
+        """The same of some problems."""
+        if problems.equals(self.right.index):
+            return self
+        kept = self.right.index.isin(problems)
+        wanted = set(problems)
+        made_of = [
+            (row, used) for row, used in zip(self.rows, self.used, strict=True) if used[0] in wanted
+        ]
+        return replace(
+            self,
+            right=self.right[kept],
+            clusters=self.clusters[kept],
+            sections=self.sections[kept],
+            strata=None if self.strata is None else self.strata[kept],
+            rows=[row for row, _ in made_of],
+            used=[used for _, used in made_of],
+        )
 
     def of_seed(self, seed: int) -> list[str]:
         """Ids of the grades of one seed."""
@@ -378,7 +416,8 @@ def rows_of(study: GradedAnswers, estimand: str, role: str | None) -> pd.DataFra
         keep &= table["part"] == "test"
     if role is not None:
         keep &= table["role"] == role
-    return table.loc[keep, list(COLUMNS)].sort_values(["problem", "seed"], kind="stable")
+    known = [name for name in (*COLUMNS, *OPTIONAL) if name in table]
+    return table.loc[keep, known].sort_values(["problem", "seed"], kind="stable")
 
 
 def select(study: GradedAnswers, selection: Selection) -> pd.DataFrame:
@@ -428,19 +467,34 @@ def questions(study: GradedAnswers, estimand: str, section: str | None) -> pd.Da
         section: fs, js or tp; None for all.
 
     Returns:
-        A frame indexed by problem (sorted) with cluster, section and year.
+        A frame indexed by problem (sorted) with cluster, stratum (blank where the plan names no
+        strata), section and year.
+
+    Raises:
+        ValueError: If the answers do not hold what the plan's clusters or strata are.
     """
+    columns = {"cluster": CLUSTERS[study.plan.clusters]}
+    if study.plan.strata:
+        columns["stratum"] = STRATA[study.plan.strata]
     rows = rows_of(study, estimand, None)
     if section is not None:
         rows = rows[rows["section"] == section]
-    asked = rows[["problem", "cluster", "section", "year"]].drop_duplicates("problem")
+    rows = rows.drop_duplicates("problem")
+    asked = rows[["problem", "section", "year"]].assign(cluster=None, stratum=None)
+    for name, column in columns.items():
+        if column not in rows:
+            raise ValueError(
+                f"the answers have no column {column}, as the plan's clusters or strata want; only "
+                "typeset exams have it: change claims.clusters or claims.strata"
+            )
+        asked[name] = rows[column]
     asked["cluster"] = asked["cluster"].fillna(asked["problem"])
     return asked.set_index("problem").sort_index()
 
 
 @_once
 def answers(study: GradedAnswers, selection: Selection) -> Answers:
-    """Right answers of a selection, a missing one counted as wrong.
+    """Right answers of a selection.
 
     Args:
         study: The study's graded answers.
@@ -451,6 +505,7 @@ def answers(study: GradedAnswers, selection: Selection) -> Answers:
 
     Raises:
         MissingAnswersError: If the study holds no such answer, or none of a whole seed or year.
+        IncompleteAnswersError: If some are missing and the plan's `missing` is `refuse`.
         ValueError: If a question has two answers under this filter.
     """
     rows = select(study, selection)
@@ -465,7 +520,7 @@ def answers(study: GradedAnswers, selection: Selection) -> Answers:
     if skipped:
         years = ", ".join(str(int(year)) for year in skipped)
         raise MissingAnswersError(f"{selection.text} was not asked in {years}")
-    seeds = [0]
+    seeds = sorted(set(rows["seed"].fillna(0).astype(int)))  # of the teacher, its samples
     if selection.role == "student":
         seeds = sorted(
             {s for fold in study.folds_of(selection.estimand) for s in study.seeds(fold)}
@@ -478,23 +533,41 @@ def answers(study: GradedAnswers, selection: Selection) -> Answers:
             )
     columns = rows["seed"].fillna(0).astype(int).to_numpy()
     places = asked.index.get_indexer(rows["problem"]), np.searchsorted(seeds, columns)
-    # An answer that is missing stays 0: wrong.
-    right = np.zeros((len(asked), len(seeds)))
+    right = np.full((len(asked), len(seeds)), np.nan)
     if len(np.unique(np.ravel_multi_index(places, right.shape))) < len(rows):
         raise ValueError(f"a question has two answers for {selection.text}; see fold and variant")
-    right[places] = (rows["verdict"] == "right").to_numpy(dtype=float, na_value=0.0)
+    verdicts = rows["verdict"]
+    right[places] = (verdicts == "right").astype(float).where(verdicts.notna()).to_numpy()
     made_of = sorted(
         zip(rows["row"].astype(str), zip(rows["problem"], columns, strict=True), strict=True)
     )
-    return Answers(
-        right=pd.DataFrame(right, index=asked.index, columns=pd.Index(seeds, name="seed")),
+    whole = pd.DataFrame(right, index=asked.index, columns=pd.Index(seeds, name="seed"))
+    found = Answers(
+        right=whole,
+        asked=whole,
         clusters=asked["cluster"].astype(str).to_numpy(),
         sections=asked["section"].astype(object).to_numpy(),
+        strata=asked["stratum"].astype(str).to_numpy() if study.plan.strata else None,
         rows=[row for row, _ in made_of],
         used=[used for _, used in made_of],
         words=float(rows["words"].mean()),
         filter=selection.text,
     )
+    blank = whole.isna()
+    if not blank.to_numpy().any():
+        return found
+    lacking = whole.index[blank.any(axis=1)]
+    if study.plan.missing == "refuse":
+        raise IncompleteAnswersError(
+            f"{int(blank.to_numpy().sum())} of {whole.size} answers for {selection.text} are "
+            f"missing ({lacking[0]} is the first question that lacks one). Make them, or set "
+            "claims.missing: pairs in the study file, which leaves such questions out and says "
+            "what they could change"
+        )
+    kept = whole.index.difference(lacking)
+    if kept.empty:
+        raise MissingAnswersError(f"every question lacks an answer for {selection.text}")
+    return found.only(kept)
 
 
 def student(study: GradedAnswers, estimand: str, **chosen: object) -> Answers:
@@ -529,6 +602,48 @@ def base(study: GradedAnswers, estimand: str, **chosen: object) -> Answers:
         The answers.
     """
     return answers(study, Selection("base", estimand, **{"level": study.levels[0], **chosen}))
+
+
+def paired(*found: Answers) -> list[Answers]:
+    """The same answers on the questions that all of them answered.
+
+    Args:
+        found: Right answers of variants that were asked the same questions.
+
+    Returns:
+        The answers, each on the common questions.
+
+    Raises:
+        ValueError: If the variants were asked different questions.
+        MissingAnswersError: If no question was answered by all.
+    """
+    common = found[0].right.index
+    for other in found[1:]:
+        if not other.asked.index.equals(found[0].asked.index):
+            raise ValueError(f"{found[0].filter} and {other.filter} ask different questions")
+        common = common.intersection(other.right.index)
+    if common.empty:
+        raise MissingAnswersError(
+            f"no question was answered by all of {found[0].filter} and others"
+        )
+    return [one.only(common) for one in found]
+
+
+def bounds(first: Answers, second: Answers) -> tuple[float, float]:
+    """Mean of first minus second had every missing answer been against it, and for it.
+
+    Args:
+        first: Right answers of one variant.
+        second: Right answers of another on the same questions.
+
+    Returns:
+        The worst and the best mean difference, over all questions asked.
+    """
+    ends = []
+    for own in (0.0, 1.0):
+        one, two = (side.asked.fillna(value) for side, value in ((first, own), (second, 1 - own)))
+        ends.append(float(one.mean(axis=1).mean() - two.mean(axis=1).mean()))
+    return ends[0], ends[1]
 
 
 def differences(first: Answers, second: Answers) -> np.ndarray:

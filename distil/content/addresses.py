@@ -24,6 +24,7 @@ ROWS = {
     "curve": "curve/{fold}/{variant}/seed-{seed}/{iteration}",
     "stop": "stop/{fold}/{variant}",
     "part": "part/{fold}/{variant}/{problem}",
+    "trace": "trace/{id}",
     "published": "published/{claim}",
     # Of the public release: counts, and rows read from its logs, levels, traces and splits.
     "loss": "loss/{part}/{iteration}",
@@ -32,6 +33,7 @@ ROWS = {
     "found": "found/{set}/{problem}",
     "chain": "chain/{level}/{problem}",
     "training": "training/{level}",
+    "released": "released/{run}/{problem}",
     "count": "{quantity}/{level}/{population}/{group_kind}/{group}",
 }
 
@@ -68,6 +70,7 @@ FILES = {
     "judge responses": "grades/judge_responses.jsonl",
     "counts": "grades/counts.parquet",
     "release levels": "grades/levels.parquet",
+    "release answers": "grades/release_answers.parquet",
     "grades": "grades/{run}.parquet",
     "claims": "claims/claims.csv",
     "claim rows": "claims/rows.parquet",
@@ -112,6 +115,11 @@ def row_id(kind: str, **fields: Any) -> str:
         KeyError: there is no such kind, or a field is missing.
     """
     return ROWS[kind].format_map(fields)
+
+
+def sample_id(name: str, sample: int) -> str:
+    """Return the id of one of several answers: the first has the plain name, then `.s2` ..."""
+    return f"{name}.s{sample + 1}" if sample else name
 
 
 def parse_row(text: str) -> Address:

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from statsmodels.regression.linear_model import OLS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike
-    from statsmodels.regression.linear_model import RegressionResults
 
 
 @dataclass(frozen=True)
@@ -119,27 +117,6 @@ def cluster_sums(matrix: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.
     sums = np.zeros((count, matrix.shape[1]))
     np.add.at(sums, codes, matrix)
     return sums, np.bincount(codes, minlength=count).astype(float)
-
-
-def clustered_ols(design: np.ndarray, values: np.ndarray, codes: np.ndarray) -> RegressionResults:
-    """Fit least squares with the cluster-robust covariance of Liang and Zeger.
-
-    The covariance (Biometrika 73, 1986) carries the factor G/(G - 1) (n - 1)/(n - k) for G
-    clusters, n values and k columns; the reference is Student's t with G - 1 degrees of freedom.
-
-    Args:
-        design: Shape (n, k), of full rank.
-        values: Shape (n,).
-        codes: Cluster numbers, shape (n,), at least two different ones.
-
-    Returns:
-        The fit of `statsmodels`.
-
-    >>> fit = clustered_ols(np.ones((4, 1)), np.array([0.0, 1, 1, 1]), np.array([0, 0, 1, 1]))
-    >>> float(fit.params[0]), float(fit.bse[0].round(3)), fit.df_resid_inference
-    (0.75, 0.25, 1)
-    """
-    return OLS(values, design).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
 
 
 def linearised(matrix: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Paired comparisons of two variants, intervals for one accuracy, and equivalence tests.
+"""Paired comparisons of two variants, intervals for one accuracy, and simultaneous bands.
 
 >>> gain = paired_gain([1, 0, 1, 0, 0, 1, -1, 1])
 >>> f"{gain.estimate:.3f} ({gain.low:.3f} to {gain.high:.3f}), p {gain.p:.3f}"
@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +14,13 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
-from statsmodels.stats.weightstats import DescrStatsW
 
+from distil.inference.clusters import NO_VARIATION, clustered_contrast, too_few
 from distil.inference.estimates import (
     Estimate,
     as_matrix,
     cluster_codes,
     cluster_sums,
-    clustered_ols,
-    linearised,
 )
 
 if TYPE_CHECKING:
@@ -33,8 +30,7 @@ SEEDS_ONLY_WARNING = (
     "seeds only: the questions are taken as fixed, so that with five seeds this test alone "
     "rejects a true null far more often than it says"
 )
-# Below this standard error the data show no variation; floating point leaves about 1e-17.
-_NO_VARIATION = 1e-12
+TOO_FEW = "too few independent clusters for a test: the interval is all there is"
 
 
 def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float = 0.05) -> Estimate:
@@ -42,9 +38,10 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
 
     The estimand is the expected accuracy over questions like these. Answers of several seeds to
     one question, and questions of one cluster, are not independent: the Wilson interval (Wilson
-    1927) is taken at the number of independent answers that would give the same variance (Korn and
-    Graubard, Survey Methodology 24, 1998). For one run of unrelated questions this is the plain
-    Wilson interval.
+    1927) is taken at the number of independent answers that would give the same variance, times
+    (t(n - 1)/t(df))^2 for the few clusters that this variance is estimated from (Korn and Graubard,
+    Survey Methodology 24, 1998). For one run of unrelated questions this is the plain Wilson
+    interval.
 
     Args:
         right: 0 or 1, shape (questions,) or (questions, seeds).
@@ -61,17 +58,21 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
     """
     matrix = as_matrix(right, "right")
     codes = cluster_codes(clusters, len(matrix))
-    pseudo = linearised(matrix, codes)
-    mean, count = float(matrix.mean()), len(pseudo)
-    binary_spread = mean * (1 - mean)
-    variance = float(pseudo.var(ddof=1)) / count if count > 1 else 0.0
+    mean, count = float(matrix.mean()), int(codes.max()) + 1
+    binary_spread, variance, df = mean * (1 - mean), 0.0, float("inf")
+    if count > 1:
+        found = clustered_contrast(matrix.mean(axis=1), codes)
+        variance, df = found.se**2, found.df
     if matrix.shape[1] == 1 and count == len(matrix):
         effective = float(count)
-    elif binary_spread > 0 and variance > _NO_VARIATION:
+    elif binary_spread > 0 and variance > NO_VARIATION:
         # More seeds must not make an answer to one question count as several questions.
         effective = min(binary_spread / variance, float(matrix.size))
     else:
         effective = float(count)
+    if 1 < count < len(matrix) and variance > NO_VARIATION:
+        quantiles = stats.t.ppf(1 - alpha / 2, [len(matrix) - 1, df])
+        effective *= float((quantiles[0] / quantiles[1]) ** 2)
     low, high = proportion_confint(mean * effective, effective, alpha, method="wilson")
     note = "one cluster of questions only: nothing is known about others" if count < 2 else ""
     if count < 2 and len(matrix) > 1:
@@ -84,7 +85,7 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
         se=float(np.sqrt(variance)),
         n=len(matrix),
         clusters=count,
-        df=float("inf"),
+        df=df,
         test="Wilson interval",
         note=note,
         extra={"effective": effective},
@@ -133,58 +134,86 @@ def _without_variation(mean: float, count: int, alpha: float) -> tuple[float, fl
     is 1 - (alpha/2)^(1/count); each could shift the difference down to -1 or up to +1.
     """
     share = 1 - (alpha / 2) ** (1 / count)
-    p = 1.0 if abs(mean) < _NO_VARIATION else min(1.0, 2 * 0.5**count)
+    p = 1.0 if abs(mean) < NO_VARIATION else min(1.0, 2 * 0.5**count)
     return mean - share * (mean + 1), mean + share * (1 - mean), p
 
 
 def paired_gain(
-    differences: ArrayLike, clusters: ArrayLike | None = None, alpha: float = 0.05
+    differences: ArrayLike,
+    clusters: ArrayLike | None = None,
+    alpha: float = 0.05,
+    strata: ArrayLike | None = None,
 ) -> Estimate:
     """Mean paired difference by least squares with standard errors clustered by question.
 
     The estimand is the expected difference of accuracy between two variants on questions like
-    these, for these seeds. The difference of each question and seed is regressed on a constant,
-    with the cluster-robust covariance (Liang and Zeger, Biometrika 73, 1986) and its small-sample
-    factor; the reference is Student's t with clusters - 1 degrees of freedom.
+    these, for these seeds. Each question's mean difference over the seeds is regressed on a
+    constant, or on its strata, whose coefficients are then weighted as the strata occur here
+    (post-stratification: the estimate stays the mean, differences between strata leave its
+    variance). The covariance is CR1 from 40 clusters on and CR2 with Satterthwaite's degrees of
+    freedom below (`distil.inference.clusters`).
 
     Args:
         differences: First minus second variant, -1, 0 or 1, shape (questions, seeds).
         clusters: Labels of shape (questions,), or None.
         alpha: One minus the confidence level.
+        strata: Labels of shape (questions,), or None. A stratum needs two clusters.
 
     Returns:
         The estimate. With a single cluster the interval is [-1, 1] and p is 1; where all clusters
-        agree the interval says how many unseen ones could still differ.
+        agree the interval says how many unseen ones could still differ; below four degrees of
+        freedom p is 1, with a note. `extra` holds the mean of each stratum.
 
-    >>> found = paired_gain([[1, 0], [0, 0], [1, 1], [0, -1]])
+    >>> found = paired_gain([[1, 0], [0, 0], [1, 1], [0, -1], [1, 1], [0, 0]])
     >>> [round(value, 3) for value in (found.estimate, found.low, found.high, found.p)]
-    [0.25, -0.777, 1.0, 0.495]
+    [0.333, -0.302, 0.969, 0.235]
     """
     matrix = as_matrix(differences, "differences")
     codes = cluster_codes(clusters, len(matrix))
-    mean, count, test = float(matrix.mean()), int(codes.max()) + 1, "paired OLS, clustered"
+    values, count, test = matrix.mean(axis=1), int(codes.max()) + 1, "paired OLS, clustered"
+    mean = float(matrix.mean())
     if count < 2:
         note = "one cluster of questions only: no interval can be given"
         return Estimate(mean, -1.0, 1.0, 1.0, 0.0, len(matrix), count, 0.0, test, note)
-    if float(linearised(matrix, codes).std()) < _NO_VARIATION:
+    design, weights, extra, note = _stratified(values, codes, strata)
+    found = clustered_contrast(values, codes, design, weights)
+    if not found.se:
         low, high, p = _without_variation(mean, count, alpha)
         note = "every cluster of questions shows the same difference: exact bounds instead of OLS"
-        return Estimate(mean, low, high, p, 0.0, len(matrix), count, count - 1, test, note)
-    fit = clustered_ols(np.ones((matrix.size, 1)), matrix.ravel(), codes.repeat(matrix.shape[1]))
-    low, high = fit.conf_int(alpha)[0]
+        return Estimate(mean, low, high, p, 0.0, len(matrix), count, count - 1, test, note, extra)
+    low, high = found.interval(alpha)
     # A symmetric interval may reach past what a difference of accuracies can be.
     limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
+    few = too_few(found.df)
     return Estimate(
         estimate=mean,
-        low=max(float(low), -limit),
-        high=min(float(high), limit),
-        p=float(fit.pvalues[0]),
-        se=float(fit.bse[0]),
+        low=max(low, -limit),
+        high=min(high, limit),
+        p=1.0 if few else found.p,
+        se=found.se,
         n=len(matrix),
         clusters=count,
-        df=count - 1,
-        test=test,
+        df=found.df,
+        test=f"{test}, {found.method}" + (", post-stratified" if extra else ""),
+        note="; ".join(filter(None, (note, TOO_FEW if few else ""))),
+        extra=extra,
     )
+
+
+def _stratified(
+    values: np.ndarray, codes: np.ndarray, strata: ArrayLike | None
+) -> tuple[np.ndarray | None, np.ndarray, dict[str, float], str]:
+    """Design and weights of the strata, the mean of each, and why they are not used, if so."""
+    if strata is None or len(names := np.unique(np.asarray(strata).astype(str))) < 2:
+        return None, np.ones(1), {}, ""
+    labels = np.asarray(strata).astype(str)
+    for name in names:
+        if len(set(codes[labels == name])) < 2:
+            note = f"stratum {name} is a single cluster: the strata are not used"
+            return None, np.ones(1), {}, note
+    design = (labels[:, None] == names).astype(float)
+    means = {str(name): float(values[labels == name].mean()) for name in names}
+    return design, design.mean(axis=0), means, ""
 
 
 def resample(
@@ -247,9 +276,9 @@ def bootstrap_gain(
     Returns:
         The estimate with a basic (reflected) bootstrap interval.
 
-    >>> found = bootstrap_gain([[1, 0], [0, 0], [1, 1], [0, -1]], replicates=500)
+    >>> found = bootstrap_gain([[1, 0], [0, 0], [1, 1], [0, -1], [1, 1], [0, 0]], replicates=500)
     >>> found.estimate, found.df, round(found.p, 3)
-    (0.25, 2.773584905660378, 0.563)
+    (0.3333333333333333, 3.9200000000000004, 1.0)
     """
     from distil.inference.variance import variance_of_mean
 
@@ -267,7 +296,7 @@ def bootstrap_gain(
     deviations = np.take_along_axis(means, chosen, axis=1).mean(axis=1) - mean
     spread = float(deviations.std())
     variance, df = variance_of_mean(matrix, codes)
-    if spread < _NO_VARIATION or variance < _NO_VARIATION**2:
+    if spread < NO_VARIATION or variance < NO_VARIATION**2:
         low, high, p = _without_variation(mean, count, alpha)
         note = "every cluster of questions shows the same difference: exact bounds instead"
         return Estimate(mean, low, high, p, 0.0, len(matrix), count, df, test, note)
@@ -275,18 +304,20 @@ def bootstrap_gain(
     widening = float(stats.t.ppf(1 - alpha / 2, df) / stats.norm.ppf(1 - alpha / 2))
     scaled = deviations * (se / spread) * widening
     below, above = np.quantile(scaled, [alpha / 2, 1 - alpha / 2])
-    note = "" if seeds > 1 else "one seed: nothing is known about the spread between seeds"
+    notes = [] if seeds > 1 else ["one seed: nothing is known about the spread between seeds"]
+    few = too_few(df)
+    limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
     return Estimate(
         estimate=mean,
-        low=mean - float(above),
-        high=mean - float(below),
-        p=float(2 * stats.t.sf(abs(mean) / se, df)),
+        low=max(mean - float(above), -limit),
+        high=min(mean - float(below), limit),
+        p=1.0 if few else float(2 * stats.t.sf(abs(mean) / se, df)),
         se=se,
         n=len(matrix),
         clusters=count,
         df=df,
         test=test,
-        note=note,
+        note="; ".join([*notes, TOO_FEW] if few else notes),
     )
 
 
@@ -295,8 +326,8 @@ def mcnemar_exact(first: ArrayLike, second: ArrayLike, alpha: float = 0.05) -> E
 
     The estimand is the difference of the two accuracies; only questions on which the runs disagree
     tell. Under the null each of these goes either way with probability one half (McNemar,
-    Psychometrika 12, 1947). The interval comes from the exact (Clopper-Pearson) one for the share
-    of disagreements won by the first, given the number of disagreements.
+    Psychometrika 12, 1947). The interval is Newcombe's for paired proportions (Statistics in
+    Medicine 17, 1998, pp. 2635-2650, method 10), which also holds where the gain is not zero.
 
     Args:
         first: 0 or 1, shape (questions,).
@@ -312,7 +343,7 @@ def mcnemar_exact(first: ArrayLike, second: ArrayLike, alpha: float = 0.05) -> E
     >>> first, second = np.repeat([1, 0], [60, 40]), np.repeat([1, 0, 1, 0], [50, 10, 4, 36])
     >>> found = mcnemar_exact(first, second)
     >>> [round(value, 3) for value in (found.estimate, found.low, found.high, found.p)]
-    [0.06, -0.023, 0.117, 0.18]
+    [0.06, -0.015, 0.133, 0.18]
     """
     one, two = as_matrix(first, "first")[:, 0] > 0.5, as_matrix(second, "second")[:, 0] > 0.5
     if len(one) != len(two):
@@ -325,13 +356,13 @@ def mcnemar_exact(first: ArrayLike, second: ArrayLike, alpha: float = 0.05) -> E
         low, high, p = _without_variation(0.0, n, alpha)
         note = "the runs agree on every question"
         return Estimate(0.0, low, high, p, 0.0, n, n, n - 1, "exact McNemar", note, extra)
-    low, high = proportion_confint(gained, discordant, alpha, method="beta")
+    low, high = newcombe(both, gained, lost, neither, alpha)
     share = discordant / n
     difference = (gained - lost) / n
     return Estimate(
         estimate=difference,
-        low=float(2 * low - 1) * share,
-        high=float(2 * high - 1) * share,
+        low=low,
+        high=high,
         p=float(mcnemar([[both, gained], [lost, neither]], exact=True).pvalue),
         se=float(np.sqrt(max(share - difference**2, 0.0) / n)),
         n=n,
@@ -340,6 +371,44 @@ def mcnemar_exact(first: ArrayLike, second: ArrayLike, alpha: float = 0.05) -> E
         test="exact McNemar",
         extra=extra,
     )
+
+
+def newcombe(
+    both: int, first_only: int, second_only: int, neither: int, alpha: float = 0.05
+) -> tuple[float, float]:
+    """Interval of a difference of paired proportions by Newcombe's method 10.
+
+    The Wilson intervals of the two proportions are combined with the correlation phi of the pairs,
+    corrected for continuity (Newcombe, Statistics in Medicine 17, 1998, pp. 2635-2650; R:
+    `PropCIs`, `ratesci::pairbinci`). No Python library has it.
+
+    Args:
+        both: Questions that both runs had right.
+        first_only: Questions that the first alone had right.
+        second_only: Questions that the second alone had right.
+        neither: Questions that neither had right.
+        alpha: One minus the confidence level.
+
+    Returns:
+        Lower and upper end of first minus second, as proportions.
+
+    >>> low, high = newcombe(36, 12, 2, 0)
+    >>> round(low, 4), round(high, 4)
+    (0.0569, 0.3404)
+    """
+    n = both + first_only + second_only + neither
+    first, second = (both + first_only) / n, (both + second_only) / n
+    ends = [proportion_confint(share * n, n, alpha, method="wilson") for share in (first, second)]
+    (low_1, high_1), (low_2, high_2) = ends
+    cross = both * neither - first_only * second_only
+    corrected = max(cross - n / 2, 0.0) if cross > 0 else float(cross)
+    margins = (first * (1 - first) * second * (1 - second)) ** 0.5 * n * n
+    phi = corrected / margins if margins > 0 else 0.0
+    below, above = (
+        float(np.sqrt(max(own**2 - 2 * phi * own * other + other**2, 0.0)))
+        for own, other in ((first - low_1, high_2 - second), (high_1 - first, second - low_2))
+    )
+    return first - second - below, first - second + above
 
 
 def seeds_t(gains: ArrayLike, alpha: float = 0.05) -> Estimate:
@@ -365,7 +434,7 @@ def seeds_t(gains: ArrayLike, alpha: float = 0.05) -> Estimate:
         note = "one seed: no spread between seeds; " + SEEDS_ONLY_WARNING
         return Estimate(mean, -1.0, 1.0, 1.0, 0.0, 0, 0, 0.0, test, note)
     spread = float(values.std(ddof=1))
-    if spread < _NO_VARIATION:
+    if spread < NO_VARIATION:
         low, high, p = _without_variation(mean, count, alpha)
         note = "all seeds equal: exact bounds; " + SEEDS_ONLY_WARNING
         return Estimate(mean, low, high, p, 0.0, 0, 0, count - 1, test, note)
@@ -386,78 +455,27 @@ def seeds_t(gains: ArrayLike, alpha: float = 0.05) -> Estimate:
     )
 
 
-def equivalence(
-    values: ArrayLike,
-    target: float,
-    margin: float,
-    clusters: ArrayLike | None = None,
-    alpha: float = 0.05,
-) -> Estimate:
-    """Two one-sided tests: is the mean within `margin` of a published value.
-
-    The estimand is the mean of `values` (an accuracy or a paired difference) over questions like
-    these. Both one-sided t tests (Schuirmann, J. Pharmacokin. Biopharm. 15, 1987) run on one
-    linearised value per cluster; p is the larger of the two.
+def largest_deviation(draws: np.ndarray, df: float, alpha: float) -> float:
+    """Critical value of the largest of several standardised deviations.
 
     Args:
-        values: Shape (questions,) or (questions, seeds).
-        target: Published value, as a proportion.
-        margin: Half-width of the range called equal, as a proportion; fixed before the run.
-        clusters: Labels of shape (questions,), or None.
-        alpha: One minus the level of the interval reported beside it.
+        draws: Bootstrapped deviations, shape (replicates, points), each point with some spread.
+        df: Degrees of freedom of the standard errors that it multiplies.
+        alpha: One minus the simultaneous confidence level.
 
     Returns:
-        The estimate; p is that of equivalence: small means equal within the margin.
+        The 1 - alpha quantile of the largest, on the scale of Student's t: the level that one
+        normal variable would need for that quantile, read off t instead.
 
-    Raises:
-        ValueError: If the margin is not positive.
-
-    >>> values = np.repeat([1.0, 0.0], [700, 300])
-    >>> round(equivalence(values, target=0.69, margin=0.05).p, 4)
-    0.003
+    >>> draws = np.random.default_rng(0).normal(size=(10_000, 3))
+    >>> [round(largest_deviation(draws, df, 0.05), 1) for df in (float("inf"), 9.0)]
+    [2.4, 3.0]
     """
-    if margin <= 0:
-        raise ValueError(f"margin {margin}: must be above zero; see `margin` in the config")
-    matrix = as_matrix(values)
-    codes = cluster_codes(clusters, len(matrix))
-    pseudo = linearised(matrix, codes)
-    mean, count, test = float(matrix.mean()), len(pseudo), "TOST"
-    if count < 2 or float(pseudo.std()) < _NO_VARIATION:
-        note = "no variation between clusters: equivalence cannot be tested"
-        low, high, _ = _without_variation(mean, max(count, 1), alpha)
-        return Estimate(mean, low, high, 1.0, 0.0, len(matrix), count, 0.0, test, note)
-    described = DescrStatsW(pseudo)
-    low, high = described.tconfint_mean(alpha)
-    return Estimate(
-        estimate=mean,
-        low=float(low),
-        high=float(high),
-        p=float(described.ttost_mean(target - margin, target + margin)[0]),
-        se=float(described.std_mean),
-        n=len(matrix),
-        clusters=count,
-        df=count - 1,
-        test=test,
-    )
-
-
-def equivalence_of(found: Estimate, target: float, margin: float) -> Estimate:
-    """Two one-sided tests from an estimate and its standard error, where answers are not at hand.
-
-    Args:
-        found: The estimate; its standard error must be above zero.
-        target: Published value, as a proportion.
-        margin: Half-width of the range called equal, as a proportion.
-
-    Returns:
-        The estimate with the p of equivalence.
-
-    >>> found = equivalence(np.repeat([1.0, 0.0], [700, 300]), 0.69, 0.05)
-    >>> round(equivalence_of(found, 0.69, 0.02).p, 4)
-    0.2453
-    """
-    nearer = margin - abs(found.estimate - target)
-    return replace(found, p=float(stats.t.sf(nearer / found.se, found.df)), test="TOST")
+    spread = draws.std(axis=0)
+    still = spread < NO_VARIATION
+    largest = np.abs(draws[:, ~still] / spread[~still]).max(axis=1) if not still.all() else [0.0]
+    quantile = float(np.quantile(largest, 1 - alpha))
+    return float(stats.t.isf(stats.norm.sf(quantile), df))
 
 
 def simultaneous_band(
@@ -472,8 +490,9 @@ def simultaneous_band(
 
     The estimands are the mean differences at each point, for these seeds. Clusters of questions
     are drawn once for all points, so their correlation is kept; the critical value is the
-    1 - alpha quantile of the largest standardised deviation (Romano and Wolf, JASA 100, 2005), and
-    never below the pointwise one.
+    1 - alpha quantile of the largest deviation, each divided by its own spread over the draws
+    (Romano and Wolf, JASA 100, 2005), widened from the normal to Student's t where clusters are
+    few, and never below the pointwise one.
 
     Args:
         differences: One matrix (questions, seeds) per point.
@@ -489,7 +508,7 @@ def simultaneous_band(
     >>> points = [[1, 0, 0, 1, 0, 1], [1, 1, 0, 1, 0, 0]]
     >>> band = simultaneous_band(points, replicates=500)
     >>> band[["estimate", "low", "high"]].round(2).to_numpy().tolist()
-    [[0.5, -0.07, 1.07], [0.5, -0.07, 1.07]]
+    [[0.5, -0.24, 1.24], [0.5, -0.24, 1.24]]
     """
     matrices = [as_matrix(points, "differences") for points in differences]
     codes = cluster_codes(clusters, len(matrices[0]))
@@ -498,12 +517,12 @@ def simultaneous_band(
     means = columns.mean(axis=0)
     single = [paired_gain(matrix, codes, alpha) for matrix in matrices]
     se = np.array([estimate.se for estimate in single])
-    moving = se > _NO_VARIATION
-    critical = float(stats.t.ppf(1 - alpha / 2, max(len(sizes) - 1, 1)))
+    moving = se > NO_VARIATION
+    df = max(min((one.df for one in single if one.se > NO_VARIATION), default=1.0), 1.0)
+    critical = float(stats.t.ppf(1 - alpha / 2, df))
     if moving.any() and len(sizes) > 1:
         draws = resample(sums, sizes, replicates, np.random.default_rng(seed)) - means
-        largest = np.abs(draws[:, moving] / se[moving]).max(axis=1)
-        critical = max(critical, float(np.quantile(largest, 1 - alpha)))
+        critical = max(critical, largest_deviation(draws[:, moving], df, alpha))
     low = np.where(moving, means - critical * se, [estimate.low for estimate in single])
     high = np.where(moving, means + critical * se, [estimate.high for estimate in single])
     return pd.DataFrame(

@@ -16,14 +16,14 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from distil.inference.clusters import NO_VARIATION, clustered_contrast, joint_test, too_few
 from distil.inference.estimates import (
     Estimate,
     as_matrix,
     cluster_codes,
     cluster_sums,
-    clustered_ols,
 )
-from distil.inference.gains import paired_gain, resample
+from distil.inference.gains import TOO_FEW, largest_deviation, paired_gain, resample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +106,8 @@ def trend(
 
     Returns:
         The estimate is the slope per doubling, its interval that of the per-cluster slopes; p is
-        two-sided from the permutations; `extra` holds `z` and `normal_p`.
+        two-sided from the permutations; `extra` holds `slope_p`, the least squares' own, and `z`
+        and `normal_p` of the permutations' normal limit.
 
     Raises:
         ValueError: If words are not positive or their number is not that of the levels.
@@ -125,7 +126,9 @@ def trend(
     test = "permutation trend on log words"
     if spread == 0:
         note = "all levels have the same mean words: no trend can be asked for"
-        return Estimate(0.0, -1.0, 1.0, 1.0, 0.0, len(matrix), codes.max() + 1, 0.0, test, note)
+        extra = {"z": 0.0, "normal_p": 1.0, "statistic": 0.0, "slope_p": 1.0}
+        n, groups = len(matrix), int(codes.max()) + 1
+        return Estimate(0.0, -1.0, 1.0, 1.0, 0.0, n, groups, 0.0, test, note, extra)
     slopes = paired_gain((matrix @ scores) / spread, codes, alpha)
     sums, _ = cluster_sums(matrix, codes)
     centred = sums - sums.mean(axis=1, keepdims=True)
@@ -137,7 +140,7 @@ def trend(
         p, z = 1.0, 0.0
     else:
         note = slopes.note
-        z = statistic / np.sqrt(variance)
+        z = float(statistic / np.sqrt(variance))
         p = float(2 * stats.norm.sf(abs(z)))
     normal_p = p
     if permutations and len(moving):
@@ -156,7 +159,7 @@ def trend(
         df=slopes.df,
         test=test,
         note=note,
-        extra={"z": float(z), "normal_p": normal_p, "statistic": statistic},
+        extra={"z": z, "normal_p": normal_p, "statistic": statistic, "slope_p": slopes.p},
     )
 
 
@@ -219,14 +222,19 @@ def words_curve(
     grid = np.linspace(scores.min(), scores.max(), points)
     design = np.column_stack([np.ones_like(scores), scores])
     project = np.column_stack([np.ones_like(grid), grid]) @ np.linalg.pinv(design)
-    sums, sizes = cluster_sums(matrix, cluster_codes(clusters, len(matrix)))
-    line = project @ matrix.mean(axis=0)
+    codes = cluster_codes(clusters, len(matrix))
+    sums, sizes = cluster_sums(matrix, codes)
+    line, count = project @ matrix.mean(axis=0), len(sizes)
     draws = resample(sums, sizes, replicates, np.random.default_rng(seed)) @ project.T - line
     se = draws.std(axis=0)
-    moving = se > 1e-12
+    moving = se > NO_VARIATION
     critical = 0.0
-    if moving.any():
-        critical = float(np.quantile(np.abs(draws[:, moving] / se[moving]).max(axis=1), 1 - alpha))
+    if moving.any() and count > 1:
+        # The draws give the shape of the band, CR2 its size and degrees of freedom.
+        place = int(se.argmax())
+        whole = clustered_contrast(matrix @ project[place], codes)
+        se = se * whole.se / se[place]
+        critical = largest_deviation(draws[:, moving], whole.df, alpha)
     return pd.DataFrame(
         {
             "words": 2.0**grid,
@@ -267,7 +275,7 @@ def section_contrast(
     >>> drops = [0.5, 0.3, 0.6, 0.4, 0.1, 0.2, 0.1, 0.0]
     >>> found = section_contrast(drops, ["tp"] * 4 + ["fs"] * 4, "tp")
     >>> round(found.estimate, 3), round(found.p, 3)
-    (0.35, 0.003)
+    (0.35, 0.004)
     """
     matrix = as_matrix(drops, "drops").mean(axis=1, keepdims=True)
     names = np.asarray(sections)
@@ -318,34 +326,34 @@ def difference_of_means(
         First minus second. With too few clusters or no variation the interval is the widest there
         is and p is 1.
 
-    >>> values, inside = np.array([0.5, 0.3, 0.6, 0.1, 0.2, 0.0]), np.repeat([True, False], 3)
-    >>> found = difference_of_means(values, inside, np.arange(6))
+    >>> values, inside = np.array([5, 3, 6, 4, 1, 2, 0, 1.0]) / 10, np.repeat([True, False], 4)
+    >>> found = difference_of_means(values, inside, np.arange(8))
     >>> round(found.estimate, 3), round(found.p, 3)
-    (0.367, 0.018)
+    (0.35, 0.004)
     """
-    test = "OLS, clustered"
-    first, second = values[inside], values[~inside]
-    difference = float(first.mean() - second.mean())
-    groups = int(codes.max()) + 1
-    df, se = groups - 1, 0.0
-    if groups >= 4:
+    test, groups = "OLS, clustered", int(codes.max()) + 1
+    difference = float(values[inside].mean() - values[~inside].mean())
+    arms = min(len(set(codes[inside])), len(set(codes[~inside])))
+    note, df = f"{arms} cluster in a group: no interval can be given", float(max(groups - 2, 0))
+    if arms > 1:
         design = np.column_stack([np.ones(len(values)), inside.astype(float)])
-        fit = clustered_ols(design, values, codes)
-        se = float(fit.bse[1])
-    if not se > 1e-12:
-        note = "too few questions, or no variation: no interval can be given"
+        found = clustered_contrast(values, codes, design, (0.0, 1.0))
+        note, df = "no variation between clusters: no interval can be given", found.df
+    if arms < 2 or not found.se:
         return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
-    low, high = fit.conf_int(alpha)[1]
+    low, high = found.interval(alpha)
+    few = too_few(df)
     return Estimate(
         estimate=difference,
-        low=float(low),
-        high=float(high),
-        p=float(fit.pvalues[1]),
-        se=se,
+        low=low,
+        high=high,
+        p=1.0 if few else found.p,
+        se=found.se,
         n=len(values),
         clusters=groups,
         df=df,
-        test=test,
+        test=f"{test}, {found.method}",
+        note=TOO_FEW if few else "",
     )
 
 
@@ -356,10 +364,9 @@ def section_interaction(
 
     With each question's slope of accuracy on log words the null is that response length costs
     every section the same; with its drop from the longest to the shortest level, that all lose
-    the same number of points. A joint Wald F test of the sections' least-squares contrasts with
-    the cluster-robust covariance (Liang and Zeger, Biometrika 73, 1986), on sections - 1 and
-    clusters - 1 degrees of freedom. On the scale of points, as C7 and C8; `odds_ratios` gives the
-    interaction on that of odds.
+    the same number of points. A joint Wald test of the sections' least-squares contrasts
+    (`distil.inference.clusters.joint_test`). On the scale of points, as C7 and C8; `odds_ratios`
+    gives the interaction on that of odds.
 
     Args:
         values: Shape (questions,) or (questions, seeds).
@@ -370,10 +377,10 @@ def section_interaction(
         The estimate is F, `df` that of the denominator; `extra` holds `numerator_df`. p is 1 with
         a note where there is one section, too few clusters or a section without variation.
 
-    >>> slopes = [0.5, 0.3, 0.6, 0.1, 0.2, 0.0]
-    >>> found = section_interaction(slopes, ["tp"] * 3 + ["fs"] * 3)
+    >>> slopes = [0.5, 0.3, 0.6, 0.4, 0.1, 0.2, 0.0, 0.1]
+    >>> found = section_interaction(slopes, ["tp"] * 4 + ["fs"] * 4)
     >>> round(found.estimate, 2), round(found.p, 3)
-    (12.1, 0.018)
+    (21.0, 0.004)
     """
     matrix = as_matrix(values).mean(axis=1)
     codes = cluster_codes(clusters, len(matrix))
@@ -381,32 +388,44 @@ def section_interaction(
     groups, count = int(codes.max()) + 1, frame["section"].nunique()
     test, note = "OLS, clustered, joint F", ""
     extra = {"numerator_df": float(count - 1)}
+    arms = frame.groupby("section")["cluster"].nunique()
     if count < 2:
         note = "one section"
-    elif groups < 2 * count or (frame.groupby("section")["value"].std().fillna(0) < 1e-12).any():
-        note = "too few questions, or a section without variation"
+    elif arms.min() < 2 or (frame.groupby("section")["value"].std().fillna(0) < 1e-12).any():
+        note = "a section of one cluster, or without variation"
     if note:
-        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
+        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, 0.0, test, note, extra)
     design = pd.get_dummies(frame["section"], drop_first=True, dtype=float)
     design.insert(0, "constant", 1.0)
-    fit = clustered_ols(design.to_numpy(), matrix, codes)
-    if np.linalg.matrix_rank(fit.cov_params()[1:, 1:], tol=1e-24) < count - 1:
+    if _still(matrix, codes, frame["section"].to_numpy()):
         note = "the clusters of a section do not vary"
-        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, groups - 1, test, note, extra)
-    joint = fit.f_test(np.eye(count)[1:])
-    statistic = float(np.squeeze(joint.fvalue))
+        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, 0.0, test, note, extra)
+    contrasts = np.eye(count)[1:]
+    statistic, df, p = joint_test(matrix, codes, design.to_numpy(), contrasts)
+    few = too_few(df)
     return Estimate(
         estimate=statistic,
         low=statistic,
         high=statistic,
-        p=float(joint.pvalue),
+        p=1.0 if few else p,
         se=0.0,
         n=len(matrix),
         clusters=groups,
-        df=groups - 1,
+        df=df,
         test=test,
+        note=TOO_FEW if few else "",
         extra=extra,
     )
+
+
+def _still(values: np.ndarray, codes: np.ndarray, sections: np.ndarray) -> bool:
+    """Tell whether the clusters of more than one section all have the section's own mean."""
+    still = 0
+    for name in np.unique(sections):
+        inside = sections == name
+        deviations = np.bincount(codes[inside], values[inside] - values[inside].mean())
+        still += bool(np.abs(deviations).max() < 1e-9)
+    return still > 1
 
 
 def odds_ratios(frame: pd.DataFrame, formula: str, alpha: float = 0.05) -> pd.DataFrame:

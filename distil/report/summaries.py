@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from distil.claims.formulas import compared
 from distil.claims.selections import (
     GRADINGS,
     STOPS,
@@ -15,6 +16,7 @@ from distil.claims.selections import (
     base,
     differences,
     has_grading,
+    paired,
     regraded,
     student,
 )
@@ -74,7 +76,7 @@ def tabulate_levels(
                 plain = base(study, estimand, level=level, section=section)
             except MissingAnswersError:
                 continue
-            gain = paired_gain(differences(tuned, plain), tuned.clusters, study.alpha)
+            gain = compared(study, tuned, plain)
             row = {
                 "level": level,
                 "section": section or "all",
@@ -123,13 +125,11 @@ def level_tests(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
     if len(found) < 2:
         return []
     names = list(found)
+    found = dict(zip(names, paired(*found.values()), strict=True))
     shares = np.column_stack([one.right.mean(axis=1) for one in found.values()])
     clusters = found[names[0]].clusters
     overall = any_difference(shares, clusters)
-    steps = [
-        paired_gain(differences(found[one], found[two]), clusters, study.alpha)
-        for one, two in itertools.pairwise(names)
-    ]
+    steps = [compared(study, found[one], found[two]) for one, two in itertools.pairwise(names)]
     adjusted = holm([step.p for step in steps])
     sentences = [
         f"Any difference between levels: {overall.test} {overall.estimate:.1f}, "
@@ -230,11 +230,11 @@ def tabulate_seeds(
         (a seed's interval by the primary test, which takes clusters of questions as independent
         where the exact one takes each question) and note; points.
     """
-    tuned, plain = student(study, estimand), base(study, estimand)
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
     gains = differences(tuned, plain)
     stop, fold = study.settings["primary_stop"], study.main_fold
     rows, sources = [], sources or Sources()
-    compared = ("test", "n", "gain", "low", "high", "p", "gained", "lost", "note")
+    figures = ("test", "n", "gain", "low", "high", "p", "gained", "lost", "note")
     for column, seed in enumerate(tuned.right.columns):
         found = mcnemar_exact(tuned.right[seed].to_numpy(), plain.right.to_numpy(), study.alpha)
         clustered = paired_gain(gains[:, column], tuned.clusters, study.alpha)
@@ -250,12 +250,12 @@ def tabulate_seeds(
             }
         )
         own = tuned.of_seed(seed)
-        sources.add(f"seed {seed}", compared, [*own, *plain.rows])
+        sources.add(f"seed {seed}", figures, [*own, *plain.rows])
         sources.add(f"seed {seed}", ["accuracy"], own)
         sources.add(f"seed {seed}", ["iteration"], [row_id("stop", fold=fold, variant="prompt")])
     by_seed = gains.mean(axis=0)
     pooled = (
-        ("all seeds (primary)", paired_gain(gains, tuned.clusters, study.alpha)),
+        ("all seeds (primary)", compared(study, tuned, plain)),
         (
             "all seeds, seeds random too",
             bootstrap_gain(gains, tuned.clusters, alpha=study.alpha, **study.bootstrap),
@@ -267,7 +267,7 @@ def tabulate_seeds(
         for name, found in pooled
     ]
     for name, _ in pooled:
-        sources.add(name, compared, [*tuned.rows, *plain.rows])
+        sources.add(name, figures, [*tuned.rows, *plain.rows])
         sources.add(name, ["accuracy"], tuned.rows)
     names = ["row", "test", "iteration", "n", "accuracy", "gain", "low", "high", "p"]
     names += ["gained", "lost", "clustered_low", "clustered_high", "note"]
@@ -293,7 +293,7 @@ def seed_notes(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
     Returns:
         Sentences, computed.
     """
-    tuned, plain = student(study, estimand), base(study, estimand)
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
     accuracies = 100 * tuned.right.mean(axis=0).to_numpy()
     parts = decompose(differences(tuned, plain), tuned.clusters)
     shares = ", ".join(
@@ -353,7 +353,8 @@ def gains_by_checkpoint(study: GradedAnswers, estimand: str = "held_out") -> pd.
     plain, steps = base(study, estimand), checkpoints(study, estimand)
     if not steps:
         raise MissingAnswersError("no checkpoint was answered by every seed")
-    gains = [differences(student(study, estimand, stop=step), plain) for step in steps]
+    plain, *tuned = paired(plain, *(student(study, estimand, stop=step) for step in steps))
+    gains = [differences(one, plain) for one in tuned]
     band = simultaneous_band(gains, plain.clusters, alpha=study.alpha, **study.bootstrap)
     band = 100 * band.drop(columns=["critical", "se"]).rename(columns={"estimate": "gain"})
     band.insert(0, "iteration", steps)
@@ -399,7 +400,7 @@ def tabulate_stops(
     for stop in [*STOPS, "best"]:
         row = {"stop": stop, "meaning": STOP_LABELS[stop], "note": notes.get(stop, "")}
         if stop in found:
-            gain = paired_gain(differences(found[stop], plain), plain.clusters, study.alpha)
+            gain = compared(study, found[stop], plain)
             row |= {
                 "primary": stop == study.settings["primary_stop"],
                 "iterations": " ".join(map(str, iterations[stop])),
@@ -416,9 +417,7 @@ def tabulate_stops(
             looked = [row for one in by_step.values() for row in one.rows]
             sources.add(stop, ["iterations"], looked if stop == "best" else chosen)
             if "horizon" in found and stop != "horizon":
-                worth = paired_gain(
-                    differences(found[stop], found["horizon"]), plain.clusters, study.alpha
-                )
+                worth = compared(study, found[stop], found["horizon"])
                 row |= {
                     "worth": 100 * worth.estimate,
                     "worth_low": 100 * worth.low,
@@ -478,7 +477,7 @@ def words_and_line(
         The levels (level, base_words, base_accuracy, student_words, student_accuracy, student_low,
         student_high) and the line (words, accuracy, low, high); percentages.
     """
-    tuned = [student(study, estimand, level=level) for level in study.levels]
+    tuned = paired(*(student(study, estimand, level=level) for level in study.levels))
     plain = [base(study, estimand, level=level) for level in study.levels]
     clusters, words = tuned[0].clusters, [one.words for one in tuned]
     band = simultaneous_band(
@@ -511,7 +510,7 @@ def discordance(study: GradedAnswers, estimand: str = "held_out") -> tuple[dict[
     Returns:
         Mean questions for both, first_only (student), second_only (base), neither; and the seeds.
     """
-    tuned, plain = student(study, estimand), base(study, estimand)
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
     one, two = tuned.right.to_numpy(), plain.right.to_numpy()
     means = {
         "both": one * two,
@@ -551,14 +550,14 @@ def gains_by_grading(study: GradedAnswers, estimand: str = "held_out") -> pd.Dat
         student's and base's, whose right or not is another than in the primary reading, per cent.
         A reading whose verdicts are absent is left out.
     """
-    tuned, plain = student(study, estimand), base(study, estimand)
+    tuned, plain = paired(student(study, estimand), base(study, estimand))
     rows = []
     for grading in GRADINGS:
         if not has_grading(study, grading):
             continue
         read = regraded(study, grading)
-        one, two = student(read, estimand), base(read, estimand)
-        gain = paired_gain(differences(one, two), one.clusters, study.alpha)
+        one, two = paired(student(read, estimand), base(read, estimand))
+        gain = compared(study, one, two)
         changed = np.abs(one.right.to_numpy() - tuned.right.to_numpy()).sum()
         changed += np.abs(two.right.to_numpy() - plain.right.to_numpy()).sum()
         used = one.right.size + two.right.size
@@ -581,13 +580,13 @@ def tabulate_leakage(study: GradedAnswers, sources: Sources | None = None) -> pd
     Returns:
         A frame with part, n, base, student (accuracies), gain, low, high, p and note; points.
     """
-    tuned, plain = student(study, "in_sample"), base(study, "in_sample")
+    tuned, plain = paired(student(study, "in_sample"), base(study, "in_sample"))
     gains = differences(tuned, plain).mean(axis=1)
     rows = study.answers[study.answers["fold"] == study.main_fold]
     parts = rows.drop_duplicates("problem").set_index("problem")["part"]
     part = parts.reindex(tuned.right.index).astype(object).to_numpy()
     lines, sources = [], sources or Sources()
-    compared = ("n", "gain", "low", "high", "p", "note")
+    figures = ("n", "gain", "low", "high", "p", "note")
     for name in ("train", "validation", "test", "all"):
         chosen = np.ones(len(part), bool) if name == "all" else part == name
         if not chosen.any():
@@ -606,7 +605,7 @@ def tabulate_leakage(study: GradedAnswers, sources: Sources | None = None) -> pd
         own, other = tuned.of_problems(problems), plain.of_problems(problems)
         sources.add(name, ["student"], own)
         sources.add(name, ["base"], other)
-        sources.add(name, compared, [*own, *other])
+        sources.add(name, figures, [*own, *other])
     both = np.isin(part, ["train", "test"])
     if {"train", "test"} <= set(part[both]):
         codes = np.unique(tuned.clusters[both], return_inverse=True)[1]
@@ -614,7 +613,7 @@ def tabulate_leakage(study: GradedAnswers, sources: Sources | None = None) -> pd
         lines.append({"part": "train minus test", "n": int(both.sum()), **_points(found)})
         problems = tuned.right.index[both]
         used = [*tuned.of_problems(problems), *plain.of_problems(problems)]
-        sources.add("train minus test", compared, used)
+        sources.add("train minus test", figures, used)
     names = ["part", "n", "base", "student", "gain", "low", "high", "p", "note"]
     return _plain(pd.DataFrame(lines, columns=names, dtype=object))
 

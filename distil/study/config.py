@@ -16,6 +16,7 @@ import yaml
 
 from distil.datasets import splits
 from distil.review.corrections import CorrectionError, read_corrections
+from distil.teacher import settings as teacher_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,12 +140,15 @@ def _dotted(key: Sequence) -> str:
 # ---------------------------------------------------------------------------------- checking
 
 
-def check(paths: Sequence[str | Path], config: dict[str, Any]) -> dict[str, Any]:
+def check(
+    paths: Sequence[str | Path], config: dict[str, Any], student: bool = True
+) -> dict[str, Any]:
     """Check a merged configuration and return it.
 
     Args:
         paths: the files it was merged from, in order; the last that holds a key is blamed for it.
         config: the merged configuration as Snakemake holds it (`--config` values included).
+        student: whether the student's model must be there; exams are read without one.
 
     Raises:
         ConfigError: anything is wrong; all faults are listed.
@@ -157,7 +161,7 @@ def check(paths: Sequence[str | Path], config: dict[str, Any]) -> dict[str, Any]
     if not faults:
         faults = [
             f"{_blame(contents, key)}: {_dotted(key)}: {message}"
-            for key, message in [*_against_schema(config)] or [*_across_keys(config)]
+            for key, message in [*_against_schema(config)] or [*_across_keys(config, student)]
         ]
     if faults:
         raise ConfigError(faults)
@@ -243,7 +247,7 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
         yield key, f"{shown} {expected}" + (f"; it is: {meaning}" if meaning else "")
 
 
-def _across_keys(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple, str]]:
     """Find what no schema can: keys that do not go together, and files that are not there."""
     sections, speed = config["exams"]["sections"], config["claims"]["speed_section"]
     if speed is not None and speed not in sections:
@@ -260,9 +264,15 @@ def _across_keys(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
                     " write null",
                 )
         return
+    for key, known in (("clusters", "template"), ("strata", "wording")):
+        if config["claims"][key] == known and config["exams"]["source"] != "typeset":
+            yield ("claims", key), f"{known} is known of typeset exams only; choose another value"
     yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
+    yield from _check_teacher(config)
     yield from _check_files(config)
+    if student:
+        yield from _check_student(config)
 
 
 def _check_folds(config: dict[str, Any], years: list[int]) -> Iterator[tuple[tuple, str]]:
@@ -301,6 +311,18 @@ def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
             yield ("predictions", "levels"), f"{level} is not in levels"
 
 
+def _check_teacher(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    agents = {
+        f"teacher.agents.{name}": agent for name, agent in config["teacher"]["agents"].items()
+    }
+    others = {
+        "grading.judge": config["grading"]["judge"],
+        "problems.vision": config["problems"]["vision"],
+    }
+    agents |= {place: agent for place, agent in others.items() if agent}
+    yield from teacher_settings.faults(config["teacher"], agents)
+
+
 def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     if file := config["problems"]["corrections"]:
         try:
@@ -308,7 +330,8 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
         except CorrectionError as error:
             yield from ((("problems", "corrections"), fault) for fault in error.faults)
     folder = Path(config["prompts"])
-    names = ["solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"]
+    agents = ("solver", "distiller", "repair", "verifier", "student")
+    names = [*(f"{agent}.txt" for agent in agents), "levels.yaml"]
     if config["problems"]["vision"]:
         names.append("reader.txt")
     if config["grading"]["judge"]:
@@ -327,6 +350,9 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
                 ("levels",),
                 f"{level} has no instruction in {folder / 'levels.yaml'}; add it there",
             )
+
+
+def _check_student(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     model = Path(config["student"]["model"])
     if not (model / "config.json").is_file():
         yield (

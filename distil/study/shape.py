@@ -6,19 +6,45 @@ Rules ask here which files a stage needs; nothing here reads or writes one, exce
 from __future__ import annotations
 
 import functools
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from distil.claims.plan import AnalysisPlan
+from distil.claims.plan import AnalysisPlan, claims_digest
 from distil.release import files as release
+from distil.release.answers import answer_files
 from distil.review.admission import DEFAULT_REFUSED
 from distil.review.corrections import read_corrections
+from distil.study.manifest import read_manifest, read_origin
+from distil.teacher import settings as teacher_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+PUBLISHED = "resources/published.yaml"
+# Settings of a rule that say how a result is got and shape none: they are handed to jobs apart from
+# the others, and no record holds them. Those of the teacher are told apart in distil.teacher.
+HOW = {"workers"}
+
+
+def shaping(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without those that only say how a result is got."""
+    return {
+        key: shaping(value) if isinstance(value, dict) else value
+        for key, value in settings.items()
+        if key not in HOW
+    }
+
+
+def getting(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that only say how a result is got, at their places."""
+    found = {}
+    for key, value in settings.items():
+        if key in HOW:
+            found[key] = value
+        elif isinstance(value, dict) and (inner := getting(value)):
+            found[key] = inner
+    return found
 
 
 class AnyStudy:
@@ -28,6 +54,8 @@ class AnyStudy:
         config: a configuration that `distil.study.config.check` has passed.
     """
 
+    # Whether this is a dry run: a plan can be seen before what it reads was fetched.
+    planning = False
     tables_made: tuple[str, ...] = ()
     figures_made: tuple[str, ...] = ()
 
@@ -39,10 +67,26 @@ class AnyStudy:
         self.sections: list[str] = list(config["exams"]["sections"])
         self.results = Path("results") / self.name
 
+    def how(self) -> dict[str, Any]:
+        """Settings that say how a result is got and shape none: in no param and no key.
+
+        Jobs are given them as `how`, beside their params; a change reruns nothing.
+        """
+        section = self.config.get("teacher")
+        return {"teacher": teacher_settings.how(section)} if section else {}
+
     @property
     def plan_sha256(self) -> str | None:
         """The digest of the plan that must precede the answers; None where a study makes none."""
         return None
+
+    def wildcards(self) -> dict[str, str]:
+        """What each wildcard of the rules may be: what this study lists, and nothing else."""
+        return {"year": "|".join(map(str, self.years))}
+
+    def present(self, *paths: str) -> list[str]:
+        """Files that no rule makes; in a dry run those that are not there are left out."""
+        return [path for path in paths if not self.planning or Path(path).is_file()]
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
@@ -93,9 +137,9 @@ class AnyStudy:
         ]
 
     def tests(self, year: int | str) -> list[dict[str, Any]]:
-        """What each of a year's papers holds: its sections; whether its key is a second file."""
+        """What each of a year's papers holds: its tests; whether its key is a second file."""
         return [
-            {"sections": entry["sections"], "key": bool(entry["key"])}
+            {"tests": entry["tests"], "key": bool(entry["key"])}
             for entry in self.manifest.values()
             if entry["year"] == int(year)
         ]
@@ -156,7 +200,7 @@ class AnyStudy:
 class ReleaseStudy(AnyStudy):
     """A re-analysis of the public release."""
 
-    tables_made = ("splits", "levels", "forensics")
+    tables_made = ("splits", "levels", "forensics", "runs", "agreement", "disagreements")
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Keep the configuration.
@@ -184,6 +228,10 @@ class ReleaseStudy(AnyStudy):
         """The released files of one part, one for each set."""
         return [release.splits(self.folder)[name][part] for name in self.sets]
 
+    def answer_files(self) -> list[str]:
+        """The files of single answers, as far as the download holds them."""
+        return answer_files(self.folder)
+
     def tables(self) -> dict[str, str]:
         """The released tables and logs by the names that scripts use."""
         return release.tables(self.folder)
@@ -195,6 +243,7 @@ class ReleaseStudy(AnyStudy):
             published=self.config["published"],
             levels=list(release.LEVELS),
             sections=self.config["exams"]["sections"],
+            claims_sha256=claims_digest(PUBLISHED),
         )
         return {**plan.settings(), "title": self.config["title"]}
 
@@ -204,6 +253,7 @@ class Study(AnyStudy):
 
     tables_made = (
         "splits", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
+        "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
         "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
@@ -241,10 +291,26 @@ class Study(AnyStudy):
         if self.config["exams"]["source"] == "manifest":
             return read_manifest(self.config["exams"]["manifest"], self.years, self.sections)
         return {
-            f"{year}-{section}": {"year": year, "sections": [section], "key": None}
+            f"{year}-{section}": {
+                "year": year,
+                "sections": [section],
+                "tests": [{"section": section}],
+                "key": None,
+            }
             for year in self.years
             for section in self.sections
         }
+
+    @property
+    def origin(self) -> str | None:
+        """The address of the folder that the manifest's files come from; None where it has none."""
+        exams = self.config["exams"]
+        return read_origin(exams["manifest"]) if exams["source"] == "manifest" else None
+
+    def truth(self) -> list[str]:
+        """Template and wording of each question of typeset exams; nothing for other exams."""
+        typeset = self.config["exams"]["source"] == "typeset"
+        return [f"{self.results}/exams/truth.jsonl"] if typeset else []
 
     def prompt(self, name: str) -> str:
         """A file of the prompts folder."""
@@ -311,29 +377,53 @@ class Study(AnyStudy):
     # ------------------------------------------------------- settings that more than one rule has
 
     def teacher(self, agent: str) -> dict[str, Any]:
-        """The teacher's settings for one agent: what can change another agent is left out."""
-        settings = dict(self.config["teacher"])
-        agents = settings.pop("agents")
-        return {**settings, "agent": agents[agent]}
+        """What shapes one agent's answers; how they are got is in `how`."""
+        section = self.config["teacher"]
+        return teacher_settings.shaping(section, section["agents"][agent])
 
     def reader(self) -> dict[str, Any]:
-        """The settings of the vision model: the teacher's, but for its own host, key and model."""
-        settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
-        vision = self.vision or {}
-        return {**settings, "agent": {k: v for k, v in vision.items() if k != "prefer"}}
+        """What shapes the answers of the vision model."""
+        agent = {key: value for key, value in (self.vision or {}).items() if key != "prefer"}
+        return teacher_settings.shaping(self.config["teacher"], agent)
+
+    def trace_making(self) -> dict[str, Any]:
+        """How traces are made from solutions."""
+        return teacher_settings.traces(self.config["teacher"])
+
+    @functools.cached_property
+    def traced_years(self) -> list[int]:
+        """Years that some fold trains or validates on: traces are distilled for these only."""
+        return sorted(
+            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
+        )
+
+    def level_choice(self) -> dict[str, Any]:
+        """What decides which levels of a problem some dataset takes."""
+        parts = ("train", "validation")
+        return {
+            "folds": {
+                fold: {part: years[part] for part in parts} for fold, years in self.folds.items()
+            },
+            "variants": self.variants,
+            "levels_per_problem": self.config["datasets"]["levels_per_problem"],
+        }
 
     def grading(self) -> dict[str, Any]:
         """What can change a verdict of the first two graders."""
         return {key: self.config["grading"][key] for key in ("limits", "workers")}
 
     def judge(self) -> dict[str, Any]:
-        """The teacher's settings for the judge: same host, journal and money cap."""
-        settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
-        return {**settings, "agent": self.config["grading"]["judge"]}
+        """What shapes the answers of the judge."""
+        return teacher_settings.shaping(self.config["teacher"], self.config["grading"]["judge"])
 
     def judgements(self) -> list[str]:
         """The judge's verdicts, where the study has a judge."""
         return [f"{self.results}/grades/judge.parquet"] if self.config["grading"]["judge"] else []
+
+    @property
+    def resources(self) -> dict[str, int]:
+        """What a job that opens the student needs: gpu, memory_mb, minutes."""
+        return self.config["student"]["resources"]
 
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
@@ -354,7 +444,7 @@ class Study(AnyStudy):
 
     def decoding(self) -> dict[str, Any]:
         """What can change a decoded answer."""
-        chosen = ("max_tokens", "batch_size")
+        chosen = ("max_tokens", "batch_size", "decoder")
         return {key: self.config["predictions"][key] for key in chosen}
 
     def claims(self) -> dict[str, Any]:
@@ -369,6 +459,7 @@ class Study(AnyStudy):
             published=self.config["published"],
             levels=self.config["predictions"]["levels"],
             sections=self.config["exams"]["sections"],
+            claims_sha256=claims_digest(PUBLISHED),
             primary_stop=self.config["predictions"]["stops"][0],
         )
 
@@ -382,64 +473,3 @@ def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:
     """Return the study that a checked configuration describes."""
     kind = ReleaseStudy if config["exams"]["source"] == "release" else Study
     return kind(config)
-
-
-def read_manifest(
-    path: str | Path, years: list[int], sections: list[str], folder: Path | None = None
-) -> dict[str, dict[str, Any]]:
-    """Read an exam manifest.
-
-    Args:
-        path: a YAML file: `papers`, a list of {year, sections, file or url, sha256, key}; `key` is
-            {file or url, sha256} where the answers are in a second file. Files are relative to
-            the manifest's folder, or to its `folder`.
-        years: the study's years.
-        sections: the study's sections.
-        folder: where the files are, if not where the manifest says.
-
-    Returns:
-        The entries by paper name (YEAR-SECTION...), each with `key` (None if it has none).
-
-    Raises:
-        ValueError: an entry is wrong; the message names manifest, entry, field and remedy.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: no such manifest; see docs/extending.md")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict) or not isinstance(content.get("papers"), list):
-        raise ValueError(  # noqa: TRY004
-            f"{path}: papers: is missing; list the papers there (docs/extending.md)"
-        )
-    folder = folder or path.parent / content.get("folder", "")
-    papers: dict[str, dict[str, Any]] = {}
-    for number, entry in enumerate(content["papers"], start=1):
-        where = f"{path}: paper {number}"
-        if entry.get("year") not in years:
-            raise ValueError(f"{where}: year: {entry.get('year')} is not in exams.years; add it")
-        if not entry.get("sections") or set(entry["sections"]) - set(sections):
-            raise ValueError(
-                f"{where}: sections: {entry.get('sections')}; name one or more of "
-                f"{', '.join(sections)}, in the order in which the PDF holds them"
-            )
-        entry = {**entry, "key": entry.get("key")}
-        for source in filter(None, (entry, entry["key"])):
-            if bool(source.get("file")) == bool(source.get("url")):
-                raise ValueError(f"{where}: give either file or url, for the paper and for its key")
-            if not re.fullmatch("[0-9a-f]{64}", str(source.get("sha256"))):
-                raise ValueError(
-                    f"{where}: sha256: is missing or wrong; take it from: sha256sum FILE"
-                )
-            if source.get("file"):
-                source["file"] = (folder / source["file"]).as_posix()
-        name = "-".join([str(entry["year"]), *entry["sections"]])
-        if name in papers:
-            raise ValueError(
-                f"{where}: a second paper for {name}; drop one, or name other sections"
-            )
-        papers[name] = entry
-    if missing := sorted(set(years) - {entry["year"] for entry in papers.values()}):
-        raise ValueError(
-            f"{path}: no paper for {missing}; add one, or drop the year in exams.years"
-        )
-    return papers

@@ -57,6 +57,7 @@ def run_import(target):
         input=SimpleNamespace(
             problems=problems,
             audit=str(target / "audit.jsonl"),
+            splits=str(target / "splits.csv"),
             published=str(ROOT / "resources" / "published.yaml"),
             **tables,
         ),
@@ -177,7 +178,7 @@ def test_counts_by_section_and_year(counts):
     }
     assert sections == {"fs": (187, 267), "js": (191, 269), "tp": (74, 115)}
     assert count(counts, "student", kind="year", group="2019") == (19, 26)
-    assert count(counts, "student_other_judging") == (440, 650)
+    assert count(counts, "student_other_adapter") == (440, 650)
 
 
 def test_accuracies_of_the_five_levels(counts):

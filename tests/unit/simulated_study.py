@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from distil.claims.plan import claims_digest
+
 LEVELS = ["R1", "R2", "R3", "R4", "R5", "R6"]
 WORDS = {"R1": 60, "R2": 30, "R3": 18, "R4": 11, "R5": 7, "R6": 4}
 CHECKPOINTS = [50, 100, 150, 200, 250]
@@ -13,6 +15,10 @@ SETTINGS = {
     "alpha": 0.05,
     "margin": 2.0,
     "speed_section": "tp",
+    "clusters": "text",
+    "strata": None,
+    "missing": "refuse",
+    "claims_sha256": claims_digest("resources/published.yaml"),
     "primary_stop": "nested",
     "levels": LEVELS,
     "sections": {"fs": "Freshman-Sophomore", "js": "Junior-Senior", "tp": "Two-Person Speed"},

@@ -45,6 +45,12 @@ def papers(folder: Path, *names: str) -> Path:
         ("2019 Exams and Solutions", (2019, None, True)),
         ("algebra_2016_key", (2016, "algebra", True)),
         ("paper", (None, None, False)),
+        ("round1-2023", (2023, "round1", False)),
+        ("round2 2023 key", (2023, "round2", True)),
+        ("Contest 10 2023", (2023, "contest10", False)),
+        ("2023_contest_12A", (2023, "contest12a", False)),
+        ("AMC 10A 2021", (2021, "amc10a", False)),
+        ("2016 (1)", (2016, None, False)),
     ],
 )
 def test_year_section_and_key_are_read_from_file_names(stem, expected):
@@ -81,8 +87,9 @@ def test_the_study_file_is_complete_and_keeps_the_comments_of_the_one_it_starts_
     original = yaml.safe_load((repository / like).read_text(encoding="utf-8"))
     for key in ("levels", "prompts", "teacher", "datasets", "student", "predictions"):
         assert config[key] == original[key]
-    # Papers without a speed event have no claim C8.
-    assert config["claims"] == {**original["claims"], "speed_section": None}
+    # Papers without a speed event have no claim C8; only typeset exams know template and wording.
+    changed = {"speed_section": None, "clusters": "text", "strata": None}
+    assert config["claims"] == {**original["claims"], **changed}
     assert "sample study" not in text.lower()
     comments = [line.partition("#")[2] for line in (repository / like).read_text().splitlines()]
     assert all(comment in text for comment in comments[-12:])
@@ -90,6 +97,7 @@ def test_the_study_file_is_complete_and_keeps_the_comments_of_the_one_it_starts_
         with pytest.raises(configuration.ConfigError) as refused:
             configuration.check(["config.mine.yaml"], config)
         assert len(refused.value.faults) == 1, "nothing is missing but the student to bring"
+        configuration.check(["config.mine.yaml"], config, student=False)
     else:
         configuration.check(["config.mine.yaml"], config)
 

@@ -77,17 +77,17 @@ def test_paired_gain_of_unrelated_questions_is_the_paired_t_test():
     found = paired_gain(SLEEP_1 - SLEEP_2)
     assert found.estimate == pytest.approx(-1.58)
     assert found.estimate / found.se == pytest.approx(-4.0621, abs=1e-4)
-    assert (found.df, found.p) == (9, pytest.approx(0.002833, abs=5e-7))
+    assert (found.df, found.p) == pytest.approx((9, 0.002833), abs=5e-7)
     assert (found.low, found.high) == pytest.approx((-2.4598858, -0.7001142), abs=1e-7)
 
 
 def test_paired_gain_has_the_cluster_robust_variance_of_liang_and_zeger():
     rng = np.random.default_rng(3)
-    values = rng.integers(-1, 2, size=(12, 3)).astype(float)
-    clusters = np.array([0, 0, 1, 1, 1, 2, 3, 3, 4, 5, 5, 6])
+    values = rng.integers(-1, 2, size=(72, 3)).astype(float)
+    clusters = np.arange(72) * 42 // 72
     found = paired_gain(values, clusters)
-    residual_sums = [(values[clusters == c] - values.mean()).sum() for c in range(7)]
-    rows, groups = values.size, 7
+    residual_sums = [(values[clusters == c] - values.mean()).sum() for c in range(42)]
+    rows, groups = values.size, 42
     variance = sum(s**2 for s in residual_sums) / rows**2
     variance *= groups / (groups - 1) * (rows - 1) / (rows - 1)
     assert found.se == pytest.approx(np.sqrt(variance))
@@ -391,9 +391,11 @@ def test_mcnemar_power_reproduces_the_manual_of_gpower():
 
 
 def test_detectable_gain_of_mcnemar_has_the_power_asked_for():
-    gain = mcnemar_detectable(651, 0.25)
-    assert gain == pytest.approx(0.055, abs=5e-4)
-    assert mcnemar_power(651, gain, 0.25) == pytest.approx(0.80, abs=0.02)
+    for discordance, expected in ((0.15, 0.044), (0.25, 0.056), (0.35, 0.066)):
+        gain = mcnemar_detectable(651, discordance)
+        assert gain == pytest.approx(expected, abs=5e-4)
+        assert mcnemar_power(651, gain, discordance) == pytest.approx(0.80, abs=1e-4)
+    assert mcnemar_detectable(4, 0.5) == 0.5
 
 
 def test_power_of_the_t_test_reproduces_cohens_table():
