@@ -10,12 +10,14 @@ readings may share.
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 
 from distil.exams.segmentation import Passage
 from distil.exams.text.glyphs import Box, around
 from distil.exams.text.layout import Sheet
+from distil.notation.plain import plain
 
 SETTLED = {"formula", "doubtful"}
 # Flags that say nothing about how the statement was read.
@@ -42,6 +44,8 @@ def settle(row: dict, passage: Passage, sheets: dict[int, Sheet]) -> None:
     third = third_text(passage, sheets)
     if third is None or not agrees(row, third):
         return
+    row["statement"] = with_spaces(row["statement"], third)
+    row["statement_plain"] = plain(row["statement"])
     doubts = {flag for flag in row["flags"] if not flag.startswith("key_")} - ASIDE
     if doubts <= SETTLED:
         row["flags"] = [flag for flag in row["flags"] if flag not in SETTLED]
@@ -58,6 +62,33 @@ def third_text(passage: Passage, sheets: dict[int, Sheet]) -> str | None:
         texts += [text for box, text in sheet.third if holds(around(*boxes), box)]
     joined = " ".join(texts)
     return re.sub(r"(?<=[a-z])- (?=[a-z])", "", joined)
+
+
+def with_spaces(statement: str, third: str) -> str:
+    """Return a statement with its words parted and joined as in a third reading.
+
+    `Ifp` where that has `If p`, `pa ss` where it has `pass`: rows of print are read letter by
+    letter, and what looks like a gap is no matter of their shapes.
+
+    Args:
+        statement: LaTeX-like text of a problem.
+        third: the same letters as the third reading has them.
+    """
+    words = re.findall(r"[A-Za-z]+", third)
+    known = set(words)
+    pairs = {one + other: f"{one} {other}" for one, other in itertools.pairwise(words)}
+
+    def parted(match: re.Match) -> str:
+        word = match[0]
+        return pairs.get(word, word) if word not in known else word
+
+    def joined(match: re.Match) -> str:
+        one, other = match[1], match[2]
+        if one + other in known and (one not in known or other not in known):
+            return one + other
+        return match[0]
+
+    return re.sub(r"\b([A-Za-z]+) ([a-z]+)\b", joined, WORD.sub(parted, statement))
 
 
 def holds(region: Box, box: Box) -> bool:

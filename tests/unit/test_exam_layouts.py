@@ -255,7 +255,7 @@ def test_a_fault_that_nothing_helps_blames_this_program_and_not_the_file(tmp_pat
 def scanned(statement, third, flags=("formula",), **changes):
     """A row of a scan, its lines and its sheet with a third reading."""
     row = {
-        "number": "7", "statement_plain": statement, "statement": statement, "options": [],
+        "number": "7", "statement_plain": statement.replace("{", "").replace("}", ""), "statement": statement, "options": [],
         "method": "ocr", "flags": [*flags], **changes,
     }  # fmt: skip
     line = SimpleNamespace(page=1, box=(50.0, 100.0, 500.0, 112.0))
@@ -280,6 +280,16 @@ def test_only_full_agreement_settles_doubts_and_no_others(statement, third, flag
     row, passage, sheet = scanned(statement, third, flags)
     settle(row, passage, sheet)
     assert row["flags"] == left
+
+
+def test_a_third_reading_lends_its_spaces_where_it_has_the_same_letters():
+    row, passage, sheet = scanned("Ifp^{2} = k, pa ss on.", "7. If p² = k, pass on.")
+    settle(row, passage, sheet)
+    assert row["statement"] == "If p^{2} = k, pass on."
+    assert row["statement_plain"] == "If p^2 = k, pass on."
+    row, passage, sheet = scanned("Ifp^{2} = k.", "7. If p² = m.")
+    settle(row, passage, sheet)
+    assert row["statement"] == "Ifp^{2} = k."
 
 
 def test_signs_count_and_spellings_do_not():
