@@ -112,8 +112,9 @@ def merge(settings: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
     merged = dict(settings)
     for key, value in how.items():
         inner = merged.get(key)
-        both = isinstance(value, dict) and isinstance(inner, dict)
-        merged[key] = merge(inner, value) if both else value
+        if isinstance(value, dict) and isinstance(inner, dict):
+            value = merge(inner, value)
+        merged[key] = value
     return merged
 
 
@@ -227,9 +228,9 @@ class _Code:
         self.files = [*(ROOT / name for name in self.described["modules"]), LOCK, *sources]
         self.looks = {str(path): _look(path) for path in self.files if Path(path).is_file()}
         self.loaded = {
-            os.path.realpath(module.__file__)
+            os.path.realpath(file)
             for module in [*sys.modules.values()]
-            if getattr(module, "__file__", None)
+            if (file := getattr(module, "__file__", None))
         }
         if edited := self._find_edited():
             raise SystemExit(
