@@ -249,7 +249,7 @@ class _Code:
             for path, look in self.looks.items()
             if not Path(path).is_file() or _look(path) != look
         ]
-        edited = None
+        edited: list[str] = []
         if moved:
             forget()
             self.described = describe(self.script)
@@ -260,9 +260,9 @@ class _Code:
                 and os.path.realpath(path) not in self.loaded
                 and not Path(path).is_relative_to(ROOT / "scripts")
             ]
-            edited = self._find_edited() or next(iter(late), None)
+            edited = moved if self._find_edited() else late
         if edited:
-            shown = os.path.relpath(edited, ROOT) if Path(edited).is_absolute() else edited
+            shown = ", ".join(path.removeprefix(f"{ROOT}/") for path in edited)
             raise SystemExit(
                 f"{shown} was edited while this job ran, so that its files may not be those of any "
                 "one version of the code; they are dropped: start Snakemake again"
