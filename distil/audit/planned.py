@@ -9,7 +9,6 @@ beforehand in this workflow, and what asks for it is written down.
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import os
 from dataclasses import dataclass
@@ -124,16 +123,20 @@ def every_output(workflow: Any, targets: Iterable[str]) -> list[str]:
         workflow: Snakemake's, once all rules are read.
         targets: paths.
     """
-    return list(_every_output(workflow, tuple(targets)))
+    wanted = tuple(targets)
+    # Snakemake asks more than once.
+    known: dict[tuple[str, ...], list[str]] = workflow.__dict__.setdefault("_every_output", {})
+    if wanted not in known:
+        known[wanted] = _walk_to(workflow, wanted)
+    return known[wanted]
 
 
-@functools.lru_cache(maxsize=1)  # Snakemake asks more than once
-def _every_output(workflow: Any, targets: tuple[str, ...]) -> tuple[str, ...]:
+def _walk_to(workflow: Any, targets: tuple[str, ...]) -> list[str]:
     with _settled() as asked:
         walk = _Walk(workflow, asked, params=False)
         for path in targets:
             walk.visit(path)
-    return tuple(path for job in walk.jobs.values() for path in job.outputs)
+    return [path for job in walk.jobs.values() for path in job.outputs]
 
 
 def from_snakemake(job: Any) -> Planned:
