@@ -473,6 +473,22 @@ def review(
 
 
 @app.command(rich_help_panel=STUDIES)
+def estimate(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
+    study: Study = None,
+) -> int:
+    """Estimate what a study's teacher will cost and how long it will take, asking nobody."""
+    from distil.study.estimate import print_estimate
+
+    chosen = enter(context, name or study)
+    try:
+        return print_estimate(chosen)
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+
+
+@app.command(rich_help_panel=STUDIES)
 def problems(
     context: typer.Context,
     file: Annotated[

@@ -336,13 +336,21 @@ class Study(AnyStudy):
 
     @functools.cached_property
     def variants(self) -> list[str]:
-        """What a set of adapters is trained for: `prompt` (all levels) or one level."""
+        """What a set of adapters is trained for: `prompt` (all levels), one level, `published`."""
         names = []
         for protocol in self.config["adapters"]["protocols"]:
             names += (
-                ["prompt"] if protocol == "prompt" else [level.lower() for level in self.levels]
+                [level.lower() for level in self.levels] if protocol == "adapter" else [protocol]
             )
         return names
+
+    def system_prompt(self, part: str) -> list[str]:
+        """The system turn of the published study, for a variant or run that is trained as it was.
+
+        Args:
+            part: a variant, or a run FOLD/VARIANT/seed-SEED.
+        """
+        return [self.prompt("system.txt")] if "published" in part.split("/") else []
 
     @functools.cached_property
     def all_seeds(self) -> list[int]:
@@ -494,7 +502,7 @@ class Study(AnyStudy):
 
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
-        other = {"protocols", "seeds", "pilot_seed"}
+        other = {"protocols", "seeds", "pilot_seed", "patience"}
         return {key: value for key, value in self.config["adapters"].items() if key not in other}
 
     def examination(self) -> dict[str, Any]:
