@@ -342,6 +342,21 @@ def pack(
 
 
 @app.command(rich_help_panel=CHANGES)
+def page(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(resolve_path=True, help="For example study.zip.")],
+    statements: Annotated[
+        bool, typer.Option("--statements", help="With the exams' statements and pictures.")
+    ] = False,
+    study: Study = None,
+) -> int:
+    """Write the page of a study to one zip; exams of others stay out unless asked for."""
+    from distil.audit import commands
+
+    return commands.run_page(enter(context, study), file, statements=statements)
+
+
+@app.command(rich_help_panel=CHANGES)
 def unpack(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(resolve_path=True, help="What `distil pack` wrote.")],

@@ -331,6 +331,12 @@ def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
             ("adapters", "pilot_seed"),
             "is one of adapters.seeds; the pilot needs a seed of its own",
         )
+    if "published" in adapters["protocols"] and adapters["clip_norm"] is not None:
+        yield (
+            ("adapters", "clip_norm"),
+            "has no place in the published loop, which clips nothing; write null, or take published"
+            " out of adapters.protocols",
+        )
     for index, iteration in enumerate(adapters["checkpoints"]):
         key = ("adapters", "checkpoints", index)
         if iteration > adapters["horizon"]:
@@ -377,6 +383,8 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
         names.append("reader.txt")
     if config["grading"]["judge"]:
         names.append("judge.txt")
+    if "published" in config["adapters"]["protocols"]:
+        names.append("system.txt")
     for name in names:
         if not (folder / name).is_file():
             yield ("prompts",), f"{folder / name} is missing; name a folder that holds it"
