@@ -26,7 +26,7 @@ def print_estimate(name: str) -> int:
     if missing := [file for file in files if not file.is_file()]:
         raise ValueError(
             f"{missing[0]}: not there; the estimate counts problems, so read the exams first: "
-            f"snakemake --cores 1 {' '.join(map(str, missing))} --configfile {where}"
+            f"snakemake --cores 1 --until correct_problems --configfile {where}"
         )
     problems = [row for file in files for row in read_jsonl(file)]
     years = {row["id"]: row["year"] for row in problems if row["year"] in study.traced_years}

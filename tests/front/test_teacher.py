@@ -519,7 +519,7 @@ def test_responses_are_listed_filtered_summed_and_exported(folder):
     with RuleHost() as host:
         run_stages(study_file(folder / "mine.yaml", host.url), ALL)
     said = command().stdout
-    assert re.search(r"^solver +sample-solver +ok +4 ", said, re.M)
+    assert re.search(r"^solver +r1 +sample-solver +ok +4 ", said, re.M)
     assert max(map(len, said.splitlines())) <= 100
     listed = command("--list", "--agent", "distiller", "--year", "2011").stdout
     assert len(listed.splitlines()) == 8
