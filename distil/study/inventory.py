@@ -162,7 +162,7 @@ def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
     for name in dict.fromkeys(agent["host"] for agent in asked):
         host = teacher["hosts"][name]
         yield _host(study, name, host["base_url"], where)
-        if variable := host["api_key_env"]:
+        if variable := host.get("api_key_env"):
             if os.environ.get(variable):
                 yield Item("teacher", f"key of {name}", READY, f"in {variable}")
             else:
