@@ -204,8 +204,6 @@ class StageHandler(logging.Handler):
                     self.spoken = time.monotonic()
                 elif event in (None, LogEvent.ERROR) and record.levelno == logging.INFO:
                     text = record.getMessage()
-                    if text.startswith("Nothing to be done"):
-                        text += "\nThe claims are shown by: .venv/bin/distil claims"
                     if text and text != "None" and not _ROUTINE.match(text):
                         self._write(text)
         except Exception:  # noqa: BLE001 - a fault of the display must not end a run
