@@ -9,7 +9,6 @@ beforehand in this workflow, and what asks for it is written down.
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import os
 from dataclasses import dataclass
@@ -124,16 +123,15 @@ def every_output(workflow: Any, targets: Iterable[str]) -> list[str]:
         workflow: Snakemake's, once all rules are read.
         targets: paths.
     """
-    return list(_every_output(workflow, tuple(targets)))
-
-
-@functools.lru_cache(maxsize=1)  # Snakemake asks more than once
-def _every_output(workflow: Any, targets: tuple[str, ...]) -> tuple[str, ...]:
-    with _settled() as asked:
-        walk = _Walk(workflow, asked, params=False)
-        for path in targets:
-            walk.visit(path)
-    return tuple(path for job in walk.jobs.values() for path in job.outputs)
+    known = vars(workflow).setdefault("distil_outputs", {})  # Snakemake asks more than once
+    key = tuple(targets)
+    if key not in known:
+        with _settled() as asked:
+            walk = _Walk(workflow, asked, params=False)
+            for path in key:
+                walk.visit(path)
+        known[key] = [path for job in walk.jobs.values() for path in job.outputs]
+    return known[key]
 
 
 def from_snakemake(job: Any) -> Planned:

@@ -315,7 +315,8 @@ def test_stored_rows_are_held_to_their_seals_and_to_what_was_used_first(study):
     [
         ("margin: 2.0", "margin: 2"),
         ("concurrency: 8", "concurrency: 3"),
-        ("concurrency: 8", "deadline_seconds: 901.0, retries: 2, concurrency: 8"),
+        ("concurrency: 8", "deadline_seconds: 901.0, concurrency: 8"),
+        ("mode: live", "mode: live\n  retries: 2"),
         ("money_cap: 0.0", "money_cap: 1.0"),
         ("workers: ", "workers: 3 # was "),
     ],
