@@ -123,15 +123,20 @@ def every_output(workflow: Any, targets: Iterable[str]) -> list[str]:
         workflow: Snakemake's, once all rules are read.
         targets: paths.
     """
-    known = vars(workflow).setdefault("distil_outputs", {})  # Snakemake asks more than once
-    key = tuple(targets)
-    if key not in known:
-        with _settled() as asked:
-            walk = _Walk(workflow, asked, params=False)
-            for path in key:
-                walk.visit(path)
-        known[key] = [path for job in walk.jobs.values() for path in job.outputs]
-    return known[key]
+    wanted = tuple(targets)
+    # Snakemake asks more than once.
+    known: dict[tuple[str, ...], list[str]] = workflow.__dict__.setdefault("_every_output", {})
+    if wanted not in known:
+        known[wanted] = _walk_to(workflow, wanted)
+    return known[wanted]
+
+
+def _walk_to(workflow: Any, targets: tuple[str, ...]) -> list[str]:
+    with _settled() as asked:
+        walk = _Walk(workflow, asked, params=False)
+        for path in targets:
+            walk.visit(path)
+    return [path for job in walk.jobs.values() for path in job.outputs]
 
 
 def from_snakemake(job: Any) -> Planned:
