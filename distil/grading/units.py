@@ -342,7 +342,7 @@ def same_quantity(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
             return _angles(one, other, notes)
     for one, other in ((a, b), (b, a)):
         if one.unit and one.unit.dimension == "percent":
-            return _percent(one, other, notes)
+            return _percent(one, other, one is b, notes)
     if a.unit is None or b.unit is None:
         same = same_number(a.node, b.node, notes)
         if not same and (a.unit or b.unit).dimension == "number":
@@ -377,12 +377,15 @@ def _angles(angle: Quantity, other: Quantity, notes: Notes) -> bool | None:
     return same_number(angle.node, other.node, notes)
 
 
-def _percent(percent: Quantity, other: Quantity, notes: Notes) -> bool | None:
-    """A percentage against another, or against a bare number as the question has it."""
+def _percent(percent: Quantity, other: Quantity, given: bool, notes: Notes) -> bool | None:
+    """A percentage against another, or against a bare number as the question has it.
+
+    A key of 25 % is met by 0.25 too; an answer of 2500 % does not meet a key of 25 percent.
+    """
     same = same_number(percent.node, other.node, notes)
     if other.unit is not None:
         return same if other.unit.dimension == "percent" else False
-    if (same and notes.asked.percent is not False) or notes.asked.percent:
+    if (same and notes.asked.percent is not False) or (given and notes.asked.percent):
         return same
     return same_number(("div", percent.node, ("num", Fraction(100))), other.node, notes)
 
