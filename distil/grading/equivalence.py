@@ -566,7 +566,7 @@ def compare_answers(
         return Comparison(False, "none", "the answer is empty")
     if re.sub(r"\s", "", wanted) == re.sub(r"\s", "", given) and re.search(r"\w", wanted):
         return Comparison(True, "same text", "the same text")
-    first = readings(gold, asked.variables)
+    first = readings(gold, asked.variables, latex)
     second = readings(answer, asked.variables, latex)
     rule = _CLASSES.get(type(first[0]), "number")
     notes = Notes(asked)

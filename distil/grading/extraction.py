@@ -210,6 +210,13 @@ def _box_content(text: str, box: tuple[int, int, str | None]) -> str:
     return content + (after.group() if after else "")
 
 
+def _trimmed(text: str) -> str:
+    """A text without blanks, quotes and marks of emphasis around it; "**3**2" keeps its stars."""
+    text = text.strip(_TRAILING.replace("*", ""))
+    bare = text.strip(_TRAILING)
+    return text if "**" in bare and text[:1] == "*" else bare
+
+
 def _sentence(text: str) -> tuple[str, int]:
     """The first sentence of `text` and the number of characters it took."""
     position = 0
@@ -233,7 +240,9 @@ def _sentence(text: str) -> tuple[str, int]:
 def _stated(text: str) -> tuple[str, bool]:
     """The answer at the start of the text after "answer is", and whether it runs to the end."""
     text = without_emphasis(text.lstrip())
-    skipped = len(text) - len(text.lstrip(" \t\r\n*_:"))
+    skipped = len(text) - len(text.lstrip(" \t\r\n_:"))
+    if "**" not in text[skipped:].lstrip("*").partition("\n")[0]:
+        skipped = len(text) - len(text.lstrip(" \t\r\n*_:"))
     rest = text[skipped : skipped + LONGEST_ANSWER + 1]
     spans = []
     position = 0
@@ -259,11 +268,11 @@ def _stated(text: str) -> tuple[str, bool]:
     if _LONE_LETTER.fullmatch(sentence) and "\n" not in rest[:taken]:
         more, _ = _sentence(rest[taken:])
         if 0 < len(more.strip()) <= 60 and not re.match(r"\s*[A-Z][a-z]+ ", more):
-            return f"({sentence.strip(_TRAILING + '().$')}) {more.strip(_TRAILING)}", False
+            return f"({sentence.strip(_TRAILING + '().$')}) {_trimmed(more)}", False
     clause = _CLAUSE.search(sentence)
     if clause and clause.start() > 0:
-        return sentence[: clause.start()].strip(_TRAILING), False
-    return sentence.strip(_TRAILING), taken >= len(rest)
+        return _trimmed(sentence[: clause.start()]), False
+    return _trimmed(sentence), taken >= len(rest)
 
 
 def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
@@ -289,7 +298,7 @@ def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
         if best is None or found.start(1) > best[0]:
             named = re.split(r"\b(?:so|thus|hence|therefore|that|then|,)\s+", found[1])[-1]
             if named.strip().lower() not in {"this", "that", "it", "which", "what", ""}:
-                best = (found.start(1), named.strip(_TRAILING), False)
+                best = (found.start(1), _trimmed(named), False)
     return (None, False) if best is None else (best[1], best[2])
 
 
@@ -351,7 +360,7 @@ def _is_bare(line: str) -> bool:
 def _concluded(text: str) -> str | None:
     """The last sentence if it concludes with a value, as in "Therefore the sum is 25."."""
     found = _CONCLUSION.search(text.rsplit("\n", 1)[-1])
-    return found[1].strip(_TRAILING) if found else None
+    return _trimmed(found[1]) if found else None
 
 
 def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extraction:

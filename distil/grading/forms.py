@@ -92,7 +92,7 @@ _REJECTED = re.compile(
 _REMARK = re.compile(r"(?<=\S)(\s*)\(\s*(?!(?:in\s+)?base\b|mod\b)([A-Za-z]{2,}[^()=<>\d]*)\)$")
 # "72, in total"; not "72 or more".
 _ADVERB = re.compile(
-    r"(?<=[\w)}\]%!])(?:\s*,\s*|\s+)(?:in\s+(?:all|total|sum|the\s+end)|altogether|overall|total|"
+    r"(?<=[\w)}\]%!])(?:\s*,\s*|\s+)(?:in\s+(?:all|total|sum|the\s+end)|altogether|overall|all\s+told|total|"
     r"exactly|precisely|therefore|thus|hence|indeed|respectively|combined|of\s+(?:them|these|those)|"
     r"as\s+(?:required|desired|claimed|needed|expected|requested|well|asked|stated|wanted))$",
     re.IGNORECASE,
@@ -640,7 +640,8 @@ def _powers_of_ten(text: Plain, latex: bool) -> tuple[Plain, ...]:
         return (text,)
     power = Plain(f"{found[1]}\\cdot 10^{{{found[2]}}}{text.text[found.end() :]}")
     digits = found[2].lstrip("+-")
-    if "." in found[1] or len(digits) > 1 or digits == found[2]:
+    mantissa = found[1].split("=")[-1].strip()
+    if "." in mantissa or mantissa == "1" or len(digits) > 1 or digits == found[2]:
         return (power,)
     return (text,) if latex or found[2].startswith("+") else (power, text)
 
@@ -652,7 +653,7 @@ def readings(raw: str, variables: frozenset[str] = frozenset(), latex: bool = Fa
     Args:
         raw: the answer as written.
         variables: letters that are no units here.
-        latex: the answer is known to be a formula, in which "2e-1" is no power of ten.
+        latex: the answer stood in a formula, in which "2e-1" is no power of ten.
 
     Returns:
         One form, or more where commas may separate thousands or items, or a letter may be a unit.

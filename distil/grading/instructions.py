@@ -71,7 +71,7 @@ _MEASURES = {
     "mass": r"mass", "time": r"ages?", "speed": r"speed", "pure": r"probability|chance|odds",
 }  # fmt: skip
 _MEASURED = re.compile(
-    r"(?:find|compute|determine|calculate|evaluate|what|give|express|how\s+much)\s+(?:(?:is|are|was|"
+    r"(?:find|compute|determine|calculate|evaluate|what|give|express|how\s+much)\s+(?:(?:is|are|was|his|her|their|"
     r"will\s+be|the|its|total|exact|in|of|value|new|final|original|average|minimum|maximum|least|"
     r"greatest|\w+er|\w+est)\s+){0,5}(?:"
     + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _MEASURES.items())

@@ -42,7 +42,7 @@ _FUNCTION_HEAD = re.compile(
 )
 # A name for one value: "AB", "Area", "P(A)", "f'(2)", "x_1"; "xy", "2x" and "x+y" are formulas.
 _NAME = re.compile(
-    r"\\?(?:m\\?)?\s*(?:[A-Z]{1,6}'*|[A-Z][a-z]{2,}|d[a-z]/d[a-z]|(?:\\det|\\dim|\\deg)\s*\(?[A-Za-z]\)?|"
+    r"\\?(?:m\\?)?\s*(?:[A-Z]{1,6}'*|\[[A-Z]{3,6}\]|[A-Z][a-z]{2,}|d[a-z]/d[a-z]|(?:\\det|\\dim|\\deg)\s*\(?[A-Za-z]\)?|"
     r"\\?(?:max|min|gcd|lcm)\s*\(.*\)|[A-Za-z](?:'+|_\{?\w+\}?)*\s*(?:\([^()+*/=]*\)|\[[^\[\]]*\]))"
 )
 
@@ -138,19 +138,18 @@ def _chain(
         return None
     place = results.index(True)
     before = ("=",) * (len(members) - 1 - len(operators)) + operators
-    for index, (form, member, plain) in enumerate(zip(forms, members, constant, strict=True)):
+    for index, (form, plain) in enumerate(zip(forms, constant, strict=True)):
         if index == place or not plain or not constant[place]:
             continue
         if same_answer(forms[place], form, notes.aside()):
             continue
         low, high = sorted((index, place))
-        rounded = (
-            _rounds(members[low], members[high])
-            if place < index
-            else _rounds(member, members[place])
-        )
+        rounded = _rounds(members[low], members[high])
+        if rounded is None and _decimals(members[high]) is None:
+            rounded = _rounds(members[high], members[low])  # "1.41 \\approx \\sqrt{2}"
         rough = "~" in before[low:high] or bool(_decimals(members[high]))
-        whole = index < place and not _decimals(members[place]) and not notes.asked.rounded
+        # A whole number that only approximates is no exact answer.
+        whole = _decimals(members[place]) == 0 and not notes.asked.rounded
         if not rough or not rounded or whole:
             notes.doubt("a chain of unequal values")
             return None
