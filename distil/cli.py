@@ -197,8 +197,16 @@ def verify(
         str | None, typer.Argument(help="With --anchor: what the digest must be.")
     ] = None,
     anchor: Annotated[
-        bool, typer.Option("--anchor", help="Print the digest over all records of the study.")
+        bool, typer.Option("--anchor", help="Print the digests of all records and of the history.")
     ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIGEST",
+            show_default=False,
+            help="A digest of the history that was published: the history must go on from it.",
+        ),
+    ] = None,
     cache: Cache = None,
     configfile: ConfigFile = None,
     config: Config = None,
@@ -218,6 +226,7 @@ def verify(
         name,
         show_anchor=anchor,
         expected=digest,
+        head=head,
         cache=cache,
         configfiles=configfile or [],
         values=config or [],
@@ -326,10 +335,25 @@ def pack(
     file: Annotated[Path, typer.Argument(resolve_path=True, help="For example study.tar.gz.")],
     study: Study = None,
 ) -> int:
-    """Write results, records and metadata of a study to one file."""
+    """Write results and records of a study to one file."""
     from distil.audit import commands
 
     return commands.run_pack(enter(context, study), file)
+
+
+@app.command(rich_help_panel=CHANGES)
+def page(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(resolve_path=True, help="For example study.zip.")],
+    statements: Annotated[
+        bool, typer.Option("--statements", help="With the exams' statements and pictures.")
+    ] = False,
+    study: Study = None,
+) -> int:
+    """Write the page of a study to one zip; exams of others stay out unless asked for."""
+    from distil.audit import commands
+
+    return commands.run_page(enter(context, study), file, statements=statements)
 
 
 @app.command(rich_help_panel=CHANGES)
@@ -446,6 +470,52 @@ def review(
     except PlanError as error:
         return Commands.tell(context.parent, str(error), MISUSED)
     return make_review_page(name, files, cores)
+
+
+@app.command(rich_help_panel=STUDIES)
+def estimate(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
+    study: Study = None,
+) -> int:
+    """Estimate what a study's teacher will cost and how long it will take, asking nobody."""
+    from distil.study.estimate import print_estimate
+
+    chosen = enter(context, name or study)
+    try:
+        return print_estimate(chosen)
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+
+
+@app.command(rich_help_panel=STUDIES)
+def problems(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            resolve_path=True, help="Its ending tells the kind: .csv, .jsonl, .gift (Moodle), .pdf."
+        ),
+    ],
+    year: Annotated[list[int] | None, typer.Option(help="Only this year; may be repeated.")] = None,
+    section: Annotated[
+        list[str] | None, typer.Option(help="Only this section; may be repeated.")
+    ] = None,
+    without_key: Annotated[
+        bool, typer.Option("--without-key", help="Leave the answers out.")
+    ] = False,
+    study: Study = None,
+) -> int:
+    """Write a study's problems for use elsewhere: a table, a quiz or a typeset paper with key."""
+    from distil.report.problem_bank import read_bank, write_bank
+
+    name = enter(context, study)
+    try:
+        rows = read_bank(name, year or [], section or [])
+        print(write_bank(rows, file, name, key=not without_key))
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+    return 0
 
 
 @app.command(rich_help_panel=STUDIES)

@@ -24,6 +24,7 @@ rule extract_problems:
             {
                 "tests": study.tests(wildcards.year),
                 "limits": config["problems"]["limits"],
+                "third_reading": config["problems"].get("third_reading"),
             }
         ),
         code=fingerprint("scripts/extract_problems.py"),
@@ -84,6 +85,7 @@ if config["exams"]["source"] != "release":
         input:
             extracted="results/{study}/extractions/{year}.jsonl",
             readings=lambda wildcards: study.readings([wildcards.year]),
+            transcription=lambda wildcards: study.transcription(wildcards.year),
         output:
             problems="results/{study}/problems/{year}.jsonl",
         log:
@@ -99,9 +101,12 @@ if config["exams"]["source"] != "release":
                     "file": study.corrections_file(wildcards.year),
                     "prefer": study.prefer,
                     "refuse": study.refuse,
+                    "source": study.problem_source,
+                    "selected": study.selected(wildcards.year),
                 }
             ),
             code=fingerprint("scripts/correct_problems.py"),
+            sources=lambda wildcards: contents(*study.transcription(wildcards.year)),
         script:
             "../scripts/correct_problems.py"
 

@@ -10,6 +10,7 @@ part (of the problem's year in the fold), problem, cluster, template and wording
 of their transfer items the template alone), year, section, verdict, strict_verdict, second_verdict,
 judge_verdict (null without a judge), words, finish.
 
+`seed` of the teacher is the number of its sample, where it has several; the first is 0.
 Base and teacher belong to no fold, so they stand once for each: `fold` is set and `part` with it.
 """
 
@@ -49,6 +50,10 @@ def collect_run(name: str, predictions: pd.DataFrame, grades: pd.DataFrame) -> p
     table["fold"] = parts[0] if len(parts) == 3 else None
     table["variant"] = parts[1] if len(parts) == 3 else None
     table["seed"] = int(parts[2].removeprefix("seed-")) if len(parts) == 3 else None
+    samples = table["id"].str.extract(r"\.s(\d+)$")[0]
+    if name == "teacher" and samples.notna().any():
+        table["seed"] = samples.astype("Int64") - 1
+        table["seed"] = table["seed"].fillna(0)
     if "iteration" not in table:
         table["iteration"] = None
     return table

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from distil.audit.faults import MISMATCH, MISSING, OK, SECRET, UNCHECKED, Fault
 from distil.audit.records import recorded_outputs
 from distil.audit.verify import anchor, exit_code, verify
+from distil.lineage.history import read_chain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,7 @@ def run_verify(
     *,
     show_anchor: bool,
     expected: str | None,
+    head: str | None = None,
     cache: Path | None,
     configfiles: Sequence[Path],
     values: Sequence[str],
@@ -55,13 +57,18 @@ def run_verify(
         study: its name.
         show_anchor: print the digest of all records as well.
         expected: the digest it must be; None asks for no comparison.
+        head: a digest of the history that was published; it must be among those of its runs.
         cache: a file where hashes are kept between calls; None hashes every file.
         configfiles: the study's files; none for the one that names the study.
         values: KEY=VALUE, as after `snakemake --config`.
     """
+    from distil.audit.account import write_account
+
     faults, _ = check(study, configfiles, values, cache)
     for fault in faults:
         print(f"{fault.path}: {fault.message}")
+    if (Path("results") / study / "lineage").is_dir():
+        write_account(study, faults)
     if show_anchor or expected:
         try:
             digest = anchor(study)
@@ -69,9 +76,17 @@ def run_verify(
             print(f"verify: no anchor: {error}", file=sys.stderr)
             return exit_code(faults) or MISSING
         print(f"anchor: {digest}")
+        print(
+            f"history: {read_chain(Path('results', study, 'lineage')).head or 'no run was closed'}"
+        )
         if expected and expected != digest:
             print(f"the records are not those whose anchor is {expected}")
             return exit_code(faults) or MISMATCH
+    if head and head not in read_chain(Path("results", study, "lineage")).heads:
+        print(
+            f"the history has no run whose digest is {head}: it is not the one that was published"
+        )
+        return exit_code(faults) or MISMATCH
     print(f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "ok")
     return exit_code(faults)
 
@@ -148,6 +163,20 @@ def run_pack(study: str, file: Path) -> int:
         print(f"pack: {error}", file=sys.stderr)
         return MISMATCH
     return _tell_manifest(manifest)
+
+
+def run_page(study: str, file: Path, *, statements: bool) -> int:
+    """Write the page as a zip."""
+    from distil.report.page.copies import write_zip
+
+    try:
+        whole = write_zip(Path("results") / study, file, statements=statements)
+    except OSError as error:
+        print(f"page: {error.filename or file}: {error.strerror}", file=sys.stderr)
+        return MISSING
+    left = "" if whole else ", without the exams' statements and pictures (--statements)"
+    print(f"{file}: unzip it and open {study}/index.html{left}")
+    return OK
 
 
 def run_unpack(file: Path) -> int:

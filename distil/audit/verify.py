@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 INSTALLED = Path(".snakemake", "distil-installed.json")
 MODEL_LOCK = "model.lock.json"
 NOT_RESULTS = ("lineage", "logs", "timings")
+# What the end of a run and `verify` tell the page (distil/audit/account.py).
+PAGE_ACCOUNT = Path("page", "run.js")
 
 
 def verify(
@@ -381,7 +383,8 @@ def check_installed(records: Records, cache: Path | None = INSTALLED) -> Iterato
         listed += [
             (name, str(file.locate()), base64.urlsafe_b64decode(f"{file.hash.value}==").hex())
             for file in package.files or ()
-            if file.hash and file.hash.mode == "sha256"
+            # Commands in bin/ are written at the installation, and moved with the environment.
+            if file.hash and file.hash.mode == "sha256" and ".." not in file.parts
         ]
     files = Files(cache)
     files.read_ahead(path for _, path, _ in listed)
@@ -408,7 +411,7 @@ def _find_unlisted(records: Records) -> Iterator[Fault]:
                 or inside[1:] in ((RUNS,), (VERSIONS,), (CHAIN,))
             )
         else:
-            known = name in listed
+            known = name in listed or path == top / PAGE_ACCOUNT
         if not known:
             yield Fault(
                 UNLISTED,

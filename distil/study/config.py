@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SCHEMA = Path(__file__).resolve().parents[2] / "config.schema.yaml"
 
+# Keys of study files that were written for an earlier version.
+MOVED = {
+    ("teacher", name): f"it moved to teacher.hosts.NAME.{place} (docs/own-teacher.md)"
+    for name, place in {
+        "base_url": "base_url", "api_key_env": "api_key_env", "concurrency": "concurrency",
+        "connect_seconds": "connect_seconds", "idle_seconds": "idle_seconds",
+        "deadline_seconds": "deadline_seconds", "prices": "models",
+    }.items()
+}  # fmt: skip
+
 _LEADING_ZERO = re.compile(r"^[-+]?0[0-9_]+$")
 _EXPONENT_WITHOUT_POINT = re.compile(
     r"^[-+]?[0-9]+[eE][-+]?[0-9]+$|^[-+]?[0-9]*\.[0-9]+[eE][0-9]+$"
@@ -218,6 +228,7 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
         for name in sorted(set(error.instance) - set(known)):
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+            hint = MOVED.get((*key, name), hint)
             yield (*key, name), f"unknown key; {hint}"
     elif error.validator == "enum" and "propertyNames" in error.schema_path:
         yield (*key, error.instance), "has no place in a re-analysis of a release; remove it"
@@ -270,9 +281,39 @@ def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple,
     yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
     yield from _check_teacher(config)
+    yield from _check_problems(config)
     yield from _check_files(config)
     if student:
         yield from _check_student(config)
+
+
+def _check_problems(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    """Check where statements and keys come from."""
+    problems = config["problems"]
+    source, folder = problems.get("source", "reviewed"), problems.get("transcription")
+    if source == "extraction" and problems["corrections"]:
+        yield (
+            ("problems", "corrections"),
+            "is not used with source: extraction; write source: reviewed, or corrections: null",
+        )
+    if source == "transcription":
+        if not folder:
+            yield (
+                ("problems", "transcription"),
+                "is missing; name the folder of a download of the public release",
+            )
+        else:
+            for year in config["exams"]["years"]:
+                path = Path(folder, "datafile", f"{year}.json")
+                if not path.is_file():
+                    yield (
+                        ("problems", "transcription"),
+                        f"{path} is missing; name a complete download, or drop the year",
+                    )
+                    break
+    selection = problems.get("selection")
+    if selection and not Path(selection).is_file():
+        yield ("problems", "selection"), f"{selection}: no such file; restore it, or write null"
 
 
 def _check_folds(config: dict[str, Any], years: list[int]) -> Iterator[tuple[tuple, str]]:
@@ -289,6 +330,12 @@ def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
         yield (
             ("adapters", "pilot_seed"),
             "is one of adapters.seeds; the pilot needs a seed of its own",
+        )
+    if "published" in adapters["protocols"] and adapters["clip_norm"] is not None:
+        yield (
+            ("adapters", "clip_norm"),
+            "has no place in the published loop, which clips nothing; write null, or take published"
+            " out of adapters.protocols",
         )
     for index, iteration in enumerate(adapters["checkpoints"]):
         key = ("adapters", "checkpoints", index)
@@ -336,6 +383,8 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
         names.append("reader.txt")
     if config["grading"]["judge"]:
         names.append("judge.txt")
+    if "published" in config["adapters"]["protocols"]:
+        names.append("system.txt")
     for name in names:
         if not (folder / name).is_file():
             yield ("prompts",), f"{folder / name} is missing; name a folder that holds it"

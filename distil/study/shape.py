@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distil.claims.plan import AnalysisPlan, claims_digest
 from distil.release import files as release
 from distil.release.answers import answer_files
+from distil.release.selection import read_selection
 from distil.review.admission import DEFAULT_REFUSED
 from distil.review.corrections import read_corrections
 from distil.study.manifest import read_manifest, read_origin
@@ -88,6 +89,13 @@ class AnyStudy:
         """Files that no rule makes; in a dry run those that are not there are left out."""
         return [path for path in paths if not self.planning or Path(path).is_file()]
 
+    def present_file(self, path: str) -> str | list[str]:
+        """A file that no rule makes; nothing in a dry run where it is not there.
+
+        A list of one would reach the script as a list.
+        """
+        return path if self.present(path) else []
+
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
         return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
@@ -158,6 +166,32 @@ class AnyStudy:
         return self.config["problems"]["vision"]
 
     @property
+    def problem_source(self) -> str:
+        """Whose statements and keys the study takes: extraction, reviewed or transcription."""
+        return self.config["problems"].get("source", "reviewed")
+
+    def transcription(self, year: int | str) -> list[str]:
+        """The file of one year's transcription; none unless the study takes its texts."""
+        if self.problem_source != "transcription":
+            return []
+        return [release.transcriptions(self.config["problems"]["transcription"])[int(year)]]
+
+    @functools.cached_property
+    def _selection(self) -> dict[str, dict[str, str]] | None:
+        file = self.config["problems"].get("selection")
+        return read_selection(file) if file else None
+
+    def selected(self, year: int | str) -> dict[str, str] | None:
+        """One year's problems of the selection and its note on each; None without a selection."""
+        if self._selection is None:
+            return None
+        return {
+            name: row["note"]
+            for name, row in self._selection.items()
+            if name.startswith(f"{year}-")
+        }
+
+    @property
     def prefer(self) -> str | None:
         """Whose text stands where extraction and vision model disagree; None without the latter."""
         return self.vision["prefer"] if self.vision else None
@@ -190,11 +224,43 @@ class AnyStudy:
         """Every year's human corrections."""
         return [entry for year in self.years for entry in self.corrections(year)]
 
+    # --------------------------------------------------------------------------------- the page
+
+    def page_inputs(self) -> dict[str, list[str]]:
+        """What the page shows besides claims and problems; empty where a study does not have it."""
+        names = ("benchmarks", "answers", "predictions", "grades", "crops", "solutions", "traces",
+                 "curves", "stops", "duplicates")  # fmt: skip
+        tables = [f"{self.results}/tables/{name}.csv" for name in self.tables_made]
+        return {"tables": tables, **{name: [] for name in names}}
+
+    def page_shards(self) -> dict[str, list[str]]:
+        """The scripts that hold the page's data: verdicts by fold, texts by year and benchmark."""
+        return {"verdicts": ["common"], "texts": [str(year) for year in self.years]}
+
+    def page(self) -> dict[str, Any]:
+        """What the page says of the study itself."""
+        kinds = {"typeset": "sample", "manifest": "papers", "release": "released"}
+        return {
+            "title": self.config["title"],
+            "kind": kinds[self.config["exams"]["source"]],
+            "sections": self.config["exams"]["sections"],
+            "runs": [],
+            "corrections": self.all_corrections(),
+            "claims": self.claims(),
+        }
+
+    def claims(self) -> dict[str, Any]:
+        """What the claims are computed under."""
+        raise NotImplementedError
+
     def targets(self) -> list[str]:
-        """What a full run makes in the end: claims, tables and figures."""
+        """What a full run makes in the end: claims, tables, figures and the page."""
         tables = [f"tables/{name}.csv" for name in self.tables_made]
         figures = [f"figures/{name}.svg" for name in self.figures_made]
-        return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
+        return [
+            f"{self.results}/{name}"
+            for name in ("claims/claims.csv", *tables, *figures, "index.html")
+        ]
 
 
 class ReleaseStudy(AnyStudy):
@@ -253,9 +319,11 @@ class Study(AnyStudy):
 
     tables_made = (
         "splits", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
+        "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
-        "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
+        "claims", "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops",
+        "graders",
     )  # fmt: skip
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -268,13 +336,21 @@ class Study(AnyStudy):
 
     @functools.cached_property
     def variants(self) -> list[str]:
-        """What a set of adapters is trained for: `prompt` (all levels) or one level."""
+        """What a set of adapters is trained for: `prompt` (all levels), one level, `published`."""
         names = []
         for protocol in self.config["adapters"]["protocols"]:
             names += (
-                ["prompt"] if protocol == "prompt" else [level.lower() for level in self.levels]
+                [level.lower() for level in self.levels] if protocol == "adapter" else [protocol]
             )
         return names
+
+    def system_prompt(self, part: str) -> list[str]:
+        """The system turn of the published study, for a variant or run that is trained as it was.
+
+        Args:
+            part: a variant, or a run FOLD/VARIANT/seed-SEED.
+        """
+        return [self.prompt("system.txt")] if "published" in part.split("/") else []
 
     @functools.cached_property
     def all_seeds(self) -> list[int]:
@@ -426,7 +502,7 @@ class Study(AnyStudy):
 
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
-        other = {"protocols", "seeds", "pilot_seed"}
+        other = {"protocols", "seeds", "pilot_seed", "patience"}
         return {key: value for key, value in self.config["adapters"].items() if key not in other}
 
     def examination(self) -> dict[str, Any]:
@@ -445,6 +521,38 @@ class Study(AnyStudy):
         """What can change a decoded answer."""
         chosen = ("max_tokens", "batch_size", "decoder")
         return {key: self.config["predictions"][key] for key in chosen}
+
+    def page_inputs(self) -> dict[str, list[str]]:
+        """What the page shows besides claims and problems."""
+        sets = [(fold, variant) for fold in self.folds for variant in self.variants]
+        return {
+            **super().page_inputs(),
+            "benchmarks": self.benchmark_files(),
+            "answers": [f"{self.results}/grades/answers.parquet"],
+            "predictions": [f"{self.results}/predictions/{run}.parquet" for run in self.runs],
+            "grades": [f"{self.results}/grades/{run}.parquet" for run in self.runs],
+            "crops": self.crops(),
+            "solutions": [f"{self.results}/traces/{year}/solutions.jsonl" for year in self.years],
+            "traces": sorted({path for fold in self.folds for path in self.traces(fold)}),
+            "curves": self.curves(),
+            "stops": self.stops(),
+            "duplicates": [
+                f"{self.results}/datasets/{fold}/{variant}/duplicates.csv" for fold, variant in sets
+            ],
+        }
+
+    def page_shards(self) -> dict[str, list[str]]:
+        """The scripts that hold the page's data: verdicts by fold, texts by year and benchmark."""
+        found = super().page_shards()
+        others = [name for name in self.config["benchmarks"] if name != "competition"]
+        return {
+            "verdicts": [*found["verdicts"], *self.folds],
+            "texts": [*found["texts"], *others],
+        }
+
+    def page(self) -> dict[str, Any]:
+        """What the page says of the study itself, and the runs in the order of their files."""
+        return {**super().page(), "runs": self.runs}
 
     def claims(self) -> dict[str, Any]:
         """What the claims and their tables are computed under."""

@@ -60,6 +60,8 @@ class Decisions:
 
     def reasons(self, job: Any) -> list[Reason]:
         """Return why one of Snakemake's jobs is to run, as far as it lies in the job itself."""
+        if not job.output:
+            return []  # rule all
         if job not in self.known:
             planned = from_snakemake(job)
             record = self.records.by_path.get(planned.record)
@@ -71,6 +73,8 @@ class Decisions:
 
     def checksums(self, job: Any, path: str) -> set[str]:
         """Return the sha256 with which a job read a file, as Snakemake spells it, if it did."""
+        if not job.output:
+            return set()
         record = self.records.by_path.get(
             record_path(self.study, job.rule.name, dict(job.wildcards_dict))
         )
@@ -136,9 +140,11 @@ def _execute(
     *arguments: Any,
     **settings: Any,
 ) -> None:
-    """Run the workflow, close the history, and hold what was asked for against its records."""
-    from snakemake.exceptions import WorkflowError
+    """Run the workflow, close the history, and hold what was asked for against its records.
 
+    Raises:
+        SystemExit: some of it is not what its records say.
+    """
     run, folder = os.environ.get("DISTIL_RUN"), study.results / "lineage"
     common = settings["executor_plugin"].common_settings
     if common.dryrun_exec or common.touch_exec:
@@ -162,7 +168,7 @@ def _execute(
     stale = decisions.stale(jobs)
     decisions.files.save()
     if stale:
-        raise WorkflowError("\n".join(_tell_stale(stale)))
+        raise SystemExit("\n".join(_tell_stale(stale)))
     if str(study.results / "claims" / "claims.csv") in {str(p) for job in jobs for p in job.output}:
         if not made:
             print("Nothing was to be done: the claims below are what their records say.")

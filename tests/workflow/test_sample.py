@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +14,9 @@ import pandas as pd
 import pytest
 
 from distil.audit import explain, verify
-from tests.workflow.checkout import copy_repository
+from distil.report.terminal import closing_text
+from docs import pages
+from tests.workflow.checkout import ROOT, copy_repository
 
 LONGEST = 40 * 60  # seconds; on two free cores it takes a fifth of it
 CLAIMS = {"C1", "C2", "C3", "C4", "C5", "C5b", "C6", "C7", "C8", "Q1", "Q2", "Q3", "Q4", "Q5"}
@@ -25,16 +31,41 @@ def sample(tmp_path_factory):
 
 
 @pytest.mark.timeout(LONGEST + 60)
-def test_the_sample_study_ends_with_its_claims_and_has_nothing_left_to_do(sample):
+def test_the_sample_study_ends_with_its_claims_and_has_nothing_left_to_do(sample, monkeypatch):
     checkout, done, seconds = sample
-    table = (checkout.path / "results" / "sample" / "claims" / "claims.md").read_text()
-    assert table in done.stdout
-    assert {
-        line.split("|")[1].strip() for line in table.splitlines() if line.count("|") > 3
-    } >= CLAIMS
+    monkeypatch.chdir(checkout.path)
+    shown = closing_text("sample", 80)
+    assert shown in done.stdout, "the end of a run is its claims, what to open and what is next"
+    assert set(re.findall(r"^([CQ]\d+b?) ", shown, re.M)) >= CLAIMS
+    assert len(shown.splitlines()) < 55, "with a line a stage it fits 60 lines"
     assert seconds < LONGEST
     again = checkout.snakemake("-n", config="config.yaml")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_the_readme_shows_the_claims_of_this_state(sample, monkeypatch):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(sample[0].path)
+    block = pages.TRANSCRIPT.search(text)
+    if block[0] == block[1] + block[2]:
+        pytest.skip("the README holds no claims yet; after a run of the sample study: make readme")
+    assert text == pages.with_transcript(text, pages.transcript()), "make readme"
+
+
+def test_the_commands_of_the_readme_run_as_typed(sample):
+    """In a shell where only the folder of the commands was put first on the path."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| .* \| `(distil [^`]+)`", text, re.M)
+    asked = [line for line in table if not re.search(r"[A-Z]{4}|\.pdf|\.jsonl|build/", line)]
+    assert len(asked) >= 4
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for line in asked:
+        done = subprocess.run(
+            line, shell=True, cwd=sample[0].path, capture_output=True, text=True, check=False,
+            env={**os.environ, "PATH": path},
+        )  # fmt: skip
+        assert done.returncode == 0, f"{line}: {done.stdout[-500:]} {done.stderr}"
+        assert done.stdout
 
 
 def test_every_extracted_problem_equals_its_template(sample):
