@@ -80,8 +80,6 @@ class Comparison:
     loose: str = ""
 
 
-_FIGURE = re.compile(r"[A-Z]{2,6}")
-_SUM = re.compile(r"\\(?:sum|prod|int|lim)(?![a-z])")
 # Formulas that the grammar lacks, and choices
 
 

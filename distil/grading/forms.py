@@ -123,6 +123,7 @@ _LETTER_VALUE = re.compile(
     r"\s*(.+)$",
     re.IGNORECASE | re.DOTALL,
 )
+# "(A) and (B)" are two letters; "(A) 5" has a value.
 _NO_VALUE = re.compile(r"\s*(?:[,;=<>]|and\b|or\b|\\(?:ne|to|le|ge)\b)")
 # One environment and nothing around it but brackets: "2 \begin{pmatrix} ..." is a product.
 _MATRIX = re.compile(
@@ -133,6 +134,7 @@ _MATRIX = re.compile(
 )
 # Lines of equations; with "\{" before them a system.
 _LINES = re.compile(r"^(?:\\\{\s*)?\\begin\{lines\}(.*?)\\end\{lines\}(?:\s*\\\})?$", re.DOTALL)
+# "\\[4pt]"; "\[" opens a formula.
 _LINE_BREAK = re.compile(r"\\\\(?:\s*\[[^\]]*\])?")
 _OPERATORS = {
     "\\le": "<=", "\\ge": ">=", "\\ne": "!=", "\\approx": "~", "\\equiv": "==", "\\sim": "~",
@@ -174,6 +176,7 @@ _HALF_LINE = re.compile(
     r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*\{?\s*R\s*\}?\s*"
     r"(?:\^\s*\{?\s*([+-])\s*\}?|_\s*\{?\s*([<>])\s*0\s*\}?)"
 )
+# "x \in \mathbb{R}"; "\mathbb{R}^2" is a plane.
 _ALL_REALS = re.compile(r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*(?:\{\s*R\s*\}|R)")
 # "C(10, 3)": a point with its name, or a number of selections; "C(3, 10)" is a point.
 _CALLED = re.compile(r"^([PC])\s*\(\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\)$")

@@ -47,11 +47,15 @@ _NAME = re.compile(
 )
 
 
+# "AB", "PV"; "A" is a variable.
 _FIGURE = re.compile(r"[A-Z]{2,6}")
+# "\sum a"; "\sumx" is no sum.
 _SUM = re.compile(r"\\(?:sum|prod|int|lim)(?![a-z])")
 # Names that people give an arbitrary constant; without a question one of the two must be C.
 _CONSTANTS = re.compile(r"[CcKkDA]|[CcKk]_?\{?[0-9]\}?")
+# "C", "C_1"; "c" may be a given number.
 _SURE_CONSTANT = re.compile(r"C(?:_?\{?[0-9]\}?)?")
+# "A", "c_2"; "x" is a variable.
 _LETTER_CONSTANT = re.compile(r"[A-DKcck](?:_?\{?[0-9]\}?)?")
 _PARAMETERS = frozenset({"k", "n", "m", "j", "l", "N", "K", "ell", "t"})
 _TURN = {("const", "pi")}

@@ -65,6 +65,7 @@ OTHER_SENSE = re.compile(
     r"beyond|within|almost|nearly|twice|thrice|double|triple|reciprocal|inverse|exceeds?)\b|\btimes\s|n't\b",
     re.IGNORECASE,
 )
+# "the circle"; "then" is no article.
 _ARTICLES = re.compile(r"^(?:an?|the|is|it is|its|it's)\s+")
 
 
