@@ -372,6 +372,8 @@ def test_another_recogniser_on_path_runs_what_it_read_again(study, tmp_path):
     with pypdfium2.PdfDocument(study.path / TOP / "exams" / "2014-fs.pdf") as document:
         pages = [page.render(scale=2).to_pil().convert("L") for page in document]
     pages[0].save(folder / "2014-fs.pdf", save_all=True, append_images=pages[1:], resolution=144)
+    for year in (2011, 2012, 2013):
+        shutil.copy(study.path / TOP / "exams" / f"{year}-fs.pdf", folder)
     made = subprocess.run(
         [sys.executable, "-m", "distil", "new", "mine", str(folder), "--like", CONFIG],
         cwd=study.path, capture_output=True, text=True, check=False,
