@@ -111,6 +111,43 @@ def test_a_change_is_seen_without_the_metadata_of_snakemake(study, lost):
     assert not (study.path / "build" / "crate").exists()
 
 
+CHANGES = [
+    (CONFIG, "levels_per_problem: 2", "levels_per_problem: 3"),
+    (
+        "scripts/draw_figures.py",
+        'if __name__ == "__main__":',
+        'CHANGED = 1\nif __name__ == "__main__":',
+    ),
+    ("results/micro/traces/2011/solutions.jsonl", "2011-", "2012-"),
+    (CONFIG, "margin: 2.0", "margin: 3.0"),
+    (CONFIG, "max_tokens: 8000", "max_tokens: 8001"),
+    ("distil/datasets/splits.py", "def ", "CHANGED = 1\n\n\ndef "),
+    ("requirements.lock", "matplotlib==", "matplotlib==9!"),
+    ("resources/prompts/paper/student.txt", "\n", "!\n"),
+    ("rules/claims.smk", "published=", "printed="),
+    ("resources/published.yaml", "\n", "\n# changed\n"),
+]
+
+
+def test_a_change_reruns_the_same_jobs_with_and_without_the_metadata_of_snakemake(study):
+    kept = study.path / "kept"
+    for name, old, new in CHANGES if TORTURE else CHANGES[:3]:
+        path = study.path / name
+        if not path.is_file() or old not in path.read_text(encoding="utf-8"):
+            continue
+        before, state = path.read_bytes(), path.stat()
+        study.edit(name, old, new)
+        planned = study.planned()
+        (study.path / ".snakemake").rename(kept)
+        assert study.planned() == planned, name
+        shutil.rmtree(study.path / ".snakemake")
+        kept.rename(study.path / ".snakemake")
+        assert planned, name
+        path.write_bytes(before)
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert study.planned() == set()
+
+
 def test_names_of_inputs_and_outputs_that_are_swapped_rerun_their_rule(study):
     study.edit("rules/datasets.smk", "        csv=report(", "        other=report(")
     assert study.planned() == {"tabulate_splits"}
