@@ -44,28 +44,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from distil.claims.plan import AnalysisPlan
+from distil.claims.plan import CLUSTERS, STRATA, AnalysisPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 COLUMNS = (
-    "row",
-    "role",
-    "fold",
-    "variant",
-    "seed",
-    "iteration",
-    "level",
-    "benchmark",
-    "part",
-    "problem",
-    "cluster",
-    "year",
-    "section",
-    "verdict",
-    "words",
-)
+    "row", "role", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
+    "problem", "cluster", "year", "section", "verdict", "words",
+)  # fmt: skip
 OPTIONAL = ("template", "wording")
 ROLES = ("base", "teacher", "student")
 ESTIMANDS = ("held_out", "in_sample", "transfer")
@@ -73,11 +60,6 @@ STOPS = ("pilot", "seed", "nested", "patience", "one_se", "horizon")
 MAIN_FOLD = "temporal"
 OTHER_GRADINGS = ("strict", "second", "judge")
 GRADINGS = ("primary", *OTHER_GRADINGS, "best", "worst")
-
-
-# What the plan's `clusters` and `strata` can name, and the columns that hold it.
-CLUSTERS = {"text": "cluster", "template": "template", "question": "problem"}
-STRATA = {"section": "section", "wording": "wording"}
 
 
 class MissingAnswersError(ValueError):
