@@ -389,18 +389,22 @@ def _once(lookup: Callable[..., Any]) -> Callable[..., Any]:
     """Keep what a function of a study and further, hashable arguments has found, in the study."""
 
     @functools.wraps(lookup)
-    def known(study: GradedAnswers, *asked: Any) -> Any:
-        key = (lookup, *asked)
+    def known(study: GradedAnswers, *asked: Any, **chosen: Any) -> Any:
+        key = (lookup, *asked, *chosen.items())
         if key not in study.found:
-            study.found[key] = lookup(study, *asked)
+            study.found[key] = lookup(study, *asked, **chosen)
         return study.found[key]
 
     return known
 
 
 @_once
-def rows_of(study: GradedAnswers, estimand: str, role: str | None) -> pd.DataFrame:
+def rows_of(
+    study: GradedAnswers, estimand: str, role: str | None, *, whole: bool = False
+) -> pd.DataFrame:
     """Return the rows of an estimand and a role (None: all), sorted by problem and seed.
+
+    The columns are those that selections need, or all (`whole`).
 
     Raises:
         ValueError: If the role or the estimand is unknown.
@@ -417,7 +421,8 @@ def rows_of(study: GradedAnswers, estimand: str, role: str | None) -> pd.DataFra
     if role is not None:
         keep &= table["role"] == role
     known = [name for name in (*COLUMNS, *OPTIONAL) if name in table]
-    return table.loc[keep, known].sort_values(["problem", "seed"], kind="stable")
+    columns = list(table.columns) if whole else known
+    return table.loc[keep, columns].sort_values(["problem", "seed"], kind="stable")
 
 
 def select(study: GradedAnswers, selection: Selection) -> pd.DataFrame:

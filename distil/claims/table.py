@@ -318,7 +318,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         if row["kind"] != "effect" or row["here"] is None or row["direction"] == UNTESTED:
             continue
         digits = 3 if row["unit"] == "loss" else 1
-        between = f"{shown(row['low'], digits)} to {shown(row['high'], digits)}"
+        between = f"{shown(row['low'], digits)}, {shown(row['high'], digits)}"
         rows.append(
             {
                 "question": f"{row['id']} {row['label']}, {_words(row['estimand'])}",
@@ -363,11 +363,6 @@ def _counted(row: pd.Series) -> str:
         return ""
     same = row["clusters"] in (None, row["n"])
     return f"{row['n']}" if same else f"{row['n']} ({row['clusters']})"
-
-
-def links(names: Sequence[str]) -> dict[str, str]:
-    """Addresses of the tables that rows refer to, relative to the folder of the claims."""
-    return {name: f"../tables/{name}.md" for name in names}
 
 
 def reasons(table: pd.DataFrame) -> list[str]:

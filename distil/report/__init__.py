@@ -1,6 +1,7 @@
 """What a study shows: tables and figures.
 
 - `summaries`: the tables behind the claims, and the data of the figures.
+- `multiverse`: the gain under every combination of choices.
 - `graders`: how far the graders agree, and the answers to look at.
 - `terminal`: the claims in lines for a terminal, and what to type next.
 - `tables`: a table as CSV, Markdown, HTML and LaTeX.

@@ -9,7 +9,8 @@ from pathlib import Path
 
 # No line is longer, however wide the terminal is.
 WIDEST = 100
-UNITS = {"percent": "%", "iteration": ""}
+UNITS = {"percent": "%"}
+DIGITS = {"percent": 1, "points": 1, "points per doubling": 1, "loss": 3}
 INDENT = 5
 # A study's pages, the best first.
 PAGES = ("index.html", "claims/claims.html", "claims/claims.md")
@@ -31,24 +32,30 @@ def claims_text(study: str, width: int | None = None) -> str:
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     width = min(width or shutil.get_terminal_size().columns, WIDEST)
-    cells = [(row["estimand"].replace("_", " "), *figures(row), row["verdict"]) for row in rows]
+    cells = [(row["estimand"].replace("_", " "), *figures(row), verdict(row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines, before = [f"Claims of the study {study}, with their intervals"], ""
-    for row, (estimand, here, bounds, verdict) in zip(rows, cells, strict=True):
+    for row, (estimand, here, bounds, word) in zip(rows, cells, strict=True):
         if row["id"] != before:
             claim = textwrap.shorten(row["claim"], width - INDENT, placeholder=" ...")
             lines.append(f"{row['id']:<{INDENT}}{claim}")
         before = row["id"]
         parts = estimand.ljust(widths[0]), here.rjust(widths[1]), bounds.rjust(widths[2])
         paper = f"paper: {row['published']}" if row["published"] else ""
-        lines.append(" " * INDENT + "  ".join((*parts, verdict, paper)).rstrip())
+        lines.append(" " * INDENT + "  ".join((*parts, word, paper)).rstrip())
     return "\n".join(lines)
+
+
+def verdict(row: dict[str, str]) -> str:
+    """Return direction and size in words, as far as a claim has them."""
+    size = f"size {row['size']}" if row["size"] else ""
+    return ", ".join(filter(None, (row["direction"], size)))
 
 
 def figures(row: dict[str, str]) -> tuple[str, str]:
     """Return a claim's value with its unit and its interval, as far as it has them."""
     unit = row["unit"]
-    digits = 1 if unit in ("percent", "points") else 0
+    digits = DIGITS.get(unit, 0)
 
     def number(text: str) -> str:
         try:

@@ -206,10 +206,12 @@ class Study(AnyStudy):
     """A study that trains: a checked configuration, seen as lists of files."""
 
     tables_made = (
-        "splits", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
+        "splits", "levels", "seeds", "stops", "leakage", "graders", "multiverse", "agreement",
+        "disagreements",
     )  # fmt: skip
     figures_made = (
         "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
+        "multiverse",
     )  # fmt: skip
 
     def __init__(self, config: dict[str, Any]) -> None:

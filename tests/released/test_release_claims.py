@@ -126,7 +126,9 @@ def test_each_number_names_its_counts(folder, table):
 
 def test_forensics_take_the_questions_from_the_release(folder, table):
     found = pd.read_csv(folder / "forensics.csv")
-    allowed = found.loc[found["check"] == "questions that all figures allow (GRIM)", "result"].item()
+    allowed = found.loc[
+        found["check"] == "questions that all figures allow (GRIM)", "result"
+    ].item()
     assert allowed.split()[0] == "651"
     assert set(found["n"].dropna()) >= {190, 500, 651}
 

@@ -14,7 +14,17 @@ from distil.claims import selections
 from distil.report import plots, summaries
 from scripts import draw_figures
 
-NAMES = ["curves", "words", "sections", "seeds", "stops", "checkpoints", "discordance", "graders"]
+NAMES = [
+    "curves",
+    "words",
+    "sections",
+    "seeds",
+    "stops",
+    "checkpoints",
+    "discordance",
+    "graders",
+    "multiverse",
+]
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -65,10 +65,10 @@ def tested(tmp_path, monkeypatch):
     folder = tmp_path / "results" / "mine" / "claims"
     folder.mkdir(parents=True)
     (folder / "claims.csv").write_text(
-        "id,claim,estimand,unit,published,here,low,high,verdict\n"
-        f"C4,{'A gain that takes many words to say ' * 5},held_out,points,4.76,17.27273,4.2,30.3,as expected\n"
-        "C6,A minimum,validation,iteration,,120,100,120,inconclusive\n"
-        "Q5,A name,name,name,,,,,answered\n",
+        "id,claim,estimand,unit,published,here,low,high,direction,size\n"
+        f"C4,{'A gain that takes many words to say ' * 5},held_out,points,4.76,17.27273,4.2,30.3,holds,stated\n"
+        "C6,A rise,validation,loss,,0.012,0.007,0.018,,\n"
+        "Q5,A name,name,name,,,,,,\n",
         encoding="utf-8",
     )
     return folder
@@ -78,8 +78,8 @@ def tested(tmp_path, monkeypatch):
 def test_the_claims_fit_the_terminal(tested, width):
     text = claims.closing_text("mine", width)
     assert max(map(len, text.splitlines())) <= min(width, 100)
-    assert "17.3 points  (4.2 to 30.3)  as expected  paper: 4.76" in text
-    assert re.search(r" 120 +\(100 to 120\)  inconclusive", text)
+    assert re.search(r"17\.3 points +\(4\.2 to 30\.3\)  holds, size stated  paper: 4\.76", text)
+    assert re.search(r"0\.012 loss +\(0\.007 to 0\.018\)", text)
     assert "distil explain C4 --study mine" in text
 
 
