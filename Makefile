@@ -18,7 +18,7 @@ FOLDER ?= resources/jobmc-release
 REVIEW := results/$(STUDY)/review/problems.html
 RELEASED := --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
 
-.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs matrix pack unpack export
+.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs readme site matrix pack unpack export
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,10 +67,17 @@ lock: ## lock all packages with hashes and without addresses (needs uv)
 	    --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock
 	$(PYTHON) envs/conda.py > envs/study.yaml
 
-docs: setup ## make docs/config.md from the schema
-	$(BIN)/distil keys > docs/config.md
+docs: setup ## make docs/config.md from the schema, and docs/commands.md from the commands
+	$(BIN)/python -m docs.pages reference
 
-matrix: setup ## write which change reruns which rules into docs/lineage.md, from the micro study
+readme: setup ## put the claims of the finished sample study into the README
+	$(BIN)/python -m docs.pages readme
+
+site: docs ## build the documentation as a site, offline: build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "open build/site/index.html"
+
+matrix: setup ## write which change reruns which rules into docs/matrix.md, from the micro study
 	DISTIL_DOCS=1 $(BIN)/python -m pytest tests/workflow/test_mutations.py -k matrix
 
 bench: setup ## print every ratio that the README states; BEFORE=results/STUDY of another state: its seconds too

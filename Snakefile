@@ -36,13 +36,7 @@ include: "rules/report.smk"
 
 
 rule all:
-    """The claims, every table and every figure of the study."""
+    """The claims, every table and every figure of the study, and every file on the way to them."""
     default_target: True
     input:
-        study.targets(),
-
-
-onsuccess:
-    # Where single files were asked for, the claims that lie there may be older than they are.
-    if not workflow.dag_settings.targets:
-        print(closing_text(study.name))
+        lambda wildcards: every_output(workflow, study.targets()),

@@ -55,7 +55,6 @@ SETTINGS = TrainingSettings(
     max_tokens=512,
     evaluate_every=1000,
     checkpoints=(),
-    save_every=1000,
 )
 PROMPTS, STOCK_PROMPTS, MAX_TOKENS = 512, 48, 128
 ROUNDS = 3

@@ -363,6 +363,48 @@ def export(
 
 
 @app.command(rich_help_panel=STUDIES)
+def check(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
+    study: Study = None,
+    as_json: Json = False,
+) -> int:
+    """List everything that a study needs and lacks: PDFs, benchmarks, model, host, key, room."""
+    from distil.study import inventory
+
+    chosen = enter(context, name or study)
+    try:
+        return inventory.print_inventory(chosen, as_json=as_json)
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+
+
+@app.command(rich_help_panel=STUDIES)
+def fetch(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
+    study: Study = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FOLDER", resolve_path=True,
+            help="Take the files from here, found by sha256 whatever their names.",
+        ),
+    ] = None,
+) -> int:  # fmt: skip
+    """Bring a study's PDFs, benchmark files and model, each held against its sha256."""
+    from distil.study.fetch import FetchError, fetch_study
+
+    chosen = enter(context, name or study)
+    try:
+        return fetch_study(chosen, folder)
+    except FetchError as error:
+        return Commands.tell(context.parent, str(error), 1)
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+
+
+@app.command(rich_help_panel=STUDIES)
 def new(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Of the study: a to z, 0 to 9, hyphens.")],
@@ -431,15 +473,19 @@ def responses(
 
 @app.command(rich_help_panel=STUDIES)
 def lock(
+    context: typer.Context,
     folders: Annotated[
         list[Path], typer.Argument(resolve_path=True, help="Model folders in Hugging Face's layout")
     ],
 ) -> int:
-    """Write down the hashes of a model's files, which every adapter then depends on."""
-    from distil.student.model import lock_model
+    """Check a model and write down the hashes of its files, which every adapter depends on."""
+    from distil.student.model import lock_checked
 
     for folder in folders:
-        print(lock_model(folder))
+        try:
+            print(lock_checked(folder))
+        except (ValueError, OSError, MemoryError) as error:
+            return Commands.tell(context.parent, f"{folder} is not locked: {error}", 1)
     return 0
 
 

@@ -10,7 +10,7 @@ rule train_adapter:
     """Train one seed to the horizon, saving the declared checkpoints and the validation curve."""
     input:
         unpack(training_rows),
-        student=study.student("model.lock.json"),
+        student=student_lock,
     output:
         checkpoints=expand(
             "results/{{study}}/adapters/{{fold}}/{{variant}}/seed-{{seed}}/{iteration:05d}.safetensors",
@@ -25,8 +25,13 @@ rule train_adapter:
         "results/{study}/timings/train_adapter/{fold}/{variant}/seed-{seed}.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        gpu=study.resources["gpu"],
+        mem_mb=study.resources["memory_mb"],
+        runtime=study.resources["minutes"],
     params:
         settings=sorted_keys(study.training()),
+        store="state/{study}/adapters",
         code=fingerprint("scripts/train_adapter.py"),
         sources=contents(study.student("model.lock.json")),
     script:

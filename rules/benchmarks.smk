@@ -8,7 +8,9 @@ Out: results/STUDY/benchmarks/BENCHMARK.jsonl
 rule import_benchmark:
     """Turn a benchmark from a file of the user's, checked by sha256, into problem rows."""
     input:
-        file=lambda wildcards: config["benchmark_files"][wildcards.benchmark]["file"],
+        file=lambda wildcards: study.present(
+            config["benchmark_files"][wildcards.benchmark]["file"]
+        ),
     output:
         problems="results/{study}/benchmarks/{benchmark}.jsonl",
     log:

@@ -13,28 +13,33 @@ from distil.study import environment
 environment.require_packages()
 environment.show_modules(workflow.basedir)
 environment.name_run()
-environment.compare_every_job()
 
 if workflow.is_main_process:
     from distil.study.terminal import show_stages
 
     show_stages(logger, Path(workflow.basedir))
 
+from distil.audit.planned import every_output
 from distil.study import config as configuration
 from distil.content.fingerprint import contents, fingerprint, sorted_keys
 from distil.report.terminal import closing_text
-from distil.study.shape import open_study
+from distil.study.shape import getting, open_study, shaping
+from distil.study.snakemake_patches import decide_by_records
 
-configuration.check(workflow.configfiles, config)
+configuration.check(workflow.configfiles, config, student=False)
 study = open_study(config)
 environment.name_plan(study.plan_sha256)
+decide_by_records(workflow, study, closing_text)
 
 
+# Bound to what the study lists: a file of another year is no file of this study.
 wildcard_constraints:
+    **study.wildcards(),
     study=study.name,
-    year=r"\d{4}",
-    section=r"[a-z]{1,8}",
-    fold=r"[a-z0-9-]+",
-    variant=r"prompt|r[1-6]",
-    seed=r"\d+",
-    iteration=r"\d+",
+
+
+def student_lock(wildcards):
+    """Return the lock of the student's model, which only jobs that ask the student need."""
+    if not Path(study.student("config.json")).is_file() and not study.planning:
+        configuration.check(workflow.configfiles, config)  # says what to do
+    return study.present(study.student("model.lock.json"))

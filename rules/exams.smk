@@ -43,7 +43,7 @@ if config["exams"]["source"] in ("manifest", "release"):
     rule collect_exam:
         """Bring one PDF of the manifest, a paper or a key, into the study, its sha256 checked."""
         input:
-            files=lambda wildcards: study.source(wildcards.document),
+            files=lambda wildcards: study.present(*study.source(wildcards.document)),
         output:
             document="results/{study}/exams/{document}.pdf",
         log:

@@ -19,11 +19,12 @@ rule grade_predictions:
     benchmark:
         "results/{study}/timings/grade_predictions/{run}.tsv"
     wildcard_constraints:
-        run="base|teacher|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+        run="|".join(study.runs),
     conda:
         "../envs/study.yaml"
     params:
-        settings=sorted_keys(study.grading()),
+        settings=sorted_keys(shaping(study.grading())),
+        how=getting(study.grading()),
         code=fingerprint("scripts/grade_predictions.py"),
     script:
         "../scripts/grade_predictions.py"
@@ -51,7 +52,11 @@ if config["grading"]["judge"]:
         conda:
             "../envs/study.yaml"
         params:
-            settings=sorted_keys({"teacher": study.judge(), "runs": study.runs}),
+            settings=sorted_keys(
+                shaping({"teacher": study.judge(), "runs": study.runs})
+            ),
+            how=getting({"teacher": study.judge()}),
+            store="state/{study}/teacher",
             code=fingerprint("scripts/judge_answers.py"),
         script:
             "../scripts/judge_answers.py"

@@ -42,7 +42,7 @@ rule predict_answers:
         benchmarks=study.benchmark_files(),
         student_prompt=study.prompt("student.txt"),
         levels=study.prompt("levels.yaml"),
-        student=study.student("model.lock.json"),
+        student=student_lock,
         adapters=lambda wildcards: study.adapters(wildcards.run),
     output:
         predictions="results/{study}/predictions/{run}.parquet",
@@ -51,11 +51,16 @@ rule predict_answers:
     benchmark:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
-        run="base|[a-z0-9-]+/(prompt|r[1-6])/seed-[0-9]+",
+        run="|".join(study.student_runs),
     conda:
         "../envs/study.yaml"
+    resources:
+        gpu=study.resources["gpu"],
+        mem_mb=study.resources["memory_mb"],
+        runtime=study.resources["minutes"],
     params:
         settings=sorted_keys(study.decoding()),
+        store="state/{study}/predictions",
         code=fingerprint("scripts/predict_answers.py"),
         sources=contents(
             study.prompt("student.txt"),

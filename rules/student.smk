@@ -29,8 +29,13 @@ rule pretrain_student:
         "results/{study}/timings/pretrain_student.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        gpu=study.resources["gpu"],
+        mem_mb=study.resources["memory_mb"],
+        runtime=study.resources["minutes"],
     params:
         settings=sorted_keys(config["student"]["pretraining"] or {}),
+        store="state/{study}/student",
         code=fingerprint("scripts/pretrain_student.py"),
         sources=contents(study.prompt("student.txt"), study.prompt("levels.yaml")),
     script:

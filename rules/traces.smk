@@ -22,7 +22,9 @@ rule solve_problems:
     conda:
         "../envs/study.yaml"
     params:
-        settings=sorted_keys({"teacher": study.teacher("solver")}),
+        settings=sorted_keys(shaping({"teacher": study.teacher("solver")})),
+        how=getting({"teacher": study.teacher("solver")}),
+        store="state/{study}/teacher",
         code=fingerprint("scripts/solve_problems.py"),
         sources=contents(study.prompt("solver.txt")),
     script:
@@ -47,8 +49,10 @@ rule distill_traces:
         "../envs/study.yaml"
     params:
         settings=sorted_keys(
-            {"teacher": study.teacher("distiller"), "levels": study.levels}
+            shaping({"teacher": study.teacher("distiller"), "levels": study.levels})
         ),
+        how=getting({"teacher": study.teacher("distiller")}),
+        store="state/{study}/teacher",
         code=fingerprint("scripts/distill_traces.py"),
         sources=contents(study.prompt("distiller.txt"), study.prompt("levels.yaml")),
     script:
@@ -71,7 +75,9 @@ rule verify_traces:
     conda:
         "../envs/study.yaml"
     params:
-        settings=sorted_keys({"teacher": study.teacher("verifier")}),
+        settings=sorted_keys(shaping({"teacher": study.teacher("verifier")})),
+        how=getting({"teacher": study.teacher("verifier")}),
+        store="state/{study}/teacher",
         code=fingerprint("scripts/verify_traces.py"),
         sources=contents(study.prompt("verifier.txt")),
     script:

@@ -3,7 +3,7 @@
 Input: `papers`, the year's PDFs; `answer_keys`, the PDFs of those keys that are files of their own.
 Output: `extracted`, one row a problem, sorted by id; correct_problems makes the study's problems
 from these.
-Params: `year`; `tests`, for each paper {"sections": short names of its tests in order, "key":
+Params: `year`; `tests`, for each paper {"tests": its tests as the manifest lists them, "key":
 whether its key is a file of its own}; `limits`, what the process that reads one PDF may take
 (`memory_mb`, `cpu_seconds`, `wall_seconds`).
 """
@@ -41,14 +41,14 @@ def read_year(
             cpu_seconds=limits["cpu_seconds"],
             wall_seconds=limits["wall_seconds"],
             year=year,
-            sections=test["sections"],
+            tests=test["tests"],
         )
         twice = [name for name, count in Counter(row["id"] for row in found).items() if count > 1]
         if twice:
             raise ExamError(
                 paper,
                 f"the ids {', '.join(twice)} stand for two problems each",
-                "check the numbering; give a PDF with several tests one section name for each",
+                "check the numbering; list each test of a PDF in the manifest (docs/extending.md)",
             )
         rows += found
         line.show(number)

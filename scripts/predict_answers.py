@@ -3,10 +3,12 @@
 Input `plan` (JSON, a list of {iteration, benchmark, level, years}), `problems` (JSONL by year),
 `benchmarks` (JSONL, the file's name is the benchmark's), `student_prompt`, `levels`, `student`
 (model.lock.json), `adapters` (ITERATION.safetensors and adapter_config.json; none for the base).
-Output `predictions` (Parquet, sorted by id). Params `study`, `max_tokens`, `batch_size`, `code`.
+Output `predictions` (Parquet, sorted by id). Params `study`, `run`, `max_tokens`, `batch_size`,
+`decoder`, `code`. Resource `mem_mb`: what weights and caches may take, in MiB.
 
-Answers decoded before are taken from `state/STUDY/predictions`. Without `code`, the fingerprint
-of what decodes, nothing is taken from there, since nothing would say that it still holds.
+Every batch is stored in `state/STUDY/predictions/RUN` as it is decoded, and what is stored is not
+decoded again. Without `code`, the fingerprint of what decodes, nothing is taken from there, since
+nothing would say that it still holds.
 """
 
 import functools
@@ -23,16 +25,25 @@ import pyarrow.parquet as pq
 
 from distil.content.files import read_jsonl
 from distil.content.hashing import canonical_json, sha256_file, sha256_text
-from distil.content.progress import ProgressLine
 from distil.lineage.record import run
 from distil.student.adapters import make_adapter_folder, merged, swap_adapter
-from distil.student.answering import Counts, answer_prompts, answer_text, decoding_key
+from distil.student.answering import (
+    AnswerProgress,
+    Counts,
+    Decoder,
+    answer_prompts,
+    answer_text,
+    decoding_key,
+)
 from distil.student.blas import load_blas
-from distil.student.decoding import BatchShape, serve_batches
-from distil.student.model import backend, load_student, render_prompt
+from distil.student.checks import check_batching
+from distil.student.continuous import ContinuousDecoder
+from distil.student.decoding import BatchShape, ExactDecoder, serve_batches
+from distil.student.memory import BatchWidths, decoding_widths, limit_cache
+from distil.student.model import backend, escape_special, load_student, render_prompt
 from distil.student.questions import load_prompts, question_text
 from distil.student.rows import Answer, RowStore
-from distil.student.workers import helper_process
+from distil.student.workers import ComputeWorker, helper_process
 
 SCHEMA = pa.schema(
     [
@@ -108,76 +119,101 @@ def make_row(
     }
 
 
-def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
+def make_decoder(
+    name: str, width: int, widths: BatchWidths, helper: ComputeWorker | None
+) -> Decoder:
+    """The decoder that a study file names."""
+    if name == "continuous":
+        return ContinuousDecoder(width, widths)
+    return ExactDecoder(BatchShape(width=width), helper, widths)
+
+
+Question = tuple[dict[str, Any], str, str]  # item of the plan, problem id, message
+
+
+def list_questions(input: Any, plan: list[dict[str, Any]]) -> dict[int | None, list[Question]]:  # noqa: A002
+    """What is asked of each checkpoint, in the order of the plan."""
+    benchmarks = read_benchmarks(input.problems, input.benchmarks)
+    prompts = load_prompts(input.student_prompt, input.levels)
+    asked: dict[int | None, list[Question]] = {}
+    for item in sorted(plan, key=lambda item: item["iteration"] or 0):
+        asked.setdefault(item["iteration"], []).extend(
+            (item, problem["id"], question_text(problem, item["level"], prompts))
+            for problem in select_problems(item, benchmarks)
+        )
+    return asked
+
+
+def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]:  # noqa: A002
     plan = json.loads(Path(input.plan).read_text(encoding="utf-8"))
     if len({item["iteration"] is None for item in plan}) != 1:
         raise ValueError(f"{input.plan}: asks base and adapters, or nothing; remedy: a plan each")
-    benchmarks = read_benchmarks(input.problems, input.benchmarks)
-    prompts = load_prompts(input.student_prompt, input.levels)
+    asked = list_questions(input, plan)
     checkpoints = {
         int(Path(path).stem): Path(path) for path in input.adapters if path.endswith(".safetensors")
     }
     configs = [path for path in input.adapters if path.endswith(".json")]
-    code = getattr(params, "code", None)
-    folder = Path("state", params.study, "predictions")
-    store = RowStore(folder if code else None)
-    shape = BatchShape(width=params.batch_size)
+    memory_mb = getattr(resources, "mem_mb", None)
+    folder = Path("state", params.study, "predictions", params.run)
+    store = RowStore(folder if params.code else None)
     totals, rows = Counts(), []
-    asked_in_all = sum(len(select_problems(item, benchmarks)) for item in plan)
-    line = ProgressLine(asked_in_all, "answers")
-    iterations = sorted({item["iteration"] for item in plan}, key=lambda i: i or 0)
+    progress = AnswerProgress(sum(map(len, asked.values())))
+    limit_cache(memory_mb)
     with helper_process(serve_batches) as helper:
-        model, tokenizer = open_student(input.student, checkpoints.get(iterations[0]), configs)
+        model, tokenizer = open_student(input.student, checkpoints.get(next(iter(asked))), configs)
+        if params.decoder == "exact":
+            check_batching(model)
+        widths = decoding_widths(model, memory_mb)
+        decoder = make_decoder(params.decoder, params.batch_size, widths, helper)
         tokens_of = functools.cache(functools.partial(render_prompt, tokenizer))
-        for iteration in iterations:
+        for iteration, questions in asked.items():
             adapter_sha256 = None
             if iteration is not None:
                 adapter_sha256 = sha256_file(checkpoints[iteration])
                 swap_adapter(model, checkpoints[iteration])
-            asked = [
-                (item, problem["id"], question_text(problem, item["level"], prompts))
-                for item in plan
-                if item["iteration"] == iteration
-                for problem in select_problems(item, benchmarks)
-            ]
+            key = decoding_key(
+                model=sha256_file(input.student),
+                adapter=adapter_sha256,
+                code=params.code,
+                backend=backend(),
+                blas=load_blas(),
+                **decoder.name,
+            )
             with merged(model):
                 answers, counts = answer_prompts(
                     model,
                     tokenizer,
-                    [tokens_of(message) for _, _, message in asked],
+                    [tokens_of(message) for _, _, message in questions],
                     params.max_tokens,
-                    shape,
+                    decoder,
                     store,
-                    decoding_key(
-                        model=sha256_file(input.student),
-                        adapter=adapter_sha256,
-                        code=code,
-                        backend=backend(),
-                        blas=load_blas(),
-                    ),
-                    helper,
-                    line.show,
+                    key,
+                    progress,
                 )
-            for (item, problem, message), answer in zip(asked, answers, strict=True):
+            for (item, problem, message), answer in zip(questions, answers, strict=True):
                 text = answer_text(tokenizer, answer.tokens)
                 rows.append(make_row(item, problem, message, answer, text, adapter_sha256))
             for name, count in asdict(counts).items():
                 setattr(totals, name, getattr(totals, name) + count)
             print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
-            line.before = len(rows)
-            line.show(0)
+    store.close()
     rows.sort(key=lambda row: row["id"])
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")
+    messages = {message for questions in asked.values() for _, _, message in questions}
     return {
         "facts": {
             "rows": len(rows),
             "cut_answers": sum(row["finish"] == "length" for row in rows),
             "overlong_prompts": totals.overlong,
             "shortened_answers": totals.shortened,
+            "escaped_prompts": sum(escape_special(tokenizer, m) != m for m in messages),
+            "stored_rows_sha256": store.digest(),
         },
         "history": {
             "new": totals.new,
             "reused": totals.reused,
+            "halved_widths": widths.halved,
+            "memory_mb": memory_mb,
             "backend": backend(),
             "blas": load_blas(),
         },

@@ -6,20 +6,23 @@ A run killed on the way resumes from `state/STUDY/adapters/...`, to the same byt
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from distil.content.files import read_jsonl, write_atomically
-from distil.content.hashing import sha256_file
+from distil.content.hashing import sha256_file, sha256_text
 from distil.lineage.record import run
 from distil.student.adapters import adapter_config
 from distil.student.blas import load_blas
+from distil.student.checks import check_batching
 from distil.student.encoding import EncodedRows, encode_rows
 from distil.student.losses import serve_parts
+from distil.student.memory import limit_cache
 from distil.student.model import backend, load_student
-from distil.student.training import TrainingSettings, train_lora
+from distil.student.training import TrainingSettings, checkpoint_path, train_lora
 from distil.student.workers import helper_process
 
 
@@ -27,7 +30,11 @@ def read_settings(params: Any) -> TrainingSettings:
     """The rule's settings and the wildcard `seed` as the settings of a run."""
     names = {field.name for field in fields(TrainingSettings)}
     given = {name: value for name, value in vars(params).items() if name in names}
-    given |= {"seed": int(params.seed), "checkpoints": tuple(params.checkpoints)}
+    given |= {
+        "seed": int(params.seed),
+        "checkpoints": tuple(params.checkpoints),
+        "seeded": tuple(params.seeded),
+    }
     return TrainingSettings(**given)
 
 
@@ -49,30 +56,65 @@ def count_rows(rows: EncodedRows) -> dict[str, int]:
         "longest": max(map(len, rows.tokens)),
         "truncated_rows": rows.truncated,
         "truncated_tokens": sum(rows.cut),
+        "escaped_rows": sum(rows.escaped),
     }
 
 
-def main(input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
+def choose_rows(rows: Sequence[dict[str, Any]], limit: int | None) -> list[dict[str, Any]]:
+    """At most `limit` rows, drawn by the hash of their ids, in the order they had.
+
+    The same rows are chosen whatever the seed, and a row that is added displaces one at most.
+    """
+    if limit is None:
+        return list(rows)
+    ranked = sorted(rows, key=lambda row: sha256_text(row["id"]))
+    chosen = {row["id"] for row in ranked[:limit]}
+    return [row for row in rows if row["id"] in chosen]
+
+
+def export(source: Path, target: str) -> None:
+    """Give a checkpoint of the state folder its place among the results.
+
+    A hard link where the file system has them, since checkpoints are most of what a study keeps.
+    """
+    path = Path(target)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        os.link(source, temporary)
+        os.utime(temporary)
+        temporary.replace(path)
+    except OSError:
+        write_atomically(path, source.read_bytes())
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]:  # noqa: A002
     settings = read_settings(params)
     state = Path("state", params.study, "adapters", params.fold, params.variant)
+    state /= f"seed-{settings.seed}"
+    limit_cache(getattr(resources, "mem_mb", None))
     with helper_process(serve_parts) as helper:
         model, tokenizer = load_student(input.student)
+        check_batching(model)
         train, validation = (
-            encode_rows(tokenizer, read_jsonl(path), settings.max_tokens, str(path))
-            for path in (input.train, input.validation)
+            encode_rows(
+                tokenizer, choose_rows(read_jsonl(path), limit), settings.max_tokens, str(path)
+            )
+            for path, limit in ((input.train, None), (input.validation, params.validation_rows))
         )
         progress = train_lora(
             model,
             train,
             validation,
             settings,
-            state / f"seed-{settings.seed}",
-            names=[sha256_file(input.student), str(getattr(params, "code", "")), backend()],
+            state,
+            names=[sha256_file(input.student), params.code, backend(), load_blas()],
             helper=helper,
         )
     for iteration, path in zip(settings.checkpoints, output.checkpoints, strict=True):
-        saved = state / f"seed-{settings.seed}" / f"{iteration:05d}.safetensors"
-        write_atomically(path, saved.read_bytes())
+        export(checkpoint_path(state, iteration), path)
     config = json.dumps(adapter_config(settings), indent=1, sort_keys=True) + "\n"
     write_atomically(output.config, config.encode())
     write_atomically(output.curve, curve_text(progress.curve).encode())

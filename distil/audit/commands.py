@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distil.audit.verify import MISMATCH, MISSING, OK, SECRET, UNCHECKED, anchor, exit_code, verify
+from distil.audit.faults import MISMATCH, MISSING, OK, SECRET, UNCHECKED, Fault
+from distil.audit.records import recorded_outputs
+from distil.audit.verify import anchor, exit_code, verify
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,16 +59,7 @@ def run_verify(
         configfiles: the study's files; none for the one that names the study.
         values: KEY=VALUE, as after `snakemake --config`.
     """
-    from distil.audit import planned
-    from distil.audit.recompute import recompute
-
-    called = None
-    try:
-        jobs = planned.expected_jobs(configfiles or planned.find_config(study), values)
-        called = {job.record for job in jobs}
-    except planned.PlanError as error:
-        print(f"verify: orphans are not looked for: {error}", file=sys.stderr)
-    faults = verify(study, cache=cache, recompute=recompute, called=called)
+    faults, _ = check(study, configfiles, values, cache)
     for fault in faults:
         print(f"{fault.path}: {fault.message}")
     if show_anchor or expected:
@@ -81,6 +74,30 @@ def run_verify(
             return exit_code(faults) or MISMATCH
     print(f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "ok")
     return exit_code(faults)
+
+
+def check(
+    study: str,
+    configfiles: Sequence[Path],
+    values: Sequence[str] = (),
+    cache: Path | None = None,
+) -> tuple[list[Fault], Sequence[Path]]:
+    """Check a study whole, against its configuration too.
+
+    Returns:
+        Every fault, and the configuration's files. A configuration that cannot be read is a fault.
+    """
+    from distil.audit import planned
+    from distil.audit.recompute import recompute
+
+    jobs, unread = None, []
+    try:
+        configfiles = configfiles or planned.find_config(study)
+        jobs = planned.expected_jobs(configfiles, values, also=recorded_outputs(study))
+    except planned.PlanError as error:
+        unread = [Fault(UNCHECKED, "config.yaml", str(error))]
+    faults = verify(study, cache=cache, recompute=recompute, jobs=jobs)
+    return [*faults, *unread], configfiles
 
 
 def run_explain(
@@ -152,14 +169,9 @@ def _tell_manifest(manifest: dict) -> int:
 
 def run_export(study: str, folder: Path, *, configfiles: Sequence[Path]) -> int:
     """Write a study that verifies as a crate."""
-    from distil.audit import crates, planned
+    from distil.audit import crates
 
-    try:
-        files = configfiles or planned.find_config(study)
-    except planned.PlanError as error:
-        print(f"export: the crate will hold no configuration: {error}", file=sys.stderr)
-        files = []
-    faults = verify(study)
+    faults, files = check(study, configfiles)
     for fault in faults:
         print(f"{fault.path}: {fault.message}")
     if faults:

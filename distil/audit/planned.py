@@ -9,7 +9,6 @@ beforehand in this workflow, and what asks for it is written down.
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import os
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from distil.content.addresses import job_name, record_path
 from distil.content.fingerprint import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 class PlanError(Exception):
@@ -42,6 +41,7 @@ class Planned:
         inputs: {path: name in the rule, None if it has none}.
         outputs: the same.
         checkpoints: names of the checkpoints' jobs that its inputs ask for.
+        lists: names of inputs and outputs that are lists, even of one file or of none.
     """
 
     rule: str
@@ -52,6 +52,7 @@ class Planned:
     inputs: dict[str, str | None]
     outputs: dict[str, str | None]
     checkpoints: frozenset[str]
+    lists: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -86,19 +87,61 @@ def find_config(study: str, folder: Path = ROOT) -> list[Path]:
     return found
 
 
-def expected_jobs(configfiles: Sequence[Path], values: Sequence[str] = ()) -> list[Planned]:
+def expected_jobs(
+    configfiles: Sequence[Path], values: Sequence[str] = (), also: Iterable[str] = ()
+) -> list[Planned]:
     """Return every job of a study in an order in which they could run.
 
     Args:
         configfiles: the study's files, as after `snakemake --configfile`.
         values: KEY=VALUE, as after `snakemake --config`.
+        also: files beside the targets of `rule all`; those that a rule makes, as pictures and the
+            review page, have their jobs in the plan as well.
 
     Raises:
         PlanError: Snakemake cannot read the workflow under this configuration.
     """
     with _quiet(), _settled() as asked:
         workflow = _read_workflow(configfiles, values)
-        return _walk(workflow, asked)
+        targets = workflow.get_rule(workflow.default_target).expand_input({})[0]
+        walk = _Walk(workflow, asked)
+        for path in targets:
+            walk.visit(str(path))
+        for path in also:
+            with contextlib.suppress(PlanError, LookupError, ValueError):
+                walk.visit(str(path))
+        return list(walk.jobs.values())
+
+
+def every_output(workflow: Any, targets: Iterable[str]) -> list[str]:
+    """Return all files that are made on the way to some targets, these among them.
+
+    As targets they are remade wherever one is missing: Snakemake itself makes no file again that
+    nothing to run needs, and so forgets a change whose job died and took its outputs along.
+
+    Args:
+        workflow: Snakemake's, once all rules are read.
+        targets: paths.
+    """
+    with _settled() as asked:
+        walk = _Walk(workflow, asked, params=False)
+        for path in targets:
+            walk.visit(path)
+    return [path for job in walk.jobs.values() for path in job.outputs]
+
+
+def from_snakemake(job: Any) -> Planned:
+    """Return one of Snakemake's own jobs as a planned one."""
+    return Planned(
+        rule=job.rule.name,
+        wildcards=dict(job.wildcards_dict),
+        params=dict(job.params.get("settings", {})),
+        code=job.params.get("code"),
+        sources=dict(job.params.get("sources", {})),
+        inputs=_named(job.input),
+        outputs=_named(job.output),
+        checkpoints=frozenset(),
+    )
 
 
 @contextlib.contextmanager
@@ -156,49 +199,61 @@ def _read_workflow(configfiles: Sequence[Path], values: Sequence[str]) -> Any:
         raise PlanError(f"the workflow cannot be read: {error}") from error
 
 
-def _walk(workflow: Any, asked: dict[str, str]) -> list[Planned]:
-    jobs: dict[str, Planned] = {}
-    state: dict[str, str] = {}
+class _Walk:
+    """The walk from files to the jobs that make them, and on to what these read."""
 
-    @functools.cache  # a file that many jobs read is looked at once
-    def visit(path: str) -> None:
-        rules = [rule for rule in workflow.rules if rule.is_producer(path)]
+    def __init__(self, workflow: Any, asked: dict[str, str], *, params: bool = True) -> None:
+        self.workflow, self.asked, self.params = workflow, asked, params
+        self.jobs: dict[str, Planned] = {}
+        self.open: set[str] = set()
+        self.seen: set[str] = set()
+
+    def visit(self, path: str) -> None:
+        """Take up the job that makes a file, and those above it first."""
+        if path in self.seen:  # a file that many jobs read is looked at once
+            return
+        self.seen.add(path)
+        rules = [rule for rule in self.workflow.rules if rule.is_producer(path)]
         if not rules:
             return  # a source
         if len(rules) > 1:
             raise PlanError(f"{path}: more than one rule makes it: {', '.join(map(str, rules))}")
-        asked.clear()
-        job = _expand(rules[0], dict(rules[0].get_wildcards(path)), asked)
-        if job.name in jobs:
+        rule = rules[0]
+        wildcards = dict(rule.get_wildcards(path))
+        name = job_name(rule.name, wildcards)
+        if name in self.jobs:
             return
-        settled = list(asked.values())
-        if state.get(job.name):
-            raise PlanError(f"{path}: {job.name} needs its own output")
-        state[job.name] = "open"
-        for source in (*settled, *job.inputs):
-            visit(source)
-        jobs[job.name] = job
+        if name in self.open:
+            raise PlanError(f"{path}: {name} needs its own output")
+        self.open.add(name)
+        self.asked.clear()
+        job = self._expand(rule, wildcards)
+        for source in (*dict(self.asked).values(), *job.inputs):
+            self.visit(source)
+        self.jobs[name] = job
 
-    target = workflow.get_rule(workflow.default_target)
-    for path in target.expand_input({})[0]:
-        visit(str(path))
-    return list(jobs.values())
-
-
-def _expand(rule: Any, wildcards: dict[str, str], asked: dict[str, str]) -> Planned:
-    inputs = rule.expand_input(wildcards)[0]
-    outputs = rule.expand_output(wildcards)[0]
-    params = rule.expand_params(wildcards, inputs, outputs, None)[0]
-    return Planned(
-        rule=rule.name,
-        wildcards=wildcards,
-        params=dict(params.get("settings", {})),
-        code=params.get("code"),
-        sources=dict(params.get("sources", {})),
-        inputs=_named(inputs),
-        outputs=_named(outputs),
-        checkpoints=frozenset(asked),
-    )
+    def _expand(self, rule: Any, wildcards: dict[str, str]) -> Planned:
+        inputs = rule.expand_input(wildcards)[0]
+        outputs = rule.expand_output(wildcards)[0]
+        params: Any = {}
+        if self.params:
+            params = rule.expand_params(wildcards, inputs, outputs, None)[0]
+        return Planned(
+            rule=rule.name,
+            wildcards=wildcards,
+            params=dict(params.get("settings", {})),
+            code=params.get("code"),
+            sources=dict(params.get("sources", {})),
+            inputs=_named(inputs),
+            outputs=_named(outputs),
+            checkpoints=frozenset(self.asked),
+            lists=frozenset(
+                name
+                for files in (inputs, outputs)
+                for name, value in files.items()
+                if not isinstance(value, str)
+            ),
+        )
 
 
 def _named(files: Any) -> dict[str, str | None]:

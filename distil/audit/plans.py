@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distil.audit.verify import MISMATCH, MISSING, OK
+from distil.audit.faults import MISMATCH, MISSING, OK
 
 if TYPE_CHECKING:
     from distil.audit.records import Records

@@ -2,71 +2,76 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import inspect
+import io
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from distil.audit.records import read_records
+from distil.audit.faults import MISMATCH, UNCHECKED, Fault
+from distil.content.addresses import parse_file
 from distil.content.fingerprint import ROOT
 
 if TYPE_CHECKING:
-    from distil.audit.records import Record
+    from collections.abc import Iterable
 
-RULES = ("judge_claims", "judge_release_claims")
-# Inputs of these rules that are lists, even where they hold one file or none.
-LISTS = ("grades", "problems", "benchmarks", "stops", "curves")
+    from distil.audit.planned import Planned
 
 
-def recompute(study: str) -> list[tuple[str, str]]:
-    """Run the claims' job again on the recorded inputs, into a folder of its own.
+def recompute(jobs: Iterable[Planned]) -> list[Fault]:
+    """Do every job that makes claims or tables again, into a folder of its own.
 
     Args:
-        study: the study's name; its files are those on the disk.
+        jobs: those that the configuration calls for; their inputs are the files on the disk.
 
     Returns:
-        (file, message) for each file of claims and tables that comes out otherwise.
+        A fault for each file of claims and tables that comes out otherwise.
     """
     faults = []
-    for record in read_records(study).records.values():
-        if record.rule in RULES:
-            faults += _run_again(record)
+    for job in jobs:
+        if {"claims", "table"} & {parse_file(path).kind for path in job.outputs}:
+            faults += _do_again(job)
     return faults
 
 
-def _run_again(record: Record) -> list[tuple[str, str]]:
-    script = ROOT / record.content["script"]
-    spec = importlib.util.spec_from_file_location(script.stem, script)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    inputs: dict[str, Any] = {name: [] for name in LISTS}
-    for path, row in record.files("input").items():
-        if row["name"] in LISTS:
-            inputs[row["name"]].append(path)
-        else:
-            inputs[row["name"]] = path
-    inputs["grades"] = _in_order(inputs["grades"], record.content["params"].get("runs", []))
-    settings = {**record.content["wildcards"], **record.content["params"]}
-    faults = []
+def _do_again(job: Planned) -> list[Fault]:
+    script = f"scripts/{job.rule}.py"
     with tempfile.TemporaryDirectory() as folder:
-        outputs: dict[str, list[str]] = {}
-        for path, row in record.files("output").items():
-            made = Path(folder, path)
-            made.parent.mkdir(parents=True, exist_ok=True)
-            outputs.setdefault(row["name"], []).append(str(made))
-        module.main(
-            input=SimpleNamespace(**inputs),
-            output=SimpleNamespace(**outputs),
-            params=SimpleNamespace(**settings),
-        )
-        for path in record.files("output"):
-            if Path(path).read_bytes() != Path(folder, path).read_bytes():
-                faults.append((path, "its numbers do not follow from the stored rows"))
-    return faults
+        made = {path: Path(folder, path) for path in job.outputs}
+        for path in made.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        offered = {
+            "input": _grouped(job, {path: path for path in job.inputs}, job.inputs),
+            "output": _grouped(job, made, job.outputs),
+            "params": SimpleNamespace(**job.wildcards, **job.params, code=job.code),
+        }
+        try:
+            spec = importlib.util.spec_from_file_location(Path(script).stem, ROOT / script)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            taken = inspect.signature(module.main).parameters
+            with contextlib.redirect_stdout(io.StringIO()):
+                module.main(**{name: value for name, value in offered.items() if name in taken})
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a script may raise
+            what = f"{job.name} could not be done again ({type(error).__name__}: {error})"
+            return [Fault(UNCHECKED, script, what)]
+        message = f"does not follow from stored rows by {job.name}; remove it, then run snakemake"
+        return [
+            Fault(MISMATCH, path, message)
+            for path, again in made.items()
+            if not Path(path).is_file() or Path(path).read_bytes() != again.read_bytes()
+        ]
 
 
-def _in_order(grades: list[str], runs: list[str]) -> list[str]:
-    """Put files of grades in the order of the runs; a record holds them sorted by path."""
-    places = {path.partition("/grades/")[2].removesuffix(".parquet"): path for path in grades}
-    return [places[run] for run in runs]
+def _grouped(job: Planned, places: dict[str, Any], names: dict[str, str | None]) -> Any:
+    """Return files by their names in the rule, lists where the rule has lists."""
+    found: dict[str, Any] = {name: [] for name in job.lists}
+    for path, name in names.items():
+        if name in job.lists:
+            found[name].append(str(places[path]))
+        elif name is not None:
+            found[name] = str(places[path])
+    return SimpleNamespace(**found)

@@ -10,8 +10,7 @@ from typing import Any
 
 from distil.content.addresses import job_name, record_path
 from distil.content.hashing import sha256_bytes
-from distil.lineage import history
-from distil.lineage.history import Damage
+from distil.lineage.history import RUNS, VERSIONS, Damage, read
 
 # What a record must hold: a type, the shape of a list's items, or that of a mapping's keys or,
 # under `str`, of all its values.
@@ -26,6 +25,7 @@ SHAPE = {
     "script": str,
     "code": str,
     "fingerprint": {"modules": {str: str}, "packages": {str: str}, "python": str},
+    "executables": dict,
     "facts": dict,
 }
 FORMAT = 1
@@ -100,12 +100,13 @@ class Records:
         return found
 
 
-def read_records(study: str, top: Path | None = None) -> Records:
+def read_records(study: str, top: Path | None = None, *, history: bool = True) -> Records:
     """Read every record and the history of a study; unreadable ones become faults, not errors.
 
     Args:
         study: its name.
         top: its results, if they lie elsewhere than in results/STUDY.
+        history: whether to read the history too, which grows with every run.
 
     Raises:
         FileNotFoundError: the study has no records at all.
@@ -123,8 +124,17 @@ def read_records(study: str, top: Path | None = None) -> Records:
             records.faults[path] = Damage(False, fault)
         else:
             records.by_path[path] = Record(path, record, sha256_bytes(data))
-    _read_history(records)
+    if history:
+        _read_history(records)
     return records
+
+
+def recorded_outputs(study: str) -> list[str]:
+    """Return the files that jobs of a study left records of; none where it has not been run."""
+    try:
+        return sorted(read_records(study, history=False).writers)
+    except FileNotFoundError:
+        return []
 
 
 def _parse(path: Path, data: bytes, study: str) -> tuple[dict[str, Any], str | None]:
@@ -165,11 +175,11 @@ def _find_misshapen(content: Any, shape: Any, where: str) -> str | None:
 
 
 def _read_history(records: Records) -> None:
-    for name in (history.RUNS, history.VERSIONS):
-        rows, fault = history.read(records.folder / name)
+    for name in (RUNS, VERSIONS):
+        rows, fault = read(records.folder / name)
         if fault:
             records.faults[records.folder / name] = fault
-        if name == history.RUNS:
+        if name == RUNS:
             records.history = rows
         else:
             records.versions = {(row["kind"], row["of"]): row["content"] for row in rows}

@@ -6,10 +6,10 @@ States:
     missing     it has not run here, or an output is gone
     undecided   a checkpoint above it will run; whether this job must is known by content then
 
-`snakemake -n` names the stale, the missing and the undecided alike, but for two differences. It
-leaves out `plan_predictions` while `split_datasets` is to run (nobody has asked for a plan yet),
-and it looks at dates: an output that was edited by hand, or one that is gone and that no job to
-run needs, it does not see, while both are named here.
+Snakemake decides by the same reasons (distil/study/snakemake_patches.py), but for one: a file that
+was edited by hand is kept and read, since only a person can tell whether it may go. It is named
+here, by `verify` and at the end of every run until it is removed. `snakemake -n` also leaves out
+`plan_predictions` while `split_datasets` is to run: nobody has asked for a plan yet.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from distil.audit.changes import Reason, changed_outputs, changed_recipe
+from distil.audit.faults import MISMATCH, MISSING, OK, UNLISTED
 from distil.audit.files import Files
-from distil.audit.records import Record, Records, read_records
-from distil.audit.verify import MISMATCH, MISSING, OK, UNLISTED, changed_code
-from distil.content.fingerprint import describe, sorted_keys
+from distil.audit.records import Records, read_records
 from distil.lineage.locks import running
 
 if TYPE_CHECKING:
@@ -31,21 +31,6 @@ if TYPE_CHECKING:
     from distil.audit.planned import Planned
 
 FRESH, STALE, GONE, UNDECIDED = "fresh", "stale", "missing", "undecided"
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why a job is not fresh.
-
-    Attributes:
-        kind: record, output, input, inputs, params, code, packages, above or checkpoint.
-        what: the file, param, module, package or job, and what became of it.
-        seen: whether a dry run of Snakemake sees it too.
-    """
-
-    kind: str
-    what: str
-    seen: bool = True
 
 
 @dataclass
@@ -118,7 +103,7 @@ def compute_status(study: str, jobs: Sequence[Planned], cache: Path | None = Non
             if Path("results", study) / record.path.relative_to(records.top) not in called
         },
         faults={path.as_posix(): damage.message for path, damage in records.faults.items()},
-        notes=list(_notes(study, records)),
+        notes=list(_notes(study)),
     )
 
 
@@ -127,63 +112,11 @@ def _own(job: Planned, records: Records, files: Files) -> State:
     record = records.by_path.get(job.record)
     if record is None:
         damage = records.faults.get(job.record)
-        reason = Reason("record", f"{job.record}: {damage.message}", False) if damage else None
-        return State(job.name, GONE, [reason or Reason("record", "has not run here")])
-    reasons = [*_outputs(job, record, files)]
+        what = f"{job.record}: {damage.message}" if damage else "has not run here"
+        return State(job.name, GONE, [Reason("record", what)])
+    reasons = [*changed_outputs(job, record, files), *changed_recipe(job, record, files)]
     gone = any(reason.kind == "output" and "gone" in reason.what for reason in reasons)
-    reasons += [
-        *_inputs(job, record, files),
-        *_params(job, record),
-        *_code(job, record),
-    ]
     return State(job.name, GONE if gone else STALE if reasons else FRESH, reasons)
-
-
-def _outputs(job: Planned, record: Record, files: Files) -> Iterator[Reason]:
-    wrote = record.files("output")
-    for path in job.outputs:
-        digest = files.sha256(path)
-        if path not in wrote:
-            yield Reason("output", f"{path} has not been made")
-        elif digest is None:
-            yield Reason("output", f"{path} is gone", False)
-        elif digest != wrote[path]["sha256"]:
-            yield Reason("output", f"{path} is not what this job wrote", False)
-
-
-def _inputs(job: Planned, record: Record, files: Files) -> Iterator[Reason]:
-    read = record.files("input")
-    for path in sorted(job.inputs.keys() | read.keys()):
-        if path not in read:
-            yield Reason("inputs", f"reads {path} too")
-        elif path not in job.inputs:
-            yield Reason("inputs", f"reads {path} no more")
-        elif job.inputs[path] != read[path]["name"]:
-            names = f"{read[path]['name']} -> {job.inputs[path]}"
-            yield Reason("inputs", f"{path} goes by another name: {names}", False)
-        elif (digest := files.sha256(path)) is not None and digest != read[path]["sha256"]:
-            yield Reason("input", f"{path} has other bytes", path in job.sources)
-
-
-def _params(job: Planned, record: Record) -> Iterator[Reason]:
-    # As JSON: a record holds text where the rules hold a number for a key.
-    now, then = json.loads(json.dumps(sorted_keys(job.params))), record.content["params"]
-    for key in sorted(now.keys() | then.keys()):
-        if now.get(key) != then.get(key) or (key in now) != (key in then):
-            yield Reason("params", f"{key}: {_short(then.get(key))} -> {_short(now.get(key))}")
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _code(job: Planned, record: Record) -> Iterator[Reason]:
-    if job.code == record.content["code"]:
-        return
-    then, now = record.content["fingerprint"], describe(record.content["script"])
-    for name in changed_code(then, now) or ["the code hash"]:
-        yield Reason("code" if name.endswith(".py") else "packages", f"{name} changed")
 
 
 def _inherit(
@@ -209,19 +142,9 @@ def _inherit(
         state.reasons = [Reason("above", f"{name} may run") for name in not_fresh]
 
 
-def _notes(study: str, records: Records) -> Iterator[str]:
-    from distil.audit.packs import outputs_with_metadata
-
+def _notes(study: str) -> Iterator[str]:
     for path in running(study):
         yield f"the job of {path} is running now; what is said here changes as it goes on"
-    known = outputs_with_metadata(study)
-    lacking = [path for path in records.writers if path not in known and Path(path).is_file()]
-    if lacking:
-        yield (
-            f"{len(lacking)} of {len(records.writers)} outputs have no metadata of Snakemake here "
-            f"({lacking[0]}): it goes by their dates and may run their jobs again. A study travels "
-            "with: make pack, make unpack"
-        )
 
 
 # ------------------------------------------------------------------------------------- showing
@@ -242,7 +165,7 @@ def as_json(status: Status) -> str:
         {
             "job": job.job,
             "state": job.state,
-            "why": [{"kind": r.kind, "what": r.what, "seen": r.seen} for r in job.reasons],
+            "why": [{"kind": r.kind, "what": r.what, "reruns": r.reruns} for r in job.reasons],
         }
         for job in status.jobs
     ]
@@ -265,10 +188,7 @@ def as_text(status: Status, *, all_jobs: bool = False, most: int = 3) -> str:
     lines = []
     width = max((len(job.job) for job in rows), default=0)
     for job in rows:
-        why = [
-            reason.what + ("" if reason.seen else " (a dry run does not see this)")
-            for reason in job.reasons
-        ]
+        why = [reason.what for reason in job.reasons]
         more = f"; and {len(why) - most} more" if len(why) > most else ""
         lines.append(f"{job.state:<9}  {job.job:<{width}}  {'; '.join(why[:most])}{more}".rstrip())
     for job, outputs in status.orphans.items():

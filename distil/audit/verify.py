@@ -2,13 +2,17 @@
 
 Links checked, each from the record of the job that made it:
     the record      readable, in its own place, byte for byte the one in the history
+    the plan        a job is what the configuration asks for: params, names of files, programs
     outputs         there, and with the recorded hash
     inputs          there, with the recorded hash, and the very bytes that the job above wrote
     code            the script, its modules and the locked packages are those that ran
-    installed       this environment holds the locked versions
-    numbers         every cell of the claims table follows from the stored rows
+    installed       this environment holds the locked versions, each file as its package lists it
+    numbers         every table follows from the stored rows, byte for byte
     models          a model's files are those that its lock names
-    history         every record and table that it keeps is what its hash says
+    history         every record and table that it keeps is what its hash says, every run follows
+                    the run before
+    stores          every line under state/ holds its seal; a job that used stored rows used those
+                    that the same job used when it first ran
     files           no file under the results that no job wrote, or that none is called for to write
     secrets         no key in any text of results or state
 
@@ -19,70 +23,59 @@ published elsewhere tells: see `anchor`.
 
 from __future__ import annotations
 
-import enum
+import base64
 import importlib.metadata
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from distil.audit.changes import changed_code, changed_recipe
+from distil.audit.faults import (
+    MISMATCH,
+    MISSING,
+    OK,
+    ORDER,
+    SECRET,
+    UNCHECKED,
+    UNLISTED,
+    Fault,
+)
 from distil.audit.files import Files
 from distil.audit.records import Record, Records, read_records
 from distil.content.fingerprint import describe, forget, locked_packages
 from distil.content.hashing import canonical_json, sha256_text
-from distil.lineage import history
+from distil.content.sealed import read_lines
+from distil.lineage.history import CHAIN, RUNS, VERSIONS, read_chain
 from distil.lineage.locks import running
 from distil.lineage.record import record_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from distil.audit.planned import Planned
 
-class Kind(enum.IntEnum):
-    """What kind of fault was found: its number is the exit code."""
-
-    OK = 0
-    MISMATCH = 1
-    MISSING = 2
-    UNLISTED = 3
-    SECRET = 4
-    UNCHECKED = 5
-
-
-OK, MISMATCH, MISSING = Kind.OK, Kind.MISMATCH, Kind.MISSING
-UNLISTED, SECRET, UNCHECKED = Kind.UNLISTED, Kind.SECRET, Kind.UNCHECKED
-# Where faults of several kinds are found, the first kind in this order decides.
-ORDER = (SECRET, MISMATCH, MISSING, UNLISTED, UNCHECKED)
 
 # Kept beside the results, but not part of them.
+INSTALLED = Path(".snakemake", "distil-installed.json")
 MODEL_LOCK = "model.lock.json"
 NOT_RESULTS = ("lineage", "logs", "timings")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One broken link: what kind, which file, what is wrong and what mends it."""
-
-    kind: Kind
-    path: str
-    message: str
 
 
 def verify(
     study: str,
     *,
     cache: Path | None = None,
-    recompute: Callable[[str], list[tuple[str, str]]] | None = None,
-    called: Collection[Path] | None = None,
+    recompute: Callable[[Sequence[Planned]], list[Fault]] | None = None,
+    jobs: Sequence[Planned] | None = None,
 ) -> list[Fault]:
     """Check a whole study.
 
     Args:
         study: its name; results/STUDY and state/STUDY are looked at.
         cache: where hashes may be kept between calls; None hashes every file.
-        recompute: returns (file, message) for each number that does not follow from stored rows.
-        called: the records of the jobs that the configuration calls for; others are orphans. None
-            looks for no orphans.
+        recompute: finds the tables that do not follow from stored rows.
+        jobs: the jobs that the configuration calls for (`distil.audit.planned.expected_jobs`), that
+            each is held against; records of others are orphans. None checks neither.
 
     Returns:
         every fault found, in DAG-independent order of file names.
@@ -107,14 +100,18 @@ def verify(
         *_check_versions(records),
         *_check_files(records, files),
         *_check_models(records, files),
+        *_check_chain(records),
         *_check_code(records),
-        *_check_installed(records),
+        *_check_plan(records, jobs or (), files),
+        *check_installed(records),
+        *_check_stores(study),
+        *_check_repeats(records),
         *_find_unlisted(records),
-        *_find_orphans(records, called),
+        *_find_orphans(records, jobs),
         *_find_keys(there, files),
     }
-    if recompute and not any(fault.kind in (MISMATCH, MISSING) for fault in faults):
-        faults |= {Fault(MISMATCH, path, message) for path, message in recompute(study)}
+    if recompute and jobs and not any(fault.kind in (MISMATCH, MISSING) for fault in faults):
+        faults |= set(recompute(jobs))
     files.save()
     return sorted(faults, key=lambda fault: (ORDER.index(fault.kind), fault.path, fault.message))
 
@@ -146,13 +143,13 @@ def _check_records(records: Records) -> Iterator[Fault]:
             yield Fault(
                 MISMATCH,
                 record.path.as_posix(),
-                "was changed after its job wrote it; run the job again with --forcerun",
+                "was changed after its job wrote it; remove it, then run snakemake",
             )
     for name in sorted(latest):
         path = records.folder / name
         if path not in records.by_path and path not in records.faults:
-            outputs_known = "the history names it; run its job again with --forcerun"
-            yield Fault(MISSING, path.as_posix(), f"record is missing: {outputs_known}")
+            remedy = "the history names it; run snakemake, which does its job again"
+            yield Fault(MISSING, path.as_posix(), f"record is missing: {remedy}")
 
 
 def _check_files(records: Records, files: Files) -> Iterator[Fault]:
@@ -168,7 +165,8 @@ def _check_files(records: Records, files: Files) -> Iterator[Fault]:
                     MISMATCH,
                     path,
                     f"{record.job} read other bytes than {writer.job} says it wrote "
-                    f"({record.path} against {writer.path}); run snakemake to make them agree",
+                    f"({record.path} against {writer.path}): it was edited in between; remove it, "
+                    "then run snakemake",
                 )
     seen: dict[str, Record] = {}
     for record in records.by_path.values():
@@ -191,13 +189,22 @@ def _check_file(record: Record, side: str, path: str, row: dict, files: Files) -
         return
     if digest is None:
         yield Fault(
-            MISSING, path, f"is missing; {record.job} {verb} it (sha256 {row['sha256'][:12]})"
+            MISSING,
+            path,
+            f"is missing; {record.job} {verb} it (sha256 {row['sha256'][:12]}); "
+            + ("run snakemake" if side == "output" else "restore it, or run snakemake"),
         )
     elif digest != row["sha256"]:
         yield Fault(
             MISMATCH,
             path,
-            f"is not what {record.job} {verb}: sha256 {digest[:12]}, recorded {row['sha256'][:12]}",
+            f"is not what {record.job} {verb} (sha256 {digest[:12]}, recorded "
+            f"{row['sha256'][:12]}); "
+            + (
+                "remove it, then run snakemake, which makes it again"
+                if side == "output"
+                else "restore it, or run snakemake"
+            ),
         )
     elif Path(path).stat().st_size != row["size"]:
         yield Fault(MISMATCH, record.path.as_posix(), f"gives a wrong size for {path}")
@@ -229,8 +236,8 @@ def _check_models(records: Records, files: Files) -> Iterator[Fault]:
 
 def _check_versions(records: Records) -> Iterator[Fault]:
     """Hold what the history keeps of records, code and tables against the hashes it goes by."""
-    path = (records.folder / history.VERSIONS).as_posix()
-    if records.folder / history.VERSIONS in records.faults:
+    path = (records.folder / VERSIONS).as_posix()
+    if records.folder / VERSIONS in records.faults:
         return  # named already
     for (kind, digest), content in records.versions.items():
         if kind == "code":
@@ -278,39 +285,112 @@ def _check_code(records: Records) -> Iterator[Fault]:
             )
 
 
-def changed_code(then: dict, now: dict) -> list[str]:
-    """Name the modules, packages or Python that differ between two fingerprints."""
-    names = []
-    for kind in ("modules", "packages"):
-        old, new = then.get(kind, {}), now.get(kind, {})
-        for name in sorted(old.keys() | new.keys()):
-            if old.get(name) != new.get(name):
-                versions = f" ({old.get(name)} -> {new.get(name)})" if kind == "packages" else ""
-                names.append(f"{name}{versions}")
-    if then.get("python") != now.get("python"):
-        names.append(f"python ({then.get('python')} -> {now.get('python')})")
-    return names
+def _check_plan(records: Records, jobs: Sequence[Planned], files: Files) -> Iterator[Fault]:
+    """Hold each job against what the configuration asks for today."""
+    for job in jobs:
+        record = records.by_path.get(job.record)
+        if record is None:
+            if job.record not in records.faults:
+                message = f"{job.name} left no record, or has not run; run snakemake"
+                yield Fault(MISSING, job.record.as_posix(), message)
+            continue
+        for reason in changed_recipe(job, record, files):
+            if reason.kind not in ("code", "packages", "input"):  # these are named themselves
+                yield Fault(
+                    MISMATCH,
+                    record.path.as_posix(),
+                    f"{job.name} is not what the configuration asks for: {reason.what}; run "
+                    "snakemake, or restore the configuration",
+                )
 
 
-def _check_installed(records: Records) -> Iterator[Fault]:
+def _check_chain(records: Records) -> Iterator[Fault]:
+    """Hold the history against the chain of its runs."""
+    if fault := read_chain(records.folder).fault:
+        yield Fault(MISMATCH, (records.folder / CHAIN).as_posix(), fault)
+
+
+def _check_stores(study: str) -> Iterator[Fault]:
+    """Hold every line of the stores under state/ against its seal; a torn last line is no fault."""
+    for path in sorted(Path("state", study).rglob("*.jsonl")):
+        for number, (line, row) in enumerate(read_lines(path), start=1):
+            if row is None and line.endswith(b"\n"):
+                yield Fault(
+                    MISMATCH,
+                    path.as_posix(),
+                    f"line {number} was changed after it was written, and is not used; restore the "
+                    "file from a backup, or remove the line (a decoded row is then decoded again, "
+                    "a paid response paid for again)",
+                )
+
+
+def _check_repeats(records: Records) -> Iterator[Fault]:
+    """Hold the stored rows that a job used against those that it used when it first ran.
+
+    The same code on the same inputs decodes the same rows on one machine; so where the digest of
+    the rows is another one, they were changed in the store, with new seals.
+    """
+    first: dict[str, tuple[str, dict[str, Any]]] = {}
+    for line in records.history:
+        content = records.versions.get(("record", line["record_sha256"]))
+        digest = (content or {}).get("facts", {}).get("stored_rows_sha256")
+        if not digest:
+            continue
+        keys = ("rule", "wildcards", "params", "input", "code")
+        machine = {key: line.get(key) for key in ("platform", "backend", "blas")}
+        name = canonical_json([{key: content[key] for key in keys}, machine])
+        known, then = first.setdefault(name, (digest, line))
+        latest = records.by_path.get(records.folder / line["record"])
+        if known != digest and latest and latest.sha256 == line["record_sha256"]:
+            yield Fault(
+                MISMATCH,
+                latest.path.as_posix(),
+                f"{latest.job} used other stored rows than on {then['started']}, with the same "
+                f"code and inputs: rows under state/{records.study}/predictions were changed; "
+                "remove that folder and this record, then run snakemake, which decodes them again",
+            )
+
+
+def check_installed(records: Records, cache: Path | None = INSTALLED) -> Iterator[Fault]:
+    """Hold installed packages against the lock, and their files against the hashes of their RECORD.
+
+    Args:
+        records: the study's; packages in the closure of one of its jobs are looked at.
+        cache: where findings are kept by size and mtime; None reads every file.
+    """
     lock = locked_packages()
     used = {
         name
         for record in records.by_path.values()
         for name in record.content["fingerprint"]["packages"]
     }
+    listed: list[tuple[str, str, str]] = []
     for name in sorted(used & lock.keys()):
         try:
-            installed = importlib.metadata.version(name)
+            package = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             yield Fault(UNCHECKED, "requirements.lock", f"{name} is not installed; run: make setup")
             continue
-        if installed != lock[name][0]:
+        version = lock[name][0]
+        if package.version != version:
             yield Fault(
                 MISMATCH,
                 "requirements.lock",
-                f"{name} {installed} is installed, {lock[name][0]} is locked; run: make setup",
+                f"{name} {package.version} is installed, {version} is locked; run: make setup",
             )
+        listed += [
+            (name, str(file.locate()), base64.urlsafe_b64decode(f"{file.hash.value}==").hex())
+            for file in package.files or ()
+            if file.hash and file.hash.mode == "sha256"
+        ]
+    files = Files(cache)
+    files.read_ahead(path for _, path, _ in listed)
+    for name, path, wanted in listed:
+        if (digest := files.sha256(path)) != wanted:
+            what = "is missing from" if digest is None else "was changed since"
+            remedy = "rm -rf .venv, then run: make setup"
+            yield Fault(MISMATCH, path, f"{what} the installation of {name}; {remedy}")
+    files.save()
 
 
 def _find_unlisted(records: Records) -> Iterator[Fault]:
@@ -325,7 +405,7 @@ def _find_unlisted(records: Records) -> Iterator[Fault]:
             known = (
                 path in records.by_path
                 or path in records.faults
-                or inside[1:] in ((history.RUNS,), (history.VERSIONS,))
+                or inside[1:] in ((RUNS,), (VERSIONS,), (CHAIN,))
             )
         else:
             known = name in listed
@@ -333,12 +413,14 @@ def _find_unlisted(records: Records) -> Iterator[Fault]:
             yield Fault(
                 UNLISTED,
                 name,
-                "no job of this study wrote it; remove it, or run snakemake to remake its record",
+                "no job of this study wrote it; remove it, or run snakemake, which does the job "
+                "again if a rule makes it",
             )
 
 
-def _find_orphans(records: Records, called: Collection[Path] | None) -> Iterator[Fault]:
-    for record in records.by_path.values() if called is not None else ():
+def _find_orphans(records: Records, jobs: Sequence[Planned] | None) -> Iterator[Fault]:
+    called = {job.record for job in jobs or ()}
+    for record in records.by_path.values() if jobs is not None else ():
         if record.path in called:
             continue
         for path in (record.path.as_posix(), *record.files("output")):

@@ -4,6 +4,7 @@
 - `printing`: the problems of one paper as JSON lines.
 - `sheets`: pages of a PDF to sheets of lines.
 - `problems`: rows of a paper's problems and answers.
+- `tests`: the tests of a paper held against those that a manifest lists.
 - `markers`: numbers that begin problems, and their chains.
 - `segmentation`: where each problem begins and ends.
 - `options`: options of multiple choice.

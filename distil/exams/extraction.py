@@ -10,8 +10,9 @@ every command that may read a paper.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 
 def extract(
@@ -20,6 +21,7 @@ def extract(
     *,
     year: int | None = None,
     sections: Sequence[str] = (),
+    tests: Sequence[Mapping[str, Any]] | str | None = None,
     sha256: str | None = None,
     key_sha256: str | None = None,
 ) -> list[dict]:
@@ -30,6 +32,8 @@ def extract(
         key: a PDF with the answers or written-out solutions, if they are in a second file.
         year: of the exam; goes into the ids.
         sections: short names (fs, js, tp) of the tests in the paper's order; goes into the ids.
+        tests: the tests as a manifest lists them (distil/exams/tests.py), in place of `sections`;
+            with neither, the tests are called s1, s2 and so on.
         sha256: what the paper's sha256 must be; None: not checked.
         key_sha256: what the key's sha256 must be; None: not checked.
 
@@ -40,7 +44,8 @@ def extract(
         flags, confidence.
 
     Raises:
-        ExamError: a file is missing, broken, encrypted, not the expected one, or holds no problem.
+        ExamError: a file is missing, broken, encrypted, not the expected one, holds no problem, or
+            holds other tests than those named.
     """
     from distil.exams.problems import read_problems
 
@@ -48,9 +53,45 @@ def extract(
         Path(paper),
         Path(key) if key is not None else None,
         year=year,
-        sections=tuple(sections),
+        tests=tests if tests is not None else [{"section": name} for name in sections] or None,
         sha256=sha256,
         key_sha256=key_sha256,
+    )
+
+
+def survey(paper: Path | str) -> list[dict[str, Any]]:
+    """Return the tests that a paper seems to hold, as a manifest lists them, for a person to check.
+
+    Returns:
+        One dict a test, in order: section (None), title, pages (first and last on which a problem
+        begins), problems.
+
+    Raises:
+        ExamError: as for `extract`.
+    """
+    from distil.exams.problems import read_tests
+    from distil.exams.tests import propose_tests
+
+    seen = read_tests(Path(paper), None, year=None, sha256=None, key_sha256=None)
+    return propose_tests(seen)
+
+
+def survey_safely(
+    paper: Path | str,
+    *,
+    memory: int = 2 * 1024**3,
+    cpu_seconds: int = 600,
+    wall_seconds: int = 900,
+) -> list[dict[str, Any]]:
+    """Do as `survey` in a process of its own, which is killed at its limits.
+
+    Raises:
+        ExamError: as for `extract_safely`.
+    """
+    from distil.exams.workers import run_survey
+
+    return run_survey(
+        Path(paper), memory=memory, cpu_seconds=cpu_seconds, wall_seconds=wall_seconds
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from distil.exams.answer_sheets import match_sheets, read_answer_sheet
 from distil.exams.errors import ExamError, program_fault
@@ -14,6 +16,7 @@ from distil.exams.options import split_options
 from distil.exams.pairing import is_doubtful, pair_lists
 from distil.exams.segmentation import Passage, split_problems
 from distil.exams.sheets import lines_of, read_sheets
+from distil.exams.tests import SeenTest, assign_tests, gather_tests
 from distil.exams.text.glyphs import Box, around, moved
 from distil.exams.text.layout import Sheet, TextLine
 from distil.exams.words import join_lines, vocabulary_of
@@ -45,22 +48,18 @@ class Identity:
 
     Attributes:
         year: of the exam.
-        sections: short names of its tests, in order.
         several: whether it holds more tests than one.
         paper_sha256: of the PDF.
         key_sha256: of the PDF with the answers.
     """
 
     year: int | None
-    sections: tuple[str, ...]
     several: bool
     paper_sha256: str
     key_sha256: str
 
     def section(self, place: int) -> str | None:
-        """Return a test's short name, else its place among several."""
-        if place < len(self.sections):
-            return self.sections[place]
+        """Return a test's place among several."""
         return f"s{place + 1}" if self.several else None
 
     def of(self, passage: Passage) -> str:
@@ -76,34 +75,47 @@ def read_problems(
     key: Path | None,
     *,
     year: int | None,
-    sections: tuple[str, ...],
+    tests: Sequence[Mapping[str, Any]] | str | None,
     sha256: str | None,
     key_sha256: str | None,
 ) -> list[dict]:
-    """Do what `distil.exams.extract` promises."""
+    """Do what `distil.exams.extraction.extract` promises."""
+    seen = read_tests(paper, key, year=year, sha256=sha256, key_sha256=key_sha256)
+    if tests is None:
+        return [row for test in seen for row in test.rows]
+    return assign_tests(seen, tests, year=year, paper=paper)
+
+
+def read_tests(
+    paper: Path,
+    key: Path | None,
+    *,
+    year: int | None,
+    sha256: str | None,
+    key_sha256: str | None,
+) -> list[SeenTest]:
+    """Return the tests of a paper as they are found in it, in order, each with its problems."""
     sheets, digest = read_sheets(paper, sha256)
     key_sheets, key_digest = read_sheets(key, key_sha256) if key is not None else ([], digest)
     try:
-        return rows_of(
-            paper, sheets, key, key_sheets, year=year, sections=sections, digest=digest,
-            key_digest=key_digest,
-        )  # fmt: skip
+        return tests_in(
+            paper, sheets, key, key_sheets, year=year, digest=digest, key_digest=key_digest
+        )
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise program_fault(paper, "its problems", error) from error
 
 
-def rows_of(
+def tests_in(
     paper: Path,
     sheets: list[Sheet],
     key: Path | None,
     key_sheets: list[Sheet],
     *,
     year: int | None,
-    sections: tuple[str, ...],
     digest: str,
     key_digest: str,
-) -> list[dict]:
-    """Return the rows of a paper's sheets, answered from its own key or from the key's sheets."""
+) -> list[SeenTest]:
+    """Return the tests of a paper's sheets, answered from its own key or from the key's sheets."""
     # Scanned papers interleave tests with answer sheets, blank and filled in.
     answer_sheets = [
         found for sheet in sheets if sheet.method == "ocr" and (found := read_answer_sheet(sheet))
@@ -123,7 +135,7 @@ def rows_of(
     keyed = match_sheets(answer_sheets, tests_of(passages, lines)) if key is None else {}
     keyed = {**pair_lists(lists, passages), **keyed}
     several = len({passage.section for passage in passages}) > 1
-    identity = Identity(year, sections, several, digest, key_digest)
+    identity = Identity(year, several, digest, key_digest)
     rows = []
     seen: set[tuple[int, str]] = set()
     by_number = {sheet.number: sheet for sheet in sheets}
@@ -141,7 +153,20 @@ def rows_of(
         answered = by_number if own else key_by_number
         row |= answer_of(row, own or answer, answered, identity, from_paper=bool(own))
         rows.append(finished(row, passage))
-    return rows
+    return gather_tests(
+        rows, [passage.section for passage in passages], headings_of(passages, lines)
+    )
+
+
+def headings_of(passages: list[Passage], lines: list[TextLine]) -> dict[int, list[str]]:
+    """Return the lines above the first problem of each test of a paper."""
+    headings = {}
+    for section in sorted({passage.section for passage in passages}):
+        first = next(passage for passage in passages if passage.section == section).lines[0]
+        headings[section] = [
+            line.text for line in lines if line.page == first.page and line.box[3] < first.box[1]
+        ]
+    return headings
 
 
 def nothing_found(paper: Path, lines: list[TextLine]) -> ExamError:
@@ -162,12 +187,9 @@ def nothing_found(paper: Path, lines: list[TextLine]) -> ExamError:
 def tests_of(passages: list[Passage], lines: list[TextLine]) -> list[tuple[int, int, int, str]]:
     """Return (section, first page, last page, heading) of each test of a paper."""
     tests = []
-    for section in sorted({passage.section for passage in passages}):
+    for section, heading in headings_of(passages, lines).items():
         own = [passage for passage in passages if passage.section == section]
         first, last = own[0].lines[0], own[-1].lines[-1]
-        heading = [
-            line.text for line in lines if line.page == first.page and line.box[3] < first.box[1]
-        ]
         tests.append((section, first.page, last.page, " ".join(heading)))
     return tests
 

@@ -40,6 +40,17 @@ def run_extraction(
     return run_worker(paper, request, wall_seconds)
 
 
+def run_survey(paper: Path, *, memory: int, cpu_seconds: int, wall_seconds: int) -> list[dict]:
+    """Do what `distil.exams.extraction.survey_safely` promises."""
+    request = {
+        "survey": True,
+        "paper": str(paper),
+        "memory": memory,
+        "cpu_seconds": cpu_seconds,
+    }
+    return run_worker(paper, request, wall_seconds)
+
+
 def run_crops(
     pdf: Path,
     places: Sequence[tuple[int, Sequence[float]]],
@@ -63,7 +74,12 @@ def run_crops(
 def run_worker(paper: Path, request: dict, wall_seconds: int) -> list:
     """Send a request to a process of its own; return its answer, or raise why there is none."""
     memory, cpu_seconds = request["memory"], request["cpu_seconds"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_THREAD_LIMIT": "1"}
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_THREAD_LIMIT": "1",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "distil.exams.workers"],
         stdin=subprocess.PIPE,
@@ -139,8 +155,10 @@ def answer_request(request: dict) -> list:
 
         pictures = crop_places(Path(request["paper"]), request["places"], request["dpi"])
         return [base64.b64encode(picture).decode("ascii") for picture in pictures]
-    from distil.exams.extraction import extract
+    from distil.exams.extraction import extract, survey
 
+    if request.get("survey"):
+        return survey(request["paper"])
     return extract(request["paper"], request["key"], **request["options"])
 
 

@@ -1,19 +1,23 @@
 """The history of a study: sealed append-only files beside its job records.
 
 `runs.jsonl` says what happened when, `versions.jsonl` holds every content that a record or a table
-has had, so that two moments can be compared after the files were made anew.
+has had, so that two moments can be compared after the files were made anew. `chain.jsonl` has a
+line a run over what the two others gained in it and over its own line before, so that the digest of
+its last line, the head, stands for the whole history: a head that was published once must be the
+digest of one of its lines for ever.
 """
 
 from __future__ import annotations
 
+import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from distil.content.sealed import append, read_lines
+from distil.content.hashing import sha256_bytes
+from distil.content.sealed import append, digest, read_lines
 
-__all__ = ["RUNS", "VERSIONS", "Damage", "append", "read"]
-
-RUNS, VERSIONS = "runs.jsonl", "versions.jsonl"
+RUNS, VERSIONS, CHAIN = "runs.jsonl", "versions.jsonl", "chain.jsonl"
 
 
 class Damage(NamedTuple):
@@ -47,3 +51,85 @@ def read(path: str | Path) -> tuple[list[dict[str, Any]], Damage | None]:
             where = "its last line is torn" if torn else f"line {number} was changed"
             damage = Damage(False, f"{where}; restore it from a pack or a backup")
     return rows, damage
+
+
+# ------------------------------------------------------------------------- the chain of runs
+
+
+def close_run(folder: Path, run: str | None) -> None:
+    """Append a line to the chain over what the history has gained since its last line.
+
+    The main process does so before and after its jobs, so that parallel jobs and nodes need no
+    lock that they share, and what a killed run left is taken in by the next one.
+
+    Args:
+        folder: results/STUDY/lineage.
+        run: the name of this run.
+
+    Raises:
+        OSError: the chain cannot be written.
+    """
+    if not folder.is_dir():
+        return
+    links, _ = read(folder / CHAIN)
+    gained = {}
+    for name in (RUNS, VERSIONS):
+        covered = sum(link[name]["lines"] for link in links)
+        lines = _lines(folder / name)[covered:]
+        gained[name] = {"lines": len(lines), "sha256": sha256_bytes(b"".join(lines))}
+    if any(part["lines"] for part in gained.values()):
+        previous = digest(links[-1]) if links else None
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        append(folder / CHAIN, [{"previous": previous, "run": run, "closed": now, **gained}])
+
+
+def _lines(path: Path) -> list[bytes]:
+    """Return the whole lines of a file, with their newlines."""
+    if not path.is_file():
+        return []
+    with path.open("rb") as stream:
+        return [line for line in stream if line.endswith(b"\n")]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The chain of a study's runs, held against its history.
+
+    Attributes:
+        heads: the digest of each link, the oldest first; the last one stands for all.
+        covered: how many lines of runs.jsonl the links cover.
+        fault: what does not hold, or None.
+    """
+
+    heads: tuple[str, ...]
+    covered: int
+    fault: str | None
+
+    @property
+    def head(self) -> str | None:
+        """The digest that stands for the whole history; None where no run was closed."""
+        return self.heads[-1] if self.heads else None
+
+
+def read_chain(folder: Path) -> Chain:
+    """Read the chain and hold it against the files that it covers."""
+    path = folder / CHAIN
+    links, damage = read(path)
+    if damage and not damage.missing:
+        return Chain(tuple(map(digest, links)), 0, damage.message)
+    remedy = "restore the history from a pack or a backup"
+    fault, previous, heads = None, None, []
+    covered = dict.fromkeys((RUNS, VERSIONS), 0)
+    files = {name: _lines(folder / name) for name in covered}
+    for number, link in enumerate(links, start=1):
+        if link["previous"] != previous:
+            fault = fault or f"link {number} does not follow the one before; {remedy}"
+        for name, start in covered.items():
+            end = start + link[name]["lines"]
+            if sha256_bytes(b"".join(files[name][start:end])) != link[name]["sha256"]:
+                what = f"lines {start + 1} to {end} of {name} are not what run {link['run']} left"
+                fault = fault or f"{what}; {remedy}"
+            covered[name] = end
+        previous = digest(link)
+        heads.append(previous)
+    return Chain(tuple(heads), covered[RUNS], fault)

@@ -20,6 +20,7 @@ import json
 import os
 import platform
 import sys
+import sysconfig
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,9 +28,11 @@ from typing import TYPE_CHECKING, Any
 
 from distil.content.addresses import record_path
 from distil.content.files import write_atomically
-from distil.content.fingerprint import LOCK, contents, describe, sorted_keys
+from distil.content.fingerprint import LOCK, ROOT, contents, describe, forget, sorted_keys
 from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.lineage import history
+from distil.lineage.executables import describe_executable
+from distil.lineage.guard import guarded
 from distil.lineage.locks import alone
 from distil.lineage.logs import logged, name_unwritable
 
@@ -40,30 +43,39 @@ if TYPE_CHECKING:
 def run(main: Callable[..., Any], job: Any) -> None:
     """Run a script's `main` for a Snakemake job, and leave the job's record.
 
-    `main` is called with those of `input`, `output`, `params`, `log` and `threads` that it takes.
-    `params` holds the rule's `settings`, the job's wildcards and `code`, the fingerprint of the
-    script, as one namespace. What `main`
-    returns is recorded: a dict with `facts` (deterministic) and `history` (not), or None.
+    `main` is called with those of `input`, `output`, `params`, `resources`, `log` and `threads`
+    that it takes.
+    `params` holds the rule's `settings`, those of `how` (they say how a result is got and shape
+    none, so no record holds them), the job's wildcards and `code`, the fingerprint of the script,
+    as one namespace. What `main` returns is recorded: a dict with `facts` (deterministic) and
+    `history` (not), or None.
 
+    The record of an earlier run is removed first: a job that does not come to its end has none.
     Standard output and error go to the job's log; on failure the error is printed as well.
     """
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     settings = dict(job.params.get("settings", {}))
     wildcards = dict(job.wildcards.items())
+    shown = merge(settings, dict(job.params.get("how", {})))
     offered = {
         "input": job.input,
         "output": job.output,
-        "params": SimpleNamespace(**wildcards, **settings, code=job.params.get("code")),
+        "params": SimpleNamespace(**wildcards, **shown, code=job.params.get("code")),
+        "resources": job.resources,
         "log": job.log,
         "threads": job.threads,
     }
     taken = inspect.signature(main).parameters
     record_file = record_path(wildcards["study"], job.rule, wildcards)
     with logged(str(job.log[0]) if job.log else None), alone(record_file):
-        described = _describe(job)
-        installed = _installed(described["packages"])
+        code = _Code(job)
+        installed = _installed(code.described["packages"])
         read = _Inputs(job)
-        result = main(**{name: value for name, value in offered.items() if name in taken}) or {}
+        with name_unwritable(record_file):
+            record_file.unlink(missing_ok=True)
+        with _guarded(job, shown) as seen:
+            result = main(**{name: value for name, value in offered.items() if name in taken}) or {}
+        code.require_unchanged()
         record = {
             "format": 1,
             "rule": job.rule,
@@ -71,9 +83,10 @@ def run(main: Callable[..., Any], job: Any) -> None:
             "params": sorted_keys(settings),
             "input": read.unchanged(),
             "output": _files(job.output),
-            "script": f"scripts/{job.rule}.py",
+            "script": code.script,
             "code": job.params.get("code"),
-            "fingerprint": described,
+            "fingerprint": code.described,
+            "executables": {name: describe_executable(name) for name in sorted(seen["started"])},
             "facts": result.get("facts", {}),
         }
         happened = {
@@ -90,6 +103,46 @@ def run(main: Callable[..., Any], job: Any) -> None:
         }
         with name_unwritable(record_file):
             leave_record(record_file, record, happened)
+
+
+def merge(settings: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
+    """Return settings with those of `how` put among them, dicts within dicts."""
+    merged = dict(settings)
+    for key, value in how.items():
+        inner = merged.get(key)
+        both = isinstance(value, dict) and isinstance(inner, dict)
+        merged[key] = merge(inner, value) if both else value
+    return merged
+
+
+def _guarded(job: Any, settings: dict[str, Any]) -> Any:
+    """Hold the job to what its rule declares (distil/lineage/guard.py)."""
+    declared = [*map(str, job.input), *map(str, job.output), *map(str, job.log)]
+    for path in map(Path, map(str, job.input)):
+        if path.name.endswith(".lock.json"):  # a model: its lock names the other files
+            locked = json.loads(path.read_text(encoding="utf-8")).get("files", {})
+            declared += [str(path.parent / name) for name in locked]
+    store = job.params.get("store")
+    return guarded(
+        job.rule,
+        guarded=[str(ROOT), "results", "state"],
+        folders=[
+            *{sys.prefix, sys.base_prefix, sysconfig.get_path("purelib")},
+            *(str(ROOT / name) for name in ("distil", "scripts", ".snakemake", ".venv")),
+            *([store] if store else []),
+        ],
+        files=[*declared, str(LOCK)],
+        keys=set(_named_variables(settings)),
+    )
+
+
+def _named_variables(settings: Any) -> Iterator[str]:
+    """Yield the environment variables that settings name, as `api_key_env` does."""
+    if isinstance(settings, dict):
+        for key, value in settings.items():
+            if key.endswith("_env") and isinstance(value, str):
+                yield value
+            yield from _named_variables(value)
 
 
 def leave_record(record_file: Path, record: dict[str, Any], happened: dict[str, Any]) -> None:
@@ -148,27 +201,76 @@ def _tables(outputs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {"kind": "rows", "of": row["sha256"], "content": grouped(path)}
 
 
-def _describe(job: Any) -> dict[str, Any]:
-    """Return what the job's fingerprint stands for, if it is still what Snakemake was told.
+def _look(path: str | Path) -> tuple[int, ...]:
+    state = Path(path).stat()
+    return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
+
+
+class _Code:
+    """What the job's fingerprint stands for, held to what Snakemake was told.
+
+    Attributes:
+        script: the job's script.
+        described: its fingerprint in parts.
 
     Raises:
         SystemExit: code, lock or a source file was edited after Snakemake had read it.
     """
-    script = f"scripts/{job.rule}.py"
-    described = describe(script)
-    edited = None
-    if sha256_text(canonical_json(described)) != job.params.get("code"):
-        edited = f"{script}, a module that it imports or {LOCK.name}"
-    sources = job.params.get("sources", {})
-    for path, digest in contents(*sources).items():
-        if digest != sources[path]:
-            edited = path
-    if edited:
-        raise SystemExit(
-            f"{edited} was changed after this Snakemake had started; start it again, "
-            "and it decides by what is there now"
-        )
-    return described
+
+    def __init__(self, job: Any) -> None:
+        self.job = job
+        self.script = f"scripts/{job.rule}.py"
+        self.described = describe(self.script)
+        sources = job.params.get("sources", {})
+        self.files = [*(ROOT / name for name in self.described["modules"]), LOCK, *sources]
+        self.looks = {str(path): _look(path) for path in self.files if Path(path).is_file()}
+        self.loaded = {
+            os.path.realpath(module.__file__)
+            for module in [*sys.modules.values()]
+            if getattr(module, "__file__", None)
+        }
+        if edited := self._find_edited():
+            raise SystemExit(
+                f"{edited} was changed after this Snakemake had started; start it again, "
+                "and it decides by what is there now"
+            )
+
+    def require_unchanged(self) -> None:
+        """Stop where code, lock or a source was edited while the job ran.
+
+        A module that this process had not loaded before may have been read meanwhile, by a worker
+        or a late import; so of these an edit counts that was taken back, too.
+        """
+        moved = [
+            path
+            for path, look in self.looks.items()
+            if not Path(path).is_file() or _look(path) != look
+        ]
+        edited = None
+        if moved:
+            forget()
+            self.described = describe(self.script)
+            late = [
+                path
+                for path in moved
+                if path.endswith(".py")
+                and os.path.realpath(path) not in self.loaded
+                and not Path(path).is_relative_to(ROOT / "scripts")
+            ]
+            edited = self._find_edited() or next(iter(late), None)
+        if edited:
+            shown = os.path.relpath(edited, ROOT) if Path(edited).is_absolute() else edited
+            raise SystemExit(
+                f"{shown} was edited while this job ran, so that its files may not be those of any "
+                "one version of the code; they are dropped: start Snakemake again"
+            )
+
+    def _find_edited(self) -> str | None:
+        if sha256_text(canonical_json(self.described)) != self.job.params.get("code"):
+            return f"{self.script}, a module that it imports or {LOCK.name}"
+        sources = self.job.params.get("sources", {})
+        found = contents(*sources)
+        return next((path for path in found if found[path] != sources[path]), None)
 
 
 class _Inputs:
@@ -176,12 +278,7 @@ class _Inputs:
 
     def __init__(self, job: Any) -> None:
         self.rows = _files(job.input)
-        self.looks = [self._look(row["path"]) for row in self.rows]
-
-    @staticmethod
-    def _look(path: str) -> tuple[int, ...]:
-        state = Path(path).stat()
-        return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
+        self.looks = [_look(row["path"]) for row in self.rows]
 
     def unchanged(self) -> list[dict[str, Any]]:
         """Return the rows, if every file is still what was hashed.
@@ -191,7 +288,7 @@ class _Inputs:
         """
         for row, look in zip(self.rows, self.looks, strict=True):
             path = row["path"]
-            if self._look(path) != look and sha256_file(path) != row["sha256"]:
+            if _look(path) != look and sha256_file(path) != row["sha256"]:
                 raise SystemExit(
                     f"{path} was changed while this job read it; start Snakemake again"
                 )
@@ -199,17 +296,23 @@ class _Inputs:
 
 
 def _files(paths: Any) -> list[dict[str, Any]]:
-    """List a job's inputs or outputs: name in the rule (null if unnamed), path, sha256, size."""
-    names = {}
+    """List a job's inputs or outputs: name in the rule (null if unnamed), path, sha256, size.
+
+    A file of a named list says so (`list`), so that the job can be done again from its record.
+    """
+    names, listed = {}, set()
     for name, value in paths.items():
         for path in [value] if isinstance(value, str) else value:
             names[str(path)] = name
+        if not isinstance(value, str):
+            listed |= set(map(str, value))
     rows = [
         {
             "name": names.get(str(path)),
             "path": Path(path).as_posix(),
             "sha256": sha256_file(path),
             "size": Path(path).stat().st_size,
+            **({"list": True} if str(path) in listed else {}),
         }
         for path in dict.fromkeys(str(path) for path in paths)
     ]

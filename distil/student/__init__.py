@@ -3,12 +3,16 @@
 - `model`: locked model files, opening them, the chat template.
 - `questions`: the message that asks a problem at a level.
 - `adapters`: LoRA terms of a model: attach, swap, merge, write.
+- `checks`: what a model is refused for, before hours are lost.
+- `memory`: what training and decoding will take, and how wide a batch may be.
 - `encoding`: training rows as token ids.
 - `batches`: batches of rows of like length.
 - `losses`: losses and gradients of a batch, in parts that two processes share.
 - `training`: LoRA training that a kill does not change.
+- `published`: training as the published study did it.
 - `states`: what a killed training resumes from.
 - `decoding`: greedy answers in batches.
+- `continuous`: greedy answers by mlx-lm's own batch generator, for GPUs.
 - `rows`: the store of decoded answers.
 - `answering`: answers from the store, or decoded.
 - `workers`: a helper process that shares a job's arithmetic.

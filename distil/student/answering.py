@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from distil.content.hashing import canonical_json, sha256_text
-from distil.student.decoding import BatchShape, decode_batches
+from distil.content.progress import ProgressLine
 from distil.student.rows import Answer, RowStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from distil.student.workers import ComputeWorker
+
+class Decoder(Protocol):
+    """What decodes prompts and hands over answers as they are ready."""
+
+    @property
+    def name(self) -> dict[str, Any]:
+        """What of this decoder can change an answer; part of every row's key."""
+
+    def __call__(
+        self,
+        model: Any,
+        prompts: list[Sequence[int]],
+        ends: Iterable[int],
+        max_tokens: int,
+        done: Callable[[list[int], list[Answer]], None],
+    ) -> object:
+        """Decode prompts.
+
+        Args:
+            model: the student.
+            prompts: token ids of each prompt.
+            ends: the end-of-turn tokens.
+            max_tokens: tokens of an answer at most.
+            done: called with numbers of prompts and their answers, together every prompt once.
+        """
 
 
 def count_positions(model: Any) -> int | None:
@@ -47,34 +72,70 @@ class Counts:
     shortened: int = 0
 
 
+class AnswerProgress:
+    """Says how many answers of a job are there, how fast they come, and how long it will take.
+
+    Args:
+        total: answers of the whole job.
+    """
+
+    def __init__(self, total: int) -> None:
+        """Start the clock."""
+        self.total = total
+        self.there = self.decoded = self.tokens = 0
+        self.started = time.monotonic()
+        self.line = ProgressLine(total, "answers")
+
+    def reuse(self, answers: int) -> None:
+        """Count answers that were not decoded now."""
+        self.there += answers
+        self.show()
+
+    def add(self, answers: list[Answer], prompts: int) -> None:
+        """Count what was decoded for some prompts."""
+        self.there += prompts
+        self.decoded += prompts
+        self.tokens += sum(len(answer.tokens) + 1 for answer in answers)
+        self.show()
+
+    def show(self) -> None:
+        """Say so once in a while."""
+        seconds = max(time.monotonic() - self.started, 1e-9)
+        note = ""
+        if self.decoded:
+            left = (self.total - self.there) * seconds / self.decoded
+            note = f"{self.tokens / seconds:,.0f} tokens/s, {left / 60:.1f} min left"
+        self.line.show(self.there, note)
+
+
 def answer_prompts(
     model: Any,
     tokenizer: Any,
     prompts: Sequence[Sequence[int]],
     max_tokens: int,
-    shape: BatchShape,
+    decoder: Decoder,
     store: RowStore,
-    name: str,
-    helper: ComputeWorker | None = None,
-    show: Callable[[int], None] | None = None,
+    key: str,
+    progress: AnswerProgress | None = None,
 ) -> tuple[list[Answer], Counts]:
     """Answer prompts from the store where it can, by decoding where it cannot.
+
+    Every batch is on the disk as soon as it is decoded.
 
     Args:
         model: as in `decode_batches`.
         tokenizer: the model's, for its end-of-turn tokens.
         prompts: token ids of each prompt.
         max_tokens: tokens of an answer at most.
-        shape: shapes of the batches.
+        decoder: decodes what is missing.
         store: answers decoded before; gets the new ones.
-        name: stands for everything but the prompt that can change an answer: model, adapter,
-            code, packages, backend, BLAS. See `decoding_key`.
-        helper: as in `decode_batches`.
-        show: as in `decode_batches`.
+        key: stands for everything but the prompt that can change an answer, see `decoding_key`.
+        progress: of the whole job.
 
     Returns:
         The answers in the order of the prompts, and counts.
     """
+    progress = progress or AnswerProgress(len(prompts))
     positions = count_positions(model)
     counts = Counts()
     answers: dict[int, Answer] = {}
@@ -82,37 +143,40 @@ def answer_prompts(
     for i, prompt in enumerate(prompts):
         limit = max_tokens if positions is None else min(max_tokens, positions - len(prompt))
         counts.shortened += 0 < limit < max_tokens
-        key = sha256_text(canonical_json([name, limit, asdict(shape), list(prompt)]))
+        row_key = sha256_text(canonical_json([key, limit, list(prompt)]))
         if limit <= 0:
             counts.overlong += 1
             answers[i] = Answer((), "length")
-        elif (stored := store.get(key)) is not None:
+        elif (stored := store.get(row_key)) is not None:
             counts.reused += 1
             answers[i] = stored
         else:
             counts.new += 1
-            missing[limit][key].append(i)
-    for limit, keys in sorted(missing.items()):
-        decoded = decode_batches(
-            model,
-            [prompts[rows[0]] for rows in keys.values()],
-            tokenizer.eos_token_ids,
-            limit,
-            shape,
-            helper,
-            show,
+            missing[limit][row_key].append(i)
+    progress.reuse(len(answers))
+    for limit, rows_of in sorted(missing.items()):
+        asked = list(rows_of.items())
+
+        def keep(numbers: list[int], found: list[Answer], asked: Any = asked) -> None:
+            prompts_done = 0
+            for number, answer in zip(numbers, found, strict=True):
+                row_key, rows = asked[number]
+                store.put(row_key, answer)
+                answers.update(dict.fromkeys(rows, answer))
+                prompts_done += len(rows)
+            store.flush()
+            progress.add(found, prompts_done)
+
+        decoder(
+            model, [prompts[rows[0]] for _, rows in asked], tokenizer.eos_token_ids, limit, keep
         )
-        for (key, rows), answer in zip(keys.items(), decoded, strict=True):
-            store.put(key, answer)
-            answers |= dict.fromkeys(rows, answer)
-        store.flush()
     return [answers[i] for i in range(len(prompts))], counts
 
 
 def decoding_key(**parts: Any) -> str:
-    """Hash of everything but the prompt that can change an answer.
+    """Return the hash of everything but the prompt that can change an answer.
 
     Args:
-        parts: hashes and names: model, adapter, code, backend, blas.
+        parts: hashes and names: model, adapter, code, backend, blas, decoder.
     """
     return sha256_text(canonical_json(parts))

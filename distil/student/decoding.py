@@ -10,7 +10,7 @@ reuse equals a run from nothing.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +20,10 @@ from distil.student.blas import load_blas
 load_blas()  # before mlx, or it has no effect
 
 import mlx.core as mx  # noqa: E402
-from mlx_lm.models.cache import BatchKVCache, make_prompt_cache  # noqa: E402
+from mlx_lm.models.cache import BatchKVCache  # noqa: E402
 
+from distil.student.checks import check_caches  # noqa: E402
+from distil.student.memory import BatchWidths, is_out_of_memory  # noqa: E402
 from distil.student.rows import Answer  # noqa: E402
 from distil.student.workers import shareable  # noqa: E402
 
@@ -57,7 +59,8 @@ def decode_batches(
     max_tokens: int,
     shape: BatchShape,
     helper: ComputeWorker | None = None,
-    show: Callable[[int], None] | None = None,
+    done: Callable[[list[int], list[Answer]], None] = lambda *_: None,
+    widths: BatchWidths | None = None,
 ) -> list[Answer]:
     """Decode every prompt greedily.
 
@@ -69,58 +72,108 @@ def decode_batches(
         shape: shapes of the batches.
         helper: process that decodes every batch this one is not at (`distil.student.workers`,
             started with `serve_batches`); the answers are the same without one.
-        show: is told between batches how many prompts are answered.
+        done: called with the numbers of the prompts and the answers of each batch, as it ends.
+        widths: how many rows fit in memory; None where that is no question.
 
     Returns:
         The answers, in the order of the prompts.
 
     Raises:
-        ValueError: the model's cache is not a plain one, so that it cannot be batched here.
+        UnfitModelError: the model's cache is not a plain one, so that it cannot be batched here.
+        MemoryError: not even one row fits; the message says what to do.
     """
-    kinds = {type(cache).__name__ for cache in make_prompt_cache(model)}
-    if kinds != {"KVCache"}:
-        raise ValueError(f"model: caches of kind {', '.join(sorted(kinds))} are not supported")
-    classes = defaultdict(list)
-    for i, prompt in enumerate(prompts):
-        classes[-(-len(prompt) // shape.length_class)].append(i)
-    batches = [
-        (size * shape.length_class, rows[start : start + shape.width])
-        for size, rows in classes.items()
-        for start in range(0, len(rows), shape.width)
-    ]
-    # The longest work first, so that two processes end at nearly the same time.
-    waiting = deque(sorted(batches, key=lambda batch: (-len(batch[1]), -batch[0], batch[1])))
+    check_caches(model)
+    queue = _Queue(prompts, shape, max_tokens, widths or BatchWidths())
     answers: dict[int, Answer] = {}
     away: list[int] = []
+    ends = frozenset(ends)
+
+    def keep(rows: list[int], found: list[Answer]) -> None:
+        answers.update(zip(rows, found, strict=True))
+        done(rows, found)
 
     def exchange() -> None:
         """Take what the helper process has done, and give it the next batch."""
         if away and helper.ready():
-            answers.update(zip(away, helper.receive(), strict=True))
+            keep(list(away), helper.receive())
             away.clear()
-        if helper and waiting and not away:
-            padded, rows = waiting.popleft()
+        if helper and queue.waiting and not away:
+            padded, rows = queue.take()
             helper.send(([prompts[i] for i in rows], padded, ends, max_tokens, shape))
             away.extend(rows)
 
-    ends = frozenset(ends)
-    if helper and len(waiting) > 1 and shareable(model):
+    if helper and len(queue.waiting) > 1 and shareable(model):
         helper.send(model)
         helper.receive()
     else:
         helper = None
-    while waiting:
-        if show:
-            show(len(answers))
+    while queue.waiting:
         exchange()
-        if waiting:
-            padded, rows = waiting.popleft()
+        if queue.waiting:
+            padded, rows = queue.take()
             chosen = [prompts[i] for i in rows]
             steps = _decode_batch(model, chosen, padded, ends, max_tokens, shape)
-            answers.update(zip(rows, _finish(steps, exchange), strict=True))
+            try:
+                found = _finish(steps, exchange)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                steps.close()
+                mx.clear_cache()
+                queue.put_back(padded, rows, error)
+            else:
+                keep(rows, found)
     if away:
-        answers.update(zip(away, helper.receive(), strict=True))
+        keep(list(away), helper.receive())
     return [answers[i] for i in range(len(prompts))]
+
+
+class _Queue:
+    """Batches that wait, the longest work first, cut to the width that fits in memory."""
+
+    def __init__(
+        self,
+        prompts: Sequence[Sequence[int]],
+        shape: BatchShape,
+        max_tokens: int,
+        widths: BatchWidths,
+    ) -> None:
+        self.widths = widths
+        classes = defaultdict(list)
+        for i, prompt in enumerate(prompts):
+            classes[-(-len(prompt) // shape.length_class)].append(i)
+        batches = []
+        for size, rows in classes.items():
+            padded = size * shape.length_class
+            width = widths.choose(shape.width, padded + max_tokens)
+            batches += [
+                (padded, rows[start : start + width]) for start in range(0, len(rows), width)
+            ]
+        # The longest work first, so that two processes end at nearly the same time.
+        self.waiting = deque(sorted(batches, key=lambda item: (-len(item[1]), -item[0], item[1])))
+
+    def take(self) -> tuple[int, list[int]]:
+        """Return the next batch: the width of its prompts, and their numbers."""
+        padded, rows = self.waiting.popleft()
+        limit = self.widths.limit
+        if limit is not None and len(rows) > limit:
+            self.waiting.appendleft((padded, rows[limit:]))
+            rows = rows[:limit]
+        return padded, rows
+
+    def put_back(self, padded: int, rows: list[int], error: BaseException) -> None:
+        """Let a batch that did not fit be decoded in halves, and all later ones be no wider.
+
+        Raises:
+            MemoryError: the batch was a single row.
+        """
+        if len(rows) == 1:
+            raise MemoryError(
+                f"decoding one prompt of {padded} tokens does not fit in memory ({error}); remedy:"
+                " a smaller predictions.max_tokens, a smaller or quantised model, or more memory"
+            ) from error
+        self.widths.halve(len(rows))
+        self.waiting.appendleft((padded, rows))
 
 
 def _finish(
@@ -218,3 +271,34 @@ def _keep_rows(cache: BatchKVCache, index: mx.array) -> None:
     """
     cache.keys, cache.values = cache.keys[index], cache.values[index]
     cache.offset, cache.left_padding = cache.offset[index], cache.left_padding[index]
+
+
+@dataclass
+class ExactDecoder:
+    """Decodes so that an answer does not depend on its neighbours (see the module's docstring).
+
+    Attributes:
+        shape: shapes of the batches.
+        helper: as in `decode_batches`.
+        widths: as in `decode_batches`.
+    """
+
+    shape: BatchShape
+    helper: ComputeWorker | None = None
+    widths: BatchWidths = field(default_factory=BatchWidths)
+
+    @property
+    def name(self) -> dict[str, Any]:
+        """What of this decoder can change an answer."""
+        return {"decoder": "exact", **asdict(self.shape)}
+
+    def __call__(
+        self,
+        model: Any,
+        prompts: list[Sequence[int]],
+        ends: Iterable[int],
+        max_tokens: int,
+        done: Callable[[list[int], list[Answer]], None],
+    ) -> None:
+        """Decode prompts, see `distil.student.answering.Decoder`."""
+        decode_batches(model, prompts, ends, max_tokens, self.shape, self.helper, done, self.widths)

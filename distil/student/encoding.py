@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from distil.student.model import render_row
+from distil.student.model import escape_special, render_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,11 +19,13 @@ class EncodedRows:
         tokens: token ids of each row, prompt first.
         prompts: how many leading tokens of each row are its prompt.
         cut: tokens cut off each row's end at `max_tokens`.
+        escaped: whether a special token's spelling stood in each row's texts.
     """
 
     tokens: tuple[tuple[int, ...], ...]
     prompts: tuple[int, ...]
     cut: tuple[int, ...]
+    escaped: tuple[bool, ...] = ()
 
     @property
     def truncated(self) -> int:
@@ -46,7 +48,7 @@ def encode_rows(
         ValueError: a row is not one question and one answer, or its prompt alone reaches
             `max_tokens`, so that nothing would be left to learn.
     """
-    tokens, prompts, cut = [], [], []
+    tokens, prompts, cut, escaped = [], [], [], []
     for number, row in enumerate(rows, start=1):
         messages = row.get("messages") or []
         if [message.get("role") for message in messages] != ["user", "assistant"]:
@@ -63,4 +65,6 @@ def encode_rows(
         tokens.append(tuple(ids[:max_tokens]))
         prompts.append(given)
         cut.append(max(0, len(ids) - max_tokens))
-    return EncodedRows(tuple(tokens), tuple(prompts), tuple(cut))
+        texts = [message["content"] for message in messages]
+        escaped.append(any(escape_special(tokenizer, text) != text for text in texts))
+    return EncodedRows(tuple(tokens), tuple(prompts), tuple(cut), tuple(escaped))

@@ -13,11 +13,11 @@ import mlx.core as mx  # noqa: E402
 import mlx.nn as nn  # noqa: E402
 import numpy as np  # noqa: E402
 from mlx.utils import tree_map  # noqa: E402
-from mlx_lm.models import qwen2  # noqa: E402
 from mlx_lm.tuner.trainer import grad_checkpoint  # noqa: E402
 
 from distil.student.adapters import merged  # noqa: E402
 from distil.student.batches import pad_rows  # noqa: E402
+from distil.student.memory import vocabulary_size  # noqa: E402
 from distil.student.workers import shareable  # noqa: E402
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
     from distil.student.encoding import EncodedRows
     from distil.student.workers import ComputeWorker
+
+
+# Float32 logits of a large vocabulary are most of what a training step holds: those of 2,000 learnt
+# tokens and 152,000 words take 1.2 GB, three times over in the backward pass.
+LOGIT_BYTES = 256 * 2**20
 
 
 def count_parts() -> int:
@@ -40,40 +45,95 @@ def pad_multiple() -> int:
     return 1 if mx.default_device() == mx.cpu else 32
 
 
-def predict_tokens(model: nn.Module, tokens: mx.array, places: mx.array) -> mx.array:
-    """Return the logits at some places only, since most places of a row are not learnt.
+def output_head(model: Any) -> tuple[nn.Module, Callable[[mx.array], mx.array]] | None:
+    """Return the module that makes logits of hidden states, and how it is called.
+
+    Most of mlx-lm's models are an inner model and an output matrix, and only these can leave out
+    the logits of places that nobody looks at. Whether one of them is, is tried on three tokens.
 
     Args:
-        model: maps token ids (rows, width) to logits (rows, width, vocabulary).
-        tokens: (rows, width).
-        places: (count,), flat places in (rows, width).
+        model: an mlx-lm model in evaluation mode.
 
     Returns:
-        (count, vocabulary), float32.
+        None where the logits are more than that: scaled, capped, or made in another way.
     """
-    if isinstance(model, qwen2.Model):
-        hidden = model.model(tokens)
-        hidden = hidden.reshape(-1, hidden.shape[-1])[places]
-        tied = model.args.tie_word_embeddings
-        logits = (model.model.embed_tokens.as_linear if tied else model.lm_head)(hidden)
-    else:  # the last layers of another architecture are its own
-        logits = model(tokens)
-        logits = logits.reshape(-1, logits.shape[-1])[places]
-    return logits.astype(mx.float32)
+    inner = getattr(model, "model", None)
+    head = getattr(model, "lm_head", None)
+    embedding = getattr(inner, "embed_tokens", None)
+    if not isinstance(inner, nn.Module) or (head is None and embedding is None):
+        return None
+    module, call = (head, head) if head is not None else (embedding, embedding.as_linear)
+    tokens = mx.array([[1, 2, 3]])
+    whole, parts = model(tokens), call(inner(tokens))
+    if whole.shape != parts.shape or not mx.allclose(whole, parts, 1e-3, 1e-3).item():
+        return None
+    return module, call
 
 
-def sum_losses(model: nn.Module, tokens: mx.array, places: mx.array, count: mx.array) -> mx.array:
+def sum_losses(
+    model: nn.Module,
+    tokens: mx.array,
+    places: mx.array,
+    count: mx.array,
+    head: tuple[nn.Module, Callable[[mx.array], mx.array]] | None = None,
+) -> mx.array:
     """Return the sum of the cross-entropies of the learnt tokens, over `count`.
 
     Args:
-        model: as in `predict_tokens`.
+        model: maps token ids (rows, width) to logits (rows, width, vocabulary).
         tokens: (rows, 1 + width).
-        places: the learnt among the (rows, width) targets; target j is token j + 1.
+        places: the learnt among the (rows, width) targets, flat; target j is token j + 1.
         count: learnt tokens of the whole batch, all parts together.
+        head: of the model, see `output_head`: logits are then computed at the learnt places only,
+            and a portion at a time where they would take more than `LOGIT_BYTES`.
     """
     targets = tokens[:, 1:].reshape(-1)[places]
-    losses = nn.losses.cross_entropy(predict_tokens(model, tokens[:, :-1], places), targets)
-    return losses.sum() / count
+    if head is None:
+        logits = model(tokens[:, :-1])
+        logits = logits.reshape(-1, logits.shape[-1])[places]
+        return nn.losses.cross_entropy(logits.astype(mx.float32), targets).sum() / count
+    module, call = head
+    hidden = model.model(tokens[:, :-1])
+    hidden = hidden.reshape(-1, hidden.shape[-1])[places]
+
+    def portion(first: int, last: int) -> Callable[[dict[str, Any], mx.array], mx.array]:
+        def losses_of(parameters: dict[str, Any], hidden: mx.array) -> mx.array:
+            module.update(parameters)
+            logits = call(hidden).astype(mx.float32)
+            return nn.losses.cross_entropy(logits, targets[first:last]).sum()
+
+        return losses_of
+
+    trained, rows = module.trainable_parameters(), logit_rows(model)
+    if len(places) <= rows:
+        return portion(0, len(places))(trained, hidden) / count
+    # Each portion's logits are computed again in the backward pass, so only one set is held.
+    sums = [
+        mx.checkpoint(portion(i, i + rows))(trained, hidden[i : i + rows])
+        for i in range(0, len(places), rows)
+    ]
+    return functools.reduce(mx.add, sums) / count
+
+
+def logit_rows(model: Any) -> int:
+    """Return how many places' logits are held at once."""
+    return max(1, LOGIT_BYTES // (4 * vocabulary_size(model)))
+
+
+def checkpoint_layers(layer: nn.Module, *, wanted: bool) -> None:
+    """Recompute the layers of a layer's type in the backward pass, or no longer do so.
+
+    mlx-lm's `grad_checkpoint` changes the class for the rest of the process, and a second call
+    would nest in the first; here the class is brought into the wanted state, whatever it was.
+    """
+    kind = type(layer)
+    original = getattr(kind.__call__, "uncheckpointed", None)
+    if wanted and original is None:
+        original = kind.__call__
+        grad_checkpoint(layer)
+        kind.__call__.uncheckpointed = original
+    elif not wanted and original is not None:
+        kind.__call__ = original
 
 
 class SplitBatch:
@@ -102,8 +162,7 @@ class SplitBatch:
         if self.helper:
             self.helper.send((model, gradient_checkpointing))
             self.helper.receive()
-        if gradient_checkpointing:
-            grad_checkpoint(model.layers[0])
+        checkpoint_layers(model.layers[0], wanted=gradient_checkpointing)
 
     def share_weights(self) -> None:
         """Bring the helper process up to date; to be called whenever the weights have changed."""
@@ -154,12 +213,15 @@ class SplitBatch:
 
 def part_functions(model: nn.Module) -> Callable[..., Any]:
     """Return what computes a part: a function of (name, tokens, places, learnt tokens, seed)."""
+    model.eval()
+    head = output_head(model)
 
     def losses_of(*batch: Any) -> mx.array:
         with merged(model):  # a fifth less time
-            return sum_losses(*batch)
+            return sum_losses(*batch, head)
 
-    functions = {"losses": losses_of, "gradients": nn.value_and_grad(model, sum_losses)}
+    gradients = nn.value_and_grad(model, functools.partial(sum_losses, head=head))
+    functions = {"losses": losses_of, "gradients": gradients}
 
     def compute(name: str, tokens: np.ndarray, places: np.ndarray, learnt: int, seed: int | None):
         model.train(name == "gradients")
@@ -189,8 +251,7 @@ def serve_parts() -> Callable[[Any], Any]:
             return as_numpy(compute(*message))
         model, checkpointing = message
         compute = part_functions(model)
-        if checkpointing:
-            grad_checkpoint(model.layers[0])
+        checkpoint_layers(model.layers[0], wanted=checkpointing)
         return None
 
     return answer

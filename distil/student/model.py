@@ -6,16 +6,41 @@ tokens a model is trained on and asked with cannot drift apart.
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from distil.content.hashing import sha256_file
 from distil.student.blas import load_blas
 
+if TYPE_CHECKING:
+    pass
+
 LOCK_NAME = "model.lock.json"
 # What may lie beside a model without changing an answer.
 _UNLOCKED = {LOCK_NAME, "README.md", ".gitattributes"}
+
+
+def escape_special(tokenizer: Any, text: str) -> str:
+    """Return a text in which no special token's spelling is read as that token.
+
+    "<|im_end|>" in a question or a teacher's answer is text, and becomes "< |im_end|>"; as it
+    stands it would end the turn. Other text is returned as it is.
+    """
+    for token in _special_tokens(tokenizer):
+        if token in text:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
+
+
+@functools.lru_cache(maxsize=8)
+def _special_tokens(tokenizer: Any) -> tuple[str, ...]:
+    """Return the spellings of a tokenizer's special tokens, the longest first."""
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    found = {str(token) for token in added if token.special}
+    found.update(getattr(tokenizer, "all_special_tokens", ()))
+    return tuple(sorted((t for t in found if len(t) > 1), key=lambda t: (-len(t), t)))
 
 
 def _user(message: str) -> list[dict[str, str]]:
@@ -23,21 +48,23 @@ def _user(message: str) -> list[dict[str, str]]:
 
 
 def render_prompt(tokenizer: Any, message: str) -> list[int]:
-    """Token ids of a user message under the chat template, ready for the answer."""
+    """Return the token ids of a user message under the chat template, ready for the answer."""
+    message = escape_special(tokenizer, message)
     text = tokenizer.apply_chat_template(_user(message), tokenize=False, add_generation_prompt=True)
     return tokenizer.encode(text, add_special_tokens=False)
 
 
 def render_row(tokenizer: Any, message: str, response: str) -> tuple[list[int], int]:
-    """Token ids of a message with its answer, and how many of them are the prompt.
+    """Return the token ids of a message with its answer, and how many of them are the prompt.
 
     The prompt's ids are exactly those of `render_prompt`; the answer's follow and end in the
     end-of-turn token. What a template prints after that token is never generated, so it is
     not trained either.
 
     Raises:
-        ValueError: the chat template rewrites the prompt once an answer follows.
+        ValueError: the chat template rewrites the prompt once an answer follows, or the answer.
     """
+    message, response = escape_special(tokenizer, message), escape_special(tokenizer, response)
     prompt = tokenizer.apply_chat_template(
         _user(message), tokenize=False, add_generation_prompt=True
     )
@@ -47,6 +74,12 @@ def render_row(tokenizer: Any, message: str, response: str) -> tuple[list[int], 
         raise ValueError(
             "chat template: the prompt changes when an answer follows, so training and"
             " prediction would differ; remedy: a template that only appends"
+        )
+    if response.strip() not in whole[len(prompt) :]:
+        raise ValueError(
+            "chat template: it drops or rewrites a part of the answer"
+            f" ({response[:60]!r}...), so the student would learn another; remedy: a template that"
+            " prints answers as they are"
         )
     answer = tokenizer.encode(whole[len(prompt) :], add_special_tokens=False)
     ends = set(tokenizer.eos_token_ids)
@@ -116,7 +149,7 @@ def check_model(path: str | Path) -> str:
 
 
 def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[Any, Any]:
-    """Open a locked model with mlx-lm; float32 on CPU, the model's own type elsewhere.
+    """Open a locked model with mlx-lm and check it; float32 on CPU, the model's own type elsewhere.
 
     Args:
         path: model folder with `model.lock.json`, or that file.
@@ -127,11 +160,14 @@ def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[A
 
     Raises:
         FileNotFoundError, ValueError: the model is not the locked one.
+        UnfitModelError: mlx-lm misreads its configuration, or its template is not a fixed one.
     """
     load_blas()  # before mlx, or it has no effect
     import mlx.core as mx
     import mlx_lm
     from mlx_lm.utils import maybe_set_recommended_wired_limit
+
+    from distil.student.checks import check_config, check_template
 
     folder = Path(path).parent if Path(path).name == LOCK_NAME else Path(path)
     check_model(folder)
@@ -144,6 +180,8 @@ def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[A
         # bfloat16 has no fast path on CPU.
         model.set_dtype(mx.float32)
     model.eval()
+    check_config(folder, model)
+    check_template(tokenizer)
     return model, tokenizer
 
 
@@ -155,3 +193,24 @@ def backend() -> str:
     if mx.default_device() == mx.cpu:
         return "cpu"
     return "metal" if mx.metal.is_available() else "cuda"
+
+
+def lock_checked(folder: str | Path) -> Path:
+    """Lock a model that passes every check; one that does not is left without a lock.
+
+    Returns:
+        The path of the lock.
+
+    Raises:
+        UnfitModelError: what is wrong, with the remedy.
+    """
+    lock = lock_model(folder)
+    try:
+        model, _ = load_student(folder)
+        from distil.student.checks import check_batching
+
+        check_batching(model)
+    except Exception:
+        lock.unlink()
+        raise
+    return lock

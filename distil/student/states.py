@@ -20,12 +20,13 @@ import safetensors.numpy  # noqa: E402
 from mlx.utils import tree_flatten, tree_unflatten  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import mlx.nn as nn
     import mlx.optimizers as optim
 
-_MODEL, _OPTIMIZER = "model.", "optimizer."
+_MODEL, _OPTIMIZER, _RANDOM = "model.", "optimizer.", "random."
 
 
 def pack_arrays(arrays: dict[str, mx.array], metadata: dict[str, str]) -> bytes:
@@ -40,7 +41,11 @@ def pack_arrays(arrays: dict[str, mx.array], metadata: dict[str, str]) -> bytes:
 
 
 def save_state(
-    path: Path, record: dict[str, Any], model: nn.Module, optimizer: optim.Optimizer
+    path: Path,
+    record: dict[str, Any],
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    random: Sequence[mx.array] = (),
 ) -> None:
     """Write the trainable weights, the optimizer and a record of the progress as one file.
 
@@ -49,9 +54,11 @@ def save_state(
         record: plain JSON with `key`, which names the run.
         model: its trainable weights are saved.
         optimizer: all of its state is saved.
+        random: the state of mlx's generator, where the run draws from it.
     """
     arrays = {f"{_MODEL}{k}": v for k, v in tree_flatten(model.trainable_parameters())}
     arrays |= {f"{_OPTIMIZER}{k}": v for k, v in tree_flatten(optimizer.state)}
+    arrays |= {f"{_RANDOM}{i}": value for i, value in enumerate(random)}
     write_atomically(path, pack_arrays(arrays, {"state": canonical_json(record)}))
 
 
@@ -67,7 +74,10 @@ def read_state(path: Path, key: str) -> tuple[dict[str, Any], dict[str, mx.array
 def restore_state(
     arrays: dict[str, mx.array], model: nn.Module, optimizer: optim.Optimizer
 ) -> None:
-    """Put a state's arrays into a model and its optimizer, in place."""
+    """Put a state's arrays into a model, its optimizer and mlx's generator, in place."""
+    for name, value in arrays.items():
+        if name.startswith(_RANDOM):
+            mx.random.state[int(name.removeprefix(_RANDOM))][:] = value
     model.load_weights(
         [(k.removeprefix(_MODEL), v) for k, v in arrays.items() if k.startswith(_MODEL)],
         strict=False,

@@ -139,12 +139,15 @@ def _dotted(key: Sequence) -> str:
 # ---------------------------------------------------------------------------------- checking
 
 
-def check(paths: Sequence[str | Path], config: dict[str, Any]) -> dict[str, Any]:
+def check(
+    paths: Sequence[str | Path], config: dict[str, Any], student: bool = True
+) -> dict[str, Any]:
     """Check a merged configuration and return it.
 
     Args:
         paths: the files it was merged from, in order; the last that holds a key is blamed for it.
         config: the merged configuration as Snakemake holds it (`--config` values included).
+        student: whether the student's model must be there; exams are read without one.
 
     Raises:
         ConfigError: anything is wrong; all faults are listed.
@@ -157,7 +160,7 @@ def check(paths: Sequence[str | Path], config: dict[str, Any]) -> dict[str, Any]
     if not faults:
         faults = [
             f"{_blame(contents, key)}: {_dotted(key)}: {message}"
-            for key, message in [*_against_schema(config)] or [*_across_keys(config)]
+            for key, message in [*_against_schema(config)] or [*_across_keys(config, student)]
         ]
     if faults:
         raise ConfigError(faults)
@@ -243,7 +246,7 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
         yield key, f"{shown} {expected}" + (f"; it is: {meaning}" if meaning else "")
 
 
-def _across_keys(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple, str]]:
     """Find what no schema can: keys that do not go together, and files that are not there."""
     sections, speed = config["exams"]["sections"], config["claims"]["speed_section"]
     if speed is not None and speed not in sections:
@@ -266,6 +269,8 @@ def _across_keys(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
     yield from _check_files(config)
+    if student:
+        yield from _check_student(config)
 
 
 def _check_folds(config: dict[str, Any], years: list[int]) -> Iterator[tuple[tuple, str]]:
@@ -330,6 +335,9 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
                 ("levels",),
                 f"{level} has no instruction in {folder / 'levels.yaml'}; add it there",
             )
+
+
+def _check_student(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     model = Path(config["student"]["model"])
     if not (model / "config.json").is_file():
         yield (

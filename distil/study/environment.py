@@ -7,7 +7,6 @@ import importlib.util
 import os
 import secrets
 import sys
-from typing import Any
 
 NEEDED = (
     "jsonschema", "mlx", "mlx_lm", "math_verify", "pandas", "pypdfium2", "snakemake", "typer",
@@ -57,19 +56,3 @@ def name_plan(sha256: str | None) -> None:
         sha256: the digest; None where a study has no plan that could precede its answers.
     """
     os.environ["DISTIL_PLAN"] = sha256 or ""
-
-
-def compare_every_job() -> None:
-    """Have Snakemake compare the jobs of a rule that was given one more output, too.
-
-    As it comes, it compares neither params nor inputs of a job unless it keeps metadata of every
-    output, so that an output added to a rule would hide all other changes to that rule: its old
-    outputs would stay, stale. What has metadata suffices to see a change.
-    """
-    from snakemake.persistence import PersistenceBase
-
-    def has_metadata(self: PersistenceBase, job: Any) -> bool:
-        known = [self.metadata(path) is not None for path in job.output]
-        return any(known) or not known
-
-    PersistenceBase.has_metadata = has_metadata

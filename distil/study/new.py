@@ -36,6 +36,11 @@ NOISE = re.compile(
     r"(?i)\b(test|exam|paper|contest|competition|all|and|the|speed|final|v\d+|copy)s?\b"
 )
 
+# A word that says nothing by itself names a section with a number behind it: Contest 10, exam-2.
+NUMBERED = re.compile(
+    r"(?i)(?<![a-z])(test|exam|paper|contest|competition)[-_ ]*(\d{1,2}[a-z]?)(?![a-z\d])"
+)
+
 
 def read_name(stem: str) -> tuple[int | None, str | None, bool]:
     """Return what a file name says: year, section (None: nothing), and whether it is a key."""
@@ -45,7 +50,10 @@ def read_name(stem: str) -> tuple[int | None, str | None, bool]:
     for section, words in KNOWN.items():
         if re.search(rf"(?i)(?<![a-z])({words})(?![a-z])", rest):
             return int(year[1]) if year else None, section, is_key
-    left = re.sub(r"[^a-z]+", "", NOISE.sub(" ", rest).lower())[:8]
+    if numbered := NUMBERED.search(rest):
+        return int(year[1]) if year else None, "".join(numbered.groups()).lower(), is_key
+    # What is left names the section: round1, algebra; a number alone is no name.
+    left = re.sub(r"[^a-z0-9]+", "", NOISE.sub(" ", rest).lower()).lstrip("0123456789")[:16]
     return int(year[1]) if year else None, left or None, is_key
 
 

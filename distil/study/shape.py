@@ -6,22 +6,47 @@ Rules ask here which files a stage needs; nothing here reads or writes one, exce
 from __future__ import annotations
 
 import functools
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from distil.claims.plan import AnalysisPlan, claims_digest
 from distil.release import files as release
 from distil.release.answers import answer_files
 from distil.review.corrections import read_corrections
+from distil.study.manifest import read_manifest, read_origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 PUBLISHED = "resources/published.yaml"
+# Settings that say how a result is got and shape none, wherever they stand: they are handed to jobs
+# apart from the others, and no record holds them.
+HOW = {
+    "api_key_env", "backoff_seconds", "concurrency", "connect_seconds", "deadline_seconds",
+    "idle_seconds", "longest_backoff_seconds", "longest_pause_seconds", "money_cap",
+    "possibly_paid_retries", "prices", "retries", "workers",
+}  # fmt: skip
+
+
+def shaping(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings without those that only say how a result is got."""
+    return {
+        key: shaping(value) if isinstance(value, dict) else value
+        for key, value in settings.items()
+        if key not in HOW
+    }
+
+
+def getting(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that only say how a result is got, at their places."""
+    found = {}
+    for key, value in settings.items():
+        if key in HOW:
+            found[key] = value
+        elif isinstance(value, dict) and (inner := getting(value)):
+            found[key] = inner
+    return found
 
 
 class AnyStudy:
@@ -31,6 +56,8 @@ class AnyStudy:
         config: a configuration that `distil.study.config.check` has passed.
     """
 
+    # Whether this is a dry run: a plan can be seen before what it reads was fetched.
+    planning = False
     tables_made: tuple[str, ...] = ()
     figures_made: tuple[str, ...] = ()
 
@@ -46,6 +73,14 @@ class AnyStudy:
     def plan_sha256(self) -> str | None:
         """The digest of the plan that must precede the answers; None where a study makes none."""
         return None
+
+    def wildcards(self) -> dict[str, str]:
+        """What each wildcard of the rules may be: what this study lists, and nothing else."""
+        return {"year": "|".join(map(str, self.years))}
+
+    def present(self, *paths: str) -> list[str]:
+        """Files that no rule makes; in a dry run those that are not there are left out."""
+        return [path for path in paths if not self.planning or Path(path).is_file()]
 
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
@@ -96,9 +131,9 @@ class AnyStudy:
         ]
 
     def tests(self, year: int | str) -> list[dict[str, Any]]:
-        """What each of a year's papers holds: its sections; whether its key is a second file."""
+        """What each of a year's papers holds: its tests; whether its key is a second file."""
         return [
-            {"sections": entry["sections"], "key": bool(entry["key"])}
+            {"tests": entry["tests"], "key": bool(entry["key"])}
             for entry in self.manifest.values()
             if entry["year"] == int(year)
         ]
@@ -246,10 +281,21 @@ class Study(AnyStudy):
         if self.config["exams"]["source"] == "manifest":
             return read_manifest(self.config["exams"]["manifest"], self.years, self.sections)
         return {
-            f"{year}-{section}": {"year": year, "sections": [section], "key": None}
+            f"{year}-{section}": {
+                "year": year,
+                "sections": [section],
+                "tests": [{"section": section}],
+                "key": None,
+            }
             for year in self.years
             for section in self.sections
         }
+
+    @property
+    def origin(self) -> str | None:
+        """The address of the folder that the manifest's files come from; None where it has none."""
+        exams = self.config["exams"]
+        return read_origin(exams["manifest"]) if exams["source"] == "manifest" else None
 
     def truth(self) -> list[str]:
         """Template and wording of each question of typeset exams; nothing for other exams."""
@@ -345,6 +391,11 @@ class Study(AnyStudy):
         """The judge's verdicts, where the study has a judge."""
         return [f"{self.results}/grades/judge.parquet"] if self.config["grading"]["judge"] else []
 
+    @property
+    def resources(self) -> dict[str, int]:
+        """What a job that opens the student needs: gpu, memory_mb, minutes."""
+        return self.config["student"]["resources"]
+
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
         other = {"protocols", "seeds", "pilot_seed"}
@@ -364,7 +415,7 @@ class Study(AnyStudy):
 
     def decoding(self) -> dict[str, Any]:
         """What can change a decoded answer."""
-        chosen = ("max_tokens", "batch_size")
+        chosen = ("max_tokens", "batch_size", "decoder")
         return {key: self.config["predictions"][key] for key in chosen}
 
     def claims(self) -> dict[str, Any]:
@@ -393,64 +444,3 @@ def open_study(config: dict[str, Any]) -> Study | ReleaseStudy:
     """Return the study that a checked configuration describes."""
     kind = ReleaseStudy if config["exams"]["source"] == "release" else Study
     return kind(config)
-
-
-def read_manifest(
-    path: str | Path, years: list[int], sections: list[str], folder: Path | None = None
-) -> dict[str, dict[str, Any]]:
-    """Read an exam manifest.
-
-    Args:
-        path: a YAML file: `papers`, a list of {year, sections, file or url, sha256, key}; `key` is
-            {file or url, sha256} where the answers are in a second file. Files are relative to
-            the manifest's folder, or to its `folder`.
-        years: the study's years.
-        sections: the study's sections.
-        folder: where the files are, if not where the manifest says.
-
-    Returns:
-        The entries by paper name (YEAR-SECTION...), each with `key` (None if it has none).
-
-    Raises:
-        ValueError: an entry is wrong; the message names manifest, entry, field and remedy.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"{path}: no such manifest; see docs/extending.md")
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict) or not isinstance(content.get("papers"), list):
-        raise ValueError(  # noqa: TRY004
-            f"{path}: papers: is missing; list the papers there (docs/extending.md)"
-        )
-    folder = folder or path.parent / content.get("folder", "")
-    papers: dict[str, dict[str, Any]] = {}
-    for number, entry in enumerate(content["papers"], start=1):
-        where = f"{path}: paper {number}"
-        if entry.get("year") not in years:
-            raise ValueError(f"{where}: year: {entry.get('year')} is not in exams.years; add it")
-        if not entry.get("sections") or set(entry["sections"]) - set(sections):
-            raise ValueError(
-                f"{where}: sections: {entry.get('sections')}; name one or more of "
-                f"{', '.join(sections)}, in the order in which the PDF holds them"
-            )
-        entry = {**entry, "key": entry.get("key")}
-        for source in filter(None, (entry, entry["key"])):
-            if bool(source.get("file")) == bool(source.get("url")):
-                raise ValueError(f"{where}: give either file or url, for the paper and for its key")
-            if not re.fullmatch("[0-9a-f]{64}", str(source.get("sha256"))):
-                raise ValueError(
-                    f"{where}: sha256: is missing or wrong; take it from: sha256sum FILE"
-                )
-            if source.get("file"):
-                source["file"] = (folder / source["file"]).as_posix()
-        name = "-".join([str(entry["year"]), *entry["sections"]])
-        if name in papers:
-            raise ValueError(
-                f"{where}: a second paper for {name}; drop one, or name other sections"
-            )
-        papers[name] = entry
-    if missing := sorted(set(years) - {entry["year"] for entry in papers.values()}):
-        raise ValueError(
-            f"{path}: no paper for {missing}; add one, or drop the year in exams.years"
-        )
-    return papers

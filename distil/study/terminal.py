@@ -23,8 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from snakemake.logging import ColorizingTextHandler, DefaultFilter
-from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake.logging import ColorizingTextHandler, DefaultFilter, LogEvent
 
 # Seconds without a word, where output goes to a file.
 PATIENCE = 20

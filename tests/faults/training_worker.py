@@ -20,7 +20,6 @@ SETTINGS = TrainingSettings(
     evaluate_every=13,
     checkpoints=(40, 77, 160),
     dropout=0.1,
-    save_every=6,
 )
 
 
@@ -30,7 +29,7 @@ def main(folder: Path, source: Path, state: Path) -> None:
     pairs = json.loads(source.read_text())
     train, validation = (encode_rows(tokenizer, pairs[part], 150) for part in ("train", "valid"))
     print("training", flush=True)
-    progress = train_lora(model, train, validation, SETTINGS, state)
+    progress = train_lora(model, train, validation, SETTINGS, state, save_every=0.05)
     result = {"curve": progress.curve, "training": progress.training}
     (state / "result.json").write_text(json.dumps(result, sort_keys=True))
 

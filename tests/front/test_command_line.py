@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
+
+from tests.workflow.checkout import copy_repository
 
 ROOT = Path(__file__).resolve().parents[2]
 DISTIL = Path(sys.executable).with_name("distil")
@@ -31,13 +32,8 @@ def distil(*arguments: object, cwd: Path = ROOT, **more) -> subprocess.Completed
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory) -> Path:
-    """A copy of the code with a study `micro` of which only two empty folders are there."""
-    top = tmp_path_factory.mktemp("front") / "repository"
-    top.mkdir()
-    for name in ("distil", "rules", "resources/prompts", "resources/student"):
-        shutil.copytree(ROOT / name, top / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in [*ROOT.glob("config*.yaml"), *map(ROOT.joinpath, ("Snakefile", "pyproject.toml"))]:
-        shutil.copy(path, top)
+    """A copy of the repository with a study `micro` of which only an empty folder is there."""
+    top = copy_repository(tmp_path_factory.mktemp("front") / "repository").path
     (top / "results" / "micro" / "tables").mkdir(parents=True)
     return top
 
@@ -199,7 +195,33 @@ def test_a_new_study_begins_with_a_folder_of_papers(repository, tmp_path):
 
 
 def test_a_model_is_locked_once(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
+    shutil.copytree(ROOT / "resources" / "student", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "model.lock.json").unlink()
     done = distil("lock", ".", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "model.lock.json").read_text())["files"]["config.json"]
+
+
+def test_exams_are_read_before_the_student_is_there(repository, tmp_path):
+    """A study like the full one can be reviewed at once; only what asks the student needs it."""
+    for year in (2014, 2015, 2016):
+        (tmp_path / f"round1-{year}.pdf").write_bytes(b"%PDF-1.4")
+        (tmp_path / f"round2-{year}.pdf").write_bytes(b"%PDF-1.4 2")
+    assert (
+        distil("new", "full", tmp_path, "--like", "config.paper.yaml", cwd=repository).returncode
+        == 0
+    )
+
+    def dry(*targets: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1", *targets]
+        return subprocess.run(
+            [*command, "--configfile", "config.full.yaml"],
+            cwd=repository, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    done = dry("results/full/review/problems.html")
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "round1" in done.stdout
+    done = dry("results/full/claims/claims.csv")
+    assert done.returncode == 1
+    assert "student.model" in done.stderr + done.stdout

@@ -1,20 +1,30 @@
 import json
+import re
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
 import mlx_lm
 import numpy as np
 import pytest
+from mlx_lm.models.cache import make_prompt_cache
 from tiny_student import chat_rows, draw_pairs, make_student
 
 from distil.content.hashing import sha256_file
 from distil.student import decoding
 from distil.student import rows as row_store
 from distil.student.adapters import adapter_config
-from distil.student.answering import answer_prompts, answer_text, count_positions
-from distil.student.decoding import BatchShape
+from distil.student.answering import (
+    AnswerProgress,
+    answer_prompts,
+    answer_text,
+    count_positions,
+)
+from distil.student.continuous import ContinuousDecoder
+from distil.student.decoding import BatchShape, ExactDecoder
 from distil.student.decoding import decode_batches as decode
 from distil.student.encoding import encode_rows
+from distil.student.memory import BatchWidths, cache_bytes_per_token, decoding_widths
 from distil.student.model import load_student, render_prompt
 from distil.student.rows import Answer, RowStore
 from distil.student.training import TrainingSettings, train_lora
@@ -101,8 +111,9 @@ def test_a_row_of_a_product_has_the_same_bits_at_any_batch_width(depth, width):
             assert (part == whole[first : first + count]).all()
 
 
-def counted(opened, prompts, store, name="model", limit=LIMIT):
-    return answer_prompts(*opened, prompts, limit, BatchShape(), store, name)
+def counted(opened, prompts, store, name="model", limit=LIMIT, progress=None):
+    decoder = ExactDecoder(BatchShape())
+    return answer_prompts(*opened, prompts, limit, decoder, store, name, progress)
 
 
 def test_stored_rows_are_reused_and_equal_a_run_from_nothing(opened, prompts, tmp_path):
@@ -219,11 +230,13 @@ def predict(study, folder, tmp_path, monkeypatch, plan="plan.json", **changes):
             for name in ("00004.safetensors", "00008.safetensors", "adapter_config.json")
         ],
     }
-    params = {"study": "tiny", "max_tokens": LIMIT, "batch_size": 64, "code": "a", **changes}
+    params = {"study": "tiny", "run": "r/prompt/seed-1", "max_tokens": LIMIT, "batch_size": 64}
+    params |= {"decoder": "exact", "code": "a", **changes}
     result = predict_answers.main(
         input=SimpleNamespace(**files),
         output=SimpleNamespace(predictions=str(tmp_path / "predictions.parquet")),
         params=SimpleNamespace(**params),
+        resources=SimpleNamespace(mem_mb=2000),
     )
     return result, tmp_path / "predictions.parquet"
 
@@ -290,7 +303,7 @@ def test_a_model_with_another_kind_of_cache_is_refused(opened, prompts):
         layers = ()
 
         def make_cache(self):
-            return [decoding.make_prompt_cache(opened[0], max_kv_size=8)[0]]
+            return [make_prompt_cache(opened[0], max_kv_size=8)[0]]
 
     with pytest.raises(ValueError, match="RotatingKVCache are not supported"):
         decode(Rotating(), prompts, [0], 4, BatchShape())
@@ -319,3 +332,128 @@ def test_a_full_disk_stops_the_job(tmp_path, monkeypatch):
     monkeypatch.setattr(row_store.os, "write", lambda _, data: len(data) - 1)
     with pytest.raises(OSError, match="disk full"):
         store.put("key", Answer((1,), "stop"))
+
+
+# ------------------------------------------------------------------------- stored, and in memory
+
+
+def test_every_batch_is_on_the_disk_before_the_next_is_decoded(opened, prompts, tmp_path):
+    seen = []
+
+    class Watched(ExactDecoder):
+        def __call__(self, model, prompts, ends, max_tokens, done):
+            def then(numbers, answers):
+                done(numbers, answers)
+                lines = [p.read_text().count("\n") for p in tmp_path.glob("*.jsonl")]
+                seen.append(sum(lines))
+
+            super().__call__(model, prompts, ends, max_tokens, then)
+
+    store = RowStore(tmp_path)
+    answer_prompts(*opened, prompts, LIMIT, Watched(BatchShape(width=8)), store, "k")
+    assert seen == sorted(set(seen))
+    assert len(seen) > 5
+    assert seen[0] <= 8
+
+
+def test_an_index_of_many_rows_takes_little_memory(tmp_path):
+    count = 100_000
+    keys = [f"{i:064x}" for i in np.random.default_rng(0).integers(1, 2**62, count).tolist()]
+    row = '{"row":{"finish":"stop","key":"%s","tokens":[1,2]},"sha256":"%064d"}\n'
+    (tmp_path / "1.jsonl").write_text("".join(row % (key[::-1], 0) for key in keys))
+    tracemalloc.start()
+    store = RowStore(tmp_path)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(store) == count
+    assert held < 20 * count  # 0.9 million rows: 18 MB
+    assert peak < 60 * count
+    assert store.get(keys[7][::-1]) is None  # not the sha256 of what the line says
+    assert store.torn == 1
+
+
+def test_progress_says_done_speed_and_time_left(opened, prompts, capfd):
+    counted(opened, prompts[:40], RowStore(None), progress=AnswerProgress(40))
+    lines = capfd.readouterr().err.splitlines()
+    assert re.fullmatch(r"progress: 40/40 answers; [\d,]+ tokens/s, 0\.0 min left", lines[-1])
+
+
+class Scarce:
+    """A model whose memory runs out when a batch is wider than some rows."""
+
+    def __init__(self, model, rows, error):
+        self.model, self.rows, self.error = model, rows, error
+        self.layers = model.layers
+
+    def __call__(self, tokens, cache=None):
+        if tokens.shape[0] > self.rows:
+            raise self.error
+        return self.model(tokens, cache=cache)
+
+
+OUT_OF_MEMORY = [
+    RuntimeError("[malloc] Unable to allocate 8 bytes."),
+    RuntimeError("[METAL] Command buffer execution failed: Insufficient Memory"),
+    RuntimeError("cudaMallocAsync failed: out of memory"),
+    MemoryError(),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_where_memory_runs_out_batches_are_halved_and_answers_stay(opened, prompts, stock, error):
+    model, tokenizer = opened
+    widths = BatchWidths()
+    answers = decode(
+        Scarce(model, 12, error), prompts, tokenizer.eos_token_ids, LIMIT, BatchShape(), None,
+        lambda *_: None, widths,
+    )  # fmt: skip
+    assert [answer_text(tokenizer, answer.tokens) for answer in answers] == stock
+    assert widths.halved
+    assert max(widths.halved) > 12
+    assert widths.limit <= 12
+
+
+def test_another_error_is_not_taken_for_a_lack_of_memory(opened, prompts):
+    broken = Scarce(opened[0], 0, RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        decode(broken, prompts, [2], LIMIT, BatchShape())
+
+
+def test_one_prompt_that_does_not_fit_is_an_error_with_a_remedy(opened, prompts):
+    broken = Scarce(opened[0], 0, OUT_OF_MEMORY[0])
+    with pytest.raises(MemoryError, match=r"predictions\.max_tokens"):
+        decode(broken, prompts[:3], [2], LIMIT, BatchShape())
+
+
+def test_the_width_of_a_batch_follows_from_the_memory_of_a_job(opened):
+    model, _ = opened
+    per_token = cache_bytes_per_token(model)
+    assert per_token == 2 * 2 * 32 * 4  # layers, keys and values, width of a layer, float32
+    unlimited, tight = decoding_widths(model, None), decoding_widths(model, 256)
+    assert unlimited.choose(128, 10**6) == 128
+    assert tight.choose(128, 100) == 128
+    assert 0 < tight.choose(10**9, 10_000) < 10**5
+    assert tight.choose(128, 20_000) in (16, 24)
+    assert tight.choose(128, 10**9) == 1
+    with pytest.raises(MemoryError, match="do not hold the model's weights"):
+        decoding_widths(model, 0)
+
+
+def test_the_continuous_decoder_says_what_one_by_one_says(opened, prompts, stock, tmp_path):
+    model, tokenizer = opened
+    decoder = ContinuousDecoder(8)
+    store = RowStore(tmp_path)
+    answers, counts = answer_prompts(model, tokenizer, prompts, LIMIT, decoder, store, "k")
+    assert [answer_text(tokenizer, answer.tokens) for answer in answers] == stock
+    assert counts.new == 75
+    again, counts = answer_prompts(model, tokenizer, prompts, LIMIT, decoder, store, "k")
+    assert (again, counts.reused) == (answers, 75)
+
+
+def test_the_continuous_decoder_halves_its_width_too(opened, prompts, stock):
+    model, tokenizer = opened
+    decoder = ContinuousDecoder(16)
+    scarce = Scarce(model, 5, OUT_OF_MEMORY[0])
+    answers, _ = answer_prompts(scarce, tokenizer, prompts, LIMIT, decoder, RowStore(None), "k")
+    assert [answer_text(tokenizer, answer.tokens) for answer in answers] == stock
+    assert decoder.widths.halved[0] == 16

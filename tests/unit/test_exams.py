@@ -92,7 +92,7 @@ def test_the_rule_writes_a_years_problems_sorted_and_the_same_bytes_twice(sample
             output=SimpleNamespace(extracted=str(tmp_path / name)),
             params=SimpleNamespace(
                 year="2012",
-                tests=[{"sections": [s], "key": False} for s in ("fs", "js", "tp")],
+                tests=[{"tests": [{"section": s}], "key": False} for s in ("fs", "js", "tp")],
                 limits={"memory_mb": 2000, "cpu_seconds": 30, "wall_seconds": 120},
             ),
         )["facts"]  # fmt: skip

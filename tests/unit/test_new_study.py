@@ -45,6 +45,12 @@ def papers(folder: Path, *names: str) -> Path:
         ("2019 Exams and Solutions", (2019, None, True)),
         ("algebra_2016_key", (2016, "algebra", True)),
         ("paper", (None, None, False)),
+        ("round1-2023", (2023, "round1", False)),
+        ("round2 2023 key", (2023, "round2", True)),
+        ("Contest 10 2023", (2023, "contest10", False)),
+        ("2023_contest_12A", (2023, "contest12a", False)),
+        ("AMC 10A 2021", (2021, "amc10a", False)),
+        ("2016 (1)", (2016, None, False)),
     ],
 )
 def test_year_section_and_key_are_read_from_file_names(stem, expected):
@@ -91,6 +97,7 @@ def test_the_study_file_is_complete_and_keeps_the_comments_of_the_one_it_starts_
         with pytest.raises(configuration.ConfigError) as refused:
             configuration.check(["config.mine.yaml"], config)
         assert len(refused.value.faults) == 1, "nothing is missing but the student to bring"
+        configuration.check(["config.mine.yaml"], config, student=False)
     else:
         configuration.check(["config.mine.yaml"], config)
 

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlx.utils import tree_flatten
+from tiny_architectures import make_model
 from tiny_student import chat_rows, draw_pairs, make_student
 
 from distil.student import adapters, losses, training
@@ -27,7 +29,6 @@ SETTINGS = TrainingSettings(
     max_tokens=150,
     evaluate_every=4,
     checkpoints=(5, 12),
-    save_every=5,
 )
 
 
@@ -90,39 +91,136 @@ def weights(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("every", [1, 7, 100])
-def test_how_often_is_evaluated_does_not_change_the_adapter(folder, rows, trained, tmp_path, every):
+def test_how_often_is_evaluated_does_not_change_a_byte_of_the_adapter(
+    folder, rows, trained, tmp_path, every
+):
     progress, checkpoints = train(folder, rows, tmp_path / "state", evaluate_every=every)
-    for iteration, checkpoint in checkpoints.items():
-        ours, theirs = weights(checkpoint, tmp_path), weights(trained[1][iteration], tmp_path)
-        assert all((ours[name] == theirs[name]).all() for name in theirs)
+    assert checkpoints == trained[1]
     known = {row["iteration"]: row["loss"] for row in trained[0].curve}
     assert all(known.get(row["iteration"], row["loss"]) == row["loss"] for row in progress.curve)
 
 
-def test_dropout_draws_the_same_numbers_after_a_resume(folder, rows, tmp_path, monkeypatch):
-    whole = train(folder, rows, tmp_path / "whole", dropout=0.3)
-    save = training.save_state
-
-    def save_then_die(*arguments):
-        save(*arguments)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(training, "save_state", save_then_die)
-    with pytest.raises(KeyboardInterrupt):
-        train(folder, rows, tmp_path / "parts", dropout=0.3)
-    monkeypatch.setattr(training, "save_state", save)
-    assert train(folder, rows, tmp_path / "parts", dropout=0.3) == whole
-    assert train(folder, rows, tmp_path / "none")[1] != whole[1]
-
-
-def test_a_finished_run_trains_nothing_again(folder, rows, tmp_path, monkeypatch):
-    first = train(folder, rows, tmp_path)
-
+@pytest.fixture
+def no_training(monkeypatch):
     def fail(*_):
         raise AssertionError("trained again")
 
     monkeypatch.setattr(training.SplitBatch, "run", fail)
-    assert train(folder, rows, tmp_path) == first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"evaluate_every": 12},
+        {"checkpoints": (12,)},
+        {"horizon": 5, "checkpoints": (5,), "evaluate_every": 100},
+    ],
+)
+def test_a_finished_run_serves_others_that_look_less_often(
+    folder, rows, trained, tmp_path, change, request
+):
+    state = tmp_path / "state"
+    train(folder, rows, state, evaluate_every=1)
+    assert sorted(path.name for path in state.iterdir()) == [
+        "00005.safetensors",
+        "00012.safetensors",
+        "finished.json",
+    ]
+    alone = train(folder, rows, tmp_path / "alone", **change)
+    request.getfixturevalue("no_training")
+    assert train(folder, rows, state, **change) == alone
+
+
+@pytest.mark.parametrize(
+    "change", [{"evaluate_every": 3}, {"checkpoints": (7, 12)}, {"horizon": 15}]
+)
+def test_a_finished_run_does_not_serve_where_something_is_missing(folder, rows, tmp_path, change):
+    train(folder, rows, tmp_path / "state")
+    alone = train(folder, rows, tmp_path / "alone", **change)
+    assert train(folder, rows, tmp_path / "state", **change) == alone
+
+
+def die_after_saving(monkeypatch, saves=1):
+    """Let a run be interrupted after some states."""
+    save, seen = training.save_state, []
+
+    def save_then_die(*arguments):
+        save(*arguments)
+        seen.append(1)
+        if len(seen) >= saves:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "save_state", save_then_die)
+    return lambda: monkeypatch.setattr(training, "save_state", save)
+
+
+def test_a_longer_run_goes_on_from_the_state_of_a_shorter_one(folder, rows, tmp_path, monkeypatch):
+    whole = train(folder, rows, tmp_path / "whole")
+    restore = die_after_saving(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, rows, tmp_path / "parts", horizon=8, checkpoints=(5, 8))
+    restore()
+    calls, run = [], training.SplitBatch.run
+    monkeypatch.setattr(
+        training.SplitBatch, "run", lambda *a, **k: (calls.append(a[1]), run(*a, **k))[1]
+    )
+    assert train(folder, rows, tmp_path / "parts") == whole
+    assert calls.count("gradients") == 12 - 5
+
+
+def test_a_state_of_another_blas_is_not_resumed_from(folder, rows, tmp_path, monkeypatch, capfd):
+    restore = die_after_saving(monkeypatch)
+
+    def go(core):
+        model, _ = load_student(folder)
+        return train_lora(model, *rows, SETTINGS, tmp_path, names=[{"core": core}])
+
+    with pytest.raises(KeyboardInterrupt):
+        go("Sandybridge")
+    restore()
+    go("Haswell")
+    assert "resuming" not in capfd.readouterr().err
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_iteration_and_remedy(folder, rows, tmp_path):
+    with pytest.raises(training.DivergedError, match=r"iteration \d+: the \w+ loss is.*clip_norm"):
+        train(folder, rows, tmp_path, learning_rate=1e38, evaluate_every=100)
+    assert train(folder, rows, tmp_path) == train(folder, rows, tmp_path / "fresh")
+
+
+def test_clipping_limits_what_one_iteration_can_change(folder, rows, trained, tmp_path):
+    # Adam divides by the gradient's own size, so a limit shows in the moments, not in a step.
+    loose = train(folder, rows, tmp_path / "loose", clip_norm=1e6)
+    assert loose == trained
+    assert train(folder, rows, tmp_path / "tight", clip_norm=1e-3) != trained
+
+
+def test_weights_order_and_dropout_can_be_seeded_one_at_a_time(folder, rows, tmp_path):
+    def first(seed, *seeded, **changes):
+        settings = dataclasses.replace(
+            SETTINGS, seed=seed, seeded=seeded, horizon=1, checkpoints=(1,), **changes
+        )
+        model, _ = load_student(folder)
+        progress = train_lora(model, *rows, settings, tmp_path / f"{seed}{seeded}{changes}")
+        return progress.training[0]["tokens"], progress.curve[-1]["loss"]
+
+    assert first(1) == first(2)
+    assert first(1, "weights") != first(2, "weights")
+    assert first(1, "weights")[0] == first(2, "weights")[0]
+    assert first(1, "dropout") == first(2, "dropout")
+    assert first(1, "dropout", dropout=0.3) != first(2, "dropout", dropout=0.3)
+    assert len({first(seed, "order")[0] for seed in (1, 2, 3)}) > 1
+
+
+def test_dropout_draws_the_same_numbers_after_a_resume(folder, rows, tmp_path, monkeypatch):
+    whole = train(folder, rows, tmp_path / "whole", dropout=0.3)
+    restore = die_after_saving(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, rows, tmp_path / "parts", dropout=0.3)
+    restore()
+    assert train(folder, rows, tmp_path / "parts", dropout=0.3) == whole
+    assert train(folder, rows, tmp_path / "none")[1] != whole[1]
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 2e-2}, {"rank": 2}, {"batch_size": 3}])
@@ -255,17 +353,34 @@ def test_what_is_learnt_is_the_answer_and_never_padding(rows, multiple):
         assert targets[i, mine].tolist() == list(range(prompt + 1, length + 1))
 
 
-def test_logits_at_the_learnt_places_are_those_of_the_whole_model(folder, rows):
+@pytest.mark.parametrize("portion", [10**9, 40 * 300 * 4])
+def test_losses_at_the_learnt_places_are_those_of_the_whole_model(
+    folder, rows, monkeypatch, portion
+):
     model, _ = load_student(folder)
+    adapters.add_lora(model, SETTINGS, 1)
     tokens, places = map(mx.array, pad_rows(rows[0].tokens, rows[0].prompts))
+    assert len(places) > 100
+    monkeypatch.setattr(losses, "LOGIT_BYTES", portion)
+    head = losses.output_head(model)
+    found = [
+        losses.nn.value_and_grad(model, losses.sum_losses)(
+            model, tokens, places, mx.array(float(len(places))), which
+        )
+        for which in (head, None)
+    ]
+    (ours, gradient), (whole, expected) = found
+    assert ours.item() == pytest.approx(whole.item(), rel=1e-6)
+    for (name, a), (other, b) in zip(tree_flatten(gradient), tree_flatten(expected), strict=True):
+        assert name == other
+        np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-4, atol=1e-7)
 
-    class Other:
-        """Hides what the model is, so that all its logits are computed."""
 
-        def __call__(self, tokens):
-            return model(tokens)
-
-    ours = np.array(losses.predict_tokens(model, tokens[:, :-1], places))
-    whole = np.array(losses.predict_tokens(Other(), tokens[:, :-1], places))
-    assert len(ours) == sum(map(len, rows[0].tokens)) - sum(rows[0].prompts)
-    np.testing.assert_allclose(ours, whole, rtol=1e-5, atol=1e-5)
+def test_models_whose_logits_are_scaled_have_no_separate_head(tmp_path):
+    direct = {}
+    for name in ("llama", "granite", "gemma2", "phi3", "qwen3_moe"):
+        model, _ = load_student(make_model(tmp_path / name, name))
+        direct[name] = losses.output_head(model) is not None
+    assert direct == {
+        "llama": True, "granite": False, "gemma2": False, "phi3": True, "qwen3_moe": True,
+    }  # fmt: skip

@@ -16,7 +16,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -375,14 +374,18 @@ def mutations(jobs: derived.Graph) -> dict[str, tuple[derived.Graph, set[str]]]:
     return found
 
 
-def marks(graph: derived.Graph, direct: set[str], rules: list[str]) -> str:
-    """Return a sign for each rule: O its own, + below, ? below a checkpoint, . not touched."""
+def effects(
+    graph: derived.Graph, direct: set[str], rules: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the rules that a mutation changes itself, those below, and those below a checkpoint.
+
+    A rule stands in the first of these that holds one of its jobs.
+    """
     certain, possible = derived.below(graph, direct), downstream(graph, direct)
-    signs = [("O", direct), ("+", certain), ("?", possible)]
-    return "".join(
-        next((sign for sign, names in signs if any(graph[n].rule == rule for n in names)), ".")
-        for rule in rules
-    )
+    kinds = [{graph[name].rule for name in names} for names in (direct, certain, possible)]
+    kinds = [kinds[0], kinds[1] - kinds[0], kinds[2] - kinds[1] - kinds[0]]
+    own, below, perhaps = (tuple(rule for rule in rules if rule in kind) for kind in kinds)
+    return own, below, perhaps
 
 
 def in_order(jobs: derived.Graph) -> list[str]:
@@ -396,33 +399,36 @@ def in_order(jobs: derived.Graph) -> list[str]:
 
 
 def matrix(jobs: derived.Graph) -> str:
-    """Return the block of docs/lineage.md: mutations of the same marks share a line."""
+    """Return the table of docs/matrix.md: changes with the same effects share a row."""
     rules = in_order(jobs)
-    lines = []
-    for place, rule in enumerate(rules):
-        lines.append("|" * place + rule)
-    lines.append("|" * len(rules))
-    rows: dict[str, list[str]] = {}
+    rows: dict[tuple, list[str]] = {}
     for name, (graph, direct) in mutations(jobs).items():
-        rows.setdefault(marks(graph, direct, rules), []).append(name)
-    for signs, names in rows.items():
-        wrapped = textwrap.wrap(", ".join(names), 98 - len(rules), break_on_hyphens=False)
-        lines += [f"{signs}  {wrapped[0]}"]
-        lines += [f"{' ' * len(rules)}  {text}" for text in wrapped[1:]]
+        rows.setdefault(effects(graph, direct, rules), []).append(name)
+    lines = [
+        "| what changes | these run | and then these | and these, if the bytes differ |",
+        "|---|---|---|---|",
+    ]
+    for (own, *rest), names in rows.items():
+        changed = "<br>".join(names)
+        lines.append(f"| {changed} | {' | '.join(map(named, (own, *rest)))} |")
     return "\n".join(lines)
 
 
+def named(rules: tuple[str, ...]) -> str:
+    """Return rules as a cell of the table."""
+    return " ".join(f"`{rule}`" for rule in rules) or "nothing"
+
+
 def test_the_matrix_of_mutations_and_rules_is_the_one_in_the_docs(inside, jobs):
-    path = ROOT / "docs" / "lineage.md"
+    path = ROOT / "docs" / "matrix.md"
     text = path.read_text(encoding="utf-8")
-    block = re.compile(r"(?<=<!-- matrix -->\n```\n).*?(?=\n```\n<!-- end of matrix -->)", re.S)
-    assert block.search(text), "docs/lineage.md has lost the marks of its matrix"
+    block = re.compile(r"(?<=<!-- matrix -->\n).*?(?=\n<!-- end of matrix -->)", re.S)
+    assert block.search(text), "docs/matrix.md has lost the marks of its table"
     made = matrix(jobs)
-    print(made)
     if os.environ.get("DISTIL_DOCS"):
         path.write_text(block.sub(lambda _: made, text), encoding="utf-8")
     assert block.search(path.read_text(encoding="utf-8"))[0] == made, (
-        "docs/lineage.md is not what the mutations do; look at what moved, then: make matrix"
+        "docs/matrix.md is not what the mutations do; look at what moved, then: make matrix"
     )
 
 

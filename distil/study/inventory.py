@@ -1,0 +1,281 @@
+"""What a study needs from outside the repository, and what of it is there.
+
+    for item in take_inventory(study):
+        print(item.state, item.name, item.remedy)
+
+Exam PDFs, benchmark files, the student's model, the teacher's host, key and prices, and disk.
+`distil check` prints the whole list at once, `distil fetch` brings what can be had, and a dry run
+counts what is missing. Nothing here sends a request.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from distil.content.hashing import sha256_file
+from distil.exams.tests import UNCHECKED
+from distil.student.model import LOCK_NAME, check_model
+from distil.study.config import ConfigError, check, read_yaml
+from distil.study.names import known_studies
+from distil.study.shape import open_study
+
+READY, MISSING, WRONG, PLACEHOLDER, NOTE = "ready", "missing", "wrong", "placeholder", "note"
+# States that keep a study from running to its end.
+IN_THE_WAY = frozenset({MISSING, WRONG, PLACEHOLDER})
+SIMULATED = "simulated"
+# Lines of the public benchmarks that a study can name.
+LINES = {"math500": 500}
+# What a host's address looks like while it is only an example.
+_EXAMPLE = re.compile(r"//(?:HOST|host|your|example)\b|//[^/]*\bexample\.(?:com|org)\b")
+_ASSUMED = re.compile(r"#\s*ASSUME")
+FEW = 3  # things of a kind that are listed though they are ready
+LEAST_FREE = 20 * 1024**3  # bytes: a 4-bit 7B model, its adapters and a study's results
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that a study needs.
+
+    Attributes:
+        kind: paper, benchmark, model, teacher, disk or device.
+        name: which one.
+        state: `ready`, `missing`, `wrong`, `placeholder`, or `note` for what is only worth knowing.
+        said: what is there, or what is wrong with it.
+        remedy: what to do about it; empty where nothing is to be done.
+    """
+
+    kind: str
+    name: str
+    state: str
+    said: str
+    remedy: str = ""
+
+
+def take_inventory(
+    study: Any, config_file: str | Path | None = None, *, quick: bool = False
+) -> list[Item]:
+    """List what a study needs and what of it is there.
+
+    Args:
+        study: an opened study.
+        config_file: its study file, for messages.
+        quick: whether to take a file that is there for the right one, unread.
+    """
+    found = [*_papers(study, quick)]
+    if hasattr(study, "folds"):
+        found += [*_benchmarks(study, quick), *_model(study, quick), *_teacher(study, config_file)]
+    return [*found, *_disk(study)]
+
+
+def _papers(study: Any, quick: bool) -> Iterator[Item]:
+    if study.config["exams"]["source"] == "typeset":
+        yield Item("paper", "all", READY, "typeset by the study itself")
+        return
+    fetch = f"distil fetch {study.name} --from FOLDER, or put the file there"
+    for name, source in study.documents.items():
+        file = source.get("file")
+        if not file:
+            yield Item("paper", name, NOTE, f"will be downloaded from {source['url']}")
+        elif not Path(file).is_file():
+            yield Item("paper", name, MISSING, f"{file}: no such file", fetch)
+        elif not quick and (digest := sha256_file(file)) != source["sha256"]:
+            yield Item(
+                "paper", name, WRONG,
+                f"{file}: sha256 is {digest}, the manifest says {source['sha256']}",
+                "restore the listed file, or correct the manifest if the new file is meant",
+            )  # fmt: skip
+        else:
+            yield Item("paper", name, READY, file)
+    for name, entry in study.manifest.items():
+        if entry["tests"] == UNCHECKED:
+            yield Item(
+                "paper", name, PLACEHOLDER,
+                "nobody has checked yet which tests it holds",
+                f"snakemake results/{study.name}/extractions/YEAR.jsonl reads it and proposes the "
+                "lines for the manifest",
+            )  # fmt: skip
+
+
+def _benchmarks(study: Any, quick: bool) -> Iterator[Item]:
+    for name, source in study.config["benchmark_files"].items():
+        path = Path(source["file"])
+        if not path.is_file():
+            yield Item(
+                "benchmark", name, MISSING, f"{path}: no such file",
+                f"distil fetch {study.name}, or put the file there",
+            )  # fmt: skip
+            continue
+        if quick:
+            continue
+        digest = sha256_file(path)
+        with path.open("rb") as stream:
+            lines = sum(1 for line in stream if line.strip())
+        if digest != source["sha256"]:
+            yield Item(
+                "benchmark", name, WRONG,
+                f"{path}: sha256 is {digest}, the study file says {source['sha256']}",
+                "restore the file, or correct benchmark_files if the new one is right",
+            )  # fmt: skip
+        elif lines != LINES.get(name, lines):
+            yield Item(
+                "benchmark", name, WRONG, f"{path}: {lines} problems, {LINES[name]} are expected",
+                "restore the file",
+            )  # fmt: skip
+        else:
+            yield Item("benchmark", name, READY, f"{path}, {lines} problems")
+
+
+def _model(study: Any, quick: bool) -> Iterator[Item]:
+    folder = Path(study.config["student"]["model"])
+    fetch = f"distil fetch {study.name}, or put the model's files into {folder}"
+    if not folder.is_dir():
+        yield Item("model", folder.name, MISSING, f"{folder}: no such folder", fetch)
+        return
+    if not (folder / LOCK_NAME).is_file():
+        yield Item(
+            "model", folder.name, MISSING, f"{folder}: not locked",
+            f"distil fetch {study.name} --lock, once all files are there",
+        )  # fmt: skip
+        return
+    if quick:
+        return
+    try:
+        lock = check_model(folder)
+    except (FileNotFoundError, ValueError) as error:
+        yield Item("model", folder.name, WRONG, str(error), fetch)
+        return
+    yield Item("model", folder.name, READY, f"{folder}, lock {lock[:12]}")
+
+
+def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
+    """What the teacher needs; the settings are read, no request is sent."""
+    teacher = study.config["teacher"]
+    where = str(config_file or "the study file")
+    address = teacher["base_url"]
+    if address == SIMULATED:
+        if study.config["exams"]["source"] == "typeset":
+            yield Item("teacher", "host", READY, "simulated; it solves the sample's templates")
+        else:
+            yield Item(
+                "teacher", "host", PLACEHOLDER,
+                "the simulated teacher knows the sample study's problems and no others",
+                f"set teacher.base_url in {where} to a server (docs/extending.md)",
+            )  # fmt: skip
+        return
+    if _EXAMPLE.search(address):
+        yield Item(
+            "teacher", "host", PLACEHOLDER, f"{address} is an example",
+            f"set teacher.base_url in {where} to a host that serves the pinned models",
+        )  # fmt: skip
+    else:
+        yield Item("teacher", "host", READY, address)
+    variable = teacher["api_key_env"]
+    if variable and not os.environ.get(variable):
+        yield Item(
+            "teacher", "key", MISSING, f"the environment variable {variable} is not set",
+            f"export {variable}=...",
+        )  # fmt: skip
+    elif variable:
+        yield Item("teacher", "key", READY, f"in {variable}")
+    priced = (teacher.get("prices") or {}).get("models", {})
+    for agent, settings in sorted(teacher["agents"].items()):
+        model = settings["model"]
+        if model not in priced:
+            yield Item(
+                "teacher", f"price of {agent}", MISSING, f"{model} has no price",
+                f"add it under teacher.prices.models in {where}; without it the cap cannot hold",
+            )  # fmt: skip
+    if config_file and Path(config_file).is_file():
+        text = Path(config_file).read_text(encoding="utf-8")
+        assumed = [line.strip() for line in text.splitlines() if _ASSUMED.search(line)]
+        for line in assumed:
+            yield Item(
+                "teacher", "assumption", NOTE, line.partition("#")[0].strip(),
+                f"an assumption in {where}; put your host's price there",
+            )  # fmt: skip
+
+
+def _disk(study: Any) -> Iterator[Item]:
+    free = shutil.disk_usage(Path.cwd()).free
+    said = f"{free / 1024**3:.0f} GB free here"
+    if study.config["exams"]["source"] == "typeset" or free >= LEAST_FREE:
+        yield Item("disk", "space", READY, said)
+    else:
+        yield Item("disk", "space", MISSING, said, "make 20 GB of room for the model and results")
+
+
+def open_named(name: str) -> tuple[Any, Path]:
+    """Open the study of a name by its study file.
+
+    Returns:
+        The study and the path of its file, relative to the repository's root.
+
+    Raises:
+        ConfigError: the file cannot be used.
+        ValueError: the study has no file here.
+    """
+    where = Path(known_studies(Path.cwd())[name])
+    if where.suffix != ".yaml":
+        raise ValueError(f"{name}: has results, but no study file (config*.yaml) here; restore it")
+    config, faults = read_yaml(where)
+    if faults:
+        raise ConfigError(faults)
+    return open_study(check([where], config, student=False)), where
+
+
+def print_inventory(name: str, *, as_json: bool = False) -> int:
+    """Print what a study needs and lacks.
+
+    Returns:
+        0 if nothing is in the way, 1 if something is.
+
+    Raises:
+        ValueError: the study file cannot be used.
+    """
+    study, where = open_named(name)
+    items = take_inventory(study, where)
+    wanting = [item for item in items if item.state in IN_THE_WAY]
+    if as_json:
+        print(json.dumps([asdict(item) for item in items], indent=1, ensure_ascii=False))
+        return 1 if wanting else 0
+    for kind in dict.fromkeys(item.kind for item in items):
+        own = [item for item in items if item.kind == kind]
+        ready = [item for item in own if item.state == READY]
+        print(f"{kind}: {len(ready)} of {sum(item.state != NOTE for item in own)} ready")
+        for item in ready if len(ready) <= FEW else []:
+            print(f"  {item.name}: {item.said}")
+        for lines in grouped(item for item in own if item.state != READY):
+            print("\n".join(lines))
+    print(summary(items) or f"Nothing is in the way of {name}.")
+    return 1 if wanting else 0
+
+
+def grouped(items: Iterable[Item]) -> Iterator[list[str]]:
+    """Write items of one state and remedy together, so that the remedy stands once."""
+    groups: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.state, item.remedy), []).append(item)
+    for (state, remedy), own in groups.items():
+        lines = [f"  {state}: {item.name}: {item.said}" for item in own[:FEW]]
+        if len(own) > FEW:
+            lines.append(f"  {state}: {', '.join(item.name for item in own[FEW:])}")
+        yield [*lines, f"      {remedy}"] if remedy else lines
+
+
+def summary(items: list[Item]) -> str:
+    """Say in one line how much is in the way; empty where nothing is."""
+    wanting = [item for item in items if item.state in IN_THE_WAY]
+    if not wanting:
+        return ""
+    kinds = ", ".join(
+        f"{kind} ({sum(item.kind == kind for item in wanting)})"
+        for kind in dict.fromkeys(item.kind for item in wanting)
+    )
+    return f"{len(wanting)} things are missing or to be filled in: {kinds}"

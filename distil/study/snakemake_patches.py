@@ -1,0 +1,180 @@
+"""Snakemake made to decide by the records of jobs: what is patched, and why.
+
+Snakemake keeps metadata of its own under .snakemake and goes by it. A job that dies after a change
+leaves its new params there, so that the change is forgotten; where the folder is gone, no change is
+seen at all (upstream: issues 1978, 2011, 3879; pull requests 2966, 3237). A job record holds more
+and is written only once all outputs are complete. So, in the main process:
+
+- whether params, inputs or code of a job changed is answered from its record (`PersistenceBase`:
+  `has_metadata`, `has_outdated_metadata`, `params_changed`, `input_changed`, `input_checksums`);
+- before and after the jobs the history is closed, and after them the records are held against the
+  plan once more, for the targets that were asked for (`Workflow.execute`).
+
+Holds for Snakemake 9.27; tests/front/test_snakemake_patches.py fails where a part is another one.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distil.audit.changes import Reason, changed_outputs, changed_recipe
+from distil.audit.files import Files
+from distil.audit.planned import from_snakemake
+from distil.audit.records import Records, read_records
+from distil.content.addresses import record_path
+from distil.lineage.history import close_run
+from distil.study.inventory import summary, take_inventory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from distil.study.shape import AnyStudy
+
+HASHES = Path(".snakemake", "distil-hashes.json")
+SHOWN = 5
+
+
+class Decisions:
+    """Whether jobs are what their records say, asked job by job; hashes are kept between runs.
+
+    Args:
+        study: the study's name.
+    """
+
+    def __init__(self, study: str) -> None:
+        self.study = study
+        self.forget()
+
+    def forget(self) -> None:
+        """Read records and files anew."""
+        self.files = Files(HASHES)
+        try:
+            self.records = read_records(self.study, history=False)
+        except FileNotFoundError:
+            self.records = Records(self.study, Path("results") / self.study)
+        self.known: dict[Any, list[Reason]] = {}
+
+    def reasons(self, job: Any) -> list[Reason]:
+        """Return why one of Snakemake's jobs is to run, as far as it lies in the job itself."""
+        if job not in self.known:
+            planned = from_snakemake(job)
+            record = self.records.by_path.get(planned.record)
+            if record is None:
+                self.known[job] = [Reason("record", f"{planned.record} is no whole record")]
+            else:
+                self.known[job] = [*changed_recipe(planned, record, self.files)]
+        return self.known[job]
+
+    def checksums(self, job: Any, path: str) -> set[str]:
+        """Return the sha256 with which a job read a file, as Snakemake spells it, if it did."""
+        record = self.records.by_path.get(
+            record_path(self.study, job.rule.name, dict(job.wildcards_dict))
+        )
+        row = record.files("input").get(str(path)) if record else None
+        return {f"sha256:{row['sha256']}"} if row else set()
+
+    def stale(self, jobs: list[Any]) -> dict[str, list[Reason]]:
+        """Return {job: what is not as its record, or the plan, says}, of the jobs that have any."""
+        found = {}
+        for job in jobs:
+            planned = from_snakemake(job)
+            record = self.records.by_path.get(planned.record)
+            reasons = list(self.reasons(job))
+            if record is not None:
+                reasons += changed_outputs(planned, record, self.files)
+            if reasons:
+                found[planned.name] = reasons
+        return found
+
+
+def decide_by_records(workflow: Any, study: AnyStudy, closing: Callable[[str], str]) -> None:
+    """Patch a workflow that is being read, in the main process of a run.
+
+    Args:
+        workflow: Snakemake's.
+        study: the study that its configuration describes.
+        closing: returns what is said, given the study's name, once its claims were made or
+            confirmed.
+    """
+    from snakemake.settings.types import ExecMode
+
+    if workflow.exec_mode != ExecMode.DEFAULT:
+        return  # a job of a cluster: it was decided on already
+    decisions = Decisions(study.name)
+    _patch_persistence(decisions)
+    workflow.execute = functools.partial(_execute, workflow, study, decisions, closing)
+
+
+def _patch_persistence(decisions: Decisions) -> None:
+    from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange, PersistenceBase
+
+    def params_changed(self: Any, job: Any, file: Any = None) -> Any:  # noqa: ARG001
+        told = {r.what for r in decisions.reasons(job) if r.kind not in ("input", "inputs")}
+        return ParamsChange(only_new=told, files=set(job.output)) if told else NO_PARAMS_CHANGE
+
+    def input_changed(self: Any, job: Any, file: Any = None) -> Any:  # noqa: ARG001
+        kinds = {reason.kind for reason in decisions.reasons(job)}
+        changed = bool(kinds & {"input", "inputs"})
+        return changed if file is not None else (path for path in job.output if changed)
+
+    PersistenceBase.has_metadata = lambda self, job: True  # noqa: ARG005
+    PersistenceBase.has_outdated_metadata = lambda self, job: False  # noqa: ARG005
+    PersistenceBase.params_changed = params_changed
+    PersistenceBase.input_changed = input_changed
+    PersistenceBase.input_checksums = lambda self, job, path: decisions.checksums(job, path)  # noqa: ARG005
+
+
+def _execute(
+    workflow: Any,
+    study: AnyStudy,
+    decisions: Decisions,
+    closing: Callable[[str], str],
+    *arguments: Any,
+    **settings: Any,
+) -> None:
+    """Run the workflow, close the history, and hold what was asked for against its records."""
+    from snakemake.exceptions import WorkflowError
+
+    run, folder = os.environ.get("DISTIL_RUN"), study.results / "lineage"
+    common = settings["executor_plugin"].common_settings
+    if common.dryrun_exec or common.touch_exec:
+        study.planning = common.dryrun_exec
+        try:
+            type(workflow).execute(workflow, *arguments, **settings)
+        finally:
+            decisions.files.save()
+        if wanting := summary(take_inventory(study, quick=True)):
+            print(f"{wanting}; distil check {study.name} lists them", file=sys.stderr)
+        return
+    close_run(folder, run)
+    try:
+        type(workflow).execute(workflow, *arguments, **settings)
+    finally:
+        close_run(folder, run)
+    jobs = [job for job in workflow.dag.jobs if job.output]
+    made = sum(workflow.dag.finished(job) for job in jobs)
+    if made:
+        decisions.forget()
+    stale = decisions.stale(jobs)
+    decisions.files.save()
+    if stale:
+        raise WorkflowError("\n".join(_tell_stale(stale)))
+    if str(study.results / "claims" / "claims.csv") in {str(p) for job in jobs for p in job.output}:
+        if not made:
+            print("Nothing was to be done: the claims below are what their records say.")
+        print(closing(study.name), flush=True)
+
+
+def _tell_stale(stale: dict[str, list[Reason]]) -> Iterator[str]:
+    yield (
+        f"{len(stale)} jobs that were asked for are not what their records or the configuration "
+        "say, so the claims are not printed:"
+    )
+    for name, reasons in list(stale.items())[:SHOWN]:
+        yield f"  {name}: {'; '.join(reason.what for reason in reasons[:SHOWN])}"
+    if len(stale) > SHOWN:
+        yield f"  and {len(stale) - SHOWN} more"

@@ -1,0 +1,118 @@
+"""The documentation: its commands exist, its links hold, and it builds as a site without warnings.
+
+A block marked `bash` shows what a reader types with names of their own: each command in it must exist with
+its options. A block marked `sh` runs as it stands, in tests/front/test_finished_docs.py.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from distil.cli import app
+from docs import pages
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^ *```(?P<kind>\w*)\n(?P<text>.*?)^ *```$", re.M | re.S)
+INLINE = re.compile(r"`((?:distil|make) [^`]+)`")
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+COMMANDS = typer.main.get_command(app).commands
+
+
+def blocks(path: Path, kind: str) -> list[str]:
+    """Return the lines of all blocks of a kind, comments and continued lines put right."""
+    lines = []
+    for match in BLOCK.finditer(path.read_text(encoding="utf-8")):
+        if match["kind"] == kind:
+            lines += match["text"].replace("\\\n", " ").splitlines()
+    return [line.partition(" #")[0].strip() for line in lines if line.strip()]
+
+
+def typed(path: Path) -> list[str]:
+    """Return every command of a page, in blocks and in lines."""
+    text = path.read_text(encoding="utf-8")
+    found = [line for kind in ("sh", "bash") for line in blocks(path, kind)]
+    found += [" ".join(line.split()) for line in INLINE.findall(BLOCK.sub("", text))]
+    return [part.strip() for line in found for part in re.split(r"&&|\|", line)]
+
+
+def check_distil(words: list[str]) -> None:
+    """Hold a command line against the command that it calls."""
+    names = [word for word in words[1:] if not word.startswith("-")]
+    if not names or names[0] == "COMMAND":
+        return
+    assert names[0] in COMMANDS, f"no command distil {names[0]}"
+    known = {opt for each in COMMANDS[names[0]].params for opt in each.opts} | {"--help", "--study"}
+    for word in words[1:]:
+        if word.startswith("-"):
+            assert word.partition("=")[0] in known, f"distil {names[0]} has no option {word}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_command_that_a_page_names_exists(path):
+    for line in typed(path):
+        words = shlex.split(re.sub(r"[>;].*", "", line))
+        if words[:1] and Path(words[0]).name == "distil":
+            check_distil(words)
+        elif words[:1] == ["make"] and len(words) > 1:
+            assert words[1] in TARGETS, f"{path.name}: make {words[1]}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_link_to_a_file_leads_somewhere(path):
+    for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_reference_is_that_of_the_commands_and_of_the_schema():
+    from distil.study.config import reference
+
+    for name, text in (("commands.md", pages.commands()), ("config.md", reference())):
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name}: make docs"
+
+
+def test_the_tree_of_the_readme_is_that_of_the_repository():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = re.search(r"## What is in the repository\n\n```\n(.*?)```", text, re.S)[1]
+    rooms = {path.parent.name for path in (ROOT / "distil").glob("*/__init__.py")}
+    named = set(re.findall(r"\b(\w+)/", tree))
+    assert rooms <= named, rooms - named
+    for line in tree.splitlines():
+        name = line.split()[0]
+        if not line.startswith(" ") and "*" not in name and "STUDY" not in name:
+            assert (ROOT / name).exists(), name
+
+
+def test_every_word_of_the_readme_that_the_glossary_should_hold_is_there():
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8").lower()
+    for word in (
+        "estimand", "held out", "in sample", "stop", "nested", "pilot", "seed", "horizon", "level",
+        "fold", "variant", "trace", "cluster", "cell", "record", "anchor",
+    ):  # fmt: skip
+        assert re.search(rf"^(?:{word}|    - [`*]{word})|\*{word}\*", glossary, re.M), word
+
+
+def test_the_site_builds_offline_and_without_a_warning(tmp_path):
+    nowhere = "http://127.0.0.1:9"
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "http_proxy": nowhere, "https_proxy": nowhere},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    for page in ("index.html", "tutorial.html", "glossary.html", "matrix.html"):
+        text = (tmp_path / "site" / page).read_text(encoding="utf-8")
+        assert not re.search(
+            r'(?:src|href)="https?://(?!squidfunk)', re.sub(r"<a [^>]*>", "", text)
+        )
+    assert not list((tmp_path / "site").rglob("*.py"))

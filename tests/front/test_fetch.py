@@ -1,0 +1,143 @@
+"""`distil check` and `distil fetch` in a checkout that has nothing, half and all of what it needs."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+import yaml
+
+from tests.workflow.checkout import copy_repository
+
+PDFS = {f"{year} test.pdf": f"%PDF-1.4 paper of {year}".encode() for year in (2011, 2012, 2013)}
+LINE = json.dumps({"problem": "1 + 1", "answer": "2"}) + "\n"
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A study of three PDFs, a benchmark file and a model that are not there."""
+    study = copy_repository(tmp_path / "repository")
+    (study.path / "resources/mine").mkdir()
+    config = yaml.safe_load((study.path / "config.micro.yaml").read_text(encoding="utf-8"))
+    config |= {"study": "mine", "benchmarks": ["competition", "math500"]}
+    config["exams"] = {
+        "source": "manifest",
+        "manifest": "resources/mine/exams.yaml",
+        "years": [2011, 2012, 2013],
+        "sections": {"fs": "Freshman-Sophomore"},
+    }
+    config["benchmark_files"] = {
+        "math500": {"file": "resources/mine/math.jsonl", "sha256": sha256((LINE * 500).encode())}
+    }
+    config["claims"]["speed_section"] = None
+    config["student"] = {"model": "resources/mine/model", "pretraining": None}
+    config["folds"] = {"temporal": {"train": [2011], "validation": [2012], "test": [2013]}}
+    (study.path / "config.mine.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return study
+
+
+def write_manifest(study, origin=None):
+    papers = [
+        {"year": int(name[:4]), "sections": ["fs"], "file": name, "sha256": sha256(data)}
+        for name, data in PDFS.items()
+    ]
+    content = {"folder": "pdfs", "papers": papers} | ({"origin": origin} if origin else {})
+    (study.path / "resources/mine/exams.yaml").write_text(yaml.safe_dump(content))
+
+
+def distil(study, *arguments):
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(study.path)}
+    return subprocess.run(
+        [sys.executable, "-m", "distil", *arguments],
+        cwd=study.path, capture_output=True, text=True, check=False, env=environment,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def origin(tmp_path):
+    """A loopback host that holds the PDFs, one of them damaged."""
+    folder = tmp_path / "host"
+    folder.mkdir()
+    for name, data in PDFS.items():
+        (folder / name).write_bytes(data if name != "2013 test.pdf" else data + b"?")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    handler.log_message = lambda *_: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_everything_that_is_missing_is_listed_at_once_and_its_remedy_works(checkout, tmp_path):
+    write_manifest(checkout)
+    told = distil(checkout, "check", "mine")
+    assert told.returncode == 1
+    for word in (
+        "2011-fs",
+        "2012-fs",
+        "2013-fs",
+        "math500",
+        "model",
+        "the simulated teacher knows",
+    ):
+        assert word in told.stdout
+    assert "6 things are missing or to be filled in" in told.stdout
+    download = tmp_path / "download"
+    (download / "deep").mkdir(parents=True)
+    for number, data in enumerate(PDFS.values()):
+        (download / "deep" / f"renamed {number}").write_bytes(data)
+    (download / "test.jsonl").write_text(LINE * 500)
+    fetched = distil(checkout, "fetch", "mine", "--from", str(download))
+    assert fetched.returncode == 1, "the model is not in the folder"
+    assert "student.source names no repository" in fetched.stdout
+    model = checkout.path / "resources/mine/model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    assert distil(checkout, "lock", str(model)).returncode == 0, "the remedy that was named"
+    again = distil(checkout, "fetch", "mine")
+    assert again.returncode == 0, again.stdout
+    states = {row["name"]: row["state"] for row in json.loads(distil(checkout, "check", "mine", "--json").stdout)}  # fmt: skip
+    assert states == {
+        "2011-fs": "ready", "2012-fs": "ready", "2013-fs": "ready", "math500": "ready",
+        "model": "ready", "host": "placeholder", "space": "ready",
+    }  # fmt: skip
+
+
+def test_downloads_are_held_against_their_hash_and_nothing_wrong_is_kept(checkout, origin):
+    write_manifest(checkout, origin)
+    fetched = distil(checkout, "fetch", "mine")
+    assert fetched.returncode == 1
+    held = sorted(path.name for path in (checkout.path / "resources/mine/pdfs").iterdir())
+    assert held == ["2011 test.pdf", "2012 test.pdf"]
+    assert "gave a file of sha256" in fetched.stdout
+    assert "no address is known" in fetched.stdout, "for the benchmark"
+
+
+def test_a_file_that_is_another_one_is_named_and_left_alone(checkout):
+    write_manifest(checkout)
+    own = checkout.path / "resources/mine/pdfs/2011 test.pdf"
+    own.parent.mkdir()
+    own.write_bytes(b"mine")
+    assert "sha256 is" in distil(checkout, "check", "mine").stdout
+    assert "another file stands there" in distil(checkout, "fetch", "mine").stdout
+    assert own.read_bytes() == b"mine"
+
+
+def test_what_is_mistyped_is_one_line(checkout, tmp_path):
+    write_manifest(checkout)
+    nowhere = distil(checkout, "fetch", "mine", "--from", str(tmp_path / "nowhere"))
+    assert (nowhere.returncode, nowhere.stderr.count("\n")) == (1, 1)
+    assert "no such folder" in nowhere.stderr
+    typo = distil(checkout, "check", "mien")
+    assert "did you mean mine?" in typo.stderr

@@ -1,0 +1,109 @@
+"""Papers with several tests, through a study's manifest: nothing enters that is not listed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+
+import pytest
+import typst
+import yaml
+
+from tests.workflow.checkout import copy_repository
+
+TEAM = "= 5-Person Team Test\n" + "\n\n".join(
+    f"#block[{n}. Prove that the sum of {n} odd numbers is odd if {n} is odd.]" for n in (1, 2)
+)
+FIRST = "= Freshman-Sophomore Individual Test\n" + "\n\n".join(
+    f"#block[{n}. A farmer owns {n + 3} goats and buys {n} more. How many does he own?]"
+    for n in (1, 2, 3)
+)
+SECOND = "= Junior-Senior Individual Test\n" + "\n\n".join(
+    f"#block[{n}. Find the area of a square whose side measures {n + 3} metres.]" for n in (1, 2, 3)
+)
+KEY = "= Answer Key\n\n" + "\n\n".join(f"#block[{n}. {2 * n + 3}]" for n in (1, 2, 3))
+LISTED = [
+    {"skip": "team event", "title": "5-Person Team Test", "pages": [1, 1]},
+    {
+        "section": "fs",
+        "title": "Freshman-Sophomore Individual Test",
+        "pages": [2, 2],
+        "problems": 3,
+    },
+    {"section": "js", "title": "Junior-Senior Individual Test", "pages": [3, 3], "problems": 3},
+]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A study of three years, each one PDF that begins with a team event."""
+    study = copy_repository(tmp_path_factory.mktemp("front") / "repository")
+    folder = study.path / "resources/mine"
+    folder.mkdir()
+    source = "#set text(size: 12pt)\n" + "\n#pagebreak()\n".join([TEAM, FIRST, SECOND, KEY])
+    (folder / "paper.pdf").write_bytes(typst.compile(source.encode(), ignore_system_fonts=True))
+    config = yaml.safe_load((study.path / "config.micro.yaml").read_text(encoding="utf-8"))
+    config |= {"study": "mine", "benchmarks": ["competition"]}
+    config["exams"] = {
+        "source": "manifest",
+        "manifest": "resources/mine/exams.yaml",
+        "years": [2011, 2012, 2013],
+        "sections": {"fs": "Freshman-Sophomore", "js": "Junior-Senior"},
+    }
+    config["folds"] = {"temporal": {"train": [2011], "validation": [2012], "test": [2013]}}
+    config["claims"]["speed_section"] = None
+    (study.path / "config.mine.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return study
+
+
+def read(study, entry, check=True):
+    """Write a manifest whose first paper has this entry, and read that paper."""
+    digest = hashlib.sha256((study.path / "resources/mine/paper.pdf").read_bytes()).hexdigest()
+    papers = [
+        {"year": year, "file": "paper.pdf", "sha256": digest, **(entry if year == 2011 else {"tests": LISTED})}
+        for year in (2011, 2012, 2013)
+    ]  # fmt: skip
+    path = study.path / "resources/mine/exams.yaml"
+    path.write_text(yaml.safe_dump({"papers": papers}), encoding="utf-8")
+    target = "results/mine/extractions/2011.jsonl"
+    done = study.snakemake("--", target, config="config.mine.yaml", check=check)
+    rows = []
+    if check:
+        lines = (study.path / target).read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+    return done.stdout + done.stderr, rows
+
+
+def test_a_skipped_test_stays_out_and_the_others_keep_their_sections(checkout):
+    _, rows = read(checkout, {"tests": LISTED})
+    assert [row["id"] for row in rows] == [
+        f"2011-{section}-0{number}" for section in ("fs", "js") for number in (1, 2, 3)
+    ]
+    assert "goats" in rows[0]["statement"]
+    assert "square" in rows[3]["statement"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"sections": ["fs", "js"]}, "which the manifest does not list"),
+        ({"tests": LISTED[1:]}, "which the manifest does not list"),
+        ({"tests": [LISTED[0], LISTED[2] | {"pages": [2, 2]}, LISTED[1] | {"pages": [3, 3]}]},
+         '"Junior-Senior Individual Test" is expected there, "Freshman-Sophomore'),
+        ({"tests": [*LISTED[:2], LISTED[2] | {"problems": 20}]},
+         "has 20 problems in the manifest, 3 were seen"),
+        ({"tests": [*LISTED, LISTED[1] | {"pages": [7, 8]}]}, "is listed and was not found"),
+        ({"sections": ["fs", "js"], "tests": "unchecked"}, "nobody has checked yet"),
+    ],
+)  # fmt: skip
+def test_a_paper_that_holds_something_else_stops_with_what_was_seen(checkout, entry, said):
+    told, _ = read(checkout, entry, check=False)
+    assert said in told
+    assert "results/mine/exams/2011-" in told, "the paper is named"
+    proposed = re.search(r"    tests:\n(?:      - .*\n?)+", told)
+    assert proposed, "what was seen is proposed as the manifest writes it"
+    sections = iter(("skip: team event", "section: fs", "section: js"))
+    filled = re.sub(r"section: \?", lambda _: next(sections), proposed[0])
+    _, rows = read(checkout, yaml.safe_load(filled))
+    assert len(rows) == 6, "the proposal, filled in, is a remedy"
