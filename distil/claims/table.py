@@ -23,6 +23,7 @@ from distil.claims.selections import (
 )
 from distil.claims.verdicts import (
     DIFFERS,
+    NO_FIGURE,
     OPEN,
     SAME,
     UNTESTED,
@@ -313,10 +314,14 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         direction and size, without those that are blank throughout. The accuracies stand in one
         row for each estimand; what is no test stands in `reasons`.
     """
-    rows = _accuracy_rows(table)
+    rows, told = _accuracy_rows(table), set()
     for _, row in table.iterrows():
         if row["kind"] != "effect" or row["here"] is None or row["direction"] == UNTESTED:
             continue
+        if row["id"] in told and row["size"] in (None, NO_FIGURE):
+            # A second estimand of which no word is said: `reasons` has it.
+            continue
+        told.add(row["id"])
         digits = 3 if row["unit"] == "loss" else 1
         between = f"{shown(row['low'], digits)}, {shown(row['high'], digits)}"
         rows.append(
