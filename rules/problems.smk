@@ -99,6 +99,7 @@ if config["exams"]["source"] != "release":
                     "corrections": study.corrections(wildcards.year),
                     "file": study.corrections_file(wildcards.year),
                     "prefer": study.prefer,
+                    "refuse": study.refuse,
                 }
             ),
             code=fingerprint("scripts/correct_problems.py"),
@@ -133,6 +134,7 @@ rule review_problems:
                 "sections": config["exams"]["sections"],
                 "title": config["title"],
                 "prefer": study.prefer,
+                "refuse": study.refuse,
             }
         ),
         code=fingerprint("scripts/review_problems.py"),

@@ -5,12 +5,14 @@ its flagged problems (none where no vision backend is configured).
 Output: `problems`, what every later stage reads, sorted by id. A row that nothing was done to is
 the extracted row; others carry `readings` and `corrections`.
 Params: `corrections`, the year's entries; `file`, where they stand (null: nowhere); `prefer`, whose
-text stands where extraction and second reading disagree (null: there is no second reading).
+text stands where extraction and second reading disagree (null: there is no second reading);
+`refuse`, the flags that keep a problem out of the study.
 """
 
 from typing import Any
 
 from distil.content.files import read_jsonl, write_jsonl
+from distil.review.admission import admit
 from distil.review.corrections import apply_corrections, count_corrections
 from distil.review.vision_readings import apply_readings
 
@@ -20,12 +22,15 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
     readings = [row for path in input.readings for row in read_jsonl(path)]
     rows = apply_readings(extracted, readings, params.prefer)
     rows = apply_corrections(rows, params.corrections, params.file)
-    write_jsonl(output.problems, rows)
+    struck_out = sorted({row["id"] for row in extracted} - {row["id"] for row in rows})
+    admitted, kept_out = admit(rows, params.refuse)
+    write_jsonl(output.problems, admitted)
     return {
         "facts": {
-            "problems": len(rows),
-            "corrected": count_corrections(rows),
-            "struck_out": sorted({row["id"] for row in extracted} - {row["id"] for row in rows}),
+            "problems": len(admitted),
+            "corrected": count_corrections(admitted),
+            "struck_out": struck_out,
+            "kept_out": kept_out,
         }
     }
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from distil.review.corrections import FIELDS, KEYS, current
+from distil.review.corrections import FIELDS, KEYS, SIGNED, current, digest_of, paper_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +33,14 @@ MEANINGS = {
     "number_guessed": "its number was worked out from its neighbours",
     "gap": "the problem before it was not found",
     "no_answer": "no answer was found in the key",
+    "formula": "a formula was recognised in the picture of the page, which is never certain",
+    "tangled": "a line that may belong to its neighbour, or a matrix",
+    "table": "it has a table, which comes as rows of text",
+    "unbalanced": "brackets in it do not pair",
+    "key_order": "which list of the key belongs to this test is not certain",
+    "key_count": "the list of the key and the test do not have the same numbers",
+    "key_doubtful": "the answer was not read with certainty, or cannot be, as it stands, what the "
+    "problem asks for, or the key gives another one in its working",
 }
 # Pixels of the page for a pixel of a crop.
 SCALE = 0.8
@@ -86,7 +94,7 @@ class Item:
 
 def meaning(flag: str) -> str:
     """Return what a flag means, in words."""
-    if flag.startswith("key_"):
+    if flag.startswith("key_") and flag not in MEANINGS:
         return f"in the key: {meaning(flag.removeprefix('key_'))}"
     return MEANINGS.get(flag, flag.replace("_", " "))
 
@@ -107,11 +115,30 @@ def _scalar(value: Any) -> str:
 def entry_text(entry: Mapping[str, Any]) -> str:
     """Return an entry of a corrections file; what is still to be filled in is left empty."""
     lines = []
-    for key in KEYS:
-        value = entry.get(key, "")
-        shown = value if key in ("id", "field") or value == "" else _scalar(value)
+    for key, value in as_written(entry).items():
+        shown = value if key in ("id", "field", "add", "confirm") or value == "" else _scalar(value)
         lines.append(f"{'- ' if not lines else '  '}{key}: {shown}".rstrip())
     return "\n".join(lines)
+
+
+def as_written(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry with the keys that its kind has in a file."""
+    signed = {key: entry.get(key, "") for key in SIGNED}
+    if entry.get("field") == "problem":
+        return {"add": entry["id"], **entry["value"], **signed}
+    if entry.get("field") == "all":
+        return {"confirm": entry["id"], "was": entry["was"], **signed}
+    return {key: entry.get(key, "") for key in KEYS}
+
+
+def confirmations(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return an entry for each paper that says that all of its problems are right as read."""
+    papers: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        papers.setdefault(paper_of(row), []).append(row)
+    return [
+        {"id": name, "field": "all", "was": digest_of(own)} for name, own in sorted(papers.items())
+    ]
 
 
 def suggestions(row: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -143,6 +170,7 @@ def suggestions(row: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def entries_to_fill(
+    rows: Sequence[Mapping[str, Any]],
     items: Sequence[Item],
     standing: Sequence[Mapping[str, Any]],
     unfit: Sequence[tuple[Mapping[str, Any], str]],
@@ -150,7 +178,8 @@ def entries_to_fill(
     """Return a corrections file: the entries that stand, then one to fill in for each doubt.
 
     Args:
-        items: the flagged problems.
+        rows: all problems as they were read.
+        items: all of them, or the flagged ones, with their corrections.
         standing: the study's entries as they are.
         unfit: those of them that no longer apply, each with why; they become comments.
     """
@@ -164,6 +193,18 @@ def entries_to_fill(
         "# quote in it is written twice. null: there is none. A statement of null strikes out what",
         "# is no problem at all.",
         "#",
+        "# Who, when and why may be said once, for all entries below that do not say so:",
+        "#     - defaults: {who: , when: , why: compared with the paper}",
+        "#",
+        "# A problem that was not found is put in as",
+        "#     - add: 2014-fs-07",
+        "#       page: 2",
+        "#       statement: '...'",
+        "#       answer: '...'",
+        "#",
+        "# When you have compared a whole paper, one entry confirms those of its problems that",
+        "# have no entry of their own; these entries stand at the end of this file.",
+        "#",
         "# results/ is made anew by every run: keep your copy as resources/STUDY/corrections.yaml",
         "# and name it in the study file, under problems.corrections.",
     ]
@@ -174,12 +215,17 @@ def entries_to_fill(
         lines += ["", "# No longer applies; for reference only:"]
         lines += ["#     " + line for line in entry_text(entry).splitlines()]
     for item in items:
-        if item.entries:
+        if item.entries or not item.row["flags"]:
             continue
         row = item.row
         flags = ", ".join(row["flags"])
         lines += ["", f"# {row['id']}: {flags}; confidence {row['confidence']:.2f}"]
         for entry in suggestions(row):
+            lines += ["# " + line for line in entry_text(entry).splitlines()]
+    confirmed = {entry["id"] for entry in kept if entry["field"] == "all"}
+    lines += ["", "# Whole papers, each as it was read:"]
+    for entry in confirmations(rows):
+        if entry["id"] not in confirmed:
             lines += ["# " + line for line in entry_text(entry).splitlines()]
     return "\n".join(lines) + "\n"
 
@@ -263,51 +309,64 @@ def _article(item: Item, sections: Mapping[str, str]) -> str:
 </article>"""
 
 
-def _summary(rows: Iterable[Mapping[str, Any]], items: Sequence[Item]) -> str:
-    problems = Counter(row["year"] for row in rows)
-    flagged = Counter(item.row["year"] for item in items)
-    done = Counter(item.row["year"] for item in items if item.entries)
+def _summary(items: Sequence[Item], kept_out: Mapping[str, Sequence[str]]) -> str:
+    out = {name for names in kept_out.values() for name in names}
+    counts = {
+        "problems": Counter(item.row["year"] for item in items),
+        "flagged": Counter(item.row["year"] for item in items if item.row["flags"]),
+        "corrected or confirmed": Counter(item.row["year"] for item in items if item.entries),
+        "kept out of the study": Counter(i.row["year"] for i in items if i.row["id"] in out),
+    }
     lines = [
-        f"<tr><td>{year}<td>{problems[year]}<td>{flagged[year]}<td>{done[year]}"
-        for year in sorted(problems)
+        f"<tr><td>{year}" + "".join(f"<td>{count[year]}" for count in counts.values())
+        for year in sorted(counts["problems"])
     ]
-    total = f"<tr><th>all<th>{problems.total()}<th>{flagged.total()}<th>{done.total()}"
+    total = "<tr><th>all" + "".join(f"<th>{count.total()}" for count in counts.values())
+    reasons = "; ".join(
+        f"{len(names)} because {html.escape(meaning(flag))}" for flag, names in kept_out.items()
+    )
     return (
-        '<table class="summary"><tr><th>year<th>problems<th>flagged<th>corrected or confirmed'
+        '<table class="summary"><tr><th>year'
+        + "".join(f"<th>{name}" for name in counts)
         + "".join(lines)
         + total
         + "</table>"
+        + (f"<p>Kept out of the study (<code>problems.admit</code>): {reasons}.</p>" if out else "")
     )
 
 
 def page(
     title: str,
-    rows: Sequence[Mapping[str, Any]],
     items: Sequence[Item],
     unfit: Sequence[tuple[Mapping[str, Any], str]],
     sections: Mapping[str, str],
+    kept_out: Mapping[str, Sequence[str]],
+    added: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Return the review page.
 
     Args:
         title: of the study.
-        rows: all problems that were read, for the counts.
-        items: the flagged ones.
+        items: all problems that were read.
         unfit: corrections that no longer apply, each with why.
         sections: {short name: name} of the sections.
+        kept_out: {flag: ids of the problems that the study does not take for it}.
+        added: the entries that put problems in.
     """
-    left = [item for item in items if not item.entries]
+    left = [item for item in items if item.row["flags"] and not item.entries]
     done = [item for item in items if item.entries]
+    sure = [item for item in items if not item.row["flags"] and not item.entries]
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>Review: {html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
         f"<h1>Problems to look at</h1>\n<p>{html.escape(title)}</p>",
-        _summary(rows, items),
-        "<p>Each problem below was read with a doubt. Compare the picture with the text beside it. "
-        "Put what is wrong right in <code>corrections.yaml</code>, which lies beside this page and "
-        "says how; keep your copy of it as <code>resources/STUDY/corrections.yaml</code> and name "
-        "it in the study file under <code>problems.corrections</code>.</p>",
+        _summary(items, kept_out),
+        "<p>The problems that were read with a doubt come first, those without one last. Compare "
+        "the picture with the text beside it. Put what is wrong right in "
+        "<code>corrections.yaml</code>, which lies beside this page and says how; keep your copy "
+        "of it as <code>resources/STUDY/corrections.yaml</code> and name it in the study file "
+        "under <code>problems.corrections</code>.</p>",
     ]
     if unfit:
         parts.append(f"<h2>Corrections that no longer apply: {len(unfit)}</h2>")
@@ -325,4 +384,14 @@ def page(
     if done:
         parts.append(f"<h2>Corrected or confirmed: {len(done)}</h2>")
         parts += [_article(item, sections) for item in done]
+    if added:
+        parts.append(f"<h2>Put in by hand: {len(added)}</h2>")
+        parts += [f"<pre>{html.escape(entry_text(entry))}</pre>" for entry in added]
+    for year in sorted({item.row["year"] for item in sure}):
+        mine = [item for item in sure if item.row["year"] == year]
+        parts.append(
+            f"<details><summary>{year}: {len(mine)} read without a doubt</summary>"
+            + "\n".join(_article(item, sections) for item in mine)
+            + "</details>"
+        )
     return "\n".join(parts) + "\n</body>\n</html>\n"

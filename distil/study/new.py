@@ -186,6 +186,7 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
         "problems": (
             "problems:\n  limits: {memory_mb: 2000, cpu_seconds: 600, wall_seconds: 900} "
             "# for reading one PDF\n"
+            "  admit: {refuse: [empty, no_answer]} # flags that keep a problem out\n"
             f"  corrections: null # resources/{name}/corrections.yaml, once you have some\n"
             "  vision: null # a vision model that reads flagged problems again\n"
         ),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distil.claims.plan import AnalysisPlan, claims_digest
 from distil.release import files as release
 from distil.release.answers import answer_files
+from distil.review.admission import DEFAULT_REFUSED
 from distil.review.corrections import read_corrections
 from distil.study.manifest import read_manifest, read_origin
 
@@ -174,6 +175,11 @@ class AnyStudy:
     def corrections_file(self, year: int | str) -> str | None:
         """The file that one year's corrections stand in; None where it has none."""
         return self.config["problems"]["corrections"] if self.corrections(year) else None
+
+    @property
+    def refuse(self) -> list[str]:
+        """Flags that keep a problem out of the study."""
+        return sorted(self.config["problems"].get("admit", {}).get("refuse", DEFAULT_REFUSED))
 
     def all_corrections(self) -> list[dict[str, Any]]:
         """Every year's human corrections."""

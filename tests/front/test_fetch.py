@@ -40,8 +40,8 @@ def checkout(tmp_path):
     config["benchmark_files"] = {
         "math500": {"file": "resources/mine/math.jsonl", "sha256": sha256((LINE * 500).encode())}
     }
-    config["claims"]["speed_section"] = None
-    config["student"] = {"model": "resources/mine/model", "pretraining": None}
+    config["claims"] |= {"speed_section": None, "clusters": "text", "strata": None}
+    config["student"] |= {"model": "resources/mine/model", "pretraining": None}
     config["folds"] = {"temporal": {"train": [2011], "validation": [2012], "test": [2013]}}
     (study.path / "config.mine.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return study

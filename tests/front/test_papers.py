@@ -52,7 +52,7 @@ def checkout(tmp_path_factory):
         "sections": {"fs": "Freshman-Sophomore", "js": "Junior-Senior"},
     }
     config["folds"] = {"temporal": {"train": [2011], "validation": [2012], "test": [2013]}}
-    config["claims"]["speed_section"] = None
+    config["claims"] |= {"speed_section": None, "clusters": "text", "strata": None}
     (study.path / "config.mine.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     return study
 

@@ -271,12 +271,92 @@ def test_the_rule_leaves_a_year_without_corrections_byte_for_byte_as_it_was_read
         return correct_problems.main(
             input=SimpleNamespace(extracted=str(tmp_path / "extracted.jsonl"), readings=[]),
             output=SimpleNamespace(problems=str(tmp_path / "problems.jsonl")),
-            params=SimpleNamespace(corrections=entries, file="c.yaml", prefer=None),
+            params=SimpleNamespace(corrections=entries, file="c.yaml", prefer=None, refuse=[]),
         )["facts"]
 
-    assert run([]) == {"problems": 2, "corrected": {}, "struck_out": []}
+    assert run([]) == {"problems": 2, "corrected": {}, "struck_out": [], "kept_out": {}}
     assert (tmp_path / "problems.jsonl").read_bytes() == (tmp_path / "extracted.jsonl").read_bytes()
     struck = entry(id="2014-fs-08", field="statement", was=row()["statement"], value=None)
     facts = run([entry(), struck])
-    assert facts == {"problems": 1, "corrected": {"answer": 1}, "struck_out": ["2014-fs-08"]}
+    assert facts["corrected"] == {"answer": 1}
+    assert facts["struck_out"] == ["2014-fs-08"]
     assert read_jsonl(tmp_path / "problems.jsonl")[0]["answer"] == "12"
+
+
+# ------------------------------------------------------------------- other kinds, and admission
+
+
+def test_a_problem_that_was_not_read_can_be_put_in(tmp_path):
+    path = written(
+        tmp_path,
+        """
+- defaults: {who: a teacher, when: 2026-11-24, why: hidden by the rules}
+- add: 2014-fs-08
+  page: 2
+  statement: 'Find x if 2x = 6.'
+  options: {A: '2', B: '3'}
+  answer: '3'
+""",
+    )
+    (entries,) = read_corrections(path, YEARS).values()
+    first, added = apply_corrections([row()], entries, "c.yaml")
+    assert first == row()
+    assert (added["id"], added["number"], added["section"]) == ("2014-fs-08", "8", "fs")
+    assert (added["page"], added["pdf_sha256"]) == (2, "0" * 64)
+    assert added["options"] == [{"label": "A", "text": "2"}, {"label": "B", "text": "3"}]
+    assert added["corrections"][0]["who"] == "a teacher"
+    assert set(first) == set(added) - {"corrections"} | (set(first) - set(added))
+    ((_, fault),) = unfit([row("2014-fs-08")], entries)
+    assert "the problem was read" in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("- add: 2031-fs-08", "add: no id of this study"),
+        ("- add: 2014-fs-08\n  page: two", "page: give the page"),
+        ("- add: 2014-fs-08\n  statement: 'Find $x$.'", "statement: holds $"),
+        ("- add: 2014-fs-08\n  pge: 2", "pge: unknown key; did you mean page?"),
+        ("- confirm: 2014-fs\n  was: yes", "was: is no digest"),
+        ("- confirm: fs\n  was: 0123456789abcdef", "confirm: no paper of this study"),
+        ("- defaults: {whom: me}", "whom: unknown key"),
+    ],
+)
+def test_entries_of_other_kinds_are_refused_with_field_and_remedy(tmp_path, text, fault):
+    filled = {"page": "2", "statement": "'Find x.'", "answer": "'3'"}
+    kind = text.split(":")[0].removeprefix("- ")
+    for key, value in (filled if kind == "add" else {}).items():
+        text += "" if f"\n  {key}:" in text else f"\n  {key}: {value}"
+    if kind != "defaults":
+        text += "\n  who: me\n  when: 2026-11-24\n  why: so"
+    assert any(fault in found for found in faults(tmp_path, text))
+
+
+def test_a_flag_keeps_a_problem_out_until_a_correction_settles_it(tmp_path):
+    rows = [
+        row(flags=["doubtful"]),
+        row("2014-fs-08", flags=["no_answer"], answer=None, answer_raw=None),
+        row("2014-fs-09", flags=["key_order"]),
+    ]
+    write_jsonl(tmp_path / "extracted.jsonl", rows)
+
+    def kept_out(refuse, *entries):
+        facts = correct_problems.main(
+            input=SimpleNamespace(extracted=str(tmp_path / "extracted.jsonl"), readings=[]),
+            output=SimpleNamespace(problems=str(tmp_path / "problems.jsonl")),
+            params=SimpleNamespace(
+                corrections=list(entries), file="c.yaml", prefer=None, refuse=refuse
+            ),
+        )["facts"]
+        left = [row["id"] for row in read_jsonl(tmp_path / "problems.jsonl")]
+        assert len(left) == facts["problems"]
+        return facts["kept_out"]
+
+    assert kept_out(["no_answer"]) == {"no_answer": ["2014-fs-08"]}
+    assert kept_out(["key_order", "doubtful"]) == {
+        "doubtful": ["2014-fs-07"],
+        "key_order": ["2014-fs-09"],
+    }
+    answer = entry(id="2014-fs-09")
+    statement = entry(field="statement", was=row()["statement"], value="Find 1.")
+    assert kept_out(["key_order", "doubtful"], answer, statement) == {}

@@ -111,6 +111,7 @@ def review(year, tmp_path, rows, corrections=(), readings=()):
             sections={"fs": "Fresh & <Soph>"},
             corrections=list(corrections),
             prefer="extraction" if readings else None,
+            refuse=["empty", "no_answer"],
         ),
     )["facts"]
     return facts, Path(output.page).read_text("utf-8"), Path(output.corrections).read_text("utf-8")
@@ -141,15 +142,20 @@ class Page(html.parser.HTMLParser):
         return [base64.b64decode(value.removeprefix(heads), validate=True) for value in found]
 
 
-def test_each_flagged_problem_stands_beside_its_pictures_and_the_others_do_not(year, tmp_path):
+def test_each_problem_stands_beside_its_pictures_the_flagged_ones_first(year, tmp_path):
     _, rows = year
     rows = [{**rows[0], "flags": ["doubtful", "key_small"], "confidence": 0.41}, rows[1]]
     facts, text, _ = review(year, tmp_path, rows)
-    assert facts == {"problems": 2, "flagged": 1, "left": 1}
+    assert facts == {"problems": 2, "flagged": 1, "left": 1, "kept_out": {}}
     page = Page(text)
     crops = read_crops(tmp_path / "crops.parquet")
-    assert page.pictures == [crops["2014-fs-01", what]["png"] for what in ("statement", "key")]
-    assert page.tags.count("article") == 1
+    assert page.pictures == [
+        crops[name, what]["png"]
+        for name in ("2014-fs-01", "2014-fs-02")
+        for what in ("statement", "key")
+    ]
+    assert page.tags.count("article") == 2
+    assert "2014: 1 read without a doubt" in page.text
     for shown in (
         "x^{2}",
         "x^2",
@@ -160,7 +166,6 @@ def test_each_flagged_problem_stands_beside_its_pictures_and_the_others_do_not(y
         meaning("key_small"),
     ):
         assert shown in page.text
-    assert "digits" not in page.text
     assert "script" not in page.tags
     assert not {name for name, _ in page.attributes} & {"href", "onclick", "onload"}
 
@@ -192,7 +197,7 @@ def test_nothing_that_was_read_from_a_paper_becomes_markup(year, tmp_path):
 def read_filled(file: str, tmp_path: Path) -> list[dict]:
     """Uncomment and fill in every entry of a corrections file, as a teacher would, and read it."""
     lines = []
-    for line in file.splitlines():
+    for line in file.partition("# Whole papers")[0].splitlines():
         if re.match(r"# (- id:|  \w+:)", line):
             line = line[2:]
         lines.append(
@@ -228,7 +233,7 @@ def test_what_is_corrected_is_kept_and_no_longer_asked(year, tmp_path):
     rows = [{**rows[0], "flags": ["doubtful"]}, {**rows[1], "flags": ["doubtful"]}]
     standing = entry(id="2014-fs-01", was="25", value="26")
     facts, text, file = review(year, tmp_path, rows, [standing])
-    assert facts == {"problems": 2, "flagged": 2, "left": 1}
+    assert facts == {"problems": 2, "flagged": 2, "left": 1, "kept_out": {}}
     assert yaml.safe_load(file) == [{**standing, "when": standing["when"]}], (
         "the entries that stand stay"
     )
@@ -269,3 +274,36 @@ def test_a_reading_that_differs_is_shown_and_offered_as_the_value(year, tmp_path
 def test_flags_that_have_no_words_of_their_own_are_shown_all_the_same():
     assert meaning("key_some_new_flag") == "in the key: some new flag"
     assert row()["flags"] == ["doubtful"]
+
+
+def test_a_whole_paper_is_confirmed_by_one_entry_until_its_text_changes(year, tmp_path):
+    _, rows = year
+    rows = [{**rows[0], "flags": ["doubtful"]}, rows[1]]
+    _, _, file = review(year, tmp_path, rows)
+    digest = re.search(r"# - confirm: 2014-fs\n#   was: '?([0-9a-f]{16})", file)[1]
+    path = tmp_path / "confirmed.yaml"
+    path.write_text(
+        "- defaults: {who: a teacher, when: 2026-11-24, why: compared with the paper}\n"
+        f"- confirm: 2014-fs\n  was: '{digest}'\n",
+        "utf-8",
+    )
+    (entries,) = read_corrections(path, [2014]).values()
+    facts, text, file = review(year, tmp_path, rows, entries)
+    assert facts["left"] == 0
+    assert "Corrected or confirmed: 2" in Page(text).text
+    assert yaml.safe_load(file)[0]["confirm"] == "2014-fs"
+    changed = [{**rows[0], "statement": "Find y."}, rows[1]]
+    facts, text, _ = review(year, tmp_path, changed, entries)
+    assert facts["left"] == 1
+    assert "what was read from this paper has changed since" in Page(text).text
+
+
+def test_the_page_says_which_problems_a_study_does_not_take(year, tmp_path):
+    _, rows = year
+    rows = [{**rows[0], "flags": ["no_answer"], "answer": None, "answer_raw": None}, rows[1]]
+    facts, text, _ = review(year, tmp_path, rows)
+    assert facts["kept_out"] == {"no_answer": ["2014-fs-01"]}
+    assert "1 because no answer was found in the key" in Page(text).text
+    given = entry(id="2014-fs-01", was=None, value="25")
+    facts, _, _ = review(year, tmp_path, rows, [given])
+    assert facts["kept_out"] == {}

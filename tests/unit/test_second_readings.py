@@ -165,7 +165,7 @@ def test_both_texts_are_kept_and_it_is_said_which_one_stands(
             extracted=str(year / "extracted.jsonl"), readings=[str(tmp_path / "readings.jsonl")]
         ),
         output=SimpleNamespace(problems=str(tmp_path / "problems.jsonl")),
-        params=SimpleNamespace(corrections=[], file=None, prefer=prefer),
+        params=SimpleNamespace(corrections=[], file=None, prefer=prefer, refuse=[]),
     )
     one, two, three = read_jsonl(tmp_path / "problems.jsonl")
     assert one["flags"] == ["figure"], "a drawing is not settled by its text"

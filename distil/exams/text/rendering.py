@@ -140,8 +140,9 @@ def tokenise(items: list[Item]) -> list[Token]:
                 continue
         if item.text == "√" and not item.latex and position + 1 < len(items):
             end = radicand_end(items, position + 1)
-            inside = render(items[position + 1 : end])
-            tokens.append((f"\\sqrt{{{inside}}}", [item, *items[position + 1 : end]]))
+            # Its scripts are those of the whole, as of every token.
+            inside = "".join(map(glyph_latex, items[position + 1 : end]))
+            tokens.append((f"\\sqrt{{{inside}}}", items[position:end]))
             position = end
             continue
         tokens.append((glyph_latex(item), [item]))
