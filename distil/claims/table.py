@@ -13,14 +13,9 @@ import yaml
 
 from distil.claims.findings import EXPECTED, Entry
 from distil.claims.formulas import FORMULAS, find
+from distil.claims.gradings import GRADINGS, has_grading, regraded
 from distil.claims.plan import AnalysisPlan, digest_of
-from distil.claims.selections import (
-    GRADINGS,
-    GradedAnswers,
-    MissingAnswersError,
-    has_grading,
-    regraded,
-)
+from distil.claims.selections import GradedAnswers, MissingAnswersError
 from distil.claims.verdicts import (
     DIFFERS,
     NO_FIGURE,

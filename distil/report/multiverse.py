@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from distil.claims.gradings import OTHER_GRADINGS, has_grading, regraded
 from distil.claims.selections import (
     CLUSTERS,
-    OTHER_GRADINGS,
     STOPS,
     MissingAnswersError,
     base,
     differences,
-    has_grading,
     paired,
-    regraded,
     rows_of,
     student,
 )

@@ -14,7 +14,7 @@ import simulated_study as simulated
 import yaml
 from scipy import stats
 
-from distil.claims import compare, selections, verdicts
+from distil.claims import compare, gradings, selections, verdicts
 from distil.claims.findings import EXPECTED, Entry, Finding
 from distil.claims.formulas import (
     FORMULAS,
@@ -206,7 +206,7 @@ def test_a_null_verdict_is_missing_and_an_empty_answer_wrong(study):
 
 def test_unknown_is_not_right_and_bounds_the_gain(study):
     worst, primary, best = (
-        gain_over_base(selections.regraded(study, name), "held_out").estimate.estimate
+        gain_over_base(gradings.regraded(study, name), "held_out").estimate.estimate
         for name in ("worst", "primary", "best")
     )
     assert worst < primary < best
