@@ -457,18 +457,47 @@ def responses(
             metavar="[FILE]...", resolve_path=True, help="With --restore: *_responses.jsonl."
         ),
     ] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="Only of this agent: solver, distiller, verifier, ...")
+    ] = None,
+    year: Annotated[int | None, typer.Option(help="Only about items of this exam year.")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only those that ended so: ok, length, drift, reset, ...")
+    ] = None,
+    each: Annotated[bool, typer.Option("--list", help="One line a request.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Requests and sums as JSON.")] = False,
+    export: Annotated[
+        Path | None,
+        typer.Option(resolve_path=True, help="Write requests and raw responses to a JSONL file."),
+    ] = None,
     restore: Annotated[
         bool, typer.Option("--restore", help="Put exported responses back, for replay.")
+    ] = False,
+    set_aside_damage: Annotated[
+        bool,
+        typer.Option("--set-aside-damage", help="Move damaged records away and go on without."),
     ] = False,
     study: Study = None,
 ) -> int:
     """Tell what a study asked its teacher, and what was paid."""
-    from distil.teacher.account import print_account
+    from distil.teacher import responses_report as report
 
     name = enter(context, study)
     if bool(files) != restore:
         return Commands.tell(context.parent, "--restore and FILE go together", MISUSED)
-    return print_account(name, files or [])
+    wanted = report.Wanted(agent, year, status)
+    try:
+        if files:
+            return report.print_restored(name, files)
+        if set_aside_damage:
+            return report.print_set_aside(name)
+        if export:
+            return report.print_exported(name, wanted, export)
+        return report.print_responses(name, wanted, each=each, json=json)
+    except report.NoResponsesError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+    except report.JournalError as error:
+        return Commands.tell(context.parent, str(error), COULD_NOT)
 
 
 @app.command(rich_help_panel=STUDIES)

@@ -31,6 +31,9 @@ study = open_study(config)
 environment.name_plan(study.plan_sha256)
 decide_by_records(workflow, study, closing_text)
 
+# Settings that shape no result reach jobs with the configuration, not as params.
+config["how"] = study.how()
+
 
 # Bound to what the study lists: a file of another year is no file of this study.
 wildcard_constraints:

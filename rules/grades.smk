@@ -52,10 +52,7 @@ if config["grading"]["judge"]:
         conda:
             "../envs/study.yaml"
         params:
-            settings=sorted_keys(
-                shaping({"teacher": study.judge(), "runs": study.runs})
-            ),
-            how=getting({"teacher": study.judge()}),
+            settings=sorted_keys({"teacher": study.judge(), "runs": study.runs}),
             store="state/{study}/teacher",
             code=fingerprint("scripts/judge_answers.py"),
         script:

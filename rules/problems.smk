@@ -70,8 +70,7 @@ if study.vision:
         conda:
             "../envs/study.yaml"
         params:
-            settings=sorted_keys(shaping({"teacher": study.reader()})),
-            how=getting({"teacher": study.reader()}),
+            settings=sorted_keys({"teacher": study.reader()}),
             store="state/{study}/teacher",
             code=fingerprint("scripts/read_crops.py"),
         script:

@@ -8,7 +8,11 @@ Kept outside the DAG: state/STUDY/teacher, the journal of every response that wa
 
 
 rule solve_problems:
-    """Let the solver answer one year's problems; it never sees the key."""
+    """Let the solver answer one year's problems; it never sees the key.
+
+    The job waits for a host, so it takes no core: all years ask at once, whatever `--cores` says,
+    and share the host's slots (distil/teacher/gates.py).
+    """
     input:
         problems="results/{study}/problems/{year}.jsonl",
         solver=study.prompt("solver.txt"),
@@ -21,9 +25,9 @@ rule solve_problems:
         "results/{study}/timings/solve_problems/{year}.tsv"
     conda:
         "../envs/study.yaml"
+    threads: 0
     params:
-        settings=sorted_keys(shaping({"teacher": study.teacher("solver")})),
-        how=getting({"teacher": study.teacher("solver")}),
+        settings=sorted_keys({"teacher": study.teacher("solver")}),
         store="state/{study}/teacher",
         code=fingerprint("scripts/solve_problems.py"),
         sources=contents(study.prompt("solver.txt")),
@@ -32,11 +36,15 @@ rule solve_problems:
 
 
 rule distill_traces:
-    """Let the distiller rewrite each solution at each level, from the solver's reasoning alone."""
+    """Let the distiller rewrite right solutions at the levels that train, seeing no key."""
     input:
-        problems="results/{study}/problems/{year}.jsonl",
+        problems=[
+            f"results/{study.name}/problems/{year}.jsonl"
+            for year in study.traced_years
+        ],
         solutions="results/{study}/traces/{year}/solutions.jsonl",
         distiller=study.prompt("distiller.txt"),
+        repair=study.prompt("repair.txt"),
         levels=study.prompt("levels.yaml"),
     output:
         distillations="results/{study}/traces/{year}/distillations.jsonl",
@@ -49,12 +57,18 @@ rule distill_traces:
         "../envs/study.yaml"
     params:
         settings=sorted_keys(
-            shaping({"teacher": study.teacher("distiller"), "levels": study.levels})
+            {
+                "teacher": study.teacher("distiller"),
+                "levels": study.levels,
+                "plan": study.level_choice(),
+                "traces": study.trace_making(),
+            }
         ),
-        how=getting({"teacher": study.teacher("distiller")}),
         store="state/{study}/teacher",
         code=fingerprint("scripts/distill_traces.py"),
-        sources=contents(study.prompt("distiller.txt"), study.prompt("levels.yaml")),
+        sources=contents(
+            *map(study.prompt, ("distiller.txt", "repair.txt", "levels.yaml"))
+        ),
     script:
         "../scripts/distill_traces.py"
 
@@ -75,8 +89,9 @@ rule verify_traces:
     conda:
         "../envs/study.yaml"
     params:
-        settings=sorted_keys(shaping({"teacher": study.teacher("verifier")})),
-        how=getting({"teacher": study.teacher("verifier")}),
+        settings=sorted_keys(
+            {"teacher": study.teacher("verifier"), "traces": study.trace_making()}
+        ),
         store="state/{study}/teacher",
         code=fingerprint("scripts/verify_traces.py"),
         sources=contents(study.prompt("verifier.txt")),

@@ -2,8 +2,8 @@
 
 Input `problems` (JSONL), `predictions` and `grades` (Parquet, in the order of `runs`) and `judge`
 (prompt template); output `judgements` (Parquet, a row per answer, sorted by row) and `responses`
-(JSONL, raw requests and responses, sorted by request); params `study`, `runs` and `teacher` (the
-teacher's settings, the judge's own under `agent`).
+(JSONL, raw requests and responses, sorted by request); params `study`, `runs` and `teacher` (what
+shapes the judge's answers); how: how they are got.
 
 The judge sees the question, the key and the extracted answer; where the first grader found none,
 the end of the output, so that it is a check of the extraction too. Equal questions are asked once.
@@ -67,7 +67,7 @@ def judgement(row: dict, request: Request | None, reply: Reply | None) -> dict:
     }
 
 
-def main(*, input, output, params):  # noqa: A002
+def main(*, input, output, params, how):  # noqa: A002
     prompt = Prompt("judge", input.judge)
     problems = {row["id"]: row for path in input.problems for row in read_jsonl(path)}
     rows = []
@@ -76,14 +76,15 @@ def main(*, input, output, params):  # noqa: A002
         for row in pq.read_table(predicted, columns=COLUMNS).to_pylist():
             shown = shown_answer(row, grades[row["id"]])
             rows.append({"row": f"{run}#{row['id']}", "problem": row["problem"], "shown": shown})
-    with open_teacher("judge", params.teacher, params.study) as teacher:
+    with open_teacher("judge", params.teacher, how, params.study) as teacher:
         requests = {}
         for row in rows:
             problem = problems[row["problem"]]
             if row["shown"] and problem["answer"]:
                 asked = {"options": [], **problem}
                 requests[row["row"]] = teacher.request(
-                    prompt.fill(asked, answer=row["shown"], key=problem["answer"])
+                    prompt.fill(asked, answer=row["shown"], key=problem["answer"]),
+                    name=row["row"],
                 )
         replies = teacher.ask_all(requests.values())
         judged = []
@@ -93,7 +94,7 @@ def main(*, input, output, params):  # noqa: A002
         table = pa.Table.from_pylist(judged, SCHEMA)
         pq.write_table(table, output.judgements, compression="zstd")
         write_jsonl(output.responses, teacher.export(requests.values()))
-    return teacher.report(replies.values())
+        return teacher.report()
 
 
 if __name__ == "__main__":

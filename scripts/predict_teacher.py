@@ -1,18 +1,21 @@
-"""Take the solver's first answer to each problem as the teacher's prediction (C2).
+"""Take the solver's answers to each problem as the teacher's predictions (C2).
 
 Input `solutions` (JSONL files of all years); output `predictions` (Parquet, sorted by id); params
 `level`, the level that the teacher's full-length answers are listed under.
 
-The text is what the solver said after its reasoning. A problem without an answer has an empty text,
-so it is graded wrong, as an answer that is missing is.
+The text is what the solver said after its reasoning, one row for each of its samples. An answer
+that was empty or cut off is an answer, and graded as one. What the host failed to give is none: it
+has no row here, and the job's record counts such problems by status.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distil.content.files import read_jsonl
+from distil.teacher.agents import sample_id
 
 SCHEMA = pa.schema(
     [
@@ -35,9 +38,11 @@ def predictions(solutions: Iterable[dict], level: str) -> list[dict]:
     """
     rows = {}
     for solution in solutions:
-        text = solution["content"] if solution["status"] in ("ok", "length") else ""
+        if not solution["answered"]:
+            continue
+        text = solution["content"]
         row = {
-            "id": f"{solution['problem']}.{level}",
+            "id": sample_id(f"{solution['problem']}.{level}", solution["sample"]),
             "problem": solution["problem"],
             "benchmark": "competition",
             "level": level,
@@ -53,10 +58,19 @@ def predictions(solutions: Iterable[dict], level: str) -> list[dict]:
     return [rows[name] for name in sorted(rows)]
 
 
+def unanswered(solutions: Iterable[dict]) -> dict[str, int]:
+    """Return how many answers the host failed to give, by status."""
+    return dict(sorted(Counter(row["status"] for row in solutions if not row["answered"]).items()))
+
+
 def main(*, input, output, params):  # noqa: A002
     solutions = [row for path in input.solutions for row in read_jsonl(path)]
     rows = predictions(solutions, params.level)
     pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")
+    missing = unanswered(solutions)
+    if missing:
+        print(f"no prediction where the host gave no answer: {missing}")
+    return {"facts": {"unanswered": missing}}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Input: `extracted`, the year's problems (JSONL); `crops`, their pictures; `reader`, the prompt.
 Output: `readings` (JSONL, one row a picture that was asked about, sorted by id); `responses`
 (JSONL, the raw requests and responses behind them, sorted by request).
-Params: `study`; `teacher` (the vision model's settings, its own under `agent`).
+Params: `study`; `teacher` (what shapes the vision model's answers). How: how they are got.
 
 A reading: id (PROBLEM.WHAT), problem, what (`statement` or `key`), flags (the doubts it is about),
 status (`ok`, `illegible`, or why there is no answer), reason, text (null without one), agrees (with
@@ -49,18 +49,19 @@ def reading(
     }
 
 
-def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
+def main(*, input: Any, output: Any, params: Any, how: Any) -> dict[str, Any]:  # noqa: A002
     prompt = Prompt("reader", input.reader)
     crops = read_crops(input.crops)
     problems = {row["id"]: row for row in read_jsonl(input.extracted)}
     wanted = [(name, what) for name in sorted(problems) for what in sorted(doubts(problems[name]))]
-    with open_teacher("reader", params.teacher, params.study) as reader:
+    with open_teacher("reader", params.teacher, how, params.study) as reader:
         requests = {
             place: reader.request(
                 prompt.fill(
                     problems[place[0]], what=SHOWN[place[1]], number=problems[place[0]]["number"]
                 ),
                 crops[place]["png"],
+                name=".".join(place),
             )
             for place in wanted
         }
@@ -71,7 +72,7 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
         ]
         write_jsonl(output.readings, rows)
         write_jsonl(output.responses, reader.export(requests.values()))
-        report = reader.report(replies.values())
+        report = reader.report()
     facts = {
         "readings": len(rows),
         "agree": sum(row["agrees"] is True for row in rows),

@@ -43,6 +43,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "fontTools": "fonttools",
+    "huggingface_hub": "huggingface-hub",
     "latex2sympy2_extended": "latex2sympy2-extended",
     "math_verify": "math-verify",
     "mlx_lm": "mlx-lm",

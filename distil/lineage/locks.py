@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -16,14 +17,17 @@ from distil.lineage.logs import name_unwritable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# The longest that an orphan may take to end what it has paid for.
+DRAIN_SECONDS = 3600
+
 
 @contextlib.contextmanager
 def alone(record_file: Path) -> Iterator[None]:
     """Let one process at a time do a job, and none whose Snakemake has died.
 
-    A killed Snakemake leaves its running job behind. Such an orphan ends itself within a moment,
-    and until it has, the lock holds back the same job of the next run: whatever the orphan wrote
-    is then overwritten, never the other way round.
+    A killed Snakemake leaves its running job behind. Such an orphan ends itself within a moment, or
+    once the answers have come that a host was asked for; until it has, the lock holds back the same
+    job of the next run: whatever the orphan wrote is then overwritten, never the other way round.
     """
     path = lock_path(record_file)
     _end_with_parents()
@@ -64,6 +68,10 @@ def _end_with_parents() -> None:
     def watch() -> None:
         while all(process.is_running() for process in above):
             time.sleep(0.2)
+        if callable(signal.getsignal(signal.SIGTERM)):
+            # The job waits for something that was paid for: it is told to stop, and given time.
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(DRAIN_SECONDS)
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
                 child.kill()

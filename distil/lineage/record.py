@@ -43,12 +43,13 @@ if TYPE_CHECKING:
 def run(main: Callable[..., Any], job: Any) -> None:
     """Run a script's `main` for a Snakemake job, and leave the job's record.
 
-    `main` is called with those of `input`, `output`, `params`, `resources`, `log` and `threads`
-    that it takes.
-    `params` holds the rule's `settings`, those of `how` (they say how a result is got and shape
-    none, so no record holds them), the job's wildcards and `code`, the fingerprint of the script,
-    as one namespace. What `main` returns is recorded: a dict with `facts` (deterministic) and
-    `history` (not), or None.
+    `main` is called with those of `input`, `output`, `params`, `how`, `resources`, `log` and
+    `threads` that it takes. `params` holds the rule's `settings`, those of its `how`, the job's
+    wildcards and `code`, the fingerprint of the script, as one namespace. What says how a result is
+    got and shapes none (workers, concurrency, deadlines, prices) is in no record; `how` holds such
+    settings of the teacher, which come with the configuration that Snakemake hands to jobs on any
+    node. What `main` returns is recorded: a dict with `facts` (deterministic) and `history` (not),
+    or None.
 
     The record of an earlier run is removed first: a job that does not come to its end has none.
     Standard output and error go to the job's log; on failure the error is printed as well.
@@ -62,6 +63,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
         "output": job.output,
         "params": SimpleNamespace(**wildcards, **shown, code=job.params.get("code")),
         "resources": job.resources,
+        "how": job.config.get("how", {}),
         "log": job.log,
         "threads": job.threads,
     }

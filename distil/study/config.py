@@ -16,6 +16,7 @@ import yaml
 
 from distil.datasets import splits
 from distil.review.corrections import CorrectionError, read_corrections
+from distil.teacher import settings as teacher_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -268,6 +269,7 @@ def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple,
             yield ("claims", key), f"{known} is known of typeset exams only; choose another value"
     yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
+    yield from _check_teacher(config)
     yield from _check_files(config)
     if student:
         yield from _check_student(config)
@@ -309,6 +311,18 @@ def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
             yield ("predictions", "levels"), f"{level} is not in levels"
 
 
+def _check_teacher(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    agents = {
+        f"teacher.agents.{name}": agent for name, agent in config["teacher"]["agents"].items()
+    }
+    others = {
+        "grading.judge": config["grading"]["judge"],
+        "problems.vision": config["problems"]["vision"],
+    }
+    agents |= {place: agent for place, agent in others.items() if agent}
+    yield from teacher_settings.faults(config["teacher"], agents)
+
+
 def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
     if file := config["problems"]["corrections"]:
         try:
@@ -316,7 +330,8 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
         except CorrectionError as error:
             yield from ((("problems", "corrections"), fault) for fault in error.faults)
     folder = Path(config["prompts"])
-    names = ["solver.txt", "distiller.txt", "verifier.txt", "student.txt", "levels.yaml"]
+    agents = ("solver", "distiller", "repair", "verifier", "student")
+    names = [*(f"{agent}.txt" for agent in agents), "levels.yaml"]
     if config["problems"]["vision"]:
         names.append("reader.txt")
     if config["grading"]["judge"]:

@@ -158,48 +158,45 @@ def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
     """What the teacher needs; the settings are read, no request is sent."""
     teacher = study.config["teacher"]
     where = str(config_file or "the study file")
-    address = teacher["base_url"]
-    if address == SIMULATED:
-        if study.config["exams"]["source"] == "typeset":
-            yield Item("teacher", "host", READY, "simulated; it solves the sample's templates")
-        else:
-            yield Item(
-                "teacher", "host", PLACEHOLDER,
-                "the simulated teacher knows the sample study's problems and no others",
-                f"set teacher.base_url in {where} to a server (docs/extending.md)",
-            )  # fmt: skip
-        return
-    if _EXAMPLE.search(address):
-        yield Item(
-            "teacher", "host", PLACEHOLDER, f"{address} is an example",
-            f"set teacher.base_url in {where} to a host that serves the pinned models",
-        )  # fmt: skip
-    else:
-        yield Item("teacher", "host", READY, address)
-    variable = teacher["api_key_env"]
-    if variable and not os.environ.get(variable):
-        yield Item(
-            "teacher", "key", MISSING, f"the environment variable {variable} is not set",
-            f"export {variable}=...",
-        )  # fmt: skip
-    elif variable:
-        yield Item("teacher", "key", READY, f"in {variable}")
-    priced = (teacher.get("prices") or {}).get("models", {})
+    asked = teacher["agents"].values()
+    for name in dict.fromkeys(agent["host"] for agent in asked):
+        host = teacher["hosts"][name]
+        yield _host(study, name, host["base_url"], where)
+        if variable := host["api_key_env"]:
+            if os.environ.get(variable):
+                yield Item("teacher", f"key of {name}", READY, f"in {variable}")
+            else:
+                yield Item(
+                    "teacher", f"key of {name}", MISSING,
+                    f"the environment variable {variable} is not set", f"export {variable}=...",
+                )  # fmt: skip
     for agent, settings in sorted(teacher["agents"].items()):
-        model = settings["model"]
-        if model not in priced:
+        host = teacher["hosts"][settings["host"]]
+        if host["base_url"] != SIMULATED and settings["model"] not in host.get("models", {}):
             yield Item(
-                "teacher", f"price of {agent}", MISSING, f"{model} has no price",
-                f"add it under teacher.prices.models in {where}; without it the cap cannot hold",
+                "teacher", f"price of {agent}", MISSING, f"{settings['model']} has no price",
+                f"add it under teacher.hosts.{settings['host']}.models in {where}; without it the "
+                "cap cannot hold",
             )  # fmt: skip
     if config_file and Path(config_file).is_file():
         text = Path(config_file).read_text(encoding="utf-8")
-        assumed = [line.strip() for line in text.splitlines() if _ASSUMED.search(line)]
-        for line in assumed:
+        for line in [line.strip() for line in text.splitlines() if _ASSUMED.search(line)]:
             yield Item(
                 "teacher", "assumption", NOTE, line.partition("#")[0].strip(),
-                f"an assumption in {where}; put your host's price there",
+                f"an assumption in {where}; put the figures of your hosts there",
             )  # fmt: skip
+
+
+def _host(study: Any, name: str, address: str, where: str) -> Item:
+    if address == SIMULATED and study.config["exams"]["source"] == "typeset":
+        return Item("teacher", name, READY, "simulated; it solves the sample's templates")
+    remedy = f"set teacher.hosts.{name}.base_url in {where} to your server (docs/teacher.md)"
+    if address == SIMULATED:
+        said = "the simulated teacher knows the sample study's problems and no others"
+        return Item("teacher", name, PLACEHOLDER, said, remedy)
+    if _EXAMPLE.search(address):
+        return Item("teacher", name, PLACEHOLDER, f"{address} is an example", remedy)
+    return Item("teacher", name, READY, address)
 
 
 def _disk(study: Any) -> Iterator[Item]:

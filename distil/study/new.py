@@ -201,9 +201,9 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
     )
     if "tp" not in sections:
         text = re.sub(r"^( +speed_section:) \S+", r"\1 null", text, flags=re.M)
-    # Of papers that somebody else wrote, neither template nor wording is known.
-    text = re.sub(r"^( +clusters:) template", r"\1 text", text, flags=re.M)
-    text = re.sub(r"^( +strata:) wording", r"\1 null", text, flags=re.M)
+    # What only typeset exams know: the template and the wording of each question.
+    text = re.sub(r"^( +clusters:) template\b", r"\1 text", text, flags=re.M)
+    text = re.sub(r"^( +strata:) wording\b", r"\1 null", text, flags=re.M)
     return HEADER + text
 
 

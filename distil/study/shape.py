@@ -15,19 +15,16 @@ from distil.release.answers import answer_files
 from distil.review.admission import DEFAULT_REFUSED
 from distil.review.corrections import read_corrections
 from distil.study.manifest import read_manifest, read_origin
+from distil.teacher import settings as teacher_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
 PUBLISHED = "resources/published.yaml"
-# Settings that say how a result is got and shape none, wherever they stand: they are handed to jobs
-# apart from the others, and no record holds them.
-HOW = {
-    "api_key_env", "backoff_seconds", "concurrency", "connect_seconds", "deadline_seconds",
-    "idle_seconds", "longest_backoff_seconds", "longest_pause_seconds", "money_cap",
-    "possibly_paid_retries", "prices", "retries", "workers",
-}  # fmt: skip
+# Settings of a rule that say how a result is got and shape none: they are handed to jobs apart from
+# the others, and no record holds them. Those of the teacher are told apart in distil.teacher.
+HOW = {"workers"}
 
 
 def shaping(settings: dict[str, Any]) -> dict[str, Any]:
@@ -69,6 +66,14 @@ class AnyStudy:
         self.years = years
         self.sections: list[str] = list(config["exams"]["sections"])
         self.results = Path("results") / self.name
+
+    def how(self) -> dict[str, Any]:
+        """Settings that say how a result is got and shape none: in no param and no key.
+
+        Jobs are given them as `how`, beside their params; a change reruns nothing.
+        """
+        section = self.config.get("teacher")
+        return {"teacher": teacher_settings.how(section)} if section else {}
 
     @property
     def plan_sha256(self) -> str | None:
@@ -373,25 +378,44 @@ class Study(AnyStudy):
     # ------------------------------------------------------- settings that more than one rule has
 
     def teacher(self, agent: str) -> dict[str, Any]:
-        """The teacher's settings for one agent: what can change another agent is left out."""
-        settings = dict(self.config["teacher"])
-        agents = settings.pop("agents")
-        return {**settings, "agent": agents[agent]}
+        """What shapes one agent's answers; how they are got is in `how`."""
+        section = self.config["teacher"]
+        return teacher_settings.shaping(section, section["agents"][agent])
 
     def reader(self) -> dict[str, Any]:
-        """The settings of the vision model: the teacher's, but for its own host, key and model."""
-        settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
-        vision = self.vision or {}
-        return {**settings, "agent": {k: v for k, v in vision.items() if k != "prefer"}}
+        """What shapes the answers of the vision model."""
+        agent = {key: value for key, value in (self.vision or {}).items() if key != "prefer"}
+        return teacher_settings.shaping(self.config["teacher"], agent)
+
+    def trace_making(self) -> dict[str, Any]:
+        """How traces are made from solutions."""
+        return teacher_settings.traces(self.config["teacher"])
+
+    @functools.cached_property
+    def traced_years(self) -> list[int]:
+        """Years that some fold trains or validates on: traces are distilled for these only."""
+        return sorted(
+            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
+        )
+
+    def level_choice(self) -> dict[str, Any]:
+        """What decides which levels of a problem some dataset takes."""
+        parts = ("train", "validation")
+        return {
+            "folds": {
+                fold: {part: years[part] for part in parts} for fold, years in self.folds.items()
+            },
+            "variants": self.variants,
+            "levels_per_problem": self.config["datasets"]["levels_per_problem"],
+        }
 
     def grading(self) -> dict[str, Any]:
         """What can change a verdict of the first two graders."""
         return {key: self.config["grading"][key] for key in ("limits", "workers")}
 
     def judge(self) -> dict[str, Any]:
-        """The teacher's settings for the judge: same host, journal and money cap."""
-        settings = {key: value for key, value in self.config["teacher"].items() if key != "agents"}
-        return {**settings, "agent": self.config["grading"]["judge"]}
+        """What shapes the answers of the judge."""
+        return teacher_settings.shaping(self.config["teacher"], self.config["grading"]["judge"])
 
     def judgements(self) -> list[str]:
         """The judge's verdicts, where the study has a judge."""

@@ -196,8 +196,10 @@ def complete(request: dict[str, Any]) -> dict[str, Any]:
         _tokens(str(turn.get("content", ""))) for turn in messages if isinstance(turn, dict)
     )
     answered = _tokens(content) + _tokens(reasoning or "")
+    # The way in which an answer travels is no part of its name.
+    named = {key: value for key, value in request.items() if key != "stream_options"}
     return {
-        "id": f"chatcmpl-{sha256_text(canonical_json(request))[:29]}",
+        "id": f"chatcmpl-{sha256_text(canonical_json({**named, 'stream': False}))[:29]}",
         "object": "chat.completion",
         "created": _CREATED,
         "model": model,
@@ -208,6 +210,32 @@ def complete(request: dict[str, Any]) -> dict[str, Any]:
             "total_tokens": asked + answered,
         },
     }
+
+
+def stream(response: dict[str, Any], *, usage: bool) -> str:
+    """Return a response as server-sent events, as the chat completions format has them.
+
+    Args:
+        response: the body of a whole response.
+        usage: send the token counts in an event of their own, as `stream_options` asks.
+    """
+    whole = response["choices"][0]
+    head = {key: response[key] for key in ("id", "created", "model")}
+    head["object"] = "chat.completion.chunk"
+    deltas = [
+        {"role": "assistant", "content": ""},
+        *(
+            {name: whole["message"][name]}
+            for name in ("reasoning_content", "content")
+            if name in whole["message"]
+        ),
+    ]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    choices.append({"index": 0, "delta": {}, "finish_reason": whole["finish_reason"]})
+    events = [{**head, "choices": [choice]} for choice in choices]
+    if usage:
+        events.append({**head, "choices": [], "usage": response["usage"]})
+    return "".join(f"data: {canonical_json(event)}\n\n" for event in events) + "data: [DONE]\n\n"
 
 
 def _tokens(text: str) -> int:
@@ -244,7 +272,13 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
         else:
-            self._send(HTTPStatus.OK, response)
+            if request.get("stream"):
+                options = request.get("stream_options")
+                wanted = isinstance(options, dict) and bool(options.get("include_usage"))
+                text = stream(response, usage=wanted)
+                self._send(HTTPStatus.OK, text.encode(), "text/event-stream")
+            else:
+                self._send(HTTPStatus.OK, canonical_json(response).encode())
 
     def do_GET(self) -> None:
         self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "only POST /v1/chat/completions is served")
@@ -253,12 +287,12 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent: the client keeps the journal."""
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
-        self._send(status, {"error": {"message": message, "type": "invalid_request_error"}})
+        error = {"error": {"message": message, "type": "invalid_request_error"}}
+        self._send(status, canonical_json(error).encode())
 
-    def _send(self, status: HTTPStatus, value: dict[str, Any]) -> None:
-        data = canonical_json(value).encode()
+    def _send(self, status: HTTPStatus, data: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -12,7 +12,7 @@ import contextlib
 import re
 import string
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -38,6 +38,7 @@ VERDICT_LINE = re.compile(r"^(?:(?:FINAL )?(?:VERDICT|RESULT) )?(?P<word>CORRECT
 PLACEHOLDERS = {
     "solver": {"statement", "options"},
     "distiller": {"statement", "options", "reasoning", "instruction"},
+    "repair": {"statement", "options", "reasoning", "instruction", "text", "fault"},
     "verifier": {"statement", "options", "reasoning", "answer", "key"},
     "reader": {"what", "number"},
     "judge": {"statement", "options", "answer", "key"},
@@ -46,6 +47,7 @@ PLACEHOLDERS = {
 REQUIRED = {
     "solver": {"statement"},
     "distiller": {"statement"},
+    "repair": {"text", "fault"},
     "verifier": {"key", "answer"},
     "reader": {"what"},
     "judge": {"key", "answer"},
@@ -56,7 +58,7 @@ class Prompt:
     """A prompt template of one agent.
 
     Args:
-        agent: solver, distiller, verifier, reader or judge.
+        agent: solver, distiller, repair (the distiller's second try), verifier, reader or judge.
         path: the template's file, with `string.Template` placeholders.
 
     Raises:
@@ -92,20 +94,42 @@ def render_options(options: list[Mapping[str, str]]) -> str:
     return "\n".join(f"({option['label']}) {option['text']}" for option in options)
 
 
-def read_instructions(path: str | Path, levels: list[str]) -> dict[str, str]:
+class Instruction(NamedTuple):
+    """What the distiller is told of a level.
+
+    Attributes:
+        text: how to write it.
+        words: how many it should have, answer line included; None where nothing is measured.
+    """
+
+    text: str
+    words: int | None
+
+
+def read_instructions(path: str | Path, levels: list[str]) -> dict[str, Instruction]:
     """Read what the distiller is told for each level: {level: instruction}.
 
     Raises:
-        TeacherError: a level has no instruction for the distiller.
+        TeacherError: a level has no instruction for the distiller, or words that are no number.
     """
     entries = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
     instructions = {}
     for level in levels:
-        text = (entries.get(level) or {}).get("distiller")
+        entry = entries.get(level) or {}
+        text, words = entry.get("distiller"), entry.get("words")
         if not isinstance(text, str) or not text.strip():
             raise TeacherError(f"{path}: {level}.distiller: missing; say how to write this level")
-        instructions[level] = text.strip()
+        if words is not None and (
+            isinstance(words, bool) or not isinstance(words, int) or words < 1
+        ):
+            raise TeacherError(f"{path}: {level}.words: {words!r}; give a whole number of words")
+        instructions[level] = Instruction(text.strip(), words)
     return instructions
+
+
+def sample_id(name: str, sample: int) -> str:
+    """Return the id of one of several answers: the first has the plain name, then `.s2` ..."""
+    return f"{name}.s{sample + 1}" if sample else name
 
 
 def final_answer(text: str) -> str | None:
@@ -132,29 +156,32 @@ def verifier_word(content: str) -> str | None:
 
 
 @contextlib.contextmanager
-def open_teacher(agent: str, section: Mapping[str, Any], study: str) -> Iterator[TeacherClient]:
+def open_teacher(
+    agent: str, shaping: Mapping[str, Any], how: Mapping[str, Any], study: str
+) -> Iterator[TeacherClient]:
     """Yield a client of one agent, with the study's journal; start the simulated teacher if asked.
 
     Args:
         agent: solver, distiller, verifier, reader or judge.
-        section: the teacher's settings, the agent's own under `agent`.
+        shaping: the settings that shape the agent's answers (`settings.shaping`).
+        how: the settings that say how a result is got; those of the teacher under `teacher`.
         study: the study's name; its journal lies in state/STUDY/teacher.
 
     Raises:
         JobStopped: the run was stopped; it carries the exit code and the command to go on with.
     """
-    settings = TeacherSettings.from_mapping(section)
+    settings = TeacherSettings.of(shaping, how["teacher"])
     journal = Journal(Path("state") / study / "teacher")
     with contextlib.ExitStack() as stack:
         base_url = host = None
-        if settings.base_url == SIMULATED:
+        if settings.host.base_url == SIMULATED:
             from distil.synthetic import teacher as simulated_teacher
 
             # Its answers follow from its code, so another code is another host.
             code = modules("distil/synthetic/teacher.py")
             host = f"{SIMULATED}-{sha256_text(canonical_json(code))[:16]}"
             base_url = "http://127.0.0.1:9"
-            if settings.mode != "replay":
+            if settings.run.mode != "replay":
                 base_url = stack.enter_context(simulated_teacher.serve())
         client = TeacherClient(settings, journal, agent=agent, base_url=base_url, host=host)
         try:

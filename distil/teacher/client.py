@@ -1,7 +1,7 @@
 """The teacher's client: asks a host for answers and pays for each once.
 
-Every request is addressed by its content (host, model, canonical body). What the journal has
-answered is not asked again; what it has not is sent by `dispatch`.
+Every request is addressed by its content (host's name, model, body, number of the sample). What the
+journal has answered is not asked again; what it has not is sent by `dispatch`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ import os
 import re
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
 from distil.content.hashing import sha256_text
 from distil.teacher.dispatch import Dispatch
-from distil.teacher.journal import Journal, export, request_key, unpack_body
+from distil.teacher.gates import Gate
+from distil.teacher.journal import Journal, Position, Stored, export, request_key, unpack_body
 from distil.teacher.money import picture_tokens
-from distil.teacher.responses import Reply, read_reply
+from distil.teacher.responses import OK, Reply, read_reply
 from distil.teacher.settings import (
     EXIT_CAP,
     EXIT_REPLAY_MISS,
@@ -32,7 +34,7 @@ from distil.teacher.settings import (
 from distil.teacher.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,21 +42,72 @@ class Request:
     """One question to an agent.
 
     Attributes:
-        key: content address: sha256 of host, model and canonical body.
+        keys: content addresses under which a stored response counts: the request's own, then those
+            under former names of its host.
         prompt: the user message.
-        body: the chat request.
+        body: the chat request, without what says how the answer is sent.
+        name: what the question is about, for messages.
+        sample: number of the answer, where several are asked of one prompt.
         picture_tokens: upper bound of what a picture in it is billed as; 0 without one.
     """
 
-    key: str
+    keys: tuple[str, ...]
     prompt: str
     body: Mapping[str, Any]
+    name: str = ""
+    sample: int = 0
     picture_tokens: int = 0
+
+    @property
+    def key(self) -> str:
+        """Return the request's own content address."""
+        return self.keys[0]
 
     @property
     def prompt_sha256(self) -> str:
         """Return the sha256 of the prompt's text."""
         return sha256_text(self.prompt)
+
+
+class Replies(Mapping):
+    """Replies by the keys of their requests, each read from the journal when it is looked up.
+
+    Only the places of stored responses are held, so that memory does not grow with their length.
+    """
+
+    def __init__(self, client: TeacherClient) -> None:
+        self._client = client
+        self._places: dict[str, Position] = {}
+        self._unanswered: dict[str, Reply] = {}
+
+    def put(self, key: str, found: Position | Reply) -> None:
+        """Note where a response is stored, or why there is none."""
+        if isinstance(found, Reply):
+            self._unanswered[key] = found
+        else:
+            self._places[key] = found
+            self._unanswered.pop(key, None)
+
+    def place(self, key: str) -> Position | None:
+        """Return where the response to a request is stored; None if there is none."""
+        return self._places.get(key)
+
+    @property
+    def unanswered(self) -> list[Reply]:
+        """The replies to requests that got no response."""
+        return list(self._unanswered.values())
+
+    def __getitem__(self, key: str) -> Reply:
+        if key in self._places:
+            return self._client.read(key, self._client.journal.read(self._places[key]))
+        return self._unanswered[key]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._places
+        yield from self._unanswered
+
+    def __len__(self) -> int:
+        return len(self._places) + len(self._unanswered)
 
 
 class TeacherClient:
@@ -63,10 +116,10 @@ class TeacherClient:
     Args:
         settings: the agent's settings.
         journal: where requests and raw responses are kept.
-        agent: solver, distiller, verifier or reader; a label in the journal.
+        agent: solver, distiller, verifier, reader or judge; a label in the journal.
         base_url: address to send to, where it is not the settings' own (the simulated teacher's
             port differs from run to run).
-        host: name of the host in content addresses; by default the address without its scheme.
+        host: name of the host in content addresses, where it is not the settings' own.
         log: where estimates and progress are written.
 
     Raises:
@@ -87,24 +140,31 @@ class TeacherClient:
         self.journal = journal
         self.agent = agent
         self.asked = 0
+        self.unknown_bills = 0
         # Until the host has answered once, requests go one at a time: a wrong key, address or
         # model costs one request, not one per thread.
         self.proven = threading.Event()
-        # Mode record: only answers from now on count, or from the moment the settings name.
+        self._accept: Callable[[Reply], str] = _status
+        self.replies = Replies(self)
+        # Mode record: only answers from this moment on count.
         self._since = None
-        if settings.mode == "record":
-            moment = settings.record_since
-            start = datetime.fromisoformat(moment) if moment else datetime.now(UTC)
+        if settings.run.mode == "record":
+            start = datetime.fromisoformat(settings.run.record_since or "")
             self._since = start.astimezone(UTC).isoformat(timespec="microseconds")
-        address = base_url or settings.base_url
-        self.host = host or re.sub(r"^https?://", "", address).rstrip("/")
+        address = base_url or settings.host.base_url
+        self.host = host or settings.agent.host
+        # Responses of the journal's first form are filed under the address.
+        plain = re.sub(r"^https?://", "", address).rstrip("/")
+        self._names = tuple(dict.fromkeys([self.host, *settings.host.known_as, plain]))
         self.log = log or sys.stderr
+        self.gate = Gate(settings.host)
         self.transport = Transport(
             address,
-            None if settings.mode == "replay" else _secret(settings.api_key_env),
-            connect=settings.connect_seconds,
-            idle=settings.idle_seconds,
-            total=settings.deadline_seconds,
+            None if settings.run.mode == "replay" else _secret(settings),
+            connect=settings.host.connect_seconds,
+            idle=settings.host.idle_seconds,
+            total=settings.host.deadline_seconds,
+            streamed=settings.host.stream,
         )
 
     def __enter__(self) -> TeacherClient:
@@ -118,9 +178,18 @@ class TeacherClient:
         self.transport.close()
         self.journal.close()
 
-    def request(self, prompt: str, picture: bytes | None = None) -> Request:
-        """Return the request that puts a prompt, and perhaps a picture (PNG), to the agent."""
-        settings = self.settings
+    def request(
+        self, prompt: str, picture: bytes | None = None, *, name: str = "", sample: int = 0
+    ) -> Request:
+        """Return the request that puts a prompt, and perhaps a picture (PNG), to the agent.
+
+        Args:
+            prompt: the user message.
+            picture: PNG that goes with it.
+            name: what it is about, for messages.
+            sample: number of the answer, where several are asked of one prompt.
+        """
+        agent = self.settings.agent
         content: Any = prompt
         if picture is not None:
             address = f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
@@ -129,126 +198,163 @@ class TeacherClient:
                 {"type": "image_url", "image_url": {"url": address}},
             ]
         body: dict[str, Any] = {
-            **settings.extra,
-            "model": settings.model,
+            **agent.extra,
+            "model": agent.model,
             "messages": [{"role": "user", "content": content}],
-            "max_tokens": settings.max_tokens,
-            "stream": settings.stream,
+            "max_tokens": agent.max_tokens,
         }
-        if settings.stream:
-            body["stream_options"] = {"include_usage": True}
-        if settings.temperature is not None:
-            body["temperature"] = settings.temperature
+        sampling = {"temperature": agent.temperature, "top_p": agent.top_p}
+        body |= {name: value for name, value in sampling.items() if value is not None}
+        keys = tuple(request_key(host, body, sample) for host in self._names)
         tokens = 0 if picture is None else picture_tokens(picture)
-        return Request(request_key(self.host, body), prompt, body, tokens)
+        return Request(keys, prompt, body, name, sample, tokens)
 
-    def ask_all(self, requests: Iterable[Request]) -> dict[str, Reply]:
-        """Return a reply for every request, by key; equal requests are asked once.
+    def sent_body(self, request: Request) -> dict[str, Any]:
+        """Return the body of a request as it is sent."""
+        streamed = self.settings.host.stream
+        body = {**request.body, "stream": streamed}
+        return {**body, "stream_options": {"include_usage": True}} if streamed else body
+
+    def ask_all(
+        self, requests: Iterable[Request], accept: Callable[[Reply], str] | None = None
+    ) -> Replies:
+        """Return the client's replies, with one for every request; equal requests are asked once.
+
+        Args:
+            requests: what to ask.
+            accept: gives a reply's status in the agent's eyes; `ok` if it is what was asked for.
+                Many other ones stop the run.
 
         Raises:
             TeacherStopped: the run was stopped, or too many items stayed unanswered.
-            JournalError: the journal could not be written.
+            JournalError: the journal could not be written, or is damaged.
         """
+        self._accept = accept or _status
         unique = {request.key: request for request in requests}
         self.journal.refresh()
-        replies, missing = {}, []
+        self.journal.check_undamaged()
+        missing = []
         for key, request in unique.items():
-            reply = self.stored(request)
-            if reply is None:
+            place = self.stored(request)
+            if place is None:
                 missing.append(request)
             else:
-                replies[key] = reply
-        if not missing:
-            return replies
-        if self.settings.mode == "replay":
+                self.replies.put(key, place)
+        if missing:
+            self._ask(missing, len(unique))
+        return self.replies
+
+    def _ask(self, missing: list[Request], total: int) -> None:
+        run = self.settings.run
+        if run.mode == "replay":
+            first = missing[0]
             raise TeacherStopped(
-                f"replay: the journal holds no answer to {len(missing)} of {len(unique)} requests "
-                f"(first: {missing[0].key}); set teacher.mode to live to ask",
+                f"replay: the journal holds no answer to {len(missing)} of {total} requests "
+                f"(first: {self.agent} on {first.name or 'an item'}, request {first.key}); set "
+                "teacher.mode to live to ask",
                 EXIT_REPLAY_MISS,
             )
-        self._announce(missing, len(unique))
-        if self._answered_lately():
+        self._announce(missing, total)
+        hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="microseconds")
+        if self.journal.ledger.answered_since(self.host, self.settings.agent.model, hour_ago):
             self.proven.set()
-        replies |= Dispatch(self, missing).go()
-        left = [reply for reply in replies.values() if reply.response_sha256 is None]
-        if len(left) > self.settings.max_unanswered:
+        Dispatch(self, missing, self.replies).go()
+        if self.unknown_bills:
+            print(
+                f"teacher: {self.agent}: {self.unknown_bills} responses carry no plausible token "
+                "counts and are booked at their highest cost",
+                file=self.log,
+                flush=True,
+            )
+        left = self.replies.unanswered
+        if len(left) > run.max_unanswered:
             tally = collections.Counter(reply.status for reply in left)
             kinds = ", ".join(f"{count} x {status}" for status, count in sorted(tally.items()))
+            reasons = next((reply.reason for reply in left if reply.reason), "")
             raise TeacherStopped(
-                f"{len(left)} of {len(unique)} requests stayed unanswered ({kinds})",
+                f"{len(left)} of {total} requests stayed unanswered ({kinds}; {reasons})",
                 EXIT_UNANSWERED,
             )
-        return replies
 
-    def stored(self, request: Request) -> Reply | None:
-        """Return the journal's reply to a request, or None if it has to be asked."""
-        answer = self.journal.answer(request.key, self._since)
-        if answer is None:
-            return None
-        reply = self.read(request, answer)
-        return None if reply.status in self.settings.ask_again else reply
+    def stored(self, request: Request) -> Position | None:
+        """Return where the response that a request counts as answered by is stored, if any is."""
+        for key in request.keys:
+            for item in self.journal.stored(key, self._since):
+                reply = self.read(request.key, self.journal.read(item.position))
+                if self._counts(request, item, reply):
+                    return item.position
+        return None
 
-    def read(self, request: Request, answer: Mapping[str, Any]) -> Reply:
+    def _counts(self, request: Request, item: Stored, reply: Reply) -> bool:
+        run = self.settings.run
+        if reply.status in run.ask_again:
+            return False
+        accepting = run.stop_after == 0 and run.stop_share >= 1
+        if self.journal.is_void(item.attempt) and self._accept(reply) != OK and not accepting:
+            return False
+        limit = request.body["max_tokens"]
+        if reply.status == "length":
+            # It was cut at its own limit, and would be at any lower one.
+            return limit <= item.max_tokens
+        if limit >= item.max_tokens:
+            return True
+        # A lower limit would have cut it if it is longer than that.
+        return reply.usage.get("completion_tokens", item.max_tokens) <= limit
+
+    def verdict(self, reply: Reply) -> str:
+        """Return a reply's status in the agent's eyes."""
+        return self._accept(reply)
+
+    def read(self, key: str, answer: Mapping[str, Any]) -> Reply:
         """Read a stored response."""
         return read_reply(
-            request.key,
+            key,
             answer["http_status"],
             unpack_body(answer),
-            self.settings.served_model or self.settings.model,
+            self.settings.served,
             answer["fault"],
+            reasoning=self.settings.reasoning,
         )
 
     def export(self, requests: Iterable[Request]) -> list[dict[str, Any]]:
         """Return the raw responses behind replies as rows, sorted by key, free of timings."""
         rows = {}
         for request in requests:
-            answer = self.journal.answer(request.key, self._since)
-            if answer is not None:
-                rows[request.key] = export(request.key, answer)
+            place = self.replies.place(request.key)
+            if place is not None:
+                rows[request.key] = export(request.key, self.journal.read(place))
         return [rows[key] for key in sorted(rows)]
 
-    def _answered_lately(self) -> bool:
-        """Tell whether this host's model has answered in the last hour, in any job."""
-        hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="microseconds")
-        asked = [
-            item
-            for item in self.journal.attempts()
-            if (item.host, item.model) == (self.host, self.settings.model)
-        ]
-        ended = [item for item in asked if item.status is not None]
-        return bool(ended) and ended[-1].answered and ended[-1].at >= hour_ago
-
-    def report(self, replies: Iterable[Reply]) -> dict[str, dict[str, Any]]:
+    def report(self) -> dict[str, dict[str, Any]]:
         """Return what a job's record says of the teacher: facts, and what differs between runs."""
-        replies = list(replies)
-        served = {reply.served_model for reply in replies if reply.served_model}
+        served: set[str] = set()
+        statuses: collections.Counter[str] = collections.Counter()
+        for reply in self.replies.values():
+            served |= {reply.served_model} if reply.served_model else set()
+            statuses[self.verdict(reply)] += 1
         return {
             "facts": {
                 "teacher": {
                     "agent": self.agent,
                     "host": self.host,
-                    "model": self.settings.model,
+                    "model": self.settings.agent.model,
                     "served_models": sorted(served),
-                    "statuses": dict(
-                        sorted(collections.Counter(reply.status for reply in replies).items())
-                    ),
+                    "statuses": dict(sorted(statuses.items())),
                 }
             },
             "history": {"teacher": {"asked_now": self.asked, "charged": self.journal.charged()}},
         }
 
-    def estimate(self, requests: Iterable[Request]) -> dict[str, float]:
-        """Return likely and highest cost of requests, before any is sent.
+    def usual_answer(self) -> float:
+        """Return the likely length of an answer in tokens: the mean so far, or half the longest."""
+        usual = self.journal.ledger.usual_answer(self.agent)
+        return self.settings.agent.max_tokens / 2 if usual is None else usual
 
-        The likely cost takes the agent's mean answer so far, or half the longest allowed.
-        """
-        limit, price = self.settings.max_tokens, self.settings.price
-        past = [
-            item.tokens[1]
-            for item in self.journal.attempts()
-            if item.agent == self.agent and item.tokens[1]
-        ]
-        usual = sum(past) / len(past) if past else limit / 2
+    def estimate(self, requests: Iterable[Request]) -> dict[str, float]:
+        """Return likely and highest cost of requests, before any is sent."""
+        limit, price, usual = (
+            self.settings.agent.max_tokens, self.settings.price, self.usual_answer(),
+        )  # fmt: skip
         asked = [(request.prompt, request.picture_tokens) for request in requests]
         return {
             "likely": sum(price.expected(prompt, usual, tokens) for prompt, tokens in asked),
@@ -256,16 +362,16 @@ class TeacherClient:
         }
 
     def _announce(self, missing: list[Request], total: int) -> None:
-        settings = self.settings
+        run, host = self.settings.run, self.settings.host
         cost, spent = self.estimate(missing), self.journal.charged()
         line = f"teacher: {self.agent}: {len(missing)} of {total} requests to ask {self.host}"
         if cost["highest"]:
             line += (
-                f"; likely {cost['likely']:.4f} {settings.prices['currency']}, "
-                f"at most {cost['highest']:.4f} (prices of {settings.prices['dated']}); "
-                f"spent so far {spent:.4f}, cap {settings.money_cap:.4f}"
+                f"; likely {cost['likely']:.4f} {run.currency}, at most {cost['highest']:.4f} "
+                f"(prices of {host.prices_dated or 'an unknown day'}); spent so far {spent:.4f}, "
+                f"cap {run.money_cap:.4f}"
             )
-        if cost["likely"] and spent + cost["likely"] > settings.money_cap:
+        if cost["likely"] and spent + cost["likely"] > run.money_cap:
             raise TeacherStopped(
                 f"{line}: the likely cost is beyond the cap, so nothing was asked; "
                 "raise teacher.money_cap",
@@ -274,17 +380,21 @@ class TeacherClient:
         print(line, file=self.log, flush=True)
 
 
-def _secret(variable: str | None) -> str | None:
+def _status(reply: Reply) -> str:
+    return reply.status
+
+
+def _secret(settings: TeacherSettings) -> str | None:
+    variable = settings.host.api_key_env
     if variable is None:
         return None
+    place = f"teacher.hosts.{settings.agent.host}.api_key_env"
     secret = os.environ.get(variable, "")
     if not secret:
-        raise TeacherError(
-            f"teacher.api_key_env: the environment variable {variable} is not set; export it"
-        )
+        raise TeacherError(f"{place}: the environment variable {variable} is not set; export it")
     if len(secret) < 8 or not re.fullmatch(r"[!-~]+", secret):
         raise TeacherError(
-            f"teacher.api_key_env: {variable} does not hold a key (8 or more visible ASCII "
-            "characters, no spaces or line ends); export it again"
+            f"{place}: {variable} does not hold a key (8 or more visible ASCII characters, no "
+            "spaces or line ends); export it again"
         )
     return secret

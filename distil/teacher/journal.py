@@ -13,14 +13,18 @@ The life of one request, in this order:
 3. `account`: status and cost, after parsing. It may be missing: the cost is then taken to be the
    worst case that the intent names.
 
-An intent without an end was in flight when its writer died: it is listed as possibly paid.
+An intent without an end was in flight when its writer died: it is listed as possibly paid. A
+record of the kind `void` names attempts whose responses are not final: they were the last of a row
+of equal non-answers that stopped the run, and are asked again.
+
+Records name the version of their form in `format`. Those of the first form, which had none, filed
+responses under the host's address; they are found by it still.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import dataclasses
 import datetime
 import fcntl
 import os
@@ -31,14 +35,21 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from distil.content.files import write_atomically
 from distil.content.hashing import canonical_json, sha256_bytes
 from distil.content.sealed import Seal, seal, unseal
+from distil.teacher.ledger import Attempt, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 # Below this much free space nothing more is sent: answers still in flight must find room.
 FREE_FLOOR = 64 * 2**20
+
+FORMAT = 2
+KINDS = frozenset({"intent", "response", "failure", "account", "void"})
+# Fields of a request that say how an answer is got, not what is asked: in no key.
+NOT_IN_KEY = frozenset({"max_tokens", "stream", "stream_options"})
 
 
 class JournalError(RuntimeError):
@@ -53,42 +64,13 @@ class Position(NamedTuple):
     length: int
 
 
-@dataclasses.dataclass(frozen=True)
-class Attempt:
-    """One request as the journal knows it.
+class Stored(NamedTuple):
+    """A stored response: when it came, from which attempt, how long it could be, where it lies."""
 
-    Attributes:
-        token: names the attempt within the journal.
-        key: the request's content address.
-        agent: solver, distiller or verifier.
-        host: whom it was sent to.
-        model: which model was asked.
-        at: when the intent was written (ISO 8601, UTC).
-        worst_cost: upper bound of its cost, or None where no price is known.
-        status: how it ended; None while its end is not recorded.
-        answered: a response is stored.
-        possibly_paid: the host may have charged for it though no answer is stored.
-        cost: what it cost, as far as known; 0.0 if it was refused.
-        tokens: prompt and completion tokens as the host counted them.
-    """
-
-    token: str
-    key: str
-    agent: str
-    host: str
-    model: str
     at: str
-    worst_cost: float | None
-    status: str | None = None
-    answered: bool = False
-    possibly_paid: bool = True
-    cost: float | None = None
-    tokens: tuple[int, int] = (0, 0)
-
-    @property
-    def charged(self) -> float:
-        """What the money account records: the cost, or the worst case where it is not known."""
-        return self.cost if self.cost is not None else (self.worst_cost or 0.0)
+    attempt: str
+    max_tokens: int
+    position: Position
 
 
 def pack_body(body: bytes) -> dict[str, str]:
@@ -106,6 +88,14 @@ def unpack_body(record: dict[str, Any]) -> bytes:
     return base64.b64decode(record["body_base64"])
 
 
+def _open_seal(line: bytes) -> dict[str, Any] | None:
+    """Return the record of a line, or None if the line is torn or altered."""
+    if line.endswith(b"\r\n"):
+        # Some copying program turned line ends into the other kind; the seal tells no more of them.
+        line = line[:-2] + b"\n"
+    return unseal(line)
+
+
 class Journal:
     """Append-only store of requests and raw responses, shared by threads and processes.
 
@@ -118,13 +108,12 @@ class Journal:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.torn: dict[Path, int] = {}
+        self.damaged: dict[Path, int] = {}
+        self.ledger = Ledger()
         self._segments = self.folder / "segments"
         self._locks = self.folder / "locks"
         self._read_to: dict[Path, int] = {}
-        self._answers: dict[str, list[tuple[str, Position]]] = {}
-        self._attempts: dict[str, Attempt] = {}
-        self._charged = 0.0
+        self._answers: dict[str, list[Stored]] = {}
         self._index_lock = threading.RLock()
         self._write_lock = threading.Lock()
         self._sync_lock = threading.Lock()
@@ -137,69 +126,69 @@ class Journal:
     # ---------------------------------------------------------------------------- reading
 
     def refresh(self) -> None:
-        """Take in what other writers have appended since the last look."""
-        if not self._segments.is_dir():
-            return
-        with self._index_lock:
-            for entry in sorted(os.scandir(self._segments), key=lambda entry: entry.name):
-                path = Path(entry.path)
-                if entry.name.endswith(".jsonl") and path != self._own:
-                    self._read_on(path, entry.stat().st_size)
+        """Take in what other writers have appended since the last look.
+
+        Raises:
+            JournalError: a segment cannot be read, or holds a record of an unknown kind.
+        """
+        try:
+            if not self._segments.is_dir():
+                return
+            with self._index_lock:
+                for entry in sorted(os.scandir(self._segments), key=lambda entry: entry.name):
+                    path = Path(entry.path)
+                    if entry.name.endswith(".jsonl") and path != self._own:
+                        self._read_on(path, entry.stat().st_size)
+        except OSError as error:
+            raise JournalError(
+                f"{error.filename or self.folder}: the journal cannot be read ({error.strerror})"
+            ) from error
 
     def _read_on(self, path: Path, size: int) -> None:
         start = self._read_to.get(path, 0)
         if size <= start:
             return
-        with path.open("rb") as stream:
-            stream.seek(start)
-            for line in stream:
-                if not line.endswith(b"\n"):
-                    # A tail: torn, or still being written; the next look will tell.
-                    break
-                record = unseal(line)
-                if record is None:
-                    self.torn[path] = self.torn.get(path, 0) + 1
-                else:
-                    self._index(record, Position(path, start, len(line)))
-                start += len(line)
+        for offset, line in _lines(path, start):
+            record = _open_seal(line)
+            if record is None:
+                self.damaged[path] = self.damaged.get(path, 0) + 1
+            else:
+                self._index(record, Position(path, offset, len(line)))
+            start = offset + len(line)
         self._read_to[path] = start
 
     def _index(self, record: dict[str, Any], position: Position) -> None:
-        token, kind = record["attempt"], record["kind"]
-        before = self._attempts.get(token)
-        if before is None:
-            # Mostly an intent; where its line was damaged, its end counts all the same.
-            request = record.get("request", {})
-            after = Attempt(
-                token,
-                record["key"],
-                record["agent"],
-                record.get("host", ""),
-                request.get("model", ""),
-                record["at"],
-                record.get("worst"),
+        if record["kind"] not in KINDS or record.get("format", 1) > FORMAT:
+            raise JournalError(
+                f"{position.path}: a record of kind {record['kind']!r}, form "
+                f"{record.get('format', 1)}, is of a later version of this program; go on with that"
             )
-        else:
-            after = before
-        if kind == "response":
-            self._answers.setdefault(record["key"], []).append((record["at"], position))
-            after = dataclasses.replace(
-                after, status="answered", answered=True, possibly_paid=False
+        key = _key_of(record)
+        if record["kind"] == "response":
+            stored = Stored(
+                record["at"], record["attempt"], record["request"].get("max_tokens", 0), position
             )
-        elif kind == "failure":
-            paid = record["possibly_paid"]
-            after = dataclasses.replace(
-                after,
-                status=record["status"],
-                possibly_paid=paid,
-                cost=None if paid else 0.0,
-            )
-        elif kind == "account":
-            after = dataclasses.replace(
-                after, status=record["status"], cost=record["cost"], tokens=tuple(record["tokens"])
-            )
-        self._attempts[token] = after
-        self._charged += after.charged - (before.charged if before else 0.0)
+            self._answers.setdefault(key, []).append(stored)
+        self.ledger.add(record, key)
+
+    def check_undamaged(self) -> None:
+        """Raise JournalError if a record was damaged, and name what asking again would cost.
+
+        A line without an end is no damage: it is the torn tail of a writer that was killed, or a
+        record in the making.
+        """
+        if not self.damaged:
+            return
+        count = sum(self.damaged.values())
+        charged, known = self.charged(), sum(item.count for item in self.ledger.sums.values())
+        mean = charged / known if known else 0.0
+        where = ", ".join(f"{path} ({lines})" for path, lines in sorted(self.damaged.items()))
+        cost = f" (about {count * mean:.4f} if each held an answer)" if mean else ""
+        raise JournalError(
+            f"{count} damaged records in the journal: {where}. Restore these files from a copy; "
+            f"without one, what they held is asked and paid for again{cost}: set them aside with "
+            f"distil --study {self.folder.parent.name} responses --set-aside-damage"
+        )
 
     def read(self, position: Position) -> dict[str, Any]:
         """Return the record at a position, checked once more.
@@ -209,7 +198,7 @@ class Journal:
         """
         with position.path.open("rb") as stream:
             stream.seek(position.offset)
-            record = unseal(stream.read(position.length))
+            record = _open_seal(stream.read(position.length))
         if record is None:
             raise JournalError(
                 f"{position.path}: the record at byte {position.offset} was damaged after it was "
@@ -217,48 +206,68 @@ class Journal:
             )
         return record
 
-    def answer(self, key: str, since: str | None = None) -> dict[str, Any] | None:
-        """Return the newest stored response to a request, or None.
+    def stored(self, key: str, since: str | None = None) -> list[Stored]:
+        """Return the stored responses to a request, the newest first.
 
         Args:
             key: the request's content address.
             since: leave out what was answered before this moment (ISO 8601, UTC).
         """
         with self._index_lock:
-            found = [item for item in self._answers.get(key, []) if not since or item[0] >= since]
-        if not found:
-            return None
-        return self.read(
-            max(found, key=lambda item: (item[0], str(item[1].path), item[1].offset))[1]
+            found = [item for item in self._answers.get(key, []) if not since or item.at >= since]
+        return sorted(
+            found,
+            key=lambda item: (item.at, str(item.position.path), item.position.offset),
+            reverse=True,
         )
+
+    def answer(self, key: str, since: str | None = None) -> dict[str, Any] | None:
+        """Return the newest stored response to a request, or None."""
+        found = self.stored(key, since)
+        return self.read(found[0].position) if found else None
+
+    def is_void(self, attempt: str) -> bool:
+        """Tell whether the response of an attempt is not final."""
+        return attempt in self.ledger.voided
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield every sound record of every segment, in the order of their names."""
+        for path in sorted(self._segments.glob("*.jsonl")):
+            for _, line in _lines(path, 0):
+                record = _open_seal(line)
+                if record is not None:
+                    yield {**record, "key": _key_of(record)}
 
     def attempts(self) -> list[Attempt]:
         """Return every attempt on record, oldest first."""
-        with self._index_lock:
-            return sorted(self._attempts.values(), key=lambda item: (item.at, item.token))
+        ledger = Ledger(keep=True)
+        for record in self.records():
+            ledger.add(record, record["key"])
+        return ledger.attempts()
 
     def possibly_paid(self) -> list[Attempt]:
         """Return the attempts that may have been charged though no answer is stored.
 
         While a writer is at work, its requests in flight are among them.
         """
-        return [item for item in self.attempts() if item.possibly_paid]
+        with self._index_lock:
+            return [item for item in self.ledger.attempts() if item.possibly_paid]
 
     def charged(self) -> float:
         """Return all that was spent, with the worst case wherever the cost is not known."""
         with self._index_lock:
-            return self._charged
+            return self.ledger.charged()
 
     # ---------------------------------------------------------------------------- writing
 
-    def append(self, record: dict[str, Any], *, durable: bool) -> None:
-        """Append a record; with `durable`, return only once it is on the disk.
+    def append(self, record: dict[str, Any], *, durable: bool) -> Position:
+        """Append a record and return its place; with `durable`, only once it is on the disk.
 
         Raises:
             JournalError: the record could not be written whole. From then on every append of this
                 journal fails, so that nothing more is paid for.
         """
-        record = {**record, "at": _now()}
+        record = {**record, "at": _now(), "format": FORMAT}
         line = seal(record, Seal.LEADING)
         with self._write_lock:
             if self._broken:
@@ -273,10 +282,12 @@ class Journal:
                 self._break(f"only {count} of {len(line)} bytes were written: no space left")
             self._written += count
             end = self._written
+            place = Position(self._own, start, len(line))
             with self._index_lock:
-                self._index(record, Position(self._own, start, len(line)))
+                self._index(record, place)
         if durable:
             self._sync(end)
+        return place
 
     def sync(self) -> None:
         """Return once all that this writer has appended is on the disk."""
@@ -314,10 +325,40 @@ class Journal:
         """Raise JournalError unless there is room for what is in flight."""
         if self._broken:
             raise JournalError(self._broken)
-        self._segments.mkdir(parents=True, exist_ok=True)
-        room = os.statvfs(self._segments)
+        try:
+            self._segments.mkdir(parents=True, exist_ok=True)
+            room = os.statvfs(self._segments)
+        except OSError as error:
+            self._break(error.strerror or str(error))
         if room.f_bavail * room.f_frsize < FREE_FLOOR:
             self._break(f"less than {FREE_FLOOR // 2**20} MiB free")
+
+    def void(self, attempts: list[str], cause: str) -> None:
+        """Note that the responses of some attempts are not final."""
+        self.append({"kind": "void", "attempts": sorted(attempts), "cause": cause}, durable=True)
+
+    def _no_lock(self, error: OSError) -> JournalError:
+        return JournalError(
+            f"{error.filename or self.folder}: no lock can be had here ({error.strerror}), so that "
+            "two jobs could pay for the same answer; put the folder state/ on a file system that "
+            "has flock and can be written"
+        )
+
+    def _open_lock(self, path: Path) -> int:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise self._no_lock(error) from error
+
+    def _lock(self, handle: int, *, wait: bool) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise self._no_lock(error) from error
+        return True
 
     @contextlib.contextmanager
     def claim(self, key: str) -> Iterator[bool]:
@@ -325,13 +366,10 @@ class Journal:
 
         The kernel lets go of a claim when its holder dies.
         """
-        self._locks.mkdir(parents=True, exist_ok=True)
         path = self._locks / key
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = self._open_lock(path)
         try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not self._lock(handle, wait=False):
                 yield False
                 return
             # The holder before us may have unlinked the file between our open and our lock.
@@ -350,10 +388,30 @@ class Journal:
     @contextlib.contextmanager
     def account(self) -> Iterator[None]:
         """Hold the money account against other workers of this host."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "account.lock").open("wb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
+        handle = self._open_lock(self.folder / "account.lock")
+        try:
+            self._lock(handle, wait=True)
             yield
+        finally:
+            os.close(handle)
+
+    def set_damage_aside(self) -> list[Path]:
+        """Move damaged segments to `damaged/`, and leave their sound records in new ones.
+
+        Returns:
+            where the damaged segments lie now.
+        """
+        self.refresh()
+        moved = []
+        for path in sorted(self.damaged):
+            sound = b"".join(line for _, line in _lines(path, 0) if _open_seal(line) is not None)
+            target = self.folder / "damaged" / f"{path.name}.{secrets.token_hex(4)}"
+            target.parent.mkdir(exist_ok=True)
+            write_atomically(path.with_name(f"sound-{secrets.token_hex(4)}.jsonl"), sound)
+            path.rename(target)
+            moved.append(target)
+        self.damaged.clear()
+        return moved
 
     def close(self) -> None:
         """Close this writer's segment."""
@@ -372,7 +430,7 @@ def export(key: str, answer: dict[str, Any]) -> dict[str, Any]:
     Times, attempts and hosts' request ids stay in the journal, so equal answers give equal rows.
     """
     body = unpack_body(answer)
-    return {
+    row = {
         "request_sha256": key,
         "agent": answer["agent"],
         "host": answer["host"],
@@ -382,6 +440,7 @@ def export(key: str, answer: dict[str, Any]) -> dict[str, Any]:
         "response_sha256": sha256_bytes(body),
         **pack_body(body),
     }
+    return {**row, "sample": answer["sample"]} if answer.get("sample") else row
 
 
 def restore(journal: Journal, rows: Iterable[dict[str, Any]]) -> int:
@@ -400,8 +459,10 @@ def restore(journal: Journal, rows: Iterable[dict[str, Any]]) -> int:
     journal.refresh()
     count = 0
     for row in rows:
-        key = request_key(row["host"], row["request"])
-        if key != row["request_sha256"] or sha256_bytes(unpack_body(row)) != row["response_sha256"]:
+        key = request_key(row["host"], row["request"], row.get("sample", 0))
+        keys = (key, first_form_key(row["host"], row["request"]))
+        sound = sha256_bytes(unpack_body(row)) == row["response_sha256"]
+        if row["request_sha256"] not in keys or not sound:
             raise JournalError(
                 f"the exported response to {row['request_sha256']} does not match its hashes; "
                 "take an unaltered copy"
@@ -415,9 +476,45 @@ def restore(journal: Journal, rows: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def request_key(host: str, body: dict[str, Any]) -> str:
-    """Return the content address of a request: sha256 of host, model and canonical body."""
+def request_key(host: str, body: dict[str, Any], sample: int = 0) -> str:
+    """Return the content address of a request.
+
+    Args:
+        host: the host's name.
+        body: the chat request. How long the answer may be, and whether it comes piece by piece,
+            are not part of the key.
+        sample: number of the answer, where several are asked of one prompt.
+
+    Returns:
+        sha256 of host, model, body and sample.
+    """
+    asked = {name: value for name, value in body.items() if name not in NOT_IN_KEY}
+    parts = [host, body["model"], canonical_json(asked)]
+    if sample:
+        parts.append(f"sample {sample}")
+    return sha256_bytes("\n".join(parts).encode("utf-8"))
+
+
+def first_form_key(host: str, body: dict[str, Any]) -> str:
+    """Return the address that records and exports of the first form have for a request."""
     return sha256_bytes("\n".join([host, body["model"], canonical_json(body)]).encode("utf-8"))
+
+
+def _key_of(record: dict[str, Any]) -> str:
+    if record.get("format", 1) < FORMAT and "request" in record:
+        return request_key(record["host"], record["request"])
+    return record.get("key", "")
+
+
+def _lines(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the whole lines of a segment with their first bytes; a tail without an end is left."""
+    with path.open("rb") as stream:
+        stream.seek(start)
+        for line in stream:
+            if not line.endswith(b"\n"):
+                return
+            yield start, line
+            start += len(line)
 
 
 def _now() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,11 +35,6 @@ class Price:
     output: float
     cached_input: float
 
-    @classmethod
-    def from_mapping(cls, entry: Mapping[str, Any]) -> Price:
-        """Read an entry of the price table; cached input costs as much as input unless given."""
-        return cls(entry["input"], entry["output"], entry.get("cached_input", entry["input"]))
-
     def bill(self, usage: Mapping[str, int]) -> float | None:
         """Return the cost of a response from the host's own token counts, or None without them."""
         if "prompt_tokens" not in usage or "completion_tokens" not in usage:
@@ -52,6 +47,26 @@ class Price:
             (usage["completion_tokens"], self.output),
         )
         return sum(count * price for count, price in parts) / 1e6
+
+    @staticmethod
+    def plausible(
+        usage: Mapping[str, int], prompt: str, max_tokens: int, picture_tokens: int = 0
+    ) -> tuple[list[int], bool]:
+        """Return a host's token counts within what is possible, and whether they were.
+
+        Counts that are missing, all zero, or beyond what prompt and longest answer allow say
+        nothing of the cost.
+
+        Returns:
+            [prompt tokens, answered tokens], cut to the bounds; whether they can be billed.
+        """
+        counts = [usage.get(name, 0) for name in ("prompt_tokens", "completion_tokens")]
+        prompt_bound = math.ceil(len(prompt.encode("utf-8")) / _BYTES_PER_TOKEN) + _TEMPLATE_TOKENS
+        # A host may count a few tokens around the answer.
+        bounds = [prompt_bound + picture_tokens, max_tokens + _TEMPLATE_TOKENS]
+        clipped = [min(count, bound) for count, bound in zip(counts, bounds, strict=True)]
+        known = {"prompt_tokens", "completion_tokens"} <= set(usage) and any(counts)
+        return clipped, known and clipped == counts
 
     def worst_case(self, prompt: str, max_tokens: int, picture_tokens: int = 0) -> float:
         """Return an upper bound of a request's cost."""

@@ -10,9 +10,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from distil.content.hashing import sha256_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
 
 OK = "ok"
 
@@ -23,6 +26,26 @@ FINISH_REASONS = {
     "length": "length",
     "content_filter": "content-filter",
     "insufficient_system_resource": "insufficient-system-resource",
+    "error": "host-error",
+    "abort": "host-error",
+}
+
+# Statuses that a further try may mend: the host broke off, and says so.
+PASSING = frozenset({"insufficient-system-resource", "host-error"})
+
+# Codes of error objects that stand for a status of HTTP, in a response that says 200.
+_CODES = {
+    "rate_limit": 429,
+    "too_many_requests": 429,
+    "overloaded": 503,
+    "unavailable": 503,
+    "server_error": 500,
+    "internal": 500,
+    "timeout": 504,
+    "invalid_api_key": 401,
+    "authentication": 401,
+    "permission": 403,
+    "model_not_found": 404,
 }
 
 QUOTA_CODES = frozenset(
@@ -38,6 +61,10 @@ QUOTA_CODES = frozenset(
         "arrearage",
     }
 )
+
+# Statuses of what a model said, or could not say within its limits. All others are failures of the
+# host, and evidence of nothing.
+ANSWERED = frozenset({OK, "length", "empty-content", "no-reasoning"})
 
 _STREAM = re.compile(r"(?:event:[^\n]*\n|id:[^\n]*\n|retry:[^\n]*\n|\s)*data:")
 _DELTAS = ("content", "reasoning_content", "reasoning")
@@ -71,6 +98,11 @@ class Reply:
     usage: dict[str, int] = dataclasses.field(default_factory=dict)
     response_sha256: str | None = None
 
+    @property
+    def answered(self) -> bool:
+        """Whether the model gave an answer, good or bad; what the host failed at is none."""
+        return self.status in ANSWERED
+
 
 class _RejectedError(ValueError):
     def __init__(self, status: str, reason: str) -> None:
@@ -83,7 +115,13 @@ def _reject(status: str, reason: str) -> NoReturn:
 
 
 def read_reply(
-    key: str, http_status: int, body: bytes, served_model: str, cause: str | None = None
+    key: str,
+    http_status: int,
+    body: bytes,
+    served: Collection[str],
+    cause: str | None = None,
+    *,
+    reasoning: str = "optional",
 ) -> Reply:
     """Read a response.
 
@@ -91,9 +129,10 @@ def read_reply(
         key: the request's content address.
         http_status: the status code it came with.
         body: its raw bytes, decoded from gzip, at most 16 MB.
-        served_model: the model that must have answered, by its exact name.
+        served: the models that may have answered, by their exact names.
         cause: a fault that the transport found in a complete response (`too-large`,
             `bad-encoding`).
+        reasoning: `required` gives an answer without reasoning the status `no-reasoning`.
 
     Returns:
         the reply; never an exception, whatever the bytes are.
@@ -105,7 +144,7 @@ def read_reply(
         return Reply(key, cause, "the body could not be taken in whole", response_sha256=digest)
     try:
         document = _parse(body)
-        reply = _read_document(key, document, served_model)
+        reply = _read_document(key, document, served, reasoning)
     except _RejectedError as error:
         return Reply(key, error.status, str(error), response_sha256=digest)
     return dataclasses.replace(reply, response_sha256=digest)
@@ -119,6 +158,24 @@ def error_code(body: bytes) -> str:
             if isinstance(error.get(name), str):
                 return error[name].lower()
     return ""
+
+
+def effective_status(http_status: int, body: bytes) -> int:
+    """Return the status of HTTP that a response stands for.
+
+    Some hosts send an error object in a response that says 200; its code then says what it is.
+    """
+    if http_status != 200:
+        return http_status
+    error = _error_object(body, only_errors=True)
+    if not isinstance(error, dict):
+        return http_status
+    for name in ("code", "status", "type"):
+        value = error.get(name)
+        if isinstance(value, int | str) and re.fullmatch("[45][0-9][0-9]", str(value)):
+            return int(value)
+    said = error_code(body)
+    return next((status for code, status in _CODES.items() if code in said), http_status)
 
 
 def is_quota(http_status: int, body: bytes) -> bool:
@@ -143,14 +200,20 @@ def error_text(body: bytes) -> str:
     return " ".join(printable.split())[:300]
 
 
-def _error_object(body: bytes) -> Any:
+def _error_object(body: bytes, *, only_errors: bool = False) -> Any:
+    """Return the error object of a response or of a stream's event; None if there is none."""
+    text = body[: 2**20].decode("utf-8", errors="replace")
     try:
-        document = json.loads(body[: 2**20])
+        if _STREAM.match(text):
+            events = (event for event in _events(text) if '"error"' in event)
+            document = json.loads(next(events, "null"))
+        else:
+            document = json.loads(text)
     except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict):
         return None
-    return document.get("error", document)
+    return document.get("error") if only_errors else document.get("error", document)
 
 
 def _parse(body: bytes) -> dict[str, Any]:
@@ -198,24 +261,56 @@ def _join_events(text: str) -> dict[str, Any]:
     """
     document: dict[str, Any] = {}
     models, parts, finish = set(), {name: [] for name in _DELTAS}, None
-    for line in text.splitlines():
-        field, _, value = line.partition(":")
-        if field != "data" or value.strip() == "[DONE]":
+    for value in _events(text):
+        if value.strip() == "[DONE]":
             continue
         event = _load(value)
         models |= {str(event["model"])} if event.get("model") else set()
         document |= {name: event[name] for name in ("error", "usage") if event.get(name)}
-        choice = next(iter(event.get("choices") or []), None)
+        offered = event.get("choices") or []
+        choice = next(iter(offered), None) if isinstance(offered, list) else None
         if not isinstance(choice, dict):
             continue
+        if len(offered) > 1 or choice.get("index", 0) != 0:
+            _reject("many-choices", "the host sent more than one answer to one request")
         finish = choice.get("finish_reason") or finish
         delta = choice.get("delta")
         for name in _DELTAS:
             if isinstance(delta, dict) and isinstance(delta.get(name), str):
                 parts[name].append(delta[name])
+        if isinstance(delta, dict):
+            parts["reasoning"].append(_details(delta))
     message = {name: "".join(part) for name, part in parts.items() if part}
     choices = [{"message": message, "finish_reason": finish}]
     return {**document, "model": " and ".join(sorted(models)), "choices": choices}
+
+
+def _events(text: str) -> Iterator[str]:
+    """Yield the data of each server-sent event; lines end at CR, LF or both, and nowhere else."""
+    data: list[str] = []
+    for line in re.split("\r\n|\n|\r", text):
+        field, _, value = line.partition(":")
+        if field == "data":
+            data.append(value.removeprefix(" "))
+        elif not line and data:
+            yield "\n".join(data)
+            data = []
+    if data:
+        yield "\n".join(data)
+
+
+def _details(message: dict[str, Any]) -> str:
+    """Return the reasoning that stands in `reasoning_details`, unless it stands elsewhere too."""
+    details = message.get("reasoning_details")
+    if not isinstance(details, list) or any(
+        isinstance(message.get(name), str) and message[name]
+        for name in ("reasoning_content", "reasoning")
+    ):
+        return ""
+    texts = [
+        entry.get("text") or entry.get("summary") for entry in details if isinstance(entry, dict)
+    ]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -236,7 +331,9 @@ def _without_keep_alives(text: str) -> str:
     return text[start:].strip()
 
 
-def _read_document(key: str, document: dict[str, Any], served_model: str) -> Reply:
+def _read_document(
+    key: str, document: dict[str, Any], served: Collection[str], wanted: str
+) -> Reply:
     if document.get("error"):
         error = document["error"]
         message = error.get("message", error) if isinstance(error, dict) else error
@@ -247,6 +344,8 @@ def _read_document(key: str, document: dict[str, Any], served_model: str) -> Rep
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices:
         _reject("no-choices", "the field choices is missing or empty")
+    if len(choices) > 1:
+        _reject("many-choices", f"the host sent {len(choices)} answers to one request")
     choice = choices[0]
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
@@ -265,13 +364,13 @@ def _read_document(key: str, document: dict[str, Any], served_model: str) -> Rep
         finish=finish if isinstance(finish, str) else None,
         usage=_usage(document.get("usage")),
     )
-    status, reason = _judge(reply, served_model)
+    status, reason = _judge(reply, served, wanted)
     return dataclasses.replace(reply, status=status, reason=reason)
 
 
-def _judge(reply: Reply, served_model: str) -> tuple[str, str]:
-    if reply.served_model != served_model:
-        return "drift", f"{reply.served_model} answered, not {served_model}"
+def _judge(reply: Reply, served: Collection[str], wanted: str) -> tuple[str, str]:
+    if reply.served_model not in served:
+        return "drift", f"{reply.served_model} answered, not {' or '.join(served)}"
     if reply.finish is None:
         return "unfinished", "there is no finish_reason: the answer may have been cut"
     status = FINISH_REASONS.get(reply.finish, "finish-unknown")
@@ -281,6 +380,8 @@ def _judge(reply: Reply, served_model: str) -> tuple[str, str]:
         return "nul-character", "the answer holds a NUL character"
     if not reply.content:
         return "empty-content", "the answer is empty"
+    if wanted == "required" and not reply.reasoning:
+        return "no-reasoning", "the answer came without the reasoning before it"
     return OK, ""
 
 
@@ -294,8 +395,8 @@ def split_reasoning(message: dict[str, Any], content: str) -> tuple[str, str]:
     parts = [
         message[name].strip()
         for name in ("reasoning_content", "reasoning")
-        if isinstance(message.get(name), str)
-    ][:1]
+        if isinstance(message.get(name), str) and message[name].strip()
+    ][:1] or [_details(message).strip()]
     thought, closing, answer = content.rpartition(_CLOSING)
     if closing:
         parts.append(_OPENING.sub("", thought).strip())

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
+import http.client
 import itertools
 import socket
+import ssl
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -42,8 +44,9 @@ class Exchange:
         http_status: status code, or None if no response began.
         headers: those of KEPT_HEADERS that came, in lower case.
         body: what was received, decoded from gzip, cut at 16 MB.
-        fault: None if the response is complete, else `connect-failed`, `reset`, `silence`,
-            `cut-short`, `deadline`, `too-large` or `bad-encoding`.
+        fault: None if the response is complete, else `connect-failed`, `dns-failed`,
+            `tls-failed`, `not-http`, `reset`, `silence`, `cut-short`, `deadline`, `too-large` or
+            `bad-encoding`.
         detail: one line about the fault.
     """
 
@@ -70,6 +73,11 @@ class _Watch:
             self.socket, self.reached = connection, True
             if self.expired:
                 self._shut()
+
+    def allow_silence(self, seconds: float) -> None:
+        with self._lock:
+            if self.socket is not None:
+                self.socket.settimeout(seconds)
 
     def expire(self) -> None:
         with self._lock:
@@ -195,15 +203,25 @@ class Transport:
         connect: seconds allowed for a connection.
         idle: seconds allowed between two bytes.
         total: seconds allowed for one exchange, whatever happens in it.
+        streamed: the host answers piece by piece. Where it does not, it says nothing until its
+            answer is complete, so that only the total deadline bounds that silence.
     """
 
     def __init__(
-        self, base_url: str, secret: str | None, *, connect: float, idle: float, total: float
+        self,
+        base_url: str,
+        secret: str | None,
+        *,
+        connect: float,
+        idle: float,
+        total: float,
+        streamed: bool = True,
     ) -> None:
         self.url = base_url.rstrip("/") + "/chat/completions"
         self._auth = _Bearer(secret)
         self._secret = secret.encode("utf-8") if secret else b""
-        self._connect, self._idle, self._total = connect, idle, total
+        self._connect, self._idle, self._total = min(connect, total), min(idle, total), total
+        self._first_byte = self._idle if streamed else total
         self._loopback = urlsplit(base_url).hostname in ("127.0.0.1", "::1", "localhost")
         self._sessions = threading.local()
         self._all: list[requests.Session] = []
@@ -249,12 +267,13 @@ class Transport:
                 data=body,
                 headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
                 auth=self._auth,
-                timeout=(min(self._connect, self._total), min(self._idle, self._total)),
+                timeout=(self._connect, self._first_byte),
                 allow_redirects=False,
                 stream=True,
             )
             status = response.status_code
             headers = self._kept(response.headers)
+            watch.allow_silence(self._idle)
             fault = _read_body(response.raw, received)
         except (
             requests.RequestException,
@@ -304,21 +323,40 @@ def _read_body(raw: Any, received: bytearray) -> str | None:
 
 
 def _name_fault(error: Exception, *, connected: bool, began: bool) -> str:
+    causes = _causes(error)
     if not connected:
+        for cause in causes:
+            # An end in the middle of a handshake may pass; a certificate or a protocol does not.
+            if isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLEOFError):
+                return "tls-failed"
+            # A server of names that cannot be reached just now is no wrong name.
+            if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
+                return "dns-failed"
         return "connect-failed"
+    if any(isinstance(item, urllib3.exceptions.DecodeError) for item in causes):
+        return "bad-encoding"
+    if any(isinstance(item, TimeoutError | urllib3.exceptions.TimeoutError) for item in causes):
+        return "silence"
+    if not began and any(
+        isinstance(item, http.client.BadStatusLine)
+        and not isinstance(item, http.client.RemoteDisconnected)
+        for item in causes
+    ):
+        return "not-http"
+    return "cut-short" if began else "reset"
+
+
+def _causes(error: Exception) -> list[BaseException]:
+    """Return an error and those that it was made from; libraries keep them in different places."""
     chain: list[BaseException] = [error]
     while True:
         inner = chain[-1]
         following = next((item for item in inner.args if isinstance(item, BaseException)), None)
-        following = getattr(inner, "reason", None) or following or inner.__context__
+        following = getattr(inner, "reason", None) or following or inner.__cause__
+        following = following or inner.__context__
         if not isinstance(following, BaseException) or following in chain:
-            break
+            return chain
         chain.append(following)
-    if any(isinstance(item, urllib3.exceptions.DecodeError) for item in chain):
-        return "bad-encoding"
-    if any(isinstance(item, TimeoutError | urllib3.exceptions.TimeoutError) for item in chain):
-        return "silence"
-    return "cut-short" if began else "reset"
 
 
 def _one_line(error: Exception) -> str:

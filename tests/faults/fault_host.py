@@ -124,12 +124,28 @@ RESPONSES: dict[str, bytes] = {
     "stream-unfinished": http(200, "".join(STREAM[:4])),
     "stream-drift": http(200, "".join(STREAM).replace(MODEL, "other", 1)),
     "stream-error": http(200, STREAM[0] + event(error={"message": "overloaded"})),
+    "many-choices": http(200, completion(choices=[{"message": {"content": "x"}}] * 2)),
+    "stream-many-choices": http(
+        200, "".join(STREAM).replace('"choices": [{', '"choices": [{"index": 1, ')
+    ),
+    "finish-error": http(200, finished("error")),
+    **{
+        f"error-{status}": http(200, {"error": {"message": f"says {status}", "code": status}})
+        for status in (401, 402, 503)
+    },
+    "error-rate": http(200, {"error": {"message": "slow down", "type": "rate_limit_exceeded"}}),
+    "stream-error-503": http(200, STREAM[0] + event(error={"message": "over", "code": 503})),
     "stream-bad-json": http(200, STREAM[0] + "data: {oops\n\n"),
     "big-bill": http(200, completion(usage={"prompt_tokens": 10, "completion_tokens": 100})),
     "bad-bill": http(200, completion(usage={"prompt_tokens": -1, "completion_tokens": 10**30})),
     "no-bill": http(200, completion(usage=None)),
+    "zero-bill": http(200, completion(usage={"prompt_tokens": 0, "completion_tokens": 0})),
+    "absurd-bill": http(200, completion(usage={"prompt_tokens": 9, "completion_tokens": 999_999})),
     "reasoning-content": http(200, completion(message={"reasoning_content": "why"})),
     "reasoning": http(200, completion(message={"reasoning": "why"})),
+    "reasoning-details": http(
+        200, completion(message={"reasoning_details": [{"type": "text", "text": "why"}]})
+    ),
     "think-tags": http(200, completion("<think>\nwhy\n</think>\n\nAnswer: 1")),
     "think-unopened": http(200, completion("why\n</think>\nAnswer: 1")),
 }

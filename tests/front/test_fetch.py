@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import threading
 import pytest
 import yaml
 
-from tests.workflow.checkout import copy_repository
+from tests.workflow.checkout import ROOT, copy_repository
 
 PDFS = {f"{year} test.pdf": f"%PDF-1.4 paper of {year}".encode() for year in (2011, 2012, 2013)}
 LINE = json.dumps({"problem": "1 + 1", "answer": "2"}) + "\n"
@@ -102,15 +103,15 @@ def test_everything_that_is_missing_is_listed_at_once_and_its_remedy_works(check
     assert fetched.returncode == 1, "the model is not in the folder"
     assert "student.source names no repository" in fetched.stdout
     model = checkout.path / "resources/mine/model"
-    model.mkdir()
-    (model / "config.json").write_text("{}")
+    shutil.copytree(ROOT / "resources/student", model)
+    (model / "model.lock.json").unlink()
     assert distil(checkout, "lock", str(model)).returncode == 0, "the remedy that was named"
     again = distil(checkout, "fetch", "mine")
     assert again.returncode == 0, again.stdout
     states = {row["name"]: row["state"] for row in json.loads(distil(checkout, "check", "mine", "--json").stdout)}  # fmt: skip
     assert states == {
         "2011-fs": "ready", "2012-fs": "ready", "2013-fs": "ready", "math500": "ready",
-        "model": "ready", "host": "placeholder", "space": "ready",
+        "model": "ready", "simulated": "placeholder", "space": "ready",
     }  # fmt: skip
 
 

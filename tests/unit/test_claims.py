@@ -24,6 +24,7 @@ from distil.claims.formulas import (
     level_slope,
     loss_rise,
     stop_worth,
+    teacher_accuracy,
 )
 from distil.claims.plan import AnalysisPlan, digest_of
 from distil.claims.table import (
@@ -490,6 +491,20 @@ def test_the_table_is_narrow_enough_and_says_n_and_clusters(study):
     assert (line["n"], line["clusters"]) == (108, 9)
     shown = readable(grouped).set_index("question")
     assert shown.loc["C4 gain, held out", "n (clusters)"] == "108 (9)"
+
+
+def test_several_samples_of_the_teacher_are_averaged(study):
+    teacher = study.answers[study.answers["role"] == "teacher"]
+    second = teacher.assign(row=teacher["row"] + ".s2", seed=1)
+    second["verdict"] = "wrong"
+    both = dataclasses.replace(study, answers=pd.concat([study.answers, second], ignore_index=True))
+    once = teacher_accuracy(study, "held_out")
+    found = teacher_accuracy(both, "held_out")
+    assert found.estimate.estimate == pytest.approx(once.estimate.estimate / 2)
+    assert (found.runs, found.estimate.n) == (2, once.estimate.n)
+    short = dataclasses.replace(both, answers=both.answers.drop(index=both.answers.index[-1]))
+    with pytest.raises(selections.IncompleteAnswersError, match="role=teacher"):
+        teacher_accuracy(short, "in_sample")
 
 
 def test_strata_that_a_study_declares_leave_the_variance(study):

@@ -105,12 +105,17 @@ WRONG = {
     ),
     "duplicate key": ("  rank: 8", "  rank: 8\n  rank: 16", "adapters.rank", "keep one"),
     "date not quoted": (
-        'dated: "2026-11-24"',
-        "dated: 2026-11-24",
-        "teacher.prices.dated",
+        "prices_dated: null",
+        "prices_dated: 2026-11-24",
+        "teacher.hosts.simulated.prices_dated",
         "in quotes",
     ),
-    "base 60": ('dated: "2026-11-24"', "dated: 12:30", "teacher.prices.dated", "base 60"),
+    "base 60": (
+        "prices_dated: null",
+        "prices_dated: 12:30",
+        "teacher.hosts.simulated.prices_dated",
+        "base 60",
+    ),
     "number as text": ("horizon: 200", 'horizon: "200"', "adapters.horizon", "not of type integer"),
     "fraction of an iteration": (
         "horizon: 200",
@@ -145,14 +150,58 @@ WRONG = {
     "key instead of its variable": (
         "api_key_env: null",
         "api_key_env: sk-abc",
-        "teacher.api_key_env",
+        "teacher.hosts.simulated.api_key_env",
         "the key itself is refused",
     ),
     "address without a scheme": (
         "base_url: simulated",
         "base_url: api.example.com",
-        "teacher.base_url",
+        "teacher.hosts.simulated.base_url",
         "does not match",
+    ),
+    "key that would travel in the open": (
+        "base_url: simulated # or an OpenAI-compatible address that ends before /chat/completions\n"
+        "      api_key_env: null",
+        "base_url: http://api.example.com/v1\n      api_key_env: TEACHER_KEY",
+        "teacher.hosts.simulated",
+        "https://, or set allow_plain_http: true",
+    ),
+    "host that is in no table": (
+        "verifier: {host: simulated",
+        "verifier: {host: elsewhere",
+        "teacher.agents.verifier.host",
+        "is not in teacher.hosts (simulated)",
+    ),
+    "model without a price": (
+        "base_url: simulated",
+        "base_url: https://api.example.com/v1",
+        "teacher.agents.solver.model",
+        "add its input and output prices",
+    ),
+    "recording without its start": (
+        "mode: live",
+        "mode: record",
+        "teacher.record_since",
+        "for one that starts now",
+    ),
+    "moment without a time zone": (
+        "mode: live # live (ask for what is not stored) | record (answers from record_since on) | "
+        "replay\n  record_since: null",
+        'mode: record\n  record_since: "2026-11-24 08:00"',
+        "teacher.record_since",
+        "no moment with its time zone",
+    ),
+    "several samples of a verdict": (
+        "verifier: {host: simulated,",
+        "verifier: {samples: 2, host: simulated,",
+        "teacher.agents.verifier.samples",
+        "for the solver only",
+    ),
+    "answer longer than the context": (
+        "models: {}",
+        "models: {sample-solver: {input: 0, output: 0, context: 8000}}",
+        "teacher.agents.solver.max_tokens",
+        "leave no room",
     ),
     "unknown stop": (
         "stops: [nested]",
@@ -183,17 +232,15 @@ WRONG = {
     ),
     "vision model without a preference": (
         "vision: null",
-        "vision: {base_url: 'https://h/v1', api_key_env: null, model: m, max_tokens: 9, "
-        "temperature: 0.0}",
+        "vision: {host: simulated, model: m, max_tokens: 9}",
         "problems.vision.prefer",
         "is missing",
     ),
-    "simulated vision model": (
+    "vision model at no host": (
         "vision: null",
-        "vision: {base_url: simulated, api_key_env: null, model: m, max_tokens: 9, "
-        "temperature: 0.0, prefer: reading}",
-        "problems.vision.base_url",
-        "does not match",
+        "vision: {host: elsewhere, model: m, max_tokens: 9, prefer: reading}",
+        "problems.vision.host",
+        "is not in teacher.hosts",
     ),
     "unknown source": ("source: typeset", "source: scanned", "exams.source", ""),
 }

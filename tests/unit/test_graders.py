@@ -14,9 +14,8 @@ from distil.report import graders
 from distil.teacher.agents import JobStopped, Prompt
 from distil.teacher.settings import EXIT_CAP, EXIT_REPLAY_MISS, TeacherError
 from scripts import collect_answers, judge_answers, judge_claims
-from tests.unit.test_teacher_scripts import PROMPTS, TEACHER
+from tests.unit.test_teacher_scripts import HOST, PROMPTS, shaping
 
-JUDGE = {"model": "sample-judge", "max_tokens": 20, "temperature": 0.0}
 PROBLEMS = [
     {
         "id": "2014-fs-01",
@@ -64,8 +63,9 @@ def run(folder, monkeypatch, **changes):
         input=write(folder),
         output=output,
         params=SimpleNamespace(
-            study="sample", runs=list(OUTPUTS), teacher={**TEACHER, "agent": JUDGE, **changes}
+            study="sample", runs=list(OUTPUTS), teacher=shaping("sample-judge", 20)
         ),
+        how={"teacher": {"hosts": {"own": HOST}, **changes}},
     )
     return {row["row"]: row for row in pq.read_table(output.judgements).to_pylist()}, report
 
@@ -108,9 +108,9 @@ def test_the_judges_answers_are_replayed_and_paid_for_once(tmp_path, monkeypatch
 def test_the_judge_is_held_to_the_money_cap(tmp_path, monkeypatch):
     with pytest.raises(JobStopped) as stopped:
         run(
-            tmp_path, monkeypatch, base_url="http://127.0.0.1:9/v1", money_cap=0.0,
-            prices={"dated": "2026-01-01", "currency": "USD",
-                    "models": {"sample-judge": {"input": 1.0, "output": 2.0}}},
+            tmp_path, monkeypatch, money_cap=0.0,
+            hosts={"own": {**HOST, "base_url": "http://127.0.0.1:9/v1",
+                           "models": {"sample-judge": {"input": 1.0, "output": 2.0}}}},
         )  # fmt: skip
     assert stopped.value.code == EXIT_CAP
 

@@ -19,14 +19,15 @@ from distil.teacher.money import picture_tokens
 from distil.teacher.settings import TeacherError
 from scripts import correct_problems, crop_problems, read_crops
 from tests.unit.test_corrections import row
+from tests.unit.test_teacher_scripts import shaping
 from tests.vision_host import MODEL, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = {"memory_mb": 2000, "cpu_seconds": 30, "wall_seconds": 120}
-SETTINGS = {
-    "api_key_env": None, "mode": "live", "concurrency": 2, "retries": 0, "connect_seconds": 5.0,
-    "idle_seconds": 20.0, "deadline_seconds": 60.0, "money_cap": 1.0,
-    "prices": {"dated": "2026-11-24", "currency": "USD", "models": {MODEL: {"input": 1.0, "output": 1.0}}},
+RUN = {"retries": 0, "money_cap": 1.0, "stop_after": 0}
+HOST = {
+    "concurrency": 2, "connect_seconds": 5.0, "idle_seconds": 20.0, "deadline_seconds": 60.0,
+    "models": {MODEL: {"input": 1.0, "output": 1.0}},
 }  # fmt: skip
 PAPER = """
 #set page(width: 14cm, height: 18cm, margin: 1.5cm)
@@ -82,11 +83,11 @@ TRUTH = {
 }
 
 
-def read(year, target, address, answers=TRUTH, **changes):
+def read(year, target, address, served=(MODEL,), models=HOST["models"], **changes):
+    host = {**HOST, "base_url": address, "models": models}
     output = SimpleNamespace(
         readings=str(target / "readings.jsonl"), responses=str(target / "reader_responses.jsonl")
     )
-    agent = {"base_url": address, "model": MODEL, "max_tokens": 500, "temperature": 0.0}
     report = read_crops.main(
         input=SimpleNamespace(
             extracted=str(year / "extracted.jsonl"),
@@ -95,8 +96,9 @@ def read(year, target, address, answers=TRUTH, **changes):
         ),
         output=output,
         params=SimpleNamespace(
-            study="sample", year="2014", teacher={**SETTINGS, "agent": agent, **changes}
+            study="sample", year="2014", teacher=shaping(MODEL, 500) | {"served": list(served)}
         ),
+        how={"teacher": {**RUN, **changes, "hosts": {"own": host}}},
     )
     return report, read_jsonl(output.readings), read_jsonl(output.responses)
 
@@ -145,9 +147,9 @@ def test_a_second_run_and_a_replay_ask_nothing_and_give_the_same_bytes(year, tmp
 
 def test_the_cap_holds_for_pictures_too(year, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    dear = {**SETTINGS["prices"], "models": {MODEL: {"input": 1e6, "output": 0.0}}}
+    dear = {MODEL: {"input": 1e6, "output": 0.0}}
     with host_of(year) as (address, asked), pytest.raises(JobStopped, match="beyond the cap"):
-        read(year, tmp_path, address, prices=dear)
+        read(year, tmp_path, address, models=dear)
     assert asked == []
     png = crops_of(year / "crops.parquet")["2014-fs-01", "statement"]["png"]
     assert picture_tokens(png) > 1500
@@ -197,7 +199,7 @@ def test_what_cannot_be_read_stays_as_it_was_extracted_and_flagged(year, tmp_pat
 def test_a_drifted_model_is_no_reading(year, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with host_of(year) as (address, _):
-        _, rows, _ = read(year, tmp_path, address, served_model="another")
+        _, rows, _ = read(year, tmp_path, address, served=["another"])
     assert {r["status"] for r in rows} == {"drift"}
     assert {r["text"] for r in rows} == {None}
 

@@ -576,6 +576,7 @@ def test_no_answers_whatsoever_give_nan(drawn):
         assert np.isfinite(figures).all(), one
         assert not np.isnan(one.df)
         assert 0 <= one.p <= 1
+        assert -2 <= one.low <= one.high <= 2 or one.test.startswith("OLS")
         power = gain_power(0.05, one.se, max(one.df, 1.0))
         assert 0 <= power <= 1
     for frame in (

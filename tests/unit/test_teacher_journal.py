@@ -22,6 +22,7 @@ BODY = {"model": "m", "messages": [{"role": "user", "content": "Find x\u2028 é"
 def intent(token: str, key: str = "k", worst: float = 1.0) -> dict:
     return {
         "kind": "intent",
+        "format": 2,
         "attempt": token,
         "key": key,
         "agent": "solver",
@@ -71,7 +72,7 @@ def test_every_cut_and_every_flipped_byte_costs_the_damaged_record_alone(tmp_pat
         assert again.answer("k0")
         assert again.answer("k2")
         assert [item.key for item in again.possibly_paid()] == ["k1"]
-        assert sum(again.torn.values()) >= 1
+        assert sum(again.damaged.values()) >= 1
 
 
 def test_writer_sees_what_another_appends_and_a_tail_in_the_making_is_waited_for(tmp_path):
@@ -86,7 +87,7 @@ def test_writer_sees_what_another_appends_and_a_tail_in_the_making_is_waited_for
     segment.write_bytes(whole)
     reader.refresh()
     assert reader.answer("k")
-    assert reader.torn == {}
+    assert reader.damaged == {}
 
 
 def test_damage_after_reading_is_an_error_not_an_answer(tmp_path):
@@ -128,9 +129,12 @@ def test_key_of_a_request_follows_host_model_and_body_and_nothing_else():
         request_key("h", BODY),
         request_key("h2", BODY),
         request_key("h", {**BODY, "model": "n"}),
-        request_key("h", {**BODY, "max_tokens": 1}),
+        request_key("h", {**BODY, "temperature": 1}),
+        request_key("h", BODY, sample=1),
     }
-    assert len(keys) == 4
+    assert len(keys) == 5
+    for how in ({"max_tokens": 1}, {"stream": True, "stream_options": {"include_usage": True}}):
+        assert request_key("h", {**BODY, **how}) in keys
     assert request_key("h", dict(reversed(BODY.items()))) == request_key("h", BODY)
 
 

@@ -53,7 +53,7 @@ documents = st.fixed_dictionaries(
 @settings(max_examples=200, deadline=None)
 @given(documents)
 def test_any_document_gives_a_reply_that_is_an_answer_only_if_it_is_one(document):
-    reply = read_reply("k", 200, json.dumps(document).encode(), "m")
+    reply = read_reply("k", 200, json.dumps(document).encode(), ["m"])
     if reply.status == "ok":
         assert document["model"] == "m"
         assert document["choices"][0]["finish_reason"] in ("stop", "eos")
@@ -65,7 +65,7 @@ def test_any_document_gives_a_reply_that_is_an_answer_only_if_it_is_one(document
 @settings(max_examples=200, deadline=None)
 @given(st.binary(), st.integers(100, 599))
 def test_any_bytes_give_a_reply_and_no_exception(body, status):
-    reply = read_reply("k", status, body, "m")
+    reply = read_reply("k", status, body, ["m"])
     assert reply.status != "ok"
     error_text(body)
     is_quota(status, body)
@@ -145,7 +145,7 @@ def test_verifiers_word_counts_only_where_it_stands_alone(content, word):
 
 
 def test_bill_counts_cached_and_answered_tokens_at_their_own_price():
-    price = Price.from_mapping({"input": 2.0, "output": 8.0, "cached_input": 0.5})
+    price = Price(2.0, 8.0, 0.5)
     usage = {"prompt_tokens": 1_000_000, "completion_tokens": 500_000, "cached_tokens": 400_000}
     assert price.bill(usage) == pytest.approx(0.6 * 2 + 0.4 * 0.5 + 0.5 * 8)
     assert price.bill({"prompt_tokens": 5}) is None
@@ -158,12 +158,13 @@ def test_worst_case_is_never_below_the_likely_cost(prompt, limit):
 
 
 @pytest.mark.parametrize("kind", ["paper", "sample"])
-@pytest.mark.parametrize("agent", ["solver", "distiller", "verifier"])
+@pytest.mark.parametrize("agent", ["solver", "distiller", "repair", "verifier"])
 def test_prompts_take_what_their_agent_may_see(kind, agent):
     prompt = Prompt(agent, PROMPTS / kind / f"{agent}.txt")
     values = {
         "solver": {},
         "distiller": {"reasoning": "think $x", "instruction": "briefly"},
+        "repair": {"reasoning": "r", "instruction": "i", "text": "before", "fault": "long"},
         "verifier": {"reasoning": "r", "answer": "nine", "key": "KEY"},
     }[agent]
     filled = prompt.fill(PROBLEM, **values)
@@ -180,7 +181,9 @@ def test_every_level_is_asked_of_distiller_and_student_in_words_of_its_own(kind)
     instructions = read_instructions(PROMPTS / kind / "levels.yaml", levels)
     asked = yaml.safe_load((PROMPTS / kind / "levels.yaml").read_text())
     assert (
-        len(set(instructions.values())) == len({asked[level]["student"] for level in levels}) == 6
+        len({instruction.text for instruction in instructions.values()})
+        == len({asked[level]["student"] for level in levels})
+        == 6
     )
     student = string.Template((PROMPTS / kind / "student.txt").read_text())
     assert set(student.get_identifiers()) == {"instruction", "statement"}

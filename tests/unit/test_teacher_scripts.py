@@ -16,7 +16,7 @@ from distil.content.files import read_jsonl, write_jsonl
 from distil.content.hashing import sha256_text
 from distil.synthetic import contest
 from distil.synthetic.templates import LABELS, draw_item
-from distil.teacher import account
+from distil.teacher import responses_report as report
 from distil.teacher.agents import JobStopped
 from distil.teacher.responses import Reply
 from distil.teacher.settings import EXIT_REPLAY_MISS
@@ -24,18 +24,10 @@ from distil.teacher.settings import EXIT_REPLAY_MISS
 ROOT = Path(__file__).resolve().parents[2]
 PROMPTS = ROOT / "resources" / "prompts" / "sample"
 LEVELS = ["R1", "R2", "R3", "R4", "R5", "R6"]
-TEACHER = {
-    "base_url": "simulated",
-    "api_key_env": None,
-    "mode": "live",
-    "concurrency": 4,
-    "retries": 2,
-    "connect_seconds": 5.0,
-    "idle_seconds": 30.0,
-    "deadline_seconds": 60.0,
-    "prices": {"dated": "2026-01-01", "currency": "USD", "models": {}},
-    "money_cap": 0.0,
-}
+HOST = {"base_url": "simulated", "concurrency": 4, "deadline_seconds": 60.0}
+TRACES = {"protocol": "full", "repair_beyond": 0.2, "train_unknown": False}
+YEARS = {"train": [2014], "validation": []}
+PLAN = {"folds": {"temporal": YEARS}, "variants": ["prompt"], "levels_per_problem": 6}
 
 
 def load(name: str):
@@ -62,33 +54,54 @@ def write_problems(path: Path) -> list[dict]:
         rows.append(
             {
                 "id": f"2014-fs-{number:02d}",
+                "year": 2014,
                 "statement": item.statement,
                 "options": options,
                 "answer": item.solution.answer,
             }
         )
     rows.append(
-        {"id": "2014-js-01", "statement": "Draw a cat.", "options": [], "answer": "CANARY-KEY"}
+        {
+            "id": "2014-js-01",
+            "year": 2014,
+            "statement": "Draw a cat.",
+            "options": [],
+            "answer": "CANARY-KEY",
+        }
     )
     rows.append({**rows[0], "id": "2014-js-02", "answer": None})
     write_jsonl(path, rows)
     return rows
 
 
-def params(agent: str, limit: int, **changes) -> SimpleNamespace:
-    settings = {"model": f"sample-{agent}", "max_tokens": limit, "temperature": 0.0}
-    teacher = {**TEACHER, **changes, "agent": settings}
-    return SimpleNamespace(study="sample", levels=LEVELS, level="R1", teacher=teacher)
+def shaping(model: str, limit: int) -> dict:
+    """What shapes an agent's answers, at a host of the name `own`."""
+    return {
+        "host": "own", "model": model, "max_tokens": limit, "temperature": 0.0, "top_p": None,
+        "samples": 1, "extra": {}, "served": [model], "reasoning": "optional",
+    }  # fmt: skip
 
 
-def run_study(folder: Path, **changes) -> dict[str, list[dict]]:
+def params(agent: str, limit: int, traces: dict, plan: dict) -> SimpleNamespace:
+    teacher = shaping(f"sample-{agent}", limit)
+    return SimpleNamespace(
+        study="sample", levels=LEVELS, level="R1", teacher=teacher, traces=traces, plan=plan
+    )
+
+
+def run_study(folder: Path, traces=TRACES, plan=PLAN, **changes) -> dict[str, list[dict]]:
+    host = {**HOST, **{name: changes.pop(name) for name in list(changes) if name in HOST}}
+    how = {"teacher": {"hosts": {"own": host}, **changes}}
+
     def paths(**names: str) -> SimpleNamespace:
         return SimpleNamespace(**{key: str(folder / name) for key, name in names.items()})
 
     solve = paths(problems="problems.jsonl")
     solve.solver = PROMPTS / "solver.txt"
-    distil = paths(problems="problems.jsonl", solutions="solutions.jsonl")
+    distil = paths(solutions="solutions.jsonl")
+    distil.problems = [str(folder / "problems.jsonl")]
     distil.distiller, distil.levels = PROMPTS / "distiller.txt", PROMPTS / "levels.yaml"
+    distil.repair = PROMPTS / "repair.txt"
     verify = paths(problems="problems.jsonl", distillations="distillations.jsonl")
     verify.verifier = PROMPTS / "verifier.txt"
     outputs = {
@@ -96,16 +109,16 @@ def run_study(folder: Path, **changes) -> dict[str, list[dict]]:
         "distiller": paths(distillations="distillations.jsonl", responses="distiller.jsonl"),
         "verifier": paths(traces="traces.jsonl", responses="verifier.jsonl"),
     }
+    stages = [
+        (solve_problems, "solver", 2000, solve),
+        (distill_traces, "distiller", 900, distil),
+        (verify_traces, "verifier", 20, verify),
+    ]
     reports = [
-        solve_problems.main(
-            input=solve, output=outputs["solver"], params=params("solver", 2000, **changes)
-        ),
-        distill_traces.main(
-            input=distil, output=outputs["distiller"], params=params("distiller", 900, **changes)
-        ),
-        verify_traces.main(
-            input=verify, output=outputs["verifier"], params=params("verifier", 20, **changes)
-        ),
+        script.main(
+            input=read, output=outputs[agent], params=params(agent, limit, traces, plan), how=how
+        )
+        for script, agent, limit, read in stages
     ]
     found = {path.stem: read_jsonl(path) for path in sorted(folder.glob("*.jsonl"))}
     return {**found, "reports": reports}
@@ -144,7 +157,9 @@ def test_solver_and_distiller_never_see_a_key(study):
         text = json.dumps(getattr(study, agent))
         assert "CANARY-KEY" not in text
         assert "Key:" not in text
-    assert "CANARY-KEY" in json.dumps(study.verifier)
+    # The cat's solution is wrong, so that nothing of it is left to verify.
+    assert "CANARY-KEY" not in json.dumps(study.verifier)
+    assert "Key:" in json.dumps(study.verifier)
 
 
 def test_only_traces_with_the_verifiers_word_and_without_the_graders_veto_are_verified(study):
@@ -157,7 +172,7 @@ def test_only_traces_with_the_verifiers_word_and_without_the_graders_veto_are_ve
         assert row["verified"] or row["reason"]
         assert row["status"] != "ok" or row["text"].splitlines()[-1] == f"Answer: {row['answer']}"
     statuses = {row["problem"]: row["status"] for row in study.traces}
-    assert statuses["2014-js-01"] == "incorrect"
+    assert statuses["2014-js-01"] == "wrong-solution"
     assert statuses["2014-js-02"] == "no-key"
     assert statuses["2014-fs-01"] == "ok"
 
@@ -168,7 +183,9 @@ def test_rows_lead_to_the_raw_bytes_of_their_responses(study):
         for agent in ("solver", "distiller", "verifier")
         for row in getattr(study, agent)
     }
-    for row in [*study.solutions, *study.distillations]:
+    distilled = [row for row in study.distillations if row["request_sha256"]]
+    assert len(distilled) == 6 * (len(study.problems) - 3)
+    for row in [*study.solutions, *distilled]:
         raw = stored[row["request_sha256"]]
         assert sha256_text(raw["body"]) == raw["response_sha256"] == row["response_sha256"]
         assert sha256_text(raw["request"]["messages"][0]["content"]) == row["prompt_sha256"]
@@ -196,12 +213,12 @@ def test_run_from_nothing_gives_the_same_bytes(study, tmp_path, monkeypatch):
         assert path.read_bytes() == (study.folder / path.name).read_bytes(), path.name
 
 
-def test_study_is_replayed_from_its_exported_responses_alone(study, tmp_path, monkeypatch, capsys):
+def test_study_is_replayed_from_its_exported_responses_alone(study, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exported = [str(study.folder / f"{agent}.jsonl") for agent in ("solver", "distiller")]
     exported.append(str(study.folder / "verifier.jsonl"))
-    assert account.print_account("sample", [Path(file) for file in exported]) == 0
-    assert f"{len(study.solver)}  solver: answered" in capsys.readouterr().out
+    restored = report.restore_responses("sample", exported)
+    assert [count for _, count in restored] == [len(read_jsonl(path)) for path in exported]
     write_problems(tmp_path / "problems.jsonl")
     run_study(tmp_path, mode="replay")
     for path in sorted(tmp_path.glob("*.jsonl")):
@@ -221,7 +238,7 @@ def test_replay_of_an_empty_journal_stops_the_job_with_its_own_code(tmp_path, mo
     ("word", "grade", "status", "verified"),
     [
         ("CORRECT", "right", "ok", True),
-        ("CORRECT", "unknown", "ok", True),
+        ("CORRECT", "unknown", "grader-unknown", False),
         ("CORRECT", "wrong", "grader-disagrees", False),
         ("INCORRECT", "right", "incorrect", False),
         ("Perhaps", "right", "unclear", False),
@@ -236,15 +253,19 @@ def test_verdict_of_a_trace_follows_verifier_and_grader(word, grade, status, ver
 
 def test_failed_replies_become_rows_that_keep_their_status():
     cut = Reply("k", "length", reason="finish_reason is length", content="1 + 1")
-    request = SimpleNamespace(key="k", prompt_sha256="p")
+    request = SimpleNamespace(key="k", prompt_sha256="p", sample=0)
     solution = solve_problems.solution("2014-fs-01", request, cut)
     assert (solution["status"], solution["reason"]) == ("length", cut.reason)
-    row = distill_traces.distillation("2014-fs-01", "R1", solution, None, None)
-    assert (row["status"], row["text"]) == ("no-solution", "")
+    empty = distill_traces.empty_row("2014-fs-01", "R1", solution, 20, "no-solution")
+    assert (empty["status"], empty["reason"]) == ("no-solution", "the solver's answer is length")
     reply = Reply("k", "ok", content="Answer: 1\nThat is all.")
-    row = distill_traces.distillation("2014-fs-01", "R1", solution, request, reply)
-    assert row["status"] == "no-answer-line"
+    row = distill_traces.distillation(empty, request, reply, repaired=False)
+    assert (row["status"], row["answer"]) == ("no-answer-line", None)
     trace = verify_traces.verify(row, None, None, None)
     assert (trace["status"], trace["verified"]) == ("no-answer-line", False)
     (prediction,) = predict_teacher.predictions([solution], "R1")
     assert (prediction["text"], prediction["finish"]) == ("1 + 1", "length")
+    # What the host failed to give is no answer, so no wrong one either.
+    drift = solve_problems.solution("2014-fs-02", request, Reply("k", "drift", reason="other"))
+    assert predict_teacher.predictions([drift], "R1") == []
+    assert predict_teacher.unanswered([solution, drift]) == {"drift": 1}

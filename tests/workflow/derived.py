@@ -269,10 +269,7 @@ def leaves(value, path=()):
 # Text that only certain others may take the place of.
 TEXTS = {
     ("teacher", "mode"): "replay",
-    ("teacher", "prices", "dated"): "2026-11-25",
-    ("teacher", "prices", "currency"): "EUR",
-    ("teacher", "base_url"): "http://127.0.0.1:9/v1",
-    ("teacher", "api_key_env"): "OTHER_KEY",
+    ("teacher", "hosts", "simulated", "api_key_env"): "OTHER_KEY",
 }
 
 
@@ -293,6 +290,8 @@ def other(path: tuple[str, ...], value):
 TOGETHER = {
     ("study",), ("published",), ("exams", "source"), ("prompts",), ("student", "model"),
     ("adapters", "horizon"), ("adapters", "evaluate_every"), ("adapters", "pilot_seed"),
+    ("teacher", "hosts", "simulated", "base_url"),
+    *(("teacher", "agents", agent, "host") for agent in ("solver", "distiller", "verifier")),
 }  # fmt: skip
 VALUES = {
     path: value

@@ -183,15 +183,16 @@ def test_flagged_problems_of_any_pdf_are_read_again_and_the_reading_is_explained
         "sections": {"fs": "Freshman-Sophomore"},
     }
     config["folds"] = {"temporal": {"train": [2011], "validation": [2012], "test": [2013]}}
-    config["teacher"]["prices"]["models"] = {MODEL: {"input": 1.0, "output": 1.0}}
     config["teacher"]["money_cap"] = 1.0
     target = "results/mine/problems/2011.jsonl"
     said = "Find the value of $x^2$ if $x = 5$ and write it in digits"
     with serve(lambda prompt, png: said) as (address, asked):
         config["problems"]["vision"] = {
-            "base_url": address, "api_key_env": None, "model": MODEL, "max_tokens": 300,
-            "temperature": 0.0, "prefer": "reading",
+            "host": "sight", "model": MODEL, "max_tokens": 300, "temperature": 0.0,
+            "prefer": "reading",
         }  # fmt: skip
+        prices = {MODEL: {"input": 1.0, "output": 1.0}}
+        config["teacher"]["hosts"]["sight"] = {"base_url": address, "models": prices}
         (study.path / "config.mine.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         ran = study.ran("--", target, config="config.mine.yaml")
         assert ran == {

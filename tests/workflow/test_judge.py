@@ -8,7 +8,7 @@ import yaml
 from distil.audit import explain
 from tests.workflow.checkout import ROOT
 
-JUDGE = {"model": "sample-judge", "max_tokens": 20, "temperature": 0.0}
+JUDGE = {"host": "simulated", "model": "sample-judge", "max_tokens": 20, "temperature": 0.0}
 RULES_BELOW = {"judge_answers", "collect_answers", "judge_claims", "draw_figures"}
 
 

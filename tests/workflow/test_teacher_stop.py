@@ -16,12 +16,15 @@ def test_study_out_of_quota_says_how_to_go_on_pays_once_and_keeps_the_key_to_its
     checkout = copy_repository(tmp_path / "repository")
     with FaultHost(script="ok ok quota-echo-key ok") as host:
         for old, new in [
-            ("base_url: simulated", f"base_url: {host.url}"),
-            ("api_key_env: null", "api_key_env: CANARY_KEY"),
-            ("{model: sample-solver,", "{model: pinned-model,"),
-            ("models: {}", "models: {pinned-model: {input: 1.0, output: 2.0}}"),
+            (
+                "simulated: {base_url: simulated, api_key_env: null, concurrency: 8, models: {}}",
+                f"simulated: {{base_url: '{host.url}', api_key_env: CANARY_KEY, concurrency: 1, "
+                "models: {pinned-model: {input: 1.0, output: 2.0}}}",
+            ),
+            ("model: sample-solver,", "model: pinned-model,"),
+            ("model: sample-distiller,", "model: pinned-model,"),
+            ("model: sample-verifier,", "model: pinned-model,"),
             ("money_cap: 0.0", "money_cap: 5.0"),
-            ("concurrency: 8", "concurrency: 1"),
         ]:
             checkout.edit("config.micro.yaml", old, new)
         environment = {"CANARY_KEY": KEY}

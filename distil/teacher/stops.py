@@ -1,0 +1,170 @@
+"""When a run stops by itself: a host that answers nobody, and responses that are no answers."""
+
+from __future__ import annotations
+
+import collections
+import math
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from distil.teacher.responses import OK, Reply
+from distil.teacher.settings import EXIT_NO_ANSWERS, EXIT_UNANSWERED, TeacherStopped
+
+if TYPE_CHECKING:
+    from distil.teacher.client import TeacherClient
+
+# Unanswered items in a row after which the host is taken to be down.
+GIVE_UP_AFTER = 10
+# Responses before a share of them means anything.
+SHARE_OF = 20
+
+
+class Health:
+    """Whether the host answers at all."""
+
+    def __init__(self, client: TeacherClient) -> None:
+        self._client, self._run = client, client.settings.run
+        self._known = client.journal.ledger.has_answered(client.host, client.settings.agent.model)
+        # When the latest of the answered requests was sent.
+        self._up_at = -math.inf
+        self._failing_since: float | None = None
+        self._given_up = 0
+        self._lock = threading.Lock()
+
+    def answered(self, sent: float) -> bool:
+        """Note a response; tell whether it shows that the host takes requests.
+
+        An answer that was on its way when requests began to fail says nothing of those after it.
+
+        Args:
+            sent: when its request was sent, on the monotonic clock.
+        """
+        with self._lock:
+            self._known = True
+            self._up_at = max(self._up_at, sent)
+            if self._failing_since is not None and sent < self._failing_since:
+                return False
+            self._failing_since, self._given_up = None, 0
+            return True
+
+    def failed(self) -> None:
+        """Note a request without a response."""
+        with self._lock:
+            if self._failing_since is None:
+                self._failing_since = time.monotonic()
+
+    def is_down(self, moment: float, status: str) -> bool:
+        """Tell whether a host that has answered before took no request since a moment.
+
+        Raises:
+            TeacherStopped: that has lasted too long.
+        """
+        with self._lock:
+            longest = self._run.outage_seconds
+            if not longest or not self._known or self._up_at > moment:
+                return False
+            lasted = time.monotonic() - moment
+        if lasted > longest:
+            raise TeacherStopped(
+                f"{self._client.host} has answered nobody for {lasted:.0f} s (the last: {status}), "
+                "longer than teacher.outage_seconds",
+                EXIT_UNANSWERED,
+            )
+        return True
+
+    def give_up(self, reply: Reply) -> None:
+        """Leave an item unanswered; too many in a row mean that the host is down."""
+        with self._lock:
+            self._given_up += 1
+            if self._given_up < GIVE_UP_AFTER:
+                return
+        raise TeacherStopped(
+            f"{self._client.host} has left {GIVE_UP_AFTER} requests in a row unanswered "
+            f"(the last: {reply.status} {reply.reason})",
+            EXIT_UNANSWERED,
+        )
+
+
+class Quality:
+    """Whether responses are answers; many that are none stop the run, and are not final.
+
+    A host that spells its model in its own way, a limit that is too low, a prompt that a model
+    misunderstands: each fails every item alike, and is noticed after a few.
+    """
+
+    def __init__(self, client: TeacherClient) -> None:
+        self._client, self._run = client, client.settings.run
+        self._row = 0
+        self._row_of = OK
+        self._stopping = False
+        self._reason = ""
+        self._poor: dict[str, list[str]] = collections.defaultdict(list)
+        self._seen = 0
+        self._lock = threading.Lock()
+
+    def look(self, attempt: str, verdict: str, reply: Reply) -> None:
+        """Note a response.
+
+        Raises:
+            TeacherStopped: too many in a row are no answers, in the same way.
+        """
+        with self._lock:
+            self._seen += 1
+            if verdict != OK:
+                self._poor[verdict].append(attempt)
+            if self._stopping:
+                return  # it was on its way when the run stopped
+            self._row = self._row + 1 if verdict == self._row_of else 1
+            self._row_of, self._reason = verdict, reply.reason
+            limit = self._run.stop_after
+            if verdict == OK or not limit or self._row < limit:
+                return
+            self._stopping = True
+        raise self._stop(f"{limit} responses in a row are no answers")
+
+    def conclude(self) -> None:
+        """Void what stopped the run; stop it if too large a share of all are no answers.
+
+        Raises:
+            TeacherStopped: the share is too large.
+        """
+        if self._stopping:
+            # Others of the kind came before the row, between the last answers.
+            self._void(self._poor[self._row_of], self._row_of)
+            return
+        poor = sum(map(len, self._poor.values()))
+        if self._seen < SHARE_OF or poor <= self._run.stop_share * self._seen:
+            return
+        for verdict, attempts in self._poor.items():
+            self._void(attempts, verdict)
+        self._row_of = max(self._poor, key=lambda verdict: len(self._poor[verdict]))
+        raise self._stop(f"{poor} of {self._seen} responses are no answers")
+
+    def _void(self, attempts: list[str], verdict: str) -> None:
+        # What was cut is asked again where the limit is raised, and would be cut again elsewhere.
+        if verdict != "length":
+            self._client.journal.void(attempts, verdict)
+
+    def _stop(self, what: str) -> TeacherStopped:
+        agent, settings = self._client.agent, self._client.settings.agent
+        place = f"teacher.hosts.{settings.host}"
+        remedy = {
+            "drift": (
+                f"if that is the model you mean, list its name in {place}.models."
+                f"{settings.model}.served: what came is then read again and not paid again"
+            ),
+            "length": f"raise teacher.agents.{agent}.max_tokens: only these are asked again",
+            "no-answer-line": f"the prompt {agent}.txt should make the model end in `Answer: ...`",
+            "no-reasoning": (
+                f"the host hides the reasoning; ask it to send it (teacher.agents.{agent}.extra), "
+                "or take another host"
+            ),
+            "http-400": f"does teacher.agents.{agent} say what this host understands?",
+        }.get(self._row_of, "mend this at the host, or take another one")
+        return TeacherStopped(
+            f"{self._client.host}: {what}: {self._row_of} ({self._reason}). Remedy: {remedy}. Then "
+            "the same command goes on, and asks these again (teacher.stop_after: 0 with "
+            "teacher.stop_share: 1 takes them as they are)",
+            EXIT_NO_ANSWERS,
+        )
