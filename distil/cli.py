@@ -197,8 +197,16 @@ def verify(
         str | None, typer.Argument(help="With --anchor: what the digest must be.")
     ] = None,
     anchor: Annotated[
-        bool, typer.Option("--anchor", help="Print the digest over all records of the study.")
+        bool, typer.Option("--anchor", help="Print the digests of all records and of the history.")
     ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIGEST",
+            show_default=False,
+            help="A digest of the history that was published: the history must go on from it.",
+        ),
+    ] = None,
     cache: Cache = None,
     configfile: ConfigFile = None,
     config: Config = None,
@@ -218,6 +226,7 @@ def verify(
         name,
         show_anchor=anchor,
         expected=digest,
+        head=head,
         cache=cache,
         configfiles=configfile or [],
         values=config or [],
@@ -326,7 +335,7 @@ def pack(
     file: Annotated[Path, typer.Argument(resolve_path=True, help="For example study.tar.gz.")],
     study: Study = None,
 ) -> int:
-    """Write results, records and metadata of a study to one file."""
+    """Write results and records of a study to one file."""
     from distil.audit import commands
 
     return commands.run_pack(enter(context, study), file)
@@ -449,6 +458,36 @@ def review(
 
 
 @app.command(rich_help_panel=STUDIES)
+def problems(
+    context: typer.Context,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            resolve_path=True, help="Its ending tells the kind: .csv, .jsonl, .gift (Moodle), .pdf."
+        ),
+    ],
+    year: Annotated[list[int] | None, typer.Option(help="Only this year; may be repeated.")] = None,
+    section: Annotated[
+        list[str] | None, typer.Option(help="Only this section; may be repeated.")
+    ] = None,
+    without_key: Annotated[
+        bool, typer.Option("--without-key", help="Leave the answers out.")
+    ] = False,
+    study: Study = None,
+) -> int:
+    """Write a study's problems for use elsewhere: a table, a quiz or a typeset paper with key."""
+    from distil.report.problem_bank import read_bank, write_bank
+
+    name = enter(context, study)
+    try:
+        rows = read_bank(name, year or [], section or [])
+        print(write_bank(rows, file, name, key=not without_key))
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
+    return 0
+
+
+@app.command(rich_help_panel=STUDIES)
 def responses(
     context: typer.Context,
     files: Annotated[
@@ -567,11 +606,29 @@ def grade(
     pairs: Annotated[
         str,
         typer.Argument(
-            metavar="PAIRS", help="JSONL: id, gold, output and, if known, problem; - for stdin."
+            metavar="PAIRS",
+            help="JSONL: id, gold (a key or several), output and, if known, problem and cut; "
+            "- for stdin.",
         ),
     ],
+    strict: Annotated[bool, typer.Option(help="Print the strict verdict too.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes.", show_default="one per core")
+    ] = None,
+    cpu_seconds: Annotated[float, typer.Option(help="CPU time for one answer.")] = 4.0,
+    memory_mb: Annotated[int, typer.Option(help="Megabytes for one answer.")] = 2000,
+    tolerance: Annotated[
+        float, typer.Option(help="Relative error within which two numbers are equal.")
+    ] = 0.0,
 ) -> int:
     """Grade answers against keys: one JSON object with verdict and reason for each pair."""
-    from distil.grading.pairs import grade_file
+    from distil.grading.command import grade as grade_pairs
 
-    return grade_file(pairs)
+    return grade_pairs(
+        pairs,
+        strict=strict,
+        workers=workers,
+        cpu_seconds=cpu_seconds,
+        memory_mb=memory_mb,
+        tolerance=tolerance,
+    )

@@ -97,3 +97,50 @@ rule verify_traces:
         sources=contents(study.prompt("verifier.txt")),
     script:
         "../scripts/verify_traces.py"
+
+
+rule tabulate_traces:
+    """Count traces by year, section, level and status; list where verifier and grader differ."""
+    input:
+        traces=[
+            f"results/{study.name}/traces/{year}/traces.jsonl"
+            for year in study.traced_years
+        ],
+        problems=[
+            f"results/{study.name}/problems/{year}.jsonl"
+            for year in study.traced_years
+        ],
+    output:
+        traces=[
+            "results/{study}/tables/traces.csv",
+            "results/{study}/tables/traces.md",
+            "results/{study}/tables/traces.rows.parquet",
+            report(
+                "results/{study}/tables/traces.html",
+                caption="../report/traces.rst",
+                category="Traces",
+                labels={"table": "traces by year, section, level and status"},
+            ),
+        ],
+        verdicts=[
+            "results/{study}/tables/verdicts.csv",
+            "results/{study}/tables/verdicts.md",
+            "results/{study}/tables/verdicts.rows.parquet",
+            report(
+                "results/{study}/tables/verdicts.html",
+                caption="../report/verdicts.rst",
+                category="Traces",
+                labels={"table": "verifier against grader"},
+            ),
+        ],
+    log:
+        "results/{study}/logs/tabulate_traces.log",
+    benchmark:
+        "results/{study}/timings/tabulate_traces.tsv"
+    conda:
+        "../envs/study.yaml"
+    params:
+        settings={"title": config["title"]},
+        code=fingerprint("scripts/tabulate_traces.py"),
+    script:
+        "../scripts/tabulate_traces.py"

@@ -10,7 +10,7 @@ part (of the problem's year in the fold), problem, cluster, template and wording
 of their transfer items the template alone), year, section, verdict, strict_verdict, second_verdict,
 judge_verdict (null without a judge), words, finish.
 
-`seed` is the student's; of the teacher it counts further samples (1 is the second answer).
+`seed` of the teacher is the number of its sample, where it has several; the first is 0.
 Base and teacher belong to no fold, so they stand once for each: `fold` is set and `part` with it.
 """
 
@@ -23,9 +23,6 @@ COLUMNS = [
     "problem", "cluster", "template", "wording", "year", "section", "verdict", "strict_verdict",
     "second_verdict", "judge_verdict", "words", "finish",
 ]  # fmt: skip
-
-# What tells further answers of the teacher to the same prompt apart from the first.
-SAMPLE = r"\.s(\d+)$"
 
 
 def parts_of(folds: dict[str, dict[str, list[int]]]) -> dict[tuple[str, int], str]:
@@ -53,8 +50,10 @@ def collect_run(name: str, predictions: pd.DataFrame, grades: pd.DataFrame) -> p
     table["fold"] = parts[0] if len(parts) == 3 else None
     table["variant"] = parts[1] if len(parts) == 3 else None
     table["seed"] = int(parts[2].removeprefix("seed-")) if len(parts) == 3 else None
-    if name == "teacher":
-        table["seed"] = table["id"].str.extract(SAMPLE, expand=False).astype("Int64") - 1
+    samples = table["id"].str.extract(r"\.s(\d+)$")[0]
+    if name == "teacher" and samples.notna().any():
+        table["seed"] = samples.astype("Int64") - 1
+        table["seed"] = table["seed"].fillna(0)
     if "iteration" not in table:
         table["iteration"] = None
     return table

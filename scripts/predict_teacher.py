@@ -14,8 +14,8 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from distil.content.addresses import sample_id
 from distil.content.files import read_jsonl
-from distil.teacher.agents import sample_id
 
 SCHEMA = pa.schema(
     [

@@ -12,8 +12,9 @@ response_sha256, served_model, reasoning, content, answer (of the last line `Ans
 null), finish, usage.
 """
 
+from distil.content.addresses import sample_id
 from distil.content.files import read_jsonl, write_jsonl
-from distil.teacher.agents import Prompt, final_answer, open_teacher, sample_id
+from distil.teacher.agents import Prompt, final_answer, open_teacher
 from distil.teacher.client import Request
 from distil.teacher.responses import Reply
 

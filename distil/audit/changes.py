@@ -62,7 +62,7 @@ def changed_recipe(job: Planned, record: Record, files: Files) -> Iterator[Reaso
     yield from _inputs(job, record, files)
     yield from _params(job, record)
     yield from _code(job, record)
-    for name, then in record.content["executables"].items():
+    for name, then in record.content.get("executables", {}).items():
         if describe_executable(name) != then:
             yield Reason("executables", f"{name}, which it started, is another program or has "
                          "other data now")  # fmt: skip

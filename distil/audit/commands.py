@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from distil.audit.faults import MISMATCH, MISSING, OK, SECRET, UNCHECKED, Fault
 from distil.audit.records import recorded_outputs
 from distil.audit.verify import anchor, exit_code, verify
+from distil.lineage.history import read_chain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,7 @@ def run_verify(
     *,
     show_anchor: bool,
     expected: str | None,
+    head: str | None = None,
     cache: Path | None,
     configfiles: Sequence[Path],
     values: Sequence[str],
@@ -55,6 +57,7 @@ def run_verify(
         study: its name.
         show_anchor: print the digest of all records as well.
         expected: the digest it must be; None asks for no comparison.
+        head: a digest of the history that was published; it must be among those of its runs.
         cache: a file where hashes are kept between calls; None hashes every file.
         configfiles: the study's files; none for the one that names the study.
         values: KEY=VALUE, as after `snakemake --config`.
@@ -69,9 +72,17 @@ def run_verify(
             print(f"verify: no anchor: {error}", file=sys.stderr)
             return exit_code(faults) or MISSING
         print(f"anchor: {digest}")
+        print(
+            f"history: {read_chain(Path('results', study, 'lineage')).head or 'no run was closed'}"
+        )
         if expected and expected != digest:
             print(f"the records are not those whose anchor is {expected}")
             return exit_code(faults) or MISMATCH
+    if head and head not in read_chain(Path("results", study, "lineage")).heads:
+        print(
+            f"the history has no run whose digest is {head}: it is not the one that was published"
+        )
+        return exit_code(faults) or MISMATCH
     print(f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "ok")
     return exit_code(faults)
 

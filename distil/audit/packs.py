@@ -1,13 +1,12 @@
 """Take a finished study to another machine, where nothing reruns and `verify` holds.
 
-A pack is a tar file of results/STUDY (records and history in it), Snakemake's metadata of these
-files, and a manifest with the sha256 of each member and the study's anchor. Stores under state/
-stay behind: they hold what was paid for, and what a study used of it is in its results.
+A pack is a tar file of results/STUDY (records and history in it) and a manifest with the sha256 of
+each member and the study's anchor. Stores under state/ stay behind: they hold what was paid for,
+and what a study used of it is in its results.
 """
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import os
@@ -18,36 +17,12 @@ from distil.audit.verify import anchor
 from distil.content.files import write_atomically
 from distil.content.hashing import sha256_bytes, sha256_file
 
-METADATA = Path(".snakemake", "metadata")
 MANIFEST = "manifest.json"
 FORMAT = 1
 
 
 class PackError(ValueError):
     """A pack cannot be written or read; the message names the file and the remedy."""
-
-
-def _metadata(study: str) -> dict[str, Path]:
-    """Return {output of a study: Snakemake's metadata file of it}.
-
-    The files' names are the outputs' paths in base64, long ones cut into folders.
-    """
-    found = {}
-    for path in sorted(METADATA.rglob("*")) if METADATA.is_dir() else []:
-        if path.is_file():
-            name = "".join(part.lstrip("@") for part in path.relative_to(METADATA).parts)
-            try:
-                output = base64.urlsafe_b64decode(name.encode()).decode()
-            except ValueError:
-                continue
-            if output.startswith(f"results/{study}/"):
-                found[output] = path
-    return found
-
-
-def outputs_with_metadata(study: str) -> set[str]:
-    """Return the outputs of a study that Snakemake keeps metadata of here."""
-    return set(_metadata(study))
 
 
 def pack(study: str, target: Path) -> dict:
@@ -59,8 +34,7 @@ def pack(study: str, target: Path) -> dict:
     top = Path("results") / study
     if not (top / "lineage").is_dir():
         raise PackError(f"{top} holds no finished study; run it first")
-    files = [path for path in sorted(top.rglob("*")) if path.is_file()]
-    members = [*files, *_metadata(study).values()]
+    members = [path for path in sorted(top.rglob("*")) if path.is_file()]
     manifest = {
         "format": FORMAT,
         "study": study,
@@ -113,7 +87,8 @@ def unpack(source: Path) -> dict:
 
 def _check(source: Path, manifest: dict, content: dict[str, bytes]) -> None:
     listed = manifest["files"]
-    allowed = (f"results/{manifest['study']}/", f"{METADATA.as_posix()}/")
+    # Packs of earlier versions hold metadata of Snakemake as well.
+    allowed = (f"results/{manifest['study']}/", ".snakemake/metadata/")
     for name in sorted(listed.keys() | content.keys()):
         if not name.startswith(allowed) or ".." in Path(name).parts:
             raise PackError(f"{source}: {name} would be written outside the study; do not use it")

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import io
 import tempfile
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -53,7 +54,8 @@ def _do_again(job: Planned) -> list[Fault]:
             module = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
             taken = inspect.signature(module.main).parameters
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # its own log has them
                 module.main(**{name: value for name, value in offered.items() if name in taken})
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a script may raise
             what = f"{job.name} could not be done again ({type(error).__name__}: {error})"

@@ -25,7 +25,6 @@ SHAPE = {
     "script": str,
     "code": str,
     "fingerprint": {"modules": {str: str}, "packages": {str: str}, "python": str},
-    "executables": dict,
     "facts": dict,
 }
 FORMAT = 1

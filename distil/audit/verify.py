@@ -381,7 +381,8 @@ def check_installed(records: Records, cache: Path | None = INSTALLED) -> Iterato
         listed += [
             (name, str(file.locate()), base64.urlsafe_b64decode(f"{file.hash.value}==").hex())
             for file in package.files or ()
-            if file.hash and file.hash.mode == "sha256"
+            # Commands in bin/ are written at the installation, and moved with the environment.
+            if file.hash and file.hash.mode == "sha256" and ".." not in file.parts
         ]
     files = Files(cache)
     files.read_ahead(path for _, path, _ in listed)

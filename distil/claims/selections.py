@@ -6,7 +6,7 @@ The table of graded answers (`answers`) has one row per answer:
     role            base | teacher | student
     fold            fold of the split
     variant         prompt, or the level in lower case for adapters trained on that level alone
-    seed            whole number, null for the base; of the teacher it counts further samples
+    seed            whole number, null for the base; of the teacher, its sample where it has several
     iteration       checkpoint, null for base and teacher
     level           R1 .. R6; may be null for the teacher
     benchmark       competition | transfer | math500
@@ -523,7 +523,7 @@ def answers(study: GradedAnswers, selection: Selection) -> Answers:
     if skipped:
         years = ", ".join(str(int(year)) for year in skipped)
         raise MissingAnswersError(f"{selection.text} was not asked in {years}")
-    seeds = sorted(set(rows["seed"].fillna(0).astype(int)))
+    seeds = sorted(set(rows["seed"].fillna(0).astype(int)))  # of the teacher, its samples
     if selection.role == "student":
         seeds = sorted(
             {s for fold in study.folds_of(selection.estimand) for s in study.seeds(fold)}

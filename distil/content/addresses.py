@@ -24,6 +24,7 @@ ROWS = {
     "curve": "curve/{fold}/{variant}/seed-{seed}/{iteration}",
     "stop": "stop/{fold}/{variant}",
     "part": "part/{fold}/{variant}/{problem}",
+    "trace": "trace/{id}",
     "published": "published/{claim}",
     # Of the public release: counts, and rows read from its logs, levels, traces and splits.
     "loss": "loss/{part}/{iteration}",
@@ -114,6 +115,11 @@ def row_id(kind: str, **fields: Any) -> str:
         KeyError: there is no such kind, or a field is missing.
     """
     return ROWS[kind].format_map(fields)
+
+
+def sample_id(name: str, sample: int) -> str:
+    """Return the id of one of several answers: the first has the plain name, then `.s2` ..."""
+    return f"{name}.s{sample + 1}" if sample else name
 
 
 def parse_row(text: str) -> Address:

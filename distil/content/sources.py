@@ -22,6 +22,8 @@ KEYS = (
     ("id", "estimand", "grading"),
     ("id", "estimand"),
     ("fold", "variant", "part", "year", "section"),
+    ("year", "section", "level", "status"),
+    ("trace",),
     ("set", "part"),
     ("level", "section"),
     ("check", "claim"),
@@ -104,6 +106,8 @@ def group(source: str) -> str:
         return source.rpartition("/")[0]
     if kind == "part":
         return f"{source.rpartition('/')[0]}/{fields['problem'].partition('-')[0]}"
+    if kind == "trace":
+        return f"trace/{fields['id'].partition('-')[0]}"
     return source if kind == "stop" else "/".join(source.split("/")[:2])
 
 

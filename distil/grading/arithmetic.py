@@ -1,4 +1,6 @@
-"""Are two expressions equal? Exact rationals, then a prime field, then many digits.
+"""Equality of two expressions: exact rationals, then residues modulo a prime, then many digits.
+
+    same_value(parse_expression("2^{30}-1"), parse_expression("1073741823"))  # True
 
 - An expression of rational numbers is computed exactly.
 - A rational function of variables (pi and e count as variables: both are transcendental) is
@@ -12,18 +14,429 @@
 Sizes are capped before anything is computed, so that each call takes milliseconds.
 """
 
+import functools
+import hashlib
+import math
 from fractions import Fraction
 
-from distil.grading.digits import context, evaluate, sample_points
-from distil.grading.rationals import (
-    NotExactError,
-    TooCostlyError,
-    UndefinedError,
-    exact,
-    primes,
-    residues,
-)
-from distil.grading.syntax import Node, symbols
+from distil.grading.syntax import Node, map_parts, symbols, walk
+
+MOST_BITS = 100_000
+MOST_FACTORIAL = 5_000
+MOST_ROOT_BITS = 20_000
+_PRIMES = (2**127 - 1, 2**107 - 1)
+# A prime of the form 4k+1 has a square root of -1; 2 is no square modulo this one.
+_GAUSSIAN_PRIME = 2**255 - 19
+
+
+class NotExactError(ArithmeticError):
+    """The value is not rational, or not of the kind that this arithmetic knows."""
+
+
+class TooCostlyError(ArithmeticError):
+    """Computing the value would take too long or too much memory."""
+
+
+class UndefinedError(ArithmeticError):
+    """Division by zero, a logarithm of zero, or an infinite value."""
+
+
+def _integer_root(value: int, degree: int) -> int | None:
+    if value < 0:
+        if degree % 2 == 0:
+            return None
+        root = _integer_root(-value, degree)
+        return None if root is None else -root
+    if value < 2:
+        return value
+    if degree == 2:
+        root = math.isqrt(value)
+        return root if root * root == value else None
+    if value.bit_length() > MOST_ROOT_BITS:
+        raise TooCostlyError
+    # Newton's iteration from above falls to the integer part of the root.
+    root = 1 << -(-value.bit_length() // degree)
+    while True:
+        lower = ((degree - 1) * root + value // root ** (degree - 1)) // degree
+        if lower >= root:
+            return root if root**degree == value else None
+        root = lower
+
+
+def _bits(value: Fraction) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length(), 1)
+
+
+def exact_power(base: Fraction, exponent: Fraction) -> Fraction:
+    """Rational power of a rational; a negative number has its real odd roots.
+
+    Raises:
+        NotExactError: if the power is irrational.
+        UndefinedError: for 0 to a negative power.
+        TooCostlyError: if the result would be too long.
+    """
+    if exponent.denominator > 1:
+        if exponent.denominator > 64 or (base < 0 and exponent.denominator % 2 == 0):
+            raise NotExactError
+        top = _integer_root(base.numerator, exponent.denominator)
+        bottom = _integer_root(base.denominator, exponent.denominator)
+        if top is None or bottom is None:
+            raise NotExactError
+        base = Fraction(top, bottom)
+    power = exponent.numerator
+    if base == 0 and power < 0:
+        raise UndefinedError
+    if base in {0, 1, -1}:
+        return base**power if abs(power) < 4 else base ** (2 + power % 2)
+    if _bits(base) * abs(power) > MOST_BITS:
+        raise TooCostlyError
+    return base**power
+
+
+@functools.lru_cache(maxsize=8192)
+def exact(node: Node) -> Fraction:
+    """Exact rational value of an expression.
+
+    Raises:
+        NotExactError, UndefinedError, TooCostlyError: if it has none, or none that can be computed.
+    """
+    value = _exact(node)
+    if _bits(value) > MOST_BITS:
+        raise TooCostlyError
+    return value
+
+
+def _exact(node: Node) -> Fraction:
+    kind = node[0]
+    if kind == "num":
+        return node[1]
+    if kind == "neg":
+        return -exact(node[1])
+    if kind == "add":
+        return exact(node[1]) + exact(node[2])
+    if kind == "mul":
+        return exact(node[1]) * exact(node[2])
+    if kind == "div":
+        bottom = exact(node[2])
+        if bottom == 0:
+            raise UndefinedError
+        return exact(node[1]) / bottom
+    if kind == "pow":
+        return exact_power(exact(node[1]), exact(node[2]))
+    if kind == "root":
+        degree = exact(node[1])
+        if degree <= 0 or degree.denominator != 1:
+            raise NotExactError
+        return exact_power(exact(node[2]), 1 / degree)
+    if kind == "fact":
+        return Fraction(_factorial(exact(node[1])))
+    if kind == "fn":
+        return _exact_function(node[1], [exact(argument) for argument in node[2]])
+    raise NotExactError
+
+
+def _factorial(value: Fraction) -> int:
+    if value.denominator != 1 or value < 0:
+        raise NotExactError
+    if value > MOST_FACTORIAL:
+        raise TooCostlyError
+    return math.factorial(value.numerator)
+
+
+def _exact_function(name: str, values: list[Fraction]) -> Fraction:
+    if name == "abs":
+        return abs(values[0])
+    if name == "floor":
+        return Fraction(math.floor(values[0]))
+    if name == "ceil":
+        return Fraction(math.ceil(values[0]))
+    if name == "sgn":
+        return Fraction((values[0] > 0) - (values[0] < 0))
+    if name in {"min", "max"}:
+        return min(values) if name == "min" else max(values)
+    if name in {"gcd", "lcm"}:
+        if any(value.denominator != 1 for value in values):
+            raise NotExactError
+        return Fraction(getattr(math, name)(*(value.numerator for value in values)))
+    if name == "binom":
+        top, bottom = values
+        if bottom.denominator != 1 or bottom < 0 or top.denominator != 1 or top < 0:
+            raise NotExactError
+        if top > 20_000 or min(bottom, top - bottom) > 2_000:
+            raise TooCostlyError
+        return Fraction(math.comb(top.numerator, bottom.numerator))
+    raise NotExactError
+
+
+def _random_residue(name: str, point: int, prime: int) -> int:
+    digest = hashlib.sha256(f"{name}/{point}".encode()).digest()
+    return int.from_bytes(digest, "big") % prime
+
+
+def residues(node: Node, point: int, prime: int) -> tuple[int, int]:
+    """Numerator and denominator of a rational function at a random point, modulo a prime.
+
+    Common factors are not cancelled, except that equal denominators are kept in a sum.
+
+    Raises:
+        NotExactError: if the expression is not a rational function.
+        UndefinedError: if a denominator vanishes identically or at this point.
+    """
+    kind = node[0]
+    if kind == "num":
+        return node[1].numerator % prime, node[1].denominator % prime
+    if kind == "sym":
+        return _random_residue(node[1], point, prime), 1
+    if kind == "const":
+        if node[1] == "i" and prime % 4 == 1:
+            return pow(2, (prime - 1) // 4, prime), 1
+        if node[1] in {"pi", "e"}:
+            return _random_residue("\\" + node[1], point, prime), 1
+        raise NotExactError
+    if kind == "neg":
+        top, bottom = residues(node[1], point, prime)
+        return -top % prime, bottom
+    if kind == "deg":
+        top, bottom = residues(node[1], point, prime)
+        return top * _random_residue("\\pi", point, prime) % prime, bottom * 180 % prime
+    if kind in {"add", "mul", "div"}:
+        a, b = residues(node[1], point, prime)
+        c, d = residues(node[2], point, prime)
+        if kind == "mul":
+            return a * c % prime, b * d % prime
+        if kind == "div":
+            if c == 0:
+                raise UndefinedError
+            return a * d % prime, b * c % prime
+        return ((a + c) % prime, b) if b == d else ((a * d + b * c) % prime, b * d % prime)
+    if kind == "pow":
+        exponent = exact(node[2])
+        if exponent.denominator != 1:
+            raise NotExactError
+        a, b = residues(node[1], point, prime)
+        if exponent < 0:
+            if a == 0:
+                raise UndefinedError
+            a, b = b, a
+        power = abs(exponent.numerator)
+        return pow(a, power, prime), pow(b, power, prime)
+    if kind == "fn" and node[1] == "binom":
+        count = exact(node[2][1])
+        if count.denominator != 1 or not 0 <= count <= 50:
+            raise NotExactError
+        a, b = residues(node[2][0], point, prime)
+        top, bottom = 1, math.factorial(count.numerator) * pow(b, count.numerator, prime)
+        for step in range(count.numerator):
+            top = top * (a - step * b) % prime
+        return top, bottom % prime
+    value = exact(node)
+    return value.numerator % prime, value.denominator % prime
+
+
+def primes(*nodes: Node) -> tuple[int, ...]:
+    """Primes to compute residues by: one with a root of -1 if the imaginary unit occurs."""
+    return (
+        (_GAUSSIAN_PRIME,)
+        if any(part == ("const", "i") for node in nodes for part in walk(node))
+        else _PRIMES
+    )
+
+
+@functools.cache
+def context():
+    """The arithmetic of this module, apart from mpmath's global one."""
+    import mpmath
+
+    return mpmath.MPContext()
+
+
+class Digits:
+    """Evaluation to many digits.
+
+    `real` turns false when an even root or a logarithm left the reals.
+    """
+
+    def __init__(self, values: dict[str, Fraction], digits: int):
+        self.mp = context()
+        self.mp.dps = digits
+        self.values = values
+        self.real = True
+
+    def value(self, node: Node):
+        """Value of a node; raises UndefinedError if it is infinite."""
+        result = self._value(node)
+        if not self.mp.isfinite(result):
+            raise UndefinedError
+        return result
+
+    def _rational(self, value: Fraction):
+        return self.mp.mpf(value.numerator) / value.denominator
+
+    def _value(self, node: Node):
+        mp, kind = self.mp, node[0]
+        if kind == "num":
+            return self._rational(node[1])
+        if kind == "sym":
+            return self._rational(self.values[node[1]])
+        if kind == "const":
+            if node[1] == "inf":
+                raise UndefinedError
+            return {"pi": +mp.pi, "e": +mp.e, "i": mp.mpc(0, 1)}[node[1]]
+        if kind == "neg":
+            return -self.value(node[1])
+        if kind == "deg":
+            return self.value(node[1]) * mp.pi / 180
+        if kind in {"add", "mul", "div"}:
+            a, b = self.value(node[1]), self.value(node[2])
+            if kind == "add":
+                return a + b
+            if kind == "mul":
+                return a * b
+            if b == 0:
+                raise UndefinedError
+            return a / b
+        if kind == "pow":
+            return self.power(node[1], node[2])
+        if kind == "root":
+            return self.root(node)
+        if kind == "log":
+            return self.logarithm(self.value(node[2])) / self.logarithm(self.value(node[1]))
+        if kind == "fact":
+            return self.factorial(self.value(node[1]))
+        return self.function(node[1], [self.value(argument) for argument in node[2]])
+
+    def is_real(self, value) -> bool:
+        """Whether a value has no imaginary part."""
+        return not isinstance(value, self.mp.mpc) or value.imag == 0
+
+    def logarithm(self, value):
+        """Natural logarithm."""
+        if value == 0:
+            raise UndefinedError
+        if self.is_real(value) and self.mp.re(value) < 0:
+            self.real = False
+        return self.mp.log(value)
+
+    def real_root(self, value, degree: int):
+        """Root; the odd root of a negative number is the real one."""
+        if self.is_real(value) and self.mp.re(value) < 0:
+            if degree % 2:
+                return -self.mp.root(-self.mp.re(value), degree)
+            self.real = False
+        return self.mp.root(value, degree)
+
+    def root(self, node: Node):
+        """Value of a root node."""
+        try:
+            degree = exact(node[1])
+        except ArithmeticError:
+            return self.power(node[2], ("div", ("num", Fraction(1)), node[1]))
+        if degree.denominator != 1 or not 1 <= degree <= 1000:
+            raise TooCostlyError
+        return self.real_root(self.value(node[2]), int(degree))
+
+    def power(self, base_node: Node, exponent_node: Node):
+        """Value of a power."""
+        mp = self.mp
+        base = self.value(base_node)
+        try:
+            exponent = exact(exponent_node)
+        except (NotExactError, TooCostlyError):
+            exponent = None
+        if exponent is not None and 1 < exponent.denominator <= 64:
+            self.guard(base, self._rational(exponent))
+            root = self.real_root(base, exponent.denominator)
+            if root == 0 and exponent < 0:
+                raise UndefinedError
+            return root**exponent.numerator
+        power = self._rational(exponent) if exponent is not None else self.value(exponent_node)
+        if base == 0:
+            if mp.re(power) < 0:
+                raise UndefinedError
+            return mp.mpf(1 if power == 0 else 0)
+        self.guard(base, power)
+        if self.is_real(base) and mp.re(base) < 0 and not mp.isint(power):
+            self.real = False
+        return mp.power(base, power)
+
+    def guard(self, base, power) -> None:
+        """Refuse powers whose size alone would take long."""
+        if base == 0:
+            return
+        size = abs(power) * (abs(self.mp.log(abs(base), 2)) + 4)
+        if size > 1e7:
+            raise TooCostlyError
+
+    def factorial(self, value):
+        """Factorial of a real number of moderate size."""
+        if not self.is_real(value) or abs(value) > MOST_FACTORIAL:
+            raise TooCostlyError
+        if self.mp.isint(value) and value < 0:
+            raise UndefinedError
+        return self.mp.factorial(value)
+
+    def function(self, name: str, values: list):
+        """Value of a named function."""
+        mp, value = self.mp, values[0]
+        if name == "binom":
+            if any(not self.is_real(part) or abs(part) > 10_000 for part in values):
+                raise TooCostlyError
+            return mp.binomial(*values)
+        if name == "abs":
+            return abs(value)
+        if name in {"min", "max"} and all(self.is_real(part) for part in values):
+            return min(values) if name == "min" else max(values)
+        if name in {"floor", "ceil"} and self.is_real(value):
+            return getattr(mp, name)(value)
+        if name == "sgn" and self.is_real(value):
+            return mp.sign(value)
+        if abs(value) > 1e6:
+            raise TooCostlyError
+        if name == "cis":
+            return mp.expj(value)
+        if name in {"arcsin", "arccos"} and self.is_real(value) and abs(value) > 1:
+            self.real = False
+        known = {
+            "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "cot": mp.cot, "sec": mp.sec,
+            "csc": mp.csc, "arcsin": mp.asin, "arccos": mp.acos, "arctan": mp.atan,
+            "arccot": mp.acot, "arcsec": mp.asec, "arccsc": mp.acsc, "sinh": mp.sinh,
+            "cosh": mp.cosh, "tanh": mp.tanh,
+        }  # fmt: skip
+        if name not in known:
+            raise NotExactError
+        try:
+            result = known[name](value)
+        except (ZeroDivisionError, ValueError):
+            raise UndefinedError from None
+        # The tangent of a right angle comes out huge, not infinite.
+        if abs(result) > mp.mpf(10) ** (mp.dps // 2):
+            raise UndefinedError
+        return result
+
+
+def evaluate(node: Node, values: dict[str, Fraction], digits: int):
+    """Value of an expression to some digits, and whether all of it was real."""
+    evaluator = Digits(values, digits)
+    try:
+        return evaluator.value(node), evaluator.real
+    except (ZeroDivisionError, OverflowError, ValueError):
+        raise UndefinedError from None
+
+
+def sample_points(names: frozenset[str]) -> list[dict[str, Fraction]]:
+    """Six points at fixed pseudo-random values, the later ones with negative coordinates."""
+    points = []
+    for point in range(6):
+        values = {}
+        for name in sorted(names):
+            digest = hashlib.sha256(f"{name}#{point}".encode()).digest()
+            size = Fraction(int.from_bytes(digest[:4], "big") % 2_900_017 + 300_007, 1_000_003)
+            values[name] = -size if point >= 3 and digest[4] % 2 else size
+        points.append(values)
+    if names:
+        points[3] = {name: -value for name, value in points[2].items()}
+    return points
+
 
 _COARSE, _FINE = 40, 120
 
@@ -241,27 +654,15 @@ def _sign_of_ratio(a: Node, b: Node) -> int:
 
 def _fix(node: Node, values: dict[str, Fraction]) -> Node:
     if node[0] == "sym":
-        return ("num", values[node[1]])
-    parts = []
-    for part in node[1:]:
-        if isinstance(part, tuple) and part and isinstance(part[0], tuple):
-            parts.append(tuple(_fix(child, values) for child in part))
-        else:
-            parts.append(_fix(part, values) if isinstance(part, tuple) else part)
-    return (node[0], *parts)
+        return ("num", values[node[1]]) if node[1] in values else node
+    return map_parts(node, lambda part: _fix(part, values))
 
 
 def substitute(node: Node, name: str, value: Fraction) -> Node:
     """The expression with a number in place of one variable."""
-    others = {other: None for other in symbols(node) if other != name}
-    if node[0] == "sym":
-        return ("num", value) if node[1] == name else node
-    if not others:
-        return _fix(node, {name: value})
-    parts = []
-    for part in node[1:]:
-        if isinstance(part, tuple) and part and isinstance(part[0], tuple):
-            parts.append(tuple(substitute(child, name, value) for child in part))
-        else:
-            parts.append(substitute(part, name, value) if isinstance(part, tuple) else part)
-    return (node[0], *parts)
+    return _fix(node, {name: value})
+
+
+def at_sample_point(node: Node) -> Node:
+    """The expression with fixed pseudo-random numbers in place of its variables."""
+    return _fix(node, sample_points(symbols(node))[0])

@@ -10,6 +10,7 @@ The last number of a text is never taken for its answer.
 import re
 from dataclasses import dataclass
 
+from distil.notation.answers import without_emphasis
 from distil.notation.braces import balanced_end
 
 # An answer stands at the end: of longer outputs only this many characters are searched.
@@ -27,6 +28,7 @@ class Extraction:
         rule: how it was found: "box", "boxes", "statement", "whole", "conclusion" or "none".
         reason: why there is none; empty otherwise.
         later: an explicit statement after the last box, or None.
+        latex: the answer stood in a formula.
         at_end: the answer runs to the very last character, so a cut output may have lost its tail.
         parts: the contents of adjacent boxes, when there are several.
     """
@@ -35,6 +37,7 @@ class Extraction:
     rule: str
     reason: str = ""
     later: str | None = None
+    latex: bool = False
     at_end: bool = False
     parts: tuple[str, ...] = ()
 
@@ -50,7 +53,7 @@ _SPECIAL = re.compile(r"<\|[a-z_]{2,30}\|>|</s>|<(?:eos|pad|end_of_turn)>|</?ans
 _END = re.compile(r"<\|(?:endoftext|im_end|eot_id|end|end_of_text)\|>|</s>|<(?:eos|end_of_turn)>")
 _TAGGED = re.compile(r"<answer>([^<>]{1,400})</answer>", re.IGNORECASE)
 _BOX = re.compile(
-    r"\\(?:boxed|fbox|framebox|colorbox\{\w+\}|boxedanswer)(?![a-zA-Z])\s*|(?<![\\a-zA-Z])boxed(?=\{)"
+    r"\\(?:boxed|fbox|framebox(?:\[[^\[\]]*\])*|colorbox\{\w+\}|boxedanswer)(?![a-zA-Z])\s*|(?<![\\a-zA-Z])boxed(?=\{)"
 )
 _BETWEEN_BOXES = re.compile(
     r"(?:[\s$,;&]|\\[()\[\]]|\\\\|\\(?:quad|qquad|,|;|!|:)|\\(?:text|mbox|mathrm)\{\s*(?:and|or|"
@@ -58,11 +61,29 @@ _BETWEEN_BOXES = re.compile(
     r"|and\b|or\b|\\(?:land|lor|wedge|vee|cup)(?![a-zA-Z])|\*\*|"
     r"(?<![a-zA-Z])[a-zA-Z](?:_\{?\w{1,2}\}?)?\s*=)*"
 )
+# What follows a box within its formula belongs to it: "\boxed{5}\pi", "\boxed{5}\%".
 _AFTER_BOX = re.compile(
-    r"\s*(?:\\pi(?![a-zA-Z])|\\?%|\^\s*\{?\s*\\circ\s*\}?|\\sqrt\s*\{[^{}]*\}|\\sqrt\s*\d|!|"
-    r"_\{?\d+\}?)"
+    r"(?:\\pi(?![a-zA-Z])|\\sqrt\s*(?:\{[^{}]*\}|\d))|"
+    r"(?:\\?%|\^\s*\{?\s*\\circ\s*\}?|_\{?\d+\}?|"
+    r"\^\s*(?:\{[^{}]*\}|\d))"
 )
-_ANSWER_WORD = r"(?:answers?|ans|option|choice|solution\s+set)"
+# An exclamation mark after a box is a factorial only inside a formula.
+_FACTORIAL_AFTER = re.compile(r"\s*!+")
+# A minus before a box: "= -\boxed{5}"; "Answer - \boxed{5}" and "- \boxed{5}" have a dash.
+_MINUS_BEFORE = re.compile(r"(?:^|[$=(\[\n]\s?|\\[(\[]\s*)-$")
+_MINUS_IN_FORMULA = re.compile(r"(?:^|[$=({&,]|\\[(\[])\s*-\s*$")
+_ANSWER_WORD = r"(?:answers?|ans\.?|option|choice|solution\s+set)"
+# "Antwort: 5", "La respuesta es 5", "答案是5"; a colon or a verb must follow.
+_OTHER_LANGUAGES = (
+    r"(?<!\w)(?:la\s+|a\s+|die\s+|il\s+)?(?:respuesta|solución|resultado|résultat|resultat|risultato|réponse|antwort|lösung|ergebnis|"
+    r"risposta|soluzione|resposta|solução|antwoord|svar|vastaus|odpowiedź|odpověď|cevap|yanıt|jawaban|"
+    r"ответ|решение|відповідь|отговор|απάντηση|đáp\s+(?:án|số)|الجواب|الإجابة|תשובה|उत्तर)"
+    r"(?:\s+(?:final|finale|correcta?|definitiva|endgültige))?"
+    r"(?:\s*[:：=]|\s+(?:es|est|ist|è|é|is|är|er|to|on)\b|\s*[–—](?=\s))"
+    r"|(?:答案|答え|解答|答|정답|답)(?:\s*[是为為は은는]\s*[:：]?|\s*[:：])"
+)
+# "Solution: 72" gives an answer, "Solution: We have ..." begins the working.
+_SOLUTION = r"^[#*_\s]{0,8}(?:the\s+)?solution[*_\s]{0,4}[:：][*_\s]{0,4}(?=[-\d$\\(][^\n]{0,60}$)"
 _STATEMENT = re.compile(
     r"(?:(?<![A-Za-z])(?:" + _ANSWER_WORD + r")(?![A-Za-z])"
     r"(?:\s+(?:to|for)\s+(?:this|the|our)\s+(?:\w+\s+)?(?:problem|question|part))?"
@@ -74,7 +95,9 @@ _STATEMENT = re.compile(
     r"|\\(?:text|textbf|mathbf|mathrm|textit)\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s.:]{0,6}$"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?result[*_\s]{0,4}:"
-    r"|答案(?:是|为|：|:)|^#{3,4}(?=\s*[-\d$\\(]))[*_\s]{0,12}",
+    r"|^[#*_\s]{0,8}(?:ans(?:wer)?\.|final\s+answer)(?=\s*[-\d$\\(])"
+    r"|" + _OTHER_LANGUAGES + "|" + _SOLUTION + r"|the\s+solution\s+is(?=\s+[-\d$\\(])"
+    r"|^#{3,4}(?=\s*[-\d$\\(]))[_\s]{0,12}",
     re.IGNORECASE | re.MULTILINE,
 )
 _NAMED_LAST = re.compile(
@@ -106,7 +129,8 @@ _CONDITIONAL = re.compile(
 _CONCLUSION = re.compile(
     r"(?:^|[.!?]\s)[\s*]*(?:so|thus|hence|therefore|consequently|finally|we conclude that|"
     r"it follows that|in conclusion)\b,?\s+((?:[^.;,=]|[.,](?=\d)){1,120}\s(?:is|are|equals)\s+"
-    r"[-$\\\d(\[](?:[^\s.;,=]|[.,](?=\d))*(?:\s+[a-z]+){0,2})[.!][\s*]*$",
+    r"(?:\\\(\s*[^()=\n]{1,60}?\s*\\\)|[-$\\\d(\[](?:[^\s.;,=]|[.,](?=\d))*)"
+    r"(?:\s+[a-z]+){0,2})[.!][\s*]*$",
     re.IGNORECASE,
 )
 _PLAIN_LINE = re.compile(r"(?:[^=\n]{1,40}=)?[^=\n]{1,80}")
@@ -125,9 +149,12 @@ _CLAUSE = re.compile(
     r"[,;]?\s+(?:because|since|which|where|when|as\s+(?:shown|required|desired|expected|we)|"
     r"so\s+that|but|rather|instead|likely|"
     r"according|obtained|not)\b|,\s*(?:not|so|as|since|attained|achieved|reached|occurring|obtained|with|and\s+(?:so|this|that|the|we|it)|after|"
-    r"given|I|we|this|it|let|which|implying|likely|accept)\b|\s+—\s+",
+    r"given|I|we|this|it|let|which|implying|likely|accept)\b|\s+—\s+|"
+    r"\s*(?:です|である|입니다|이다)|\s+[-–]\s+(?=(?:that|which|so|as|in|because|since|and|the|it|this|we|done)\b)",
     re.IGNORECASE,
 )
+# "$3/4$ (or 0.75)"; "(see above)" is no other form.
+_OTHER_FORM = re.compile(r"\s*(\((?:or|i\.e\.|that\s+is|=)\s*[^()\n]{1,60}\))")
 _SENTENCE_END = re.compile(r"[!?。]|\.(?!\d)(?=\s|$|[*\"')\]]|[A-Z])(?!\.)|\n")
 _LONE_LETTER = re.compile(r"[\s*_$]*\(?[A-H][).]?[\s*_$]*")
 _TRAILING = " \t\r\n*_`\"'"
@@ -150,6 +177,10 @@ def _boxes(text: str) -> list[tuple[int, int, str | None]]:
     position = 0
     while (found := _BOX.search(text, position)) is not None:
         content, position = _braced(text, found.end())
+        if content == "" and position == found.end():
+            # The word alone: "I marked it with \boxed."
+            position = max(position, found.start() + 1)
+            continue
         if content is not None:
             content = _BOX.sub("", content)
         boxes.append((found.start(), position, content))
@@ -157,12 +188,25 @@ def _boxes(text: str) -> list[tuple[int, int, str | None]]:
     return boxes
 
 
+def _in_formula(text: str, place: int) -> bool:
+    """Whether a place stands between the delimiters of a formula."""
+    before = text[max(0, place - LONGEST_ANSWER) : place].replace("\\$", "")
+    if before.count("$") % 2:
+        return True
+    opened = max(before.rfind("\\["), before.rfind("\\("), before.rfind("\\begin{"))
+    closed = max(before.rfind("\\]"), before.rfind("\\)"), before.rfind("\\end{"))
+    return opened > closed
+
+
 def _box_content(text: str, box: tuple[int, int, str | None]) -> str:
+    """What a box holds, with the sign before it and the sign or constant after it."""
     start, end, content = box
-    before = text[max(0, start - 3) : start].rstrip()
-    if before.endswith("-") and (len(before) == 1 or before[-2] in "$=( \n"):
+    formula = _in_formula(text, start)
+    before = text[max(0, start - 8) : start]
+    if (_MINUS_IN_FORMULA if formula else _MINUS_BEFORE).search(before):
         content = f"-({content})" if content[:1] == "-" else f"-{content}"
-    after = _AFTER_BOX.match(text, end)
+    gap = end + len(text[end : end + 3]) - len(text[end : end + 3].lstrip(" ")) if formula else end
+    after = _AFTER_BOX.match(text, gap) or (formula and _FACTORIAL_AFTER.match(text, end))
     return content + (after.group() if after else "")
 
 
@@ -188,6 +232,7 @@ def _sentence(text: str) -> tuple[str, int]:
 
 def _stated(text: str) -> tuple[str, bool]:
     """The answer at the start of the text after "answer is", and whether it runs to the end."""
+    text = without_emphasis(text.lstrip())
     skipped = len(text) - len(text.lstrip(" \t\r\n*_:"))
     rest = text[skipped : skipped + LONGEST_ANSWER + 1]
     spans = []
@@ -208,7 +253,8 @@ def _stated(text: str) -> tuple[str, bool]:
             and not re.match(r"\s*(?:is|and|or|so|as|if|for|but)\b", rest[position:])
         ):
             answer += " " + unit[1]
-        return answer, False
+        other = _OTHER_FORM.match(rest, position)
+        return answer + (f" {other[1]}" if other else ""), False
     sentence, taken = _sentence(rest)
     if _LONE_LETTER.fullmatch(sentence) and "\n" not in rest[:taken]:
         more, _ = _sentence(rest[taken:])
@@ -318,13 +364,13 @@ def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extracti
             break
         first -= 1
     contents = []
-    for index, box in enumerate(boxes[first:], start=first):
+    for box in boxes[first:]:
         content = _box_content(text, box).strip()
         if first < len(boxes) - 1:
             label = re.search(
                 r"(?<![a-zA-Z])([a-zA-Z](?:_\{?\w{1,2}\}?)?)\s*=\s*[$\s]*$", text[: box[0]][-20:]
             )
-            if label and index > first - 1 and "=" not in content:
+            if label and "=" not in content:
                 content = f"{label[1]} = {content}"
         if content not in contents:
             contents.append(content)
@@ -333,4 +379,4 @@ def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extracti
     answer = ", ".join(contents)
     if not answer.strip():
         return Extraction(None, "none", "empty box")
-    return Extraction(answer, rule, later=later, parts=tuple(contents))
+    return Extraction(answer, rule, later=later, latex=True, parts=tuple(contents))

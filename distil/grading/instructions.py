@@ -1,4 +1,8 @@
-"""What a question says about the form of its answer, and whether an answer keeps to it."""
+r"""Demands of a question on its answer: unit, percent, order, form, and what is asked for at all.
+
+asked("How many minutes does it take?").units  # {Unit("time", Fraction(60), "minutes")}
+broken_demand("Give a reduced fraction.", r"\frac12", r"\frac24")  # "fraction"
+"""
 
 import functools
 import math
@@ -6,12 +10,12 @@ import re
 from fractions import Fraction
 
 from distil.grading import arithmetic
-from distil.grading.forms import parse_form, readings
-from distil.grading.kinds import Based, Collection, Quantity, Regions
-from distil.grading.rationals import exact
+from distil.grading.arithmetic import exact
+from distil.grading.forms import readings
+from distil.grading.kinds import Asked, Based, Collection, Quantity, Regions, Unit
+from distil.grading.plain import joined, plain
 from distil.grading.syntax import Node, NotUnderstoodError, parse_expression, walk
 from distil.grading.units import unit_named
-from distil.notation.answers import clean, join_thousands
 
 _DEMANDS = {
     "fraction": r"(?:reduced|simplified|common|irreducible|improper|proper)\s+"
@@ -46,13 +50,79 @@ _ROUNDING = re.compile(
     r"significant\s+(?:digits|figures)|decimal\s+approximation",
     re.IGNORECASE,
 )
+# The unit asked for: "in cm", "how many square feet"; "in 5 minutes" names none.
 _UNIT = re.compile(
-    r"(?:\bin\s+|how\s+many\s+|number\s+of\s+)((?:square|cubic)\s+\w+|\w+\s+per\s+\w+|\w+)",
+    r"(?:\b(?:in|into|to)\s+|how\s+many\s+(?:(?:more|fewer|total|additional|whole|full)\s+)?|"
+    r"number\s+of\s+)((?:square|cubic)\s+\w+|\w+\s+per\s+\w+|\w+(?:\^[23])?(?:/\w+(?:\^[23])?)?)",
+    re.IGNORECASE,
+)
+# The sentence that asks.
+_ASKS = re.compile(
+    r"\?|\b(?:find|compute|determine|calculate|evaluate|what|how|express|give|answer|write|state|"
+    r"convert)\b",
+    re.IGNORECASE,
+)
+# What the answer measures, where a noun right after the question word tells.
+_MEASURES = {
+    "area": r"(?:surface\s+)?areas?", "volume": r"volume|capacity",
+    "length": r"perimeter|circumference|length|width|height|distance|radius|diameter|hypotenuse|"
+    r"altitude|depth",
+    "money": r"cost|price|salary|profit|fee|fare|money",
+    "mass": r"mass", "time": r"ages?", "speed": r"speed", "pure": r"probability|chance|odds",
+}  # fmt: skip
+_MEASURED = re.compile(
+    r"(?:find|compute|determine|calculate|evaluate|what|give|express|how\s+much)\s+(?:(?:is|are|was|"
+    r"will\s+be|the|its|total|exact|in|of|value|new|final|original|average|minimum|maximum|least|"
+    r"greatest|\w+er|\w+est)\s+){0,5}(?:"
+    + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _MEASURES.items())
+    + r")\b|(?P<count>how\s+many)\b|(?P<far>how\s+(?:far|tall|high|wide|deep))\b|"
+    r"(?P<old>how\s+old)\b",
+    re.IGNORECASE,
+)
+# A letter that stands alone names a quantity; after a number or "in" it is a unit.
+_VARIABLE = re.compile(
+    r"(?<![\w'.\\/])(?<!\d\s)(?<!\bin\s)(?<!\bper\s)(?<!\d~)([a-zA-Z])(?![\w'/])(?!\^\{?[23]\}?\s*$)"
+)
+# "in terms of m" and "multiple of m" count even where "in m" is a unit.
+_TERMS = re.compile(
+    r"(?:in\s+terms\s+of|function\s+of|multiples?\s+of|units\s+of)\s+\$?\\?([a-zA-Z]+)\b"
+)
+_PERCENT = re.compile(r"percent|\\?%", re.IGNORECASE)
+# Where these stand, "20%" may answer with 20 though no percent is named.
+_RATES = re.compile(r"\b(?:rate|discount|interest|tax|markup|mark-up|tip|raise)\b", re.IGNORECASE)
+_PURE = re.compile(r"\b(?:probability|chance|likelihood|fraction|decimal|odds)\b", re.IGNORECASE)
+_PLACES = {
+    "tenth": 1, "hundredth": 2, "thousandth": 3, "ten-thousandth": 4, "cent": 2, "penny": 2,
+    "integer": 0, "whole": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
+}  # fmt: skip
+_ROUND_TO = re.compile(
+    r"(?:to\s+)?(\d|one|two|three|four|five|six)\s+decimals?\b|(\d|one|two|three|four|five|six)\s+"
+    r"decimal\s+places?|nearest\s+(tenth|hundredth|thousandth|ten-thousandth|cent|penny|integer|whole)",
+    re.IGNORECASE,
+)
+# A positive integer n is given; "k any integer" is a parameter of the solutions.
+_INTEGERS = re.compile(
+    r"(?<!positive )(?<!negative )\bintegers?\b|\\mathbb\s*\{?\s*[ZN]",
+    re.IGNORECASE,
+)
+_CONSTANTS = re.compile(
+    r"anti-?derivative|integrat|\bintegral|\\int(?![a-z])|differential\s+equation|primitive",
+    re.IGNORECASE,
+)
+_ORDER = re.compile(
+    r"\border\b|\b(?:arrange|rank|sort)\b|(?:least|smallest|largest|greatest)\s+to\s+",
+    re.IGNORECASE,
+)
+# The formula whose value is asked for: "Find x + y.", "the value of $|z|$".
+_WANTED = re.compile(
+    r"\b(?:find|compute|determine|evaluate|calculate|simplify|estimate|what(?:'s|\s+is|\s+are)?|value\s+of|product|sum|"
+    r"ratio|quantity)\s+((?:[^.?!;]|\.(?=\d))*?)(?=\s*(?:[?!;]|\.(?!\d)|$|,|\b(?:if|when|given|for|where|such|"
+    r"that|in\s+terms|so)\b))",
     re.IGNORECASE,
 )
 # Here the order is the answer, not its form.
 _PUT_IN_ORDER = re.compile(
-    r"(?:^|[.!?,]\s|\b(?:to|please|and)\s)(?:order|arrange|rank|sort)\s+(?:the|these|those|all|them|\$)",
+    r"(?:^|[.!?,]\s|\b(?:to|please|and)\s)(?:order|arrange|rank|sort)\s+(?:the|these|those|all|them|from|in|by|\$|\w,)",
     re.IGNORECASE,
 )
 _BASE = re.compile(
@@ -69,6 +139,118 @@ _EDGES = re.compile(
     r"\\|hspace\{[^}]*\}))+$"
 )
 _LABEL = re.compile(r"^[^=]{1,30}=\s*")
+
+
+def _asking(problem: str) -> str:
+    """The sentences that ask, or the whole question if none does."""
+    sentences = re.split(r"(?<=[?!])\s+|(?<=[a-z$)\d]\.)\s+|\n+", problem)
+    found = [sentence for sentence in sentences if _ASKS.search(sentence)]
+    return " ".join(found) or problem
+
+
+def _units(text: str) -> frozenset[Unit]:
+    named = []
+    for found in _UNIT.finditer(re.sub(r"[${}]|\\(?:text|mathrm)(?![a-z])", "", text)):
+        words = re.sub(r"(?<=\w)\s+per\s+.*", "", found[1]) if " per " in found[1] else found[1]
+        named.append(unit_named(found[1]) or unit_named(found[1].lower()) or unit_named(words))
+    return frozenset(unit for unit in named if unit is not None)
+
+
+_ONE_LETTER = re.compile(r"(?:the\s+)?(?:exact\s+)?(?:value\s+of\s+)?\$?([a-zA-Z])\$?")
+
+
+def _unknown(problem: str) -> str:
+    """The variable that a question asks for: x in "What is x?"; empty if it asks for more."""
+    letters = {
+        letter[1] if (letter := _ONE_LETTER.fullmatch(found[1].strip())) else ""
+        for found in _WANTED.finditer(problem)
+    }
+    return letters.pop() if len(letters) == 1 else ""
+
+
+def _expressions(problem: str) -> frozenset[str]:
+    wanted = set()
+    for found in _WANTED.finditer(problem):
+        spans = re.findall(r"\$([^$]+)\$", found[1])
+        words = found[1].split()
+        wanted.update(spans or (" ".join(words[place:]) for place in range(len(words))))
+    return frozenset(plain(text).text for text in wanted if len(text) <= 80)
+
+
+@functools.lru_cache(maxsize=4096)
+def asked(problem: str) -> Asked:
+    """What a question tells about its answer.
+
+    Args:
+        problem: the question; empty if it is not known.
+    """
+    if not problem:
+        return Asked()
+    asking = _asking(problem)
+    variables = frozenset(_VARIABLE.findall(problem)) | frozenset(_TERMS.findall(problem))
+    units = frozenset(
+        unit for unit in _units(asking) or _units(problem) if unit.name not in variables
+    )
+    dimension = ""
+    measured = _MEASURED.search(asking)
+    if measured and not units:
+        dimension = {"far": "length", "old": "time"}.get(measured.lastgroup, measured.lastgroup)
+    percent: bool | None = bool(_PERCENT.search(asking))
+    if not percent and not _PURE.search(asking):
+        percent = None if _RATES.search(asking) or _PERCENT.search(problem) else False
+    rounding = _ROUND_TO.search(problem)
+    places = None
+    if rounding:
+        name = next(group for group in rounding.groups() if group).lower()
+        places = int(name) if name.isdigit() else _PLACES[name]
+    return Asked(
+        units=units,
+        dimension=dimension,
+        percent=percent,
+        variables=variables,
+        expressions=_expressions(problem),
+        places=places,
+        rounded=bool(_ROUNDING.search(problem)) or places is not None,
+        unknown=_unknown(problem),
+        terms=frozenset(_TERMS.findall(problem)),
+        integers=bool(_INTEGERS.search(problem)),
+        constants=bool(_CONSTANTS.search(problem)),
+        roman="quadrant" in problem.lower(),
+        ordered=bool(_ORDER.search(problem)),
+    )
+
+
+def _units_in(form) -> list[Unit]:
+    if isinstance(form, Quantity):
+        return [form.unit] if form.unit else []
+    if isinstance(form, Collection):
+        return [unit for item in form.items for unit in _units_in(item)]
+    return []
+
+
+def unit_conflict(wanted: Asked, gold: str, answer: str) -> bool:
+    """Whether an answer carries a unit that the question rules out, while the key has none.
+
+    Args:
+        wanted: what the question tells.
+        gold: the key's answer.
+        answer: the answer, equal in number.
+    """
+    if any(_units_in(form) for form in readings(gold, wanted.variables)):
+        return False
+    for unit in _units_in(readings(answer, wanted.variables)[0]):
+        dimension = unit.dimension.rstrip("?")
+        if dimension in {"percent", "number"} or dimension.startswith(("modulo", "temperature")):
+            continue
+        if unit.name == "unit" and dimension == "count":
+            continue
+        if wanted.units:
+            same = {other.factor for other in wanted.units if other.dimension == dimension}
+            if not same or unit.factor not in same:
+                return True
+        elif wanted.dimension and dimension != wanted.dimension:
+            return True
+    return False
 
 
 @functools.lru_cache(maxsize=1024)
@@ -99,7 +281,7 @@ def asked_base(problem: str) -> bool:
 
 
 def _bare(answer: str) -> str:
-    text = join_thousands(clean(answer))
+    text = joined(plain(answer)).text
     label = _LABEL.match(text)
     if label and text.count("=") == 1 and not re.search(r"[<>]", text):
         text = text[label.end() :]
@@ -175,7 +357,7 @@ def _keeps_fraction(gold: str, answer: str) -> bool:
         return False
     if value.denominator == 1 and _rational(_node(gold)) == value:
         return bool(re.fullmatch(r"-?\d+", re.sub(r"\s", "", _without_unit(answer))))
-    if not re.search(r"frac|/", clean(gold)):
+    if not re.search(r"frac|/", plain(gold).text):
         # The key itself is no fraction, so the demand concerns something else in the question.
         return True
     return _reduced_fraction(_without_unit(answer))
@@ -183,36 +365,33 @@ def _keeps_fraction(gold: str, answer: str) -> bool:
 
 def _without_unit(answer: str) -> str:
     text = re.sub(
-        r"\\text\s*\{[^{}]*\}(?:\s*\^\s*\{?\d\}?)?$|\s+[a-z]{2,}$|\^\s*\{?\\circ\}?$",
-        "",
-        _bare(answer),
+        r"\s+[a-zA-Z]{2,}[a-z ]*(?:\s*\^\s*\{?\d\}?)?$|\^\s*\{?\\circ\}?$", "", _bare(answer)
     )
     return text.replace("\\$", "").strip()
-
-
-def _asked_unit(problem: str, dimension: str) -> set[Fraction]:
-    """Sizes of the units of a dimension that a question names."""
-    named = [unit_named(found[1].lower()) for found in _UNIT.finditer(problem) if len(found[1]) > 2]
-    return {unit.factor for unit in named if unit is not None and unit.dimension == dimension}
 
 
 def _keeps_unit(problem: str, answer: str) -> bool:
     form = readings(answer)[0]
     if (
         not isinstance(form, Quantity)
-        or form.unit is None
+        or not form.unit
         or form.unit.dimension in {"count", "percent"}
     ):
         return True
-    asked = _asked_unit(problem, form.unit.dimension)
-    return not asked or form.unit.factor in asked
+    sizes = _sizes(asked(problem), form.unit)
+    return not sizes or form.unit.factor in sizes
 
 
-def converted(problem: str, gold: str, answer: str) -> bool | None:
+def _sizes(wanted: Asked, unit: Unit) -> set[Fraction]:
+    """Sizes of the units of a dimension that a question asks for."""
+    return {other.factor for other in wanted.units if other.dimension == unit.dimension}
+
+
+def converted(wanted: Asked, gold: str, answer: str) -> bool | None:
     """Whether an answer in another unit than the one asked for comes to the key's bare number.
 
     Args:
-        problem: the question, such as "How many miles ...".
+        wanted: what the question tells.
         gold: the key's answer; None unless it is a number without a unit.
         answer: the answer, such as "45 km".
 
@@ -220,18 +399,18 @@ def converted(problem: str, gold: str, answer: str) -> bool | None:
         True or False; None if the question does not name one unit of that kind, or names the
         answer's own.
     """
-    wanted, given = readings(gold)[0], readings(answer)[0]
-    if not (isinstance(wanted, Quantity) and isinstance(given, Quantity)):
+    key, given = readings(gold, wanted.variables)[0], readings(answer, wanted.variables)[0]
+    if not (isinstance(key, Quantity) and isinstance(given, Quantity)):
         return None
-    if wanted.unit is not None or given.unit is None:
+    if key.unit is not None or given.unit is None:
         return None
-    asked = _asked_unit(problem, given.unit.dimension)
-    if given.unit.dimension == "number" and not asked:
-        asked = {Fraction(1)}
-    if len(asked) != 1 or given.unit.factor in asked:
+    sizes = _sizes(wanted, given.unit)
+    if given.unit.dimension == "number" and not sizes:
+        sizes = {Fraction(1)}
+    if len(sizes) != 1 or given.unit.factor in sizes:
         return None
-    scale = ("num", given.unit.factor / asked.pop())
-    return arithmetic.same_value(wanted.node, ("mul", given.node, scale))
+    scale = ("num", given.unit.factor / sizes.pop())
+    return arithmetic.same_value(key.node, ("mul", given.node, scale))
 
 
 def _items(answer: str) -> tuple | None:
@@ -296,12 +475,14 @@ def _keeps(demand: str, gold: str, answer: str) -> bool:
     if demand == "order":
         return _keeps_order(gold, answer)
     if demand == "slope-intercept":
-        return not re.match(r"y\s*=", clean(gold)) or bool(re.match(r"y\s*=", clean(answer)))
+        return not re.match(r"y\s*=", plain(gold).text) or bool(
+            re.match(r"y\s*=", plain(answer).text)
+        )
     return True
 
 
 def _keeps_brackets(demand: str, gold: str, text: str) -> bool:
-    wanted, given = parse_form(clean(gold)), parse_form(text)
+    wanted, given = readings(gold)[0], readings(text)[0]
     if demand == "ordered tuple":
         return not (isinstance(wanted, Collection) and wanted.kind == "tuple") or (
             isinstance(given, Collection | Regions) and text.startswith("(")
@@ -353,29 +534,35 @@ def broken_demand(problem: str, gold: str, answer: str) -> str:
     return ""
 
 
-def rounds_to(problem: str, gold: str, answer: str) -> bool:
-    """Whether a question asks for rounding and a more exact answer rounds to the key.
+def rounds_to(wanted: Asked, gold: str, answer: str) -> bool:
+    """Whether a question asks for rounding, and one of key and answer is the other, rounded.
 
     Args:
-        problem: the question.
-        gold: the key's answer, a decimal.
-        answer: the answer, not equal to the key.
+        wanted: what the question tells.
+        gold: the key's answer.
+        answer: the answer, not equal to the key. Where the key is the exact value, the answer must
+            have the decimal places asked for.
     """
-    wanted = _without_unit(gold)
-    if not _ROUNDING.search(problem) or not re.fullmatch(r"-?\d*\.\d+", wanted):
+    if not wanted.rounded:
         return False
-    given = _without_unit(answer)
-    places = len(wanted.split(".")[1])
-    if _is_decimal(given) and len(given.partition(".")[2]) <= places:
-        return False
+    key, given = _without_unit(gold), _without_unit(answer)
+    if re.fullmatch(r"-?\d*\.\d+", key):
+        places = len(key.split(".")[1])
+        if _is_decimal(given) and len(given.partition(".")[2]) <= places:
+            return False
+        return _within(key, given, places)
+    places = len(given.partition(".")[2])
+    return _is_decimal(given) and places == wanted.places and _within(given, key, places)
+
+
+def _within(rounded: str, value: str, places: int) -> bool:
     try:
-        node = parse_expression(given)
+        node = parse_expression(value)
     except NotUnderstoodError:
         return False
     half = Fraction(1, 2 * 10**places)
-    low, high = Fraction(wanted) - half, Fraction(wanted) + half
-    below = arithmetic.compare(("num", low), node)
-    above = arithmetic.compare(node, ("num", high))
+    low, high = Fraction(rounded) - half, Fraction(rounded) + half
+    below, above = arithmetic.compare(("num", low), node), arithmetic.compare(node, ("num", high))
     return below in {-1, 0} and above in {-1, 0}
 
 
@@ -385,5 +572,5 @@ def base_left_out(problem: str, gold: str, answer: str) -> bool:
     return (
         isinstance(form, Based)
         and asked_base(problem)
-        and re.sub(r"\s", "", clean(answer)).upper() == form.digits
+        and re.sub(r"\s", "", plain(answer).text).upper() == form.digits
     )

@@ -3,10 +3,10 @@
 from fractions import Fraction
 
 from distil.grading import arithmetic
-from distil.grading.forms import parse_form
+from distil.grading.arithmetic import exact
+from distil.grading.forms import expression, parse_form
 from distil.grading.kinds import Collection, Quantity, Regions, Relation
-from distil.grading.rationals import exact
-from distil.grading.syntax import ZERO, Node, NotUnderstoodError, parse_expression, symbols
+from distil.grading.syntax import ZERO, Node, NotUnderstoodError, symbols
 
 LOW: Node = ("neg", ("const", "inf"))
 HIGH: Node = ("const", "inf")
@@ -146,7 +146,7 @@ def _of_relation(relation: Relation) -> list[Piece]:
     if relation.operators[-1] == "in":
         return pieces_of(parse_form(relation.members[-1]))
     try:
-        members = [parse_expression(member) for member in relation.members]
+        members = [expression(member) for member in relation.members]
     except NotUnderstoodError:
         raise NotARegionError("not understood") from None
     result = None
@@ -166,7 +166,7 @@ def _of_relation(relation: Relation) -> list[Piece]:
 
 def _variables(form: Relation) -> frozenset[str]:
     try:
-        return frozenset().union(*(symbols(parse_expression(member)) for member in form.members))
+        return frozenset().union(*(symbols(expression(member)) for member in form.members))
     except NotUnderstoodError:
         return frozenset()
 
@@ -194,7 +194,7 @@ def _of_collection(form: Collection) -> list[Piece]:
         and not any(isinstance(item, Relation) for item in form.items[1:])
     ):
         points = [head.members[1]]
-        excluded = [Quantity(parse_expression(points[0])), *form.items[1:]]
+        excluded = [Quantity(expression(points[0])), *form.items[1:]]
         return _complement(_of_collection(Collection("set", tuple(excluded))))
     if not all(isinstance(item, Relation | Regions) for item in form.items):
         raise NotARegionError("not inequalities")

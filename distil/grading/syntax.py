@@ -14,7 +14,7 @@ caller can hand the text to a bigger parser. Nesting and length are capped.
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 Node = tuple
@@ -25,7 +25,6 @@ MOST_TERMS = 150
 LONGEST = 1_500
 # Digits of one literal; Python itself refuses to convert more than 4,300.
 MOST_DIGITS = 2_000
-MOST_EXPONENT = 10_000
 
 
 class NotUnderstoodError(ValueError):
@@ -37,9 +36,8 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_NUMBER = re.compile(
-    r"\d+(?:\.\d+)?(?:[eE][-+]?\d+(?![a-zA-Z\d.]))?|\.\d+(?:[eE][-+]?\d+)?|\d+\.(?![\d.])"
-)
+# "2e-1" is a multiple of e less one; where it is a power of ten, `forms` says so.
+_NUMBER = re.compile(r"\d+(?:\.\d+|\.(?![\d.]))?|\.\d+")
 _REPEATING = re.compile(
     r"(\d*)\.(\d*)(?:\\(?:overline|bar|widebar)\s*(?:\{\s*(\d+)\s*\}|(\d))|\((\d+)\)"
     r"|\\dot\s*\{?(\d)\}?(?:(\d*)\\dot\s*\{?(\d)\}?)?)"
@@ -47,10 +45,17 @@ _REPEATING = re.compile(
 _ENDLESS = re.compile(r"(\d+\.\d+)\s*(?:\.\.\.|\\ldots)")
 _MIXED_TEX = re.compile(r"(\d+)\s*\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))")
 _MIXED_PLAIN = re.compile(r"(\d+)(?:\s+|\s*-\s*(?=\d+/\d+$)|\s+and\s+)(\d+)\s*/\s*(\d+)(?![\d.^!])")
-_SUBSCRIPT = re.compile(r"_\s*(?:\{\s*(?:\\text\s*\{)?\s*([\w,+ -]+?)\s*\}?\s*\}|(\w))")
+_SUBSCRIPT = re.compile(r"_\s*(?:\{\s*([\w,+ -]+?)\s*\}|(\w))")
+# "\frac{d^2x}{dt^2}" is one symbol; "\frac{dx}{2}" and "\frac{d}{2}" are fractions.
+_DERIVATIVE = re.compile(
+    r"\\frac\s*\{\s*(?:d|\\partial)\s*(\^\s*\{?\d\}?)?\s*(\\?[a-zA-Z]+)(?:\([a-z]\))?\s*\}\s*"
+    r"\{\s*(?:d|\\partial)\s*(\\?[a-zA-Z]+)\s*(\^\s*\{?\d\}?)?\s*\}"
+)
+# An accent makes another letter: "\bar{c}", "\vec a"; "\bar{3}" marks a repeating decimal.
+_ACCENTED = re.compile(r"\s*(?:\{\s*(\\?[a-zA-Z]+)\s*\}|([a-zA-Z])|(\\[a-zA-Z]+))")
 _COMMAND = re.compile(r"\\([a-zA-Z]+)\s*")
 _LETTERS = re.compile(r"[A-Za-z]+")
-_FUNCTIONS = word_set(
+FUNCTIONS = word_set(
     "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh ln log "
     "exp gcd lcm min max floor ceil cis abs sgn lg asin acos atan cbrt sqrt"
 )
@@ -68,6 +73,12 @@ _GREEK = word_set(
 _NAMES = frozenset(
     {"pi", "theta", "alpha", "beta", "gamma", "phi", "lambda", "infty", "inf", "infinity"}
 )
+_ACCENTS = word_set("bar hat vec tilde dot ddot widehat widetilde overline mathring check breve")
+_STARTS_FACTOR = (
+    FUNCTIONS | _GREEK | _ACCENTS
+    | word_set("frac sqrt pi binom dbinom tbinom lfloor lceil infty hbar")
+)  # fmt: skip
+_LONGEST_FIRST = sorted(FUNCTIONS | _NAMES, key=len, reverse=True)
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 NUMBER_BASES = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
@@ -86,8 +97,7 @@ def repeating_decimal(whole: str, fixed: str, period: str) -> Fraction:
 
 
 def _literal(text: str) -> Fraction:
-    mantissa, _, exponent = text.lower().partition("e")
-    if len(mantissa) > MOST_DIGITS or len(exponent) > 6 or abs(int(exponent or 0)) > MOST_EXPONENT:
+    if len(text) > MOST_DIGITS:
         raise NotUnderstoodError("number too long")
     return Fraction(text.rstrip("."))
 
@@ -159,9 +169,7 @@ class _Parser:
     def product(self) -> Node:
         node = self.factor()
         while True:
-            if self.take("**"):
-                node = ("pow", node, self.signed_factor())
-            elif self.take("\\cdot") or self.take("\\times") or self.take("*"):
+            if self.take("\\cdot") or self.take("\\times") or self.star():
                 node = ("mul", node, self.signed_factor())
             elif self.take("/") or self.take("\\div"):
                 node = ("div", node, self.signed_factor())
@@ -169,6 +177,10 @@ class _Parser:
                 node = ("mul", node, self.factor())
             else:
                 return node
+
+    def star(self) -> bool:
+        """Take a product's star, not one of the two of a power."""
+        return not self.text.startswith("**", self.at) and self.take("*")
 
     def signed_factor(self) -> Node:
         if self.take("-"):
@@ -190,23 +202,7 @@ class _Parser:
             return True
         if character == "\\":
             command = _COMMAND.match(self.text, self.at)
-            return bool(command) and (
-                command[1] in _FUNCTIONS
-                or command[1] in _GREEK
-                or command[1]
-                in {
-                    "frac",
-                    "sqrt",
-                    "pi",
-                    "binom",
-                    "dbinom",
-                    "tbinom",
-                    "lfloor",
-                    "lceil",
-                    "text",
-                    "infty",
-                }
-            )
+            return bool(command) and command[1] in _STARTS_FACTOR
         return False
 
     def factor(self) -> Node:
@@ -221,8 +217,8 @@ class _Parser:
                 node = ("fact", node)
             elif self.take("\\%") or self.take("%"):
                 node = ("div", node, ("num", Fraction(100)))
-            elif character == "^":
-                self.at += 1
+            elif character == "^" or self.text.startswith("**", self.at):
+                self.at += 1 if character == "^" else 2
                 if self.degree_sign():
                     node = self.minutes(("deg", node))
                 else:
@@ -252,8 +248,8 @@ class _Parser:
             return self.group()
         negative = self.take("-")
         node = self.number() if self.peek().isdigit() else self.atom()
-        if self.peek() == "^":
-            self.at += 1
+        if self.peek() == "^" or self.text.startswith("**", self.at):
+            self.at += 1 if self.text[self.at] == "^" else 2
             node = ("pow", node, self.exponent())
         return ("neg", node) if negative else node
 
@@ -347,12 +343,12 @@ class _Parser:
 
     def letters(self) -> Node:
         run = _LETTERS.match(self.text, self.at).group()
-        for name in sorted(_FUNCTIONS | _NAMES, key=len, reverse=True):
+        for name in _LONGEST_FIRST:
             if run == name or (
                 run.startswith(name) and len(run) <= len(name) + 1 and name in _INVERSES
             ):
                 self.at += len(name)
-                return self.function(name) if name in _FUNCTIONS else self.named(name)
+                return self.function(name) if name in FUNCTIONS else self.named(name)
         if len(run) > 4:
             raise NotUnderstoodError(f"a word: {run}")
         letter = run[0]
@@ -383,11 +379,17 @@ class _Parser:
         if character.isdigit() or character == ".":
             return self.numeral()
         if character in _CLOSERS:
-            return self.group()
+            node = self.group()
+            # "{g}_{k}" is g_k.
+            return self.subscripted(node[1]) if node[0] == "sym" and self.peek() == "_" else node
         if character == "|":
             return self.absolute()
         if character.isalpha() and character.isascii():
             return self.letters()
+        derivative = _DERIVATIVE.match(self.text, self.at)
+        if derivative and (derivative[1] or "") == (derivative[4] or ""):
+            self.at = derivative.end()
+            return ("sym", "d{0}{1}/d{2}{0}".format(derivative[1] or "", *derivative.group(2, 3)))
         command = _COMMAND.match(self.text, self.at)
         if not command:
             raise self.fail()
@@ -416,30 +418,27 @@ class _Parser:
             return ("fn", "binom", (top, self.argument()))
         if name in {"pi", "infty"}:
             return self.named(name)
-        if name in _FUNCTIONS:
+        if name in FUNCTIONS:
             return self.function(name)
         if name in _GREEK:
             return self.subscripted(name)
+        if name == "hbar" or name in _ACCENTS:
+            return self.accented(name)
         if name in {"lfloor", "lceil"}:
             node = self.sum()
             if not self.take("\\r" + name[1:]):
                 raise self.fail()
             return ("fn", {"lfloor": "floor", "lceil": "ceil"}[name], (node,))
-        if name == "text":
-            return self.upright()
         raise NotUnderstoodError(f"unknown command: {name}")
 
-    def upright(self) -> Node:
-        found = re.compile(r"\{\s*([A-Za-z]+)\s*\}").match(self.text, self.at)
+    def accented(self, name: str) -> Node:
+        if name == "hbar":
+            return self.subscripted(name)
+        found = _ACCENTED.match(self.text, self.at)
         if not found:
             raise self.fail()
-        name = _ALIASES.get(found[1], found[1])
-        if name not in _FUNCTIONS and len(name) > 1:
-            raise self.fail()
         self.at = found.end()
-        if name in _FUNCTIONS:
-            return self.function(name)
-        return ("const", name) if name in "ei" else self.subscripted(name)
+        return self.subscripted(f"{name} {found[1] or found[2] or found[3]}")
 
     def root(self) -> Node:
         degree = ("num", Fraction(2))
@@ -501,10 +500,10 @@ class _Parser:
         node = self.factor()
         while self.starts_factor() and self.peek() not in "([|":
             command = _COMMAND.match(self.text, self.at)
-            if command and command[1] in _FUNCTIONS | {"text"}:
+            if command and command[1] in FUNCTIONS:
                 break
             run = _LETTERS.match(self.text, self.at)
-            if run and run.group() in _FUNCTIONS:
+            if run and run.group() in FUNCTIONS:
                 break
             node = ("mul", node, self.factor())
         return node
@@ -545,3 +544,21 @@ def walk(node: Node) -> Iterator[Node]:
 def symbols(node: Node) -> frozenset[str]:
     """Names of the variables in an expression."""
     return frozenset(part[1] for part in walk(node) if part[0] == "sym")
+
+
+def rename(node: Node, names: dict[str, str]) -> Node:
+    """The expression with variables renamed, all at once."""
+    if node[0] == "sym":
+        return ("sym", names.get(node[1], node[1]))
+    return map_parts(node, lambda part: rename(part, names))
+
+
+def map_parts(node: Node, change: Callable[[Node], Node]) -> Node:
+    """A node of the same kind with each part changed."""
+    parts = []
+    for part in node[1:]:
+        if isinstance(part, tuple) and part and isinstance(part[0], tuple):
+            parts.append(tuple(change(child) for child in part))
+        else:
+            parts.append(change(part) if isinstance(part, tuple) else part)
+    return (node[0], *parts)

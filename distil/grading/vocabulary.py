@@ -5,7 +5,6 @@ from fractions import Fraction
 
 from distil.grading.syntax import word_set
 
-TEXT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _UP_TO_TWENTY = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty"
@@ -58,12 +57,19 @@ SHORT_WORDS = word_set(
     "blue zero one two four five six nine ten sum red low day man boy max min cat dog hot old "
     "new line ray cube cone dne half"
 )
+# With these words a text may give another value than the number or name in it.
+OTHER_SENSE = re.compile(
+    r"\b(?:not|no|never|neither|nor|cannot|unable|unknown|less|more|fewer|least|most|between|than|or|"
+    r"except|wrong|incorrect|instead|if|unless|but|half|minus|negative|before|after|until|short|"
+    r"plus|maybe|could|might|false|squared|cubed|under|above|below|"
+    r"beyond|within|almost|nearly|twice|thrice|double|triple|reciprocal|inverse|exceeds?)\b|\btimes\s|n't\b",
+    re.IGNORECASE,
+)
 _ARTICLES = re.compile(r"^(?:an?|the|is|it is|its|it's)\s+")
 
 
 def plain_words(text: str) -> str:
     """A text answer in one spelling: no mark-up, case, punctuation or article."""
-    text = TEXT.sub(r" \1 ", text)
     text = re.sub(r"\\\$|[${}\"]|\\ ", " ", text).replace("\\", " ")
     text = re.sub(r"(?<=\w)'(?=s\b)", "", text.lower())
     text = re.sub(r"[.,;:!?()\[\]'_-]+(?=\s|$)|(?<=\s)[(\['\"]+|^[(\['\"]+", " ", text)
@@ -85,6 +91,8 @@ def number_words(text: str) -> Fraction | None:
     part = None
     if words and words[-1] in _PART_WORDS and len(words) > 1:
         part = _PART_WORDS[words.pop()]
+    if words in (["a", "dozen"], ["one", "dozen"], ["dozen"]):
+        return Fraction(-12 if negative else 12)
     if words in (["a"], ["an"]) and part:
         words = ["one"]
     if not words:

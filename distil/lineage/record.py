@@ -75,7 +75,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
         read = _Inputs(job)
         with name_unwritable(record_file):
             record_file.unlink(missing_ok=True)
-        with _guarded(job, shown) as seen:
+        with _guarded(job, {**shown, "how": offered["how"]}) as seen:
             result = main(**{name: value for name, value in offered.items() if name in taken}) or {}
         code.require_unchanged()
         record = {

@@ -4,8 +4,11 @@ Everything here is string work on capped input; nothing is evaluated. The module
 standard library, so that the problem extractor can use `canonical_answer` at no cost.
 """
 
+import functools
 import re
 import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from distil.notation.braces import balanced_end
 
@@ -31,6 +34,7 @@ _SYMBOLS = {
     "±": r"\pm ", "∓": r"\mp ", "°": r"^{\circ}", "º": r"^{\circ}", "ℝ": r"\mathbb{R}",
     "ℤ": r"\mathbb{Z}", "…": r"\ldots ", "∖": r"\setminus ", "“": '"', "”": '"', "‘": "'",
     "’": "'", "′": "'", "⟨": "(", "⟩": ")", "∣": "|", "ℓ": "l", "⌊": r"\lfloor ",
+    "⇒": r"\Rightarrow ", "⟹": r"\Rightarrow ", "∴": r"\therefore ",
     "∎": "", "■": "", "□": "", "✓": "", "✔": "", "✅": "",
     "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "\u00a0": " ", "\u2009": " ",
     "\u202f": " ", "\u2062": "", "\u200b": "", "\ufeff": "", "√": r"\sqrt ", "∛": r"\sqrt[3] ",
@@ -40,43 +44,26 @@ _SYMBOLS |= {letter: rf"\{name} " for letter, name in _GREEK.items()}
 _RAISED = re.compile("[" + "".join(map(re.escape, _SUPERSCRIPTS)) + "]+")
 _LOWERED = re.compile("[" + "".join(map(re.escape, _SUBSCRIPTS)) + "]+")
 _VULGAR_RUN = re.compile("[" + "".join(_VULGAR) + "]")
-_DROPPED = re.compile(
-    r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|left|right|middle|bigl|bigr|Bigl|Bigr"
-    r"|biggl|biggr|Biggl|Biggr|big|Big|bigg|Bigg|normalsize|large|Large|boldmath|hfill|hspace\*?"
-    r"\{[^{}]*\}|vspace\*?\{[^{}]*\}|phantom\{[^{}]*\}|label\{[^{}]*\}|"
-    r"tag\*?\{[^{}]*\})(?![a-zA-Z])"
-)
-# A triangle, an angle or a segment goes by the letters of its corners.
-_FIGURES = re.compile(
-    r"\\(?:triangle|angle|measuredangle|square|odot)\s*([A-Z]{1,6})(?![a-zA-Z])"
-    r"|\\(?:overline|overrightarrow|overleftrightarrow|widehat|vec)\s*\{\s*([A-Z]{2,6})\s*\}"
-)
-# "miles over hours" set as a fraction is a rate.
-_RATE = re.compile(r"\\frac\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}")
-# Numbers of selections and arrangements: {}_{10}C_3, ^{10}P_{3}, nCr with numerals.
-_SELECTIONS = re.compile(
-    r"(?<![\w}])(?:\{\s*\})?\s*[_^]\s*\{?\s*(\d{1,4})\s*\}?\s*(?:\\text\s*\{\s*)?([CP])(?:\s*\})?"
-    r"\s*_\s*\{?\s*(\d{1,4})\s*\}?"
-)
-_ALIGNED = re.compile(
-    r"\\begin\s*\{(?:aligned|align\*?|gathered|split|equation\*?)\}(.*?)"
-    r"\\end\s*\{(?:aligned|align\*?|gathered|split|equation\*?)\}",
-    re.DOTALL,
-)
-# Open ends in the French notation: ]0, 1[.
-_TURNED = re.compile(r"([\[\]])([^\[\]()]*?[,;][^\[\]()]*?)([\[\]])")
-_NO_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
-_STYLES = re.compile(
-    r"\\(?:mathbf|mathit|boldsymbol|bm|mathsf|mathtt|mathnormal|mathcal|pmb|bf|ensuremath|underline"
-    r"|mathopen|mathclose|smash|uline|emph(?=\{[^a-zA-Z]*\}))(?![a-zA-Z])\s*"
-)
-_TEXTS = re.compile(
-    r"\\(?:mathrm|mbox|hbox|textrm|textbf|textit|textsf|texttt|textnormal|operatorname\*?|emph|rm"
-    r"|textup|textsc|textmd)\s*(?=\{)"
-)
-_COLOURS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}(?=\s*[^\s}])")
-_FRACTIONS = re.compile(r"\\(?:dfrac|tfrac|cfrac|nicefrac|sfrac|xfrac)(?![a-zA-Z])")
-_RELATIONS = {
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One step from mark-up to plain LaTeX.
+
+    Attributes:
+        name: what the rule does; the tests hold an example and a counter-example under this name.
+        pattern: what it replaces.
+        replacement: by what: a template or a function of the match.
+        sign: a text without which the pattern cannot match; looked for first, since it costs less.
+    """
+
+    name: str
+    pattern: re.Pattern
+    replacement: str | Callable[[re.Match], str]
+    sign: str = "\\"
+
+
+_RENAMES = {
     "leq": "le", "leqslant": "le", "geq": "ge", "geqslant": "ge", "neq": "ne", "lt": "<",
     "gt": ">", "varnothing": "emptyset", "lbrace": "{", "rbrace": "}", "simeq": "approx",
     "lvert": "|", "rvert": "|", "vert": "|", "land": "wedge", "lor": "vee", "backslash": "setminus",
@@ -84,20 +71,148 @@ _RELATIONS = {
     "degree": "circ", "langle": "(", "rangle": ")",
     "thinspace": ",", "R": "mathbb{R}", "Z": "mathbb{Z}", "ast": "*",
 }  # fmt: skip
-_RENAMED = re.compile(r"\\(" + "|".join(_RELATIONS) + r")(?![a-zA-Z])")
 _BARE = frozenset("<>|[]()*")
-_SPACES = re.compile(
-    r"\\(?:quad|qquad|enspace|enskip|space|medspace|thickspace|nobreakspace)(?![a-zA-Z])|~|\\[;:>]"
-)
-_EXPLICIT_THOUSANDS = re.compile(
-    r"(?<![\d.])(\d{1,3}(?:(?:\{,\}|,\s*\\[!,]|\\[,!; ])\s*\d{3})+)(?!\d)"
-)
-_SEPARATORS = re.compile(r"\{,\}|,|\\[!,; ]|\s")
-_DECIMAL_COMMA = re.compile(r"(\d)\{,\}(\d)")
-_PLAIN_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]\d|\d)")
-_SWISS_THOUSANDS = re.compile(r"(?<![\d.'])\d{1,3}(?:'\d{3})+(?![\d'])")
+_BOX_SEPARATORS = re.compile(r"\{,\}|,|\\[!,; ]|\s")
+_LINES = r"(?:aligned|align\*?|gathered|gather\*?|split|equation\*?|d?cases|rcases)"
+_GAP = r"(?:\s|\\[,;: ])"
 _SPACED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _DOTTED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
+_PLAIN_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]\d|\d)")
+
+
+def _renamed(found: re.Match) -> str:
+    name = _RENAMES[found[1]]
+    if name in _BARE:
+        return name
+    return f"\\{name}" + ("" if name[-1] in "{}" else " ")
+
+
+def _selections(found: re.Match) -> str:
+    n, kind, k = int(found[1]), found[2], int(found[3])
+    if kind == "C":
+        return rf"\binom{{{n}}}{{{k}}}"
+    return rf"\frac{{{n}!}}{{({n}-{k})!}}" if k <= n else "0"
+
+
+def _turned(found: re.Match) -> str:
+    low, inside, high = found.groups()
+    return ("(" if low == "]" else "[") + inside + (")" if high == "[" else "]")
+
+
+def _rule(
+    name: str,
+    pattern: str,
+    replacement: str | Callable[[re.Match], str],
+    sign: str = "\\",
+) -> Rule:
+    return Rule(name, re.compile(pattern, re.DOTALL), replacement, sign)
+
+
+# The comment above a rule says what it must leave alone.
+RULES = (
+    # "a \\ b": a break between two lines separates them.
+    _rule("line break at the end", r"(?:\s|\\\\(?:\s*\[[^\]]*\])?|\\newline(?![a-z]))+$", ""),
+    # "\left(" keeps its bracket.
+    _rule("bracket left out", r"\\(?:left|right)\s*\.", ""),
+    # "\leftarrow" and "\tagged" are other commands.
+    _rule(
+        "size and place",
+        r"\\(?:displaystyle|textstyle|scriptstyle|limits|nolimits|left|right|middle|"
+        r"[bB]ig{1,2}[lrm]?|normalsize|large|Large|boldmath|hfill|newline|"
+        r"(?:hspace\*?|vspace\*?|phantom|label|tag\*?)\{[^{}]*\})(?![a-zA-Z])",
+        "",
+    ),
+    # "\cancel{5} 6" is 6; what is struck out with braces inside stays.
+    _rule("struck out", r"\\[xb]?cancel(?:to\s*\{[^{}]*\})?\s*\{[^{}]*\}", ""),
+    # "\color{red}" before nothing stays.
+    _rule("colour", r"\\(?:text)?color\s*\{[^{}]*\}(?=\s*[^\s}])", ""),
+    # "\mathbb{R}" is a set, no style.
+    _rule(
+        "style",
+        r"\\(?:mathbf|mathit|boldsymbol|bm|mathsf|mathtt|mathnormal|mathcal|pmb|bf|ensuremath|"
+        r"underline|mathopen|mathclose|smash|uline|emph(?=\{[^a-zA-Z]*\}))(?![a-zA-Z])\s*",
+        "",
+    ),
+    # "\rm e" without braces stays.
+    _rule(
+        "upright letters",
+        r"\\(?:mathrm|mbox|hbox|textrm|textbf|textit|textsf|texttt|textnormal|operatorname\*?|emph|"
+        r"rm|textup|textsc|textmd)\s*(?=\{)",
+        r"\\text",
+    ),
+    # "\fraction" is no fraction.
+    _rule("fraction", r"\\(?:dfrac|tfrac|cfrac|nicefrac|sfrac|xfrac)(?![a-zA-Z])", r"\\frac"),
+    # "{a \overline b}" has no bar of a fraction.
+    _rule("over", r"\{([^{}]*)\\over(?![a-zA-Z])([^{}]*)\}", r"\\frac{\1}{\2}"),
+    # A figure goes by the letters of its corners; "\overline{z}" is a conjugate.
+    _rule(
+        "figure",
+        r"\\(?:triangle|angle|measuredangle|square|odot)\s*([A-Z]{1,6})(?![a-zA-Z])"
+        r"|\\(?:overline|overrightarrow|overleftrightarrow|widehat|vec)\s*\{\s*([A-Z]{2,6})\s*\}",
+        lambda found: found[1] or found[2],
+    ),
+    # Miles over hours are a rate; "\frac{\text{a}}{2}" is a fraction.
+    _rule(
+        "rate",
+        r"\\frac\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}\s*\{\s*\\text\s*\{([^{}]*)\}\s*\}",
+        r"\\text{\1 per \2}",
+    ),
+    # {}_{10}C_3 and ^{10}P_{3}; "x_{10}C_3" is a product.
+    _rule(
+        "selections",
+        r"(?<![\w}])(?:\{\s*\})?\s*[_^]\s*\{?\s*(\d{1,4})\s*\}?\s*(?:\\text\s*\{\s*)?([CP])"
+        r"(?:\s*\})?\s*_\s*\{?\s*(\d{1,4})\s*\}?",
+        _selections,
+        "_",
+    ),
+    # "a : b" is a ratio already.
+    _rule("ratio sign", r"\{:\}", ":", "{:}"),
+    # A matrix is no list of lines.
+    _rule("lines", rf"\\(begin|end)\s*\{{{_LINES}\}}", r"\\\1{lines}", "\\begin"),
+    # Open ends in the French notation: ]0, 1[; "[0, 1]" stays.
+    _rule(
+        "turned brackets",
+        r"^(?=\]|.*\[$)([\[\]])([^\[\]()]*?[,;][^\[\]()]*?)([\[\]])",
+        _turned,
+        "[",
+    ),
+    # "\leqq" is not known here.
+    _rule("names", r"\\(" + "|".join(_RENAMES) + r")(?![a-zA-Z])", _renamed),
+    # "3 x 10^3"; "4 x", "2x3" and "3 x^2" hold a variable.
+    _rule(
+        "x for times",
+        rf"(?<=\d){_GAP}*\\text\s*\{{\s*[xX]\s*\}}{_GAP}*(?=\d)|(?<=\d){_GAP}+[xX]{_GAP}+(?=\d)|"
+        rf"(?<=\d){_GAP}*[xX]{_GAP}*(?=10\s*(?:\^|\*\*))",
+        r"\\times ",
+        "",
+    ),
+    # "12{,}34" is a decimal comma.
+    _rule(
+        "thousands set in TeX",
+        r"(?<![\d.])(\d{1,3}(?:(?:\{,\}|,\s*\\[!,]|\\[,!; ])\s*\d{3})+)(?!\d)",
+        lambda found: _BOX_SEPARATORS.sub("", found[1]),
+        "",
+    ),
+    # "x'123" is a derivative.
+    _rule(
+        "Swiss thousands",
+        r"(?<![\d.'])\d{1,3}(?:'\d{3})+(?![\d'])",
+        lambda found: found.group().replace("'", ""),
+        "'",
+    ),
+    # "1{,}234" has gone above.
+    _rule("decimal comma", r"(\d)\{,\}(\d)", r"\1.\2", "{,}"),
+    # "\quadratic" is no space, nor is the break of a matrix's line before ";".
+    _rule(
+        "space",
+        r"\\(?:quad|qquad|enspace|enskip|space|medspace|thickspace|nobreakspace)(?![a-zA-Z])|~|"
+        r"(?<!\\)\\[;:>!, ]",
+        " ",
+        "",
+    ),
+    # Two words keep one space.
+    _rule("run of spaces", r"\s+", " ", ""),
+)
 
 
 def latex_from_unicode(text: str) -> str:
@@ -114,9 +229,21 @@ def latex_from_unicode(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
+# "**12**" is 12 in bold; "2**3" and "5**a**2" are powers, "**5**7" is neither.
+_EMPHASIS = re.compile(r"(?<![\w)\]}*])\*\*(?=[^\s*])([^*]+?)(?<!\s)\*\*(?![\w(*])")
+_LONE_STARS = re.compile(r"^\s*\*\*(?!\*)(?!.*\*\*)|(?<!\*)\*\*\s*$")
+
+
+def without_emphasis(text: str) -> str:
+    """Drop Markdown's bold marks; two stars between operands are a power and stay."""
+    if "**" not in text:
+        return text
+    return _LONE_STARS.sub("", _EMPHASIS.sub(r"\1", text))
+
+
 def without_math_delimiters(text: str) -> str:
     r"""Drop `$...$`, `\(...\)`, `\[...\]` and Markdown emphasis; a currency sign stays, as `\$`."""
-    text = text.replace("**", "").replace("`", "")
+    text = without_emphasis(text).replace("`", "")
     for mark in (r"\(", r"\)", r"\[", r"\]"):
         # "\\[" is a matrix line break followed by a bracket, not a delimiter.
         if mark in text:
@@ -129,22 +256,7 @@ def without_math_delimiters(text: str) -> str:
     return text
 
 
-def _aligned(found: re.Match) -> str:
-    return found[1].replace("\\\\", ", ").replace("&", " ")
-
-
-def _turned(found: re.Match) -> str:
-    low, inside, high = found.groups()
-    return ("(" if low == "]" else "[") + inside + (")" if high == "[" else "]")
-
-
-def _selections(found: re.Match) -> str:
-    n, kind, k = int(found[1]), found[2], int(found[3])
-    if kind == "C":
-        return rf"\binom{{{n}}}{{{k}}}"
-    return rf"\frac{{{n}!}}{{({n}-{k})!}}" if k <= n else "0"
-
-
+@functools.lru_cache(maxsize=4096)
 def clean(text: str) -> str:
     r"""One spelling for an answer: delimiters, fonts and spacing gone, synonyms merged.
 
@@ -155,40 +267,14 @@ def clean(text: str) -> str:
         LaTeX in which only `\frac`, `\sqrt`, `\text`, `\le`, `\ge`, `\ne`, `\cdot`, `\times` ...
         occur and thousands written with LaTeX separators are joined. Words stay words.
     """
-    text = latex_from_unicode(text.strip())
-    text = without_math_delimiters(text)
-    text = _NO_DELIMITER.sub("", text)
-    text = _DROPPED.sub("", text)
-    text = _COLOURS.sub("", text)
-    text = _STYLES.sub("", text)
-    text = _TEXTS.sub(r"\\text", text)
-    text = _FRACTIONS.sub(r"\\frac", text)
-    text = _FIGURES.sub(lambda figure: figure[1] or figure[2], text)
-    text = _RATE.sub(r"\\text{\1 per \2}", text)
-    text = _SELECTIONS.sub(_selections, text)
-    text = text.replace("{:}", ":")
-    if "\\begin" in text:
-        text = _ALIGNED.sub(_aligned, text)
-    if text.startswith("]") or text.endswith("["):
-        text = _TURNED.sub(_turned, text)
-    text = _RENAMED.sub(
-        lambda found: (
-            _RELATIONS[found[1]]
-            if _RELATIONS[found[1]] in _BARE
-            else "\\" + _RELATIONS[found[1]] + ("" if _RELATIONS[found[1]][-1] in "{}" else " ")
-        ),
-        text,
-    )
-    text = _EXPLICIT_THOUSANDS.sub(lambda run: _SEPARATORS.sub("", run[1]), text)
-    text = _SWISS_THOUSANDS.sub(lambda run: run.group().replace("'", ""), text)
-    text = _DECIMAL_COMMA.sub(r"\1.\2", text)
-    text = _SPACES.sub(" ", text)
-    text = re.sub(r"\\[!,]", " ", text)
-    text = re.sub(r"(?<!\\)\\ ", " ", text)
-    text = re.sub(r"\s+", " ", text).strip()
-    # A closing full stop or comma belongs to the sentence.
+    text = without_math_delimiters(latex_from_unicode(text.strip()))
+    for rule in RULES:
+        if rule.sign in text:
+            text = rule.pattern.sub(rule.replacement, text)
+    text = text.strip()
     if text.startswith("{") and "," in text and balanced_end(text, 0) == len(text) - 1:
         text = rf"\{text[:-1]}\}}"
+    # A closing full stop or comma belongs to the sentence.
     while text and text[-1] in ".,;:" and not text.endswith(("...", r"\,", r"\;", r"\:")):
         text = text[:-1].rstrip()
     if _SPACED_THOUSANDS.fullmatch(text) or _DOTTED_THOUSANDS.fullmatch(text):

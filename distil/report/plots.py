@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, RED, GREY = "#0072B2", "#E69F00", "#D55E00", "#5A5A5A"
 LIGHT = "#D9D9D9"
+# How the stops are marked.
+MARKS = {"nested": (BLUE, "-"), "pilot": (RED, "--"), "horizon": (GREY, ":")}
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -140,6 +142,24 @@ def _as_png(drawing: Drawing) -> bytes:
     return buffer.getvalue()
 
 
+def _mark_stops(axes: Axes, stops: Mapping[str, Sequence[int]]) -> None:
+    """Mark where stops are; those at the same iterations share a label."""
+    together: dict[tuple[int, ...], list[str]] = {}
+    for name, iterations in stops.items():
+        together.setdefault(tuple(sorted(set(iterations))), []).append(name)
+        colour, dashes = MARKS[name]
+        for iteration in set(iterations):
+            axes.axvline(iteration, color=colour, linestyle=dashes, linewidth=1.0, alpha=0.8)
+    for rank, (iterations, names) in enumerate(together.items()):
+        at = ", ".join(map(str, iterations))
+        axes.annotate(
+            f"{' and '.join(names)} {at}", (iterations[-1], 0.985 - 0.07 * rank),
+            xycoords=("data", "axes fraction"), xytext=(-3, 0), textcoords="offset points",
+            ha="right", va="top", fontsize=8, color=MARKS[names[0]][0],
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
+        )  # fmt: skip
+
+
 def plot_curves(
     curves: pd.DataFrame, stops: Mapping[str, Mapping[str, object]], variant: str = "prompt"
 ) -> Drawing:
@@ -178,40 +198,25 @@ def plot_curves(
             late = wide[wide.index >= 0.15 * wide.index.max()].to_numpy()
             low, high = np.nanmin(late), np.nanmax(late)
             axes.set_ylim(low - 0.08 * (high - low), high + 0.30 * (high - low))
-            marks = {
-                "nested": (int(chosen["nested"]["iteration"]), BLUE, "-"),
-                "pilot": (int(chosen["pilot"]["iteration"]), RED, "--"),
-                "horizon": (int(chosen["horizon"]["iteration"]), GREY, ":"),
-            }
-            for rank, (name, (iteration, colour, dashes)) in enumerate(marks.items()):
-                axes.axvline(iteration, color=colour, linestyle=dashes, linewidth=1.0, alpha=0.8)
-                axes.annotate(
-                    f"{name} {iteration}",
-                    (iteration, 0.985 - 0.07 * rank),
-                    xycoords=("data", "axes fraction"),
-                    xytext=(-3, 0),
-                    textcoords="offset points",
-                    ha="right",
-                    va="top",
-                    fontsize=8,
-                    color=colour,
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.8},
-                )
+            marks = {name: int(chosen[name]["iteration"]) for name in MARKS}
+            _mark_stops(axes, {name: [iteration] for name, iteration in marks.items()})
+            lowest = int(mean.idxmin())
+            axes.plot(lowest, mean.loc[lowest], "v", color=BLUE, markersize=6)
             axes.set_xlabel("iteration")
             axes.set_title(fold if len(folds) > 1 else "Validation loss and where to stop")
             sentences.append(
                 f"Fold {fold}: the mean loss of {len(seeds)} seeds is lowest at iteration "
-                f"{int(mean.idxmin())} ({mean.min():.4f}) and {mean.iloc[-1]:.4f} at "
-                f"{int(mean.index[-1])}; stops: nested {marks['nested'][0]}, pilot "
-                f"{marks['pilot'][0]}."
+                f"{lowest} ({mean.min():.4f}) and {mean.iloc[-1]:.4f} at "
+                f"{int(mean.index[-1])}; stops: nested {marks['nested']}, pilot "
+                f"{marks['pilot']}, chosen among the checkpoints."
             )
         for axes in panels[::3]:
-            axes.set_ylabel("validation loss (nats a token)")
+            axes.set_ylabel("validation loss (nats a token), axis cut")
         handles, labels = panels[0].get_legend_handles_labels()
+        handles.append(Line2D([], [], color=BLUE, marker="v", markersize=6, linestyle="none"))
         handles.append(Line2D([], [], color=BLUE, marker="o", markersize=3.5, linestyle="none"))
-        figure.legend(
-            handles, [*labels, "each seed's own stop"], loc="outside lower center", ncols=3
-        )
+        labels += ["lowest mean", "each seed's own stop, a checkpoint"]
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return Drawing(figure, "Validation loss along training, with the stops", " ".join(sentences))
 
 
@@ -229,17 +234,19 @@ def plot_words(levels: pd.DataFrame, line: pd.DataFrame, alpha: float = 0.05) ->
     """
     with _style():
         figure, axes = _figure(6.4, 4.0)
+        # A straight line may leave what an accuracy can be; what is drawn of it does not.
+        inside = line[["low", "accuracy", "high"]].clip(0, 100)
         axes.fill_between(
-            line["words"], line["low"], line["high"], color=BLUE, alpha=0.13, linewidth=0,
+            line["words"], inside["low"], inside["high"], color=BLUE, alpha=0.13, linewidth=0,
             label=f"line on log words, {_confidence(alpha)} band",
         )  # fmt: skip
-        axes.plot(line["words"], line["accuracy"], color=BLUE, linewidth=1.0, alpha=0.8)
+        axes.plot(line["words"], inside["accuracy"], color=BLUE, linewidth=1.0, alpha=0.8)
         below = levels["student_accuracy"] - levels["student_low"]
         above = levels["student_high"] - levels["student_accuracy"]
         axes.errorbar(
             levels["student_words"], levels["student_accuracy"], yerr=[below, above], fmt="o",
             color=BLUE, capsize=3, markersize=5.5, linewidth=1.2,
-            label=f"student, {_confidence(alpha)} at all levels at once",
+            label=f"student, {_confidence(alpha)} band over all levels",
         )  # fmt: skip
         axes.plot(
             levels["base_words"], levels["base_accuracy"], "s", color=GREY, markerfacecolor="white",
@@ -301,7 +308,7 @@ def _forest(
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x", color=LIGHT, linewidth=0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(7))
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.set_xlabel(x_label)
     axes.set_title(title)
     second = axes.secondary_yaxis("right")
@@ -406,9 +413,10 @@ def plot_stops(stops: pd.DataFrame, alpha: float = 0.05) -> Drawing:
         names[row.stop] + (" (primary)" if row.primary else "") for row in rows.itertuples()
     ]
     rows = rows.astype({"gain": float, "low": float, "high": float})
+    shown = [", ".join(str(row).split()) for row in rows["iterations"]]
     with _style():
         figure = _forest(
-            rows, label="label", right=[f"at {row}" for row in rows["iterations"]],
+            rows, label="label", right=[f"at {row}" for row in shown],
             pooled=[bool(one) for one in rows["primary"]], title="Gain under each way to stop",
             x_label=_gain_axis(alpha), right_title="iteration",
         )  # fmt: skip
@@ -525,16 +533,7 @@ def plot_checkpoints(
         axes.axhline(0, color=GREY, linewidth=1.0, linestyle="--")
         low, high = min(band["low"].min(), 0), max(band["high"].max(), 0)
         axes.set_ylim(low - 0.08 * (high - low), high + 0.30 * (high - low))
-        styles = {"nested": (BLUE, "-"), "pilot": (RED, "--"), "horizon": (GREY, ":")}
-        for rank, (name, (colour, dashes)) in enumerate(styles.items()):
-            for iteration in stops.get(name, []):
-                axes.axvline(iteration, color=colour, linestyle=dashes, linewidth=1.0, alpha=0.7)
-            if stops.get(name):
-                axes.annotate(
-                    name, (max(stops[name]), 0.985 - 0.07 * rank),
-                    xycoords=("data", "axes fraction"), xytext=(-3, 0),
-                    textcoords="offset points", ha="right", va="top", fontsize=8, color=colour,
-                )  # fmt: skip
+        _mark_stops(axes, {name: stops[name] for name in MARKS if stops.get(name)})
         axes.set_xlabel("iteration")
         axes.set_ylabel("gain over the base (points)")
         axes.xaxis.set_major_locator(FixedLocator(band["iteration"].tolist()))
@@ -583,7 +582,8 @@ def plot_discordance(table: Mapping[str, float], seeds: int) -> Drawing:
                 height = count / width
                 axes.bar(
                     start + share / 2, max(height - gap, 0), width=max(share - gap, 0),
-                    bottom=bottom, color=colour, hatch=hatch, edgecolor="white", linewidth=0,
+                    bottom=bottom + gap / 2, color=colour, hatch=hatch, edgecolor="white",
+                    linewidth=0,
                 )  # fmt: skip
                 dark = colour == BLUE
                 if height > 0.07 and share > 0.08:
@@ -604,12 +604,14 @@ def plot_discordance(table: Mapping[str, float], seeds: int) -> Drawing:
         axes.set_xticks([])
         # Cells too thin for their label still show their count here.
         axes.set_xlabel(
+            "in cells: questions, and their share of all\n"
             f"{total:.0f} questions; discordant {discordant:.1f} "
             f"({100 * discordant / total:.1f} %): gained {table['first_only']:.1f}, lost "
             f"{table['second_only']:.1f}"
         )
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0", "25", "50", "75", "100"])
-        axes.set_ylabel("share of the column (%); student right at the bottom")
+        tops = [gap / 2 + (1 - gap) * share for share in (0, 0.25, 0.5, 0.75, 1.0)]
+        axes.set_yticks(tops, ["0", "25", "50", "75", "100"])
+        axes.set_ylabel("of the column (%); student right below")
         for side in ("bottom", "left"):
             axes.spines[side].set_visible(False)
         axes.set_title(f"Questions gained and lost, mean of {seeds} seeds", pad=34)

@@ -35,21 +35,22 @@ def claims_text(study: str, width: int | None = None) -> str:
     cells = [(row["estimand"].replace("_", " "), *figures(row), verdict(row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines, before = [f"Claims of the study {study}, with their intervals"], ""
-    for row, (estimand, here, bounds, word) in zip(rows, cells, strict=True):
+    for row, (estimand, here, bounds, words) in zip(rows, cells, strict=True):
         if row["id"] != before:
             claim = textwrap.shorten(row["claim"], width - INDENT, placeholder=" ...")
             lines.append(f"{row['id']:<{INDENT}}{claim}")
         before = row["id"]
         parts = estimand.ljust(widths[0]), here.rjust(widths[1]), bounds.rjust(widths[2])
-        paper = f"paper: {row['published']}" if row["published"] else ""
-        lines.append(" " * INDENT + "  ".join((*parts, word, paper)).rstrip())
+        line = " " * INDENT + "  ".join((*parts, words)).rstrip()
+        lines += textwrap.wrap(line, width, subsequent_indent=" " * 2 * INDENT) or [line]
     return "\n".join(lines)
 
 
 def verdict(row: dict[str, str]) -> str:
-    """Return direction and size in words, as far as a claim has them."""
-    size = f"size {row['size']}" if row["size"] else ""
-    return ", ".join(filter(None, (row["direction"], size)))
+    """Return in words whether the effect is there and, against a published figure, its size."""
+    # distil.claims.verdicts lists the words; importing it would cost every start of Snakemake.
+    size = row["size"] if row["published"] else ""
+    return "; ".join(filter(None, (row["direction"], size and f"paper {row['published']}: {size}")))
 
 
 def figures(row: dict[str, str]) -> tuple[str, str]:

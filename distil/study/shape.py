@@ -253,7 +253,7 @@ class Study(AnyStudy):
 
     tables_made = (
         "splits", "levels", "seeds", "stops", "leakage", "graders", "multiverse", "agreement",
-        "disagreements",
+        "disagreements", "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
         "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",

@@ -60,6 +60,8 @@ class Decisions:
 
     def reasons(self, job: Any) -> list[Reason]:
         """Return why one of Snakemake's jobs is to run, as far as it lies in the job itself."""
+        if not job.output:
+            return []  # rule all
         if job not in self.known:
             planned = from_snakemake(job)
             record = self.records.by_path.get(planned.record)
@@ -71,6 +73,8 @@ class Decisions:
 
     def checksums(self, job: Any, path: str) -> set[str]:
         """Return the sha256 with which a job read a file, as Snakemake spells it, if it did."""
+        if not job.output:
+            return set()
         record = self.records.by_path.get(
             record_path(self.study, job.rule.name, dict(job.wildcards_dict))
         )

@@ -127,11 +127,6 @@ def read_instructions(path: str | Path, levels: list[str]) -> dict[str, Instruct
     return instructions
 
 
-def sample_id(name: str, sample: int) -> str:
-    """Return the id of one of several answers: the first has the plain name, then `.s2` ..."""
-    return f"{name}.s{sample + 1}" if sample else name
-
-
 def final_answer(text: str) -> str | None:
     """Return what a text states on its last line of the form `Answer: ...`, or None."""
     for line in reversed(text.splitlines()):

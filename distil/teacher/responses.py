@@ -165,7 +165,7 @@ def effective_status(http_status: int, body: bytes) -> int:
 
     Some hosts send an error object in a response that says 200; its code then says what it is.
     """
-    if http_status != 200:
+    if http_status != 200 or b'"error"' not in body:
         return http_status
     error = _error_object(body, only_errors=True)
     if not isinstance(error, dict):
@@ -182,7 +182,7 @@ def is_quota(http_status: int, body: bytes) -> bool:
     """Return whether a refusal means that the account is used up."""
     if http_status == 402:
         return True
-    if http_status not in (200, 403, 429):
+    if http_status not in (200, 403, 429) or (http_status == 200 and b'"error"' not in body):
         return False
     error = _error_object(body)
     if not isinstance(error, dict):

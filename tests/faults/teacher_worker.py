@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from distil.teacher.journal import Journal
+from distil.teacher.journal import Journal, Position
 from tests.faults.teacher_study import client
 
 
@@ -18,10 +18,11 @@ def acknowledging(path: str) -> None:
     append = Journal.append
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def note(self: Journal, record: dict, *, durable: bool) -> None:
-        append(self, record, durable=durable)
+    def note(self: Journal, record: dict, *, durable: bool) -> Position:
+        place = append(self, record, durable=durable)
         if record["kind"] == "response":
             os.write(handle, f"{record['key']}\n".encode())
+        return place
 
     Journal.append = note
 

@@ -2,14 +2,18 @@
 
 import multiprocessing
 import os
+import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 
 from distil.grading.grading import judge, judge_all
 from distil.grading.workers import Limits, Worker, check_all
 
+ROOT = Path(__file__).resolve().parents[2]
 # No typed rule covers a sum, so that these go to the bigger parser.
 SUM = r"\sum_{k=1}^{9} k"
 
@@ -98,6 +102,32 @@ def test_verdicts_do_not_depend_on_the_load_of_the_machine():
         for burner in burners:
             burner.join()
     assert busy == calm
+
+
+def test_verdicts_do_not_depend_on_workers_or_order():
+    # SymPy draws random numbers and keeps what it has computed: with other seeds, or after other
+    # formulas, the first of these took 0.06 or more than 4 seconds.
+    rows = ["abcdef"[place:] + "abcdef"[:place] for place in range(6)]
+    matrix = r"\\".join("&".join(row) for row in rows)
+    hard = rf"\begin{{pmatrix}}{matrix}\end{{pmatrix}}^{{40}}"
+    pairs = [("2", hard), ("45", SUM), ("1", r"\sum_{k=1}^{4} k^2"), ("2", rf"{hard}+1")]
+    pairs += [(str(n), r"\int_0^2 x dx") for n in range(2, 5)]
+    limits = Limits(cpu_seconds=1.5)
+    expected = dict(zip(pairs, check_all(pairs, workers=1, limits=limits), strict=True))
+    draw = random.Random(0)
+    orders, workers = (20, 20) if os.environ.get("DISTIL_TORTURE") else (3, 3)
+    for _ in range(orders):
+        shuffled = draw.sample(pairs, len(pairs))
+        found = check_all(shuffled, workers=workers, limits=limits)
+        assert found == [expected[pair] for pair in shuffled]
+
+
+def test_the_limits_of_the_studies_are_those_of_the_command():
+    for path in ROOT.glob("config*.yaml"):
+        limits = yaml.safe_load(path.read_text(encoding="utf-8")).get("grading", {}).get("limits")
+        if limits and path.name != "config.micro.yaml":
+            assert limits["cpu_seconds"] == Limits().cpu_seconds
+            assert limits["memory_mb"] * 10**6 == Limits().memory_bytes
 
 
 def test_outcomes_come_in_the_order_of_their_pairs():

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import collections
+import json
 import os
 import random
 import resource
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
-import requests
 
 from distil.teacher.journal import Journal
 from tests.faults.fault_host import MODEL, FaultHost
@@ -22,7 +22,7 @@ from tests.faults.teacher_study import ask, client
 
 HERE = Path(__file__).parent
 TORTURE = os.environ.get("DISTIL_TORTURE") == "1"
-KILLS = 1000 if TORTURE else 10
+KILLS = 1000 if TORTURE else 50
 SLOTS = 4
 SHARED_KEYS = 1000 if TORTURE else 200
 
@@ -135,23 +135,35 @@ def test_four_workers_that_share_keys_pay_for_each_once(tmp_path):
 
 
 def plain_seconds(url: str, slots: int, count: int) -> float:
-    """How long bare threads without journal, retries or deadlines take for as many requests."""
+    """How long bare sockets without journal, retries or deadlines take for as many requests.
+
+    One thread of asyncio that parses nothing: less work than any client library does.
+    """
     body = {"model": MODEL, "messages": [{"role": "user", "content": "ok #plain"}]}
-    local = threading.local()
+    data = json.dumps(body).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n\r\n"
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    left = iter(range(count))
 
-    def post(_: int) -> None:
-        session = local.__dict__.setdefault("session", requests.Session())
-        assert session.post(f"{url}/chat/completions", json=body).status_code == 200
+    async def work() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in left:
+            writer.write(head.encode() + data)
+            lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
+            await reader.readexactly(int(lines[1].partition(b": ")[2]))
+        writer.close()
 
-    with ThreadPoolExecutor(slots) as pool:
-        start = time.monotonic()
-        list(pool.map(post, range(count)))
-        return time.monotonic() - start
+    async def all_of_them() -> None:
+        await asyncio.gather(*(work() for _ in range(slots)))
+
+    start = time.monotonic()
+    asyncio.run(all_of_them())
+    return time.monotonic() - start
 
 
 @pytest.mark.timeout(600)
 def test_throughput_is_that_of_the_slots_and_the_hosts_latency(tmp_path):
-    slots, latency, count = (200, 2.0, 4000) if TORTURE else (50, 1.0, 250)
+    slots, latency, count = (200, 2.0, 4000) if TORTURE else (200, 2.0, 800)
     command = [sys.executable, HERE / "fault_host.py", "--latency", str(latency)]
     command += ["--log", tmp_path / "requests"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -165,9 +177,32 @@ def test_throughput_is_that_of_the_slots_and_the_hosts_latency(tmp_path):
             seconds = time.monotonic() - start
         assert {reply.status for reply in replies} == {"ok"}
         share = count / seconds / (slots / latency)
-        print(f"{slots} in flight, {latency} s each: {share:.1%} of {slots / latency:.0f} a second")
-        # A machine busy with other work slows bare threads, too: then they are the measure.
-        assert share >= 0.95 or seconds <= 1.2 * plain_seconds(url, slots, count)
+        plain = seconds if share >= 0.9 else plain_seconds(url, slots, count)
+        print(
+            f"{slots} in flight, {latency} s each: {share:.1%} of {slots / latency:.0f} a second; "
+            f"bare sockets in {plain:.2f} s, the client in {seconds:.2f} s"
+        )
+        # A machine busy with other work slows bare sockets, too: then they are the measure, less
+        # what reading and storing an answer costs there.
+        assert share >= 0.9 or plain >= 0.8 * seconds
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.timeout(900)
+def test_memory_does_not_grow_with_the_answers(tmp_path):
+    step = 10_000 if TORTURE else 700
+    with FaultHost() as host:
+        process = worker(host, tmp_path, 16, 0, 2 * step, stderr=subprocess.DEVNULL)
+        assert process.stdout.readline() == "ready\n"
+        sizes = []
+        for count in (step // 2, 2 * step - 1):
+            while len(host.requests) < count and process.poll() is None:
+                time.sleep(0.02)
+            sizes.append(psutil.Process(process.pid).memory_info().rss)
+        process.communicate()
+        assert process.returncode == 0
+    grown = (sizes[1] - sizes[0]) / (1.5 * step)
+    print(f"{sizes[0] / 2**20:.0f} MiB, {grown:.0f} bytes more for each answer")
+    assert grown < 4000

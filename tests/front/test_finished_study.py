@@ -91,3 +91,18 @@ def test_runs_plan_status_and_compare_answer(finished, tmp_path):
         str(tmp_path / "drawn" / name) for name in ("rules.svg", "files.svg")
     ]
     assert "solver" in distil("responses", cwd=finished.path).stdout
+
+
+def test_problems_leave_the_study_as_table_quiz_and_paper(finished, tmp_path):
+    for ending in ("csv", "jsonl", "gift", "pdf"):
+        file = tmp_path / f"bank.{ending}"
+        done = distil("problems", file, "--year", "2014", "--section", "fs", cwd=finished.path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"{file}: 4 problems\n"
+    assert (tmp_path / "bank.pdf").read_bytes().startswith(b"%PDF")
+    read = distil("read", tmp_path / "bank.pdf", "--year", "2014", "--section", "fs", cwd=tmp_path)
+    rows = [json.loads(line) for line in read.stdout.splitlines()]
+    assert [row["number"] for row in rows] == ["1", "2", "3", "4"], "a paper can be read again"
+    done = distil("problems", "x.doc", cwd=finished.path)
+    assert done.returncode == 2
+    assert ".gift" in done.stderr

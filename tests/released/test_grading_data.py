@@ -190,3 +190,37 @@ def test_real_outputs_are_graded_without_failure_and_boxes_of_the_key_are_right(
     # These chains were written with the key in sight: nearly all that end in a box hold it.
     boxed = [v for p, v in zip(pairs, verdicts, strict=True) if "\\boxed{" in p[1] and v.extracted]
     assert sum(verdict.verdict == "right" for verdict in boxed) / len(boxed) >= 0.98
+
+
+def test_bug_reports_and_attacks_get_the_verdict_of_mathematics():
+    rows = rows_of(DATA / "grading" / "cases.jsonl")
+    verdicts = judge_all([(r["gold"], r["output"], r.get("problem")) for r in rows], workers=2)
+    said = [verdict.verdict == "right" for verdict in verdicts]
+    expected = [row["expected"] for row in rows]
+    assert [r["id"] for r, a, b in zip(rows, said, expected, strict=True) if a and not b] == []
+    assert sum(map(bool.__eq__, said, expected)) / len(rows) >= 0.98
+
+
+def released(name, output, verdict):
+    path = DATA / "jobmc-release" / name
+    if not path.exists():
+        pytest.skip("the release is not here: it lies outside the repository")
+    csv.field_size_limit(10**9)
+    with path.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    pairs = [(row["true_answer"], output(row), row["problem"]) for row in rows]
+    ours = [found.verdict == "right" for found in judge_all(pairs, workers=2)]
+    judged = [row[verdict] == "CORRECT" for row in rows]
+    both = list(zip(ours, judged, strict=True))
+    return [
+        both.count(pair) for pair in ((True, True), (False, False), (False, True), (True, False))
+    ]
+
+
+def test_released_answers_to_math_500_agree_with_the_judge_but_where_docs_say():
+    assert released(
+        "results-math500.csv", lambda row: rf"\boxed{{{row['agent1_answer']}}}", "agent2_verdict"
+    ) == [460, 30, 10, 0]
+    assert released(
+        "qwen_tuned_math500_results.csv", lambda row: row["qwen_response"], "deepseek_verdict"
+    ) == [359, 124, 6, 11]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from distil.study import environment
 
@@ -25,6 +28,18 @@ def test_conda_environment_is_in_step_with_the_lock():
     assert (ROOT / "envs" / "study.yaml").read_text(encoding="utf-8") == load("conda").environment(
         lock
     )
+
+
+def test_conda_environment_holds_what_the_study_needs_and_no_tool_of_its_developers():
+    text = (ROOT / "envs" / "study.yaml").read_text(encoding="utf-8")
+    names = set(re.findall(r'^      - "([A-Za-z0-9_.-]+)==', text, re.M))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    direct = {re.split(r"[=\[ ;<>]", each)[0] for each in project["project"]["dependencies"]}
+    tools = {each.partition(">")[0] for each in project["dependency-groups"]["dev"]}
+    assert {name.lower().replace("_", "-") for name in direct} <= names
+    assert not tools & names
+    assert {"snakemake-interface-common", "antlr4-python3-runtime"} <= names, "and what these need"
+    assert "tesseract" in text
 
 
 def test_lock_has_a_hash_for_every_package_and_no_address():
@@ -62,3 +77,26 @@ def test_a_missing_venv_module_is_named_in_one_line(monkeypatch):
     monkeypatch.setattr(set_up.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(SystemExit, match="apt-get install python3-venv"):
         set_up.main()
+
+
+def test_continuous_integration_and_the_image_run_what_a_developer_runs():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())
+    steps = [step.get("run") for step in workflow["jobs"]["test"]["steps"]]
+    assert ".ci/run" in steps
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    image = (ROOT / "Dockerfile").read_text()
+    assert re.search(r"^FROM python:3\.1[1-3]\.\d+-slim-bookworm$", image, re.M), (
+        "pinned, glibc 2.36"
+    )
+    assert "envs/set_up.py" in image
+    for name in re.findall(r"^COPY --chown=researcher ((?:[\w./]+ )+)\S+$", image, re.M):
+        assert all((ROOT / each).exists() for each in name.split())
+
+
+def test_the_catalog_of_workflows_finds_what_it_asks_for():
+    catalog = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())
+    assert catalog["usage"]["report"] is True
+    assert (ROOT / "config" / "README.md").is_file()
+    named = set(re.findall(r"config[\w.]*\.yaml", (ROOT / "config" / "README.md").read_text()))
+    there = {path.name for path in ROOT.glob("config*.yaml")} - {"config.schema.yaml"}
+    assert there <= named

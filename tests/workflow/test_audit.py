@@ -212,7 +212,11 @@ def test_every_cell_of_every_table_leads_to_hashed_rows_and_most_of_them_to_pdfs
                     assert entry["sha256"], f"{cell.address}: {stage.name}: {entry['id']}"
         bottom = chains_of[cell.table, rows].stages[-1].name
         bottoms.setdefault(cell.table, set()).add(bottom)
-    tables = {path.stem for path in Path("results", STUDY).glob("[ct]*s/*.csv")}
+    tables = {
+        path.stem
+        for path in Path("results", STUDY).glob("[ct]*s/*.csv")
+        if len(path.read_text(encoding="utf-8").splitlines()) > 1
+    }
     assert tables <= set(bottoms)
     assert {table for table, found in bottoms.items() if "PDFs" in found} >= tables
 

@@ -60,17 +60,12 @@ def test_a_caption_changes_the_report_and_reruns_nothing(study):
     assert "Said by a changed caption." in (study.path / "report.html").read_text(encoding="utf-8")
 
 
-def test_results_copied_into_a_new_clone_rerun_nothing_where_metadata_came_along(study, tmp_path):
+def test_results_copied_into_a_new_clone_rerun_nothing(study, tmp_path):
     clone = copy_repository(tmp_path / "clone")
     later = time.time() + 60
     for file in clone.path.rglob("*"):  # a clone's files are younger than results copied into it
         os.utime(file, (later, later))
     shutil.copytree(study.path / "results", clone.path / "results", dirs_exist_ok=True)
-    shutil.copytree(
-        study.path / ".snakemake" / "metadata",
-        clone.path / ".snakemake" / "metadata",
-        dirs_exist_ok=True,
-    )
     assert clone.planned() == set()
 
 
@@ -78,7 +73,9 @@ def test_files_over_a_megabyte_are_compared_by_content(study):
     figure = "results/micro/figures/curves.svg"
     big = study.path / "results/micro/adapters/temporal/prompt/seed-1/curve.csv"
     big.write_bytes(big.read_bytes() + b"\n" * 1_500_000)
-    assert "draw_figures" in study.ran("--", figure)
+    assert "draw_figures" in study.ran(
+        "--", figure, check=False
+    )  # an edited file is read, and named at the end
     os.utime(big, (time.time() + 60,) * 2)
     assert study.planned("--", figure) == set()
     state = big.stat()
@@ -100,7 +97,7 @@ def test_a_test_question_that_becomes_a_copy_of_a_training_question_trains_again
         if key not in kept
     }
     write_jsonl(top / "problems" / "2014.jsonl", target)
-    study.ran("--", rows.relative_to(study.path).as_posix())
+    study.ran("--", rows.relative_to(study.path).as_posix(), check=False)
     assert copied not in {row["problem"] for row in read_jsonl(rows)}
     trained = {name for name in study.planned() if name.startswith("train_adapter")}
     assert trained == {

@@ -24,7 +24,7 @@ def test_one_changed_statement_asks_and_generates_its_own_rows_only(study):
             row["statement"] += " Show your work."
     write_jsonl(path, rows)
     # What is made of the answers is no matter here.
-    ran = study.ran("--", "results/micro/grades/answers.parquet")
+    ran = study.ran("--", "results/micro/grades/answers.parquet", check=False)
     after = history(study)[len(before) :]
 
     assert not any(name.startswith(("train_adapter", "distill", "verify")) for name in ran)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pandas as pd
 import pytest
 
 from distil.audit import explain, verify
-from tests.workflow.checkout import copy_repository
+from distil.report.terminal import closing_text
+from docs import pages
+from tests.workflow.checkout import ROOT, copy_repository
 
 LONGEST = 40 * 60  # seconds; on two free cores it takes a fifth of it
 CLAIMS = {
@@ -27,15 +30,25 @@ def sample(tmp_path_factory):
 
 
 @pytest.mark.timeout(LONGEST + 60)
-def test_the_sample_study_ends_with_its_claims_and_has_nothing_left_to_do(sample):
+def test_the_sample_study_ends_with_its_claims_and_has_nothing_left_to_do(sample, monkeypatch):
     checkout, done, seconds = sample
-    table = (checkout.path / "results" / "sample" / "claims" / "claims.md").read_text()
-    assert table in done.stdout
-    claims = pd.read_csv(checkout.path / "results" / "sample" / "claims" / "claims.csv")
-    assert set(claims["id"]) == CLAIMS
+    monkeypatch.chdir(checkout.path)
+    shown = closing_text("sample", 80)
+    assert shown in done.stdout, "the end of a run is its claims, what to open and what is next"
+    assert set(re.findall(r"^([CQ]\d+b?) ", shown, re.M)) >= CLAIMS
+    assert len(shown.splitlines()) < 55, "with a line a stage it fits 60 lines"
     assert seconds < LONGEST
     again = checkout.snakemake("-n", config="config.yaml")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_the_readme_shows_the_claims_of_this_state(sample, monkeypatch):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(sample[0].path)
+    block = pages.TRANSCRIPT.search(text)
+    if block[0] == block[1] + block[2]:
+        pytest.skip("the README holds no claims yet; after a run of the sample study: make readme")
+    assert text == pages.with_transcript(text, pages.transcript()), "make readme"
 
 
 def test_every_extracted_problem_equals_its_template(sample):
