@@ -21,7 +21,7 @@ from benchmarks import fuzzing  # noqa: E402
 
 EVIDENCE = ROOT / "docs" / "torture.md"
 FUZZ_SECONDS = 600
-SUITES = ("tests/workflow", "tests/faults", "tests/unit")
+SUITES = ("tests/front", "tests/workflow", "tests/faults", "tests/unit")
 
 
 def git(*arguments: str) -> str:

@@ -82,7 +82,7 @@ def commands() -> str:
 
 def argument(parameter: Any) -> str:
     """Return an argument as it is typed in a line of usage."""
-    return (parameter.metavar or parameter.name).upper().strip("[]")
+    return re.sub(r"[\[\]]", "", parameter.metavar or parameter.name).upper()
 
 
 def write_reference() -> None:

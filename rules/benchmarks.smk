@@ -8,7 +8,7 @@ Out: results/STUDY/benchmarks/BENCHMARK.jsonl
 rule import_benchmark:
     """Turn a benchmark from a file of the user's, checked by sha256, into problem rows."""
     input:
-        file=lambda wildcards: study.present(
+        file=lambda wildcards: study.present_file(
             config["benchmark_files"][wildcards.benchmark]["file"]
         ),
     output:

@@ -137,8 +137,18 @@ rule draw_figures:
         answers="results/{study}/grades/answers.parquet",
         stops=study.stops(),
         curves=study.curves(),
+        tested="results/{study}/claims/claims.csv",
         settled=predictions_settled,
     output:
+        claims=[
+            "results/{study}/figures/claims.png",
+            report(
+                "results/{study}/figures/claims.svg",
+                caption="../report/figure_claims.rst",
+                category="Claims",
+                labels={"figure": "all claims"},
+            ),
+        ],
         curves=[
             "results/{study}/figures/curves.png",
             report(

@@ -30,6 +30,7 @@ configuration.check(workflow.configfiles, config, student=False)
 study = open_study(config)
 environment.name_plan(study.plan_sha256)
 decide_by_records(workflow, study, closing_text)
+fingerprint = environment.in_one_line(fingerprint)
 
 # Settings that shape no result reach jobs with the configuration, not as params.
 config["how"] = study.how()
@@ -45,4 +46,4 @@ def student_lock(wildcards):
     """Return the lock of the student's model, which only jobs that ask the student need."""
     if not Path(study.student("config.json")).is_file() and not study.planning:
         configuration.check(workflow.configfiles, config)  # says what to do
-    return study.present(study.student("model.lock.json"))
+    return study.present_file(study.student("model.lock.json"))

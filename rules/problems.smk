@@ -84,6 +84,7 @@ if config["exams"]["source"] != "release":
         input:
             extracted="results/{study}/extractions/{year}.jsonl",
             readings=lambda wildcards: study.readings([wildcards.year]),
+            transcription=lambda wildcards: study.transcription(wildcards.year),
         output:
             problems="results/{study}/problems/{year}.jsonl",
         log:
@@ -99,9 +100,12 @@ if config["exams"]["source"] != "release":
                     "file": study.corrections_file(wildcards.year),
                     "prefer": study.prefer,
                     "refuse": study.refuse,
+                    "source": study.problem_source,
+                    "selected": study.selected(wildcards.year),
                 }
             ),
             code=fingerprint("scripts/correct_problems.py"),
+            sources=lambda wildcards: contents(*study.transcription(wildcards.year)),
         script:
             "../scripts/correct_problems.py"
 

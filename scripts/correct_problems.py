@@ -1,28 +1,72 @@
-"""Apply one year's human corrections to its extracted problems.
+"""Make one year's problems of a study: what was read, corrected by people, or typed in by others.
 
 Input: `extracted`, the year's problems as they were read (JSONL); `readings`, second readings of
-its flagged problems (none where no vision backend is configured).
+its flagged problems (none where no vision backend is configured); `transcription`, the year's file
+of a transcription (none unless its texts are used).
 Output: `problems`, what every later stage reads, sorted by id. A row that nothing was done to is
-the extracted row; others carry `readings` and `corrections`.
-Params: `corrections`, the year's entries; `file`, where they stand (null: nowhere); `prefer`, whose
-text stands where extraction and second reading disagree (null: there is no second reading);
-`refuse`, the flags that keep a problem out of the study.
+the extracted row; others carry `readings`, `corrections`, or `extracted_id` and `likeness`, which
+say where a transcribed problem stands on the page.
+Params: `source`, whose statements and keys are used: `extraction`, `reviewed` (corrected by people)
+or `transcription`; `corrections`, the year's entries; `file`, where they stand (null: nowhere);
+`prefer`, whose text stands where extraction and second reading disagree (null: there is no second
+reading); `refuse`, the flags that keep a problem out of the study; `selected`, the ids of the
+selection with its note on each (null: there is no selection).
+
+The record says what became of every problem: `struck_out` by a correction, `kept_out` by a flag,
+`left_out` since the selection does not hold it, `not_found` though the selection holds it.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distil.content.files import read_jsonl, write_jsonl
+from distil.release.transcriptions import read_transcription
 from distil.review.admission import admit
 from distil.review.corrections import apply_corrections, count_corrections
+from distil.review.transcripts import take_transcripts
 from distil.review.vision_readings import apply_readings
+
+
+def leave_out(
+    rows: Sequence[Mapping[str, Any]], selected: Mapping[str, str] | None
+) -> tuple[list[Mapping[str, Any]], dict[str, list[str]], dict[str, list[str]]]:
+    """Keep the problems of a selection.
+
+    Args:
+        rows: a year's problems.
+        selected: {id: note} of the year in the selection; None keeps every problem.
+
+    Returns:
+        The rows kept; the ids left out by reason (`figure`, or `not selected`); and the ids of the
+        selection that are not among the rows by reason (`placeholder`, or `not found`).
+    """
+    if selected is None:
+        return list(rows), {}, {}
+    left_out: dict[str, list[str]] = {}
+    for row in rows:
+        if row["id"] not in selected:
+            reason = "figure" if "figure" in row["flags"] else "not selected"
+            left_out.setdefault(reason, []).append(row["id"])
+    not_found: dict[str, list[str]] = {}
+    for name in sorted(selected.keys() - {row["id"] for row in rows}):
+        reason = "placeholder" if selected[name] == "placeholder" else "not found"
+        not_found.setdefault(reason, []).append(name)
+    return [row for row in rows if row["id"] in selected], left_out, not_found
 
 
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     extracted = read_jsonl(input.extracted)
     readings = [row for path in input.readings for row in read_jsonl(path)]
-    rows = apply_readings(extracted, readings, params.prefer)
-    rows = apply_corrections(rows, params.corrections, params.file)
-    struck_out = sorted({row["id"] for row in extracted} - {row["id"] for row in rows})
+    if params.source == "transcription":
+        (transcription,) = input.transcription
+        rows, _ = take_transcripts(extracted, read_transcription(transcription, int(params.year)))
+    else:
+        rows = apply_readings(extracted, readings, params.prefer)
+    read = {row["id"] for row in rows}
+    if params.source != "extraction":
+        rows = apply_corrections(rows, params.corrections, params.file)
+    struck_out = sorted(read - {row["id"] for row in rows})
+    rows, left_out, not_found = leave_out(rows, params.selected)
     admitted, kept_out = admit(rows, params.refuse)
     write_jsonl(output.problems, admitted)
     return {
@@ -31,6 +75,8 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
             "corrected": count_corrections(admitted),
             "struck_out": struck_out,
             "kept_out": kept_out,
+            "left_out": left_out,
+            "not_found": not_found,
         }
     }
 

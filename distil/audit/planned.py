@@ -195,7 +195,7 @@ def _read_workflow(configfiles: Sequence[Path], values: Sequence[str]) -> Any:
             )
             # The parsed workflow has no public name; Snakemake's version is pinned.
             return flow._workflow
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PlanError(f"the workflow cannot be read: {error}") from error
 
 

@@ -129,8 +129,16 @@ def forget(*, cache: bool = True) -> None:
 
 
 @functools.cache
-def _read_module(name: str) -> tuple[str, list[str], list[str]]:
-    """Return a file's syntax-tree hash, the `distil` names it imports, and the packages."""
+def _read_module(name: str) -> tuple[str, list[str], list[str], list[str]]:
+    """Return a file's syntax-tree hash, the `distil` names and the packages that it imports.
+
+    Last come those of the names that must be modules.
+
+    Raises:
+        FileNotFoundError: the file is missing; the message says how to restore it.
+    """
+    if not (ROOT / name).is_file():
+        raise FileNotFoundError(f"{name} is missing; restore it with: git checkout {name}")
     text = (ROOT / name).read_text(encoding="utf-8")
     return _cache()(name, text, functools.partial(_analyse, name))
 
@@ -148,12 +156,14 @@ def _analyse(path: str, text: str) -> list[Any]:
             value = body[0].value
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 body[0] = ast.Pass()
-    names = set()
+    names, needed = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+            needed |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, path)
+            needed.add(base)
             names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             for name in _MODULE_NAME.findall(node.value):
@@ -165,7 +175,7 @@ def _analyse(path: str, text: str) -> list[Any]:
             own.add(name)
         elif top not in sys.stdlib_module_names:
             imported.add(DISTRIBUTIONS.get(top, top))
-    return [sha256_text(ast.dump(tree)), sorted(own), sorted(imported)]
+    return [sha256_text(ast.dump(tree)), sorted(own), sorted(imported), sorted(own & needed)]
 
 
 def _absolute(node: ast.ImportFrom, path: str) -> str:
@@ -185,6 +195,11 @@ def _module_files(name: str) -> tuple[str, ...]:
     return (*(_module_files(parent) if parent else ()), *own)
 
 
+def _is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
 def modules(script: str | Path) -> dict[str, str]:
     """Return the files a script runs, itself included, each with the hash of its syntax tree.
 
@@ -193,11 +208,20 @@ def modules(script: str | Path) -> dict[str, str]:
 
     Returns:
         {path relative to the root: sha256 of the syntax tree without docstrings}, sorted.
+
+    Raises:
+        FileNotFoundError: the script or a module that one of them imports is missing.
     """
     pending, found = {Path(script).as_posix()}, {}
     while pending:
         path = pending.pop()
-        digest, names, _ = _read_module(path)
+        digest, names, _, needed = _read_module(path)
+        for name in needed:
+            if not _is_module(name):
+                file = f"{name.replace('.', '/')}.py"
+                raise FileNotFoundError(
+                    f"{path} imports {name}, which is missing; restore it with: git checkout {file}"
+                )
         found[path] = digest
         for name in names:
             pending.update(_module_files(name))

@@ -621,3 +621,65 @@ def plot_discordance(table: Mapping[str, float], seeds: int) -> Drawing:
         f"{table['neither']:.1f}."
     )
     return Drawing(figure, "Agreement of base and student", text)
+
+
+def plot_claims(claims: pd.DataFrame, alpha: float = 0.05) -> Drawing:
+    """All claims that are shares or differences, with their intervals and the published figures.
+
+    Args:
+        claims: id, label, kind, estimand, unit, published, here, low, high, as of the claims table.
+        alpha: One minus the confidence level.
+
+    Returns:
+        The drawing: accuracies on the left, differences on the right.
+    """
+    shown = claims[claims["unit"].isin(["percent", "points"]) & claims["here"].notna()]
+    panels = {
+        "Accuracies (%)": shown[shown["kind"] == "accuracy"],
+        "Differences (points)": shown[shown["kind"] == "effect"],
+    }
+    panels = {title: rows for title, rows in panels.items() if len(rows)}
+    longest = max(map(len, panels.values()))
+    with _style():
+        figure = Figure(figsize=(4.8 * len(panels), 1.4 + 0.34 * longest), layout="constrained")
+        for axes, (title, rows) in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+        ):
+            places = np.arange(len(rows))[::-1]
+            for place, row in zip(places, rows.itertuples(), strict=True):
+                if not np.isnan(row.low) and not np.isnan(row.high):
+                    axes.plot([row.low, row.high], [place, place], color=BLUE, linewidth=1.5)
+                axes.plot(row.here, place, "s", color=BLUE, markersize=5)
+                if not np.isnan(row.published):
+                    axes.plot(
+                        row.published, place, "D", color=RED, markersize=6, markerfacecolor="none"
+                    )
+            axes.set_yticks(places, [claim_label(row) for row in rows.itertuples()])
+            axes.set_ylim(-0.7, longest - 0.3 - (longest - len(rows)))
+            axes.tick_params(axis="y", length=0)
+            axes.spines["left"].set_visible(False)
+            axes.grid(axis="x", color=LIGHT, linewidth=0.6)
+            axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+            axes.set_title(title)
+            if title.startswith("Diff"):
+                axes.axvline(0, color=GREY, linewidth=1.0, linestyle="--")
+        here = Line2D([], [], color=BLUE, marker="s", markersize=5, linewidth=1.5)
+        handles, labels = [here], [f"here, {_confidence(alpha)} interval"]
+        if shown["published"].notna().any():
+            handles.append(
+                Line2D([], [], color=RED, marker="D", markerfacecolor="none", linestyle="none")
+            )
+            labels.append("published")
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    cells = "; ".join(
+        f"{claim_label(row)} {row.here:.1f} ({row.low:.1f} to {row.high:.1f})"
+        + ("" if np.isnan(row.published) else f", published {row.published:.2f}")
+        for rows in panels.values()
+        for row in rows.itertuples()
+    )
+    return Drawing(figure, "All claims with their intervals", f"{cells}.")
+
+
+def claim_label(row: object) -> str:
+    """Return a claim's id, short name and questions."""
+    return f"{row.id} {row.label}, {row.estimand.replace('_', ' ')}"  # type: ignore[attr-defined]

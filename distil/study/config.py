@@ -270,9 +270,39 @@ def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple,
     yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
     yield from _check_teacher(config)
+    yield from _check_problems(config)
     yield from _check_files(config)
     if student:
         yield from _check_student(config)
+
+
+def _check_problems(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    """Check where statements and keys come from."""
+    problems = config["problems"]
+    source, folder = problems.get("source", "reviewed"), problems.get("transcription")
+    if source == "extraction" and problems["corrections"]:
+        yield (
+            ("problems", "corrections"),
+            "is not used with source: extraction; write source: reviewed, or corrections: null",
+        )
+    if source == "transcription":
+        if not folder:
+            yield (
+                ("problems", "transcription"),
+                "is missing; name the folder of a download of the public release",
+            )
+        else:
+            for year in config["exams"]["years"]:
+                path = Path(folder, "datafile", f"{year}.json")
+                if not path.is_file():
+                    yield (
+                        ("problems", "transcription"),
+                        f"{path} is missing; name a complete download, or drop the year",
+                    )
+                    break
+    selection = problems.get("selection")
+    if selection and not Path(selection).is_file():
+        yield ("problems", "selection"), f"{selection}: no such file; restore it, or write null"
 
 
 def _check_folds(config: dict[str, Any], years: list[int]) -> Iterator[tuple[tuple, str]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.util
 import os
 import secrets
 import sys
+from collections.abc import Callable
 
 NEEDED = (
     "jsonschema", "mlx", "mlx_lm", "math_verify", "pandas", "pypdfium2", "snakemake", "typer",
@@ -45,6 +47,19 @@ def name_run() -> None:
     """
     now = datetime.datetime.now(datetime.UTC)
     os.environ.setdefault("DISTIL_RUN", f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}")
+
+
+def in_one_line(function: Callable[[str], str]) -> Callable[[str], str]:
+    """Return a function that ends the run with one line where it cannot read the code."""
+
+    @functools.wraps(function)
+    def wrapped(script: str) -> str:
+        try:
+            return function(script)
+        except (OSError, LookupError, SyntaxError) as error:
+            sys.exit(str(error))
+
+    return wrapped
 
 
 def name_plan(sha256: str | None) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 import yaml
 
 from distil.content.hashing import sha256_file
+from distil.exams.errors import ExamError
+from distil.exams.extraction import survey_safely
 
 ROOT = Path(__file__).resolve().parents[2]
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
@@ -101,6 +103,50 @@ def make_manifest(folder: Path, beside: Path) -> tuple[dict[str, Any], list[str]
     ]
     single_section(rows)
     return {"folder": place_of(folder, beside), "papers": rows}, unclear
+
+
+def list_tests(papers: list[dict[str, Any]], folder: Path) -> list[str]:
+    """Read each paper and put the tests that it holds into its entry, for a person to check.
+
+    Args:
+        papers: entries of a manifest; `sections` gives way to `tests` where a paper can be read.
+        folder: of the PDFs.
+
+    Returns:
+        A line for each paper that could not be read.
+    """
+    unread = []
+    for paper in papers:
+        try:
+            seen = survey_safely(folder / paper["file"])
+        except ExamError as error:
+            unread.append(f"{paper['file']}: its tests are not listed ({error.cause})")
+            continue
+        named: set[str] = set()
+        tests = []
+        for number, test in enumerate(seen, start=1):
+            own = {key: test[key] for key in ("title", "pages", "problems")}
+            section = paper["sections"][0] if len(seen) == 1 else name_section(test["title"])
+            if section is None:
+                tests.append({"skip": "team event", **own})
+                continue
+            section = section if section and section not in named else f"test{number}"
+            named.add(section)
+            tests.append({"section": section, **own})
+        if named:
+            paper["tests"] = tests
+            paper["sections"] = sorted(named)
+    return unread
+
+
+def name_section(title: str) -> str | None:
+    """Return a section for a printed title; None for a team event, "" for an unknown title."""
+    if re.search(r"(?i)\bteam\b", title):
+        return None
+    for section, words in KNOWN.items():
+        if re.search(rf"(?i)(?<![a-z])({words})(?![a-z])", title):
+            return section
+    return ""
 
 
 def place_of(folder: Path, beside: Path) -> str:
@@ -249,6 +295,11 @@ def write_new(path: Path, text: str) -> None:
 def manifest_text(manifest: dict[str, Any]) -> str:
     """Return a manifest as YAML."""
     header = "# The papers; docs/extending.md explains the fields.\n"
+    papers = [
+        {key: value for key, value in paper.items() if key != "sections" or "tests" not in paper}
+        for paper in manifest["papers"]
+    ]
+    manifest = {**manifest, "papers": papers}
     return header + yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -261,6 +312,9 @@ def summary(name: str, manifest: dict[str, Any], unclear: list[str]) -> str:
     for paper in papers:
         key = f", its key: {paper['key']['file']}" if "key" in paper else ""
         lines.append(f"  {paper['year']} {' '.join(paper['sections'])}: {paper['file']}{key}")
+        for test in paper.get("tests", []):
+            what = f"skipped ({test['skip']})" if "skip" in test else test["section"]
+            lines.append(f'      {what}: {test["problems"]} problems, "{test["title"]}"')
     lines += [f"  not taken: {line}" for line in unclear]
     lines.append(
         f"{config}: trains on {parts['train']}, chooses the stop on {parts['validation']}, "
@@ -292,6 +346,7 @@ def make_study(name: str, folder: Path, like: Path = ROOT / "config.yaml") -> st
     check_arguments(name, folder, like)
     check_free(name, [manifest_path, config_path])
     manifest, unclear = make_manifest(folder, manifest_path.parent)
+    unclear += list_tests(manifest["papers"], folder)
     config = make_config(name, manifest, like.read_text(encoding="utf-8"))
     write_new(manifest_path, manifest_text(manifest))
     write_new(config_path, config)

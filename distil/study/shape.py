@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distil.claims.plan import AnalysisPlan, claims_digest
 from distil.release import files as release
 from distil.release.answers import answer_files
+from distil.release.selection import read_selection
 from distil.review.admission import DEFAULT_REFUSED
 from distil.review.corrections import read_corrections
 from distil.study.manifest import read_manifest, read_origin
@@ -88,6 +89,13 @@ class AnyStudy:
         """Files that no rule makes; in a dry run those that are not there are left out."""
         return [path for path in paths if not self.planning or Path(path).is_file()]
 
+    def present_file(self, path: str) -> str | list[str]:
+        """A file that no rule makes; nothing in a dry run where it is not there.
+
+        A list of one would reach the script as a list.
+        """
+        return path if self.present(path) else []
+
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
         return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
@@ -156,6 +164,32 @@ class AnyStudy:
     def vision(self) -> dict[str, Any] | None:
         """The settings of the vision model that reads flagged problems again; None for none."""
         return self.config["problems"]["vision"]
+
+    @property
+    def problem_source(self) -> str:
+        """Whose statements and keys the study takes: extraction, reviewed or transcription."""
+        return self.config["problems"].get("source", "reviewed")
+
+    def transcription(self, year: int | str) -> list[str]:
+        """The file of one year's transcription; none unless the study takes its texts."""
+        if self.problem_source != "transcription":
+            return []
+        return [release.transcriptions(self.config["problems"]["transcription"])[int(year)]]
+
+    @functools.cached_property
+    def _selection(self) -> dict[str, dict[str, str]] | None:
+        file = self.config["problems"].get("selection")
+        return read_selection(file) if file else None
+
+    def selected(self, year: int | str) -> dict[str, str] | None:
+        """One year's problems of the selection and its note on each; None without a selection."""
+        if self._selection is None:
+            return None
+        return {
+            name: row["note"]
+            for name, row in self._selection.items()
+            if name.startswith(f"{year}-")
+        }
 
     @property
     def prefer(self) -> str | None:
@@ -256,8 +290,8 @@ class Study(AnyStudy):
         "disagreements", "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
-        "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops", "graders",
-        "multiverse",
+        "claims", "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops",
+        "graders", "multiverse",
     )  # fmt: skip
 
     def __init__(self, config: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 
 from distil.cli import app
 from docs import pages
@@ -83,6 +84,33 @@ def test_the_reference_is_that_of_the_commands_and_of_the_schema():
 
     for name, text in (("commands.md", pages.commands()), ("config.md", reference())):
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name}: make docs"
+
+
+def key_paths(value: object, prefix: str = "") -> set[str]:
+    """Return the dotted keys of a mapping, those of mappings in it included."""
+    if not isinstance(value, dict):
+        return set()
+    found = set()
+    for key, inner in value.items():
+        found |= {f"{prefix}{key}", *key_paths(inner, f"{prefix}{key}.")}
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_every_key_of_a_study_file_that_a_page_shows_exists(path):
+    reference = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
+    known = {
+        re.compile(re.escape(key).replace("NAME", r"[^.]+"))
+        for key in re.findall(r"^\| `([^`]+)`", reference, re.M)
+    }
+    sections = {key.pattern for key in known if "." not in key.pattern}
+    for match in BLOCK.finditer(path.read_text(encoding="utf-8")):
+        if match["kind"] != "yaml":
+            continue
+        shown = yaml.safe_load(match["text"])
+        if isinstance(shown, dict) and shown.keys() & sections:
+            for key in key_paths(shown):
+                assert any(each.fullmatch(key) for each in known), f"{path.name}: {key}"
 
 
 def test_the_tree_of_the_readme_is_that_of_the_repository():

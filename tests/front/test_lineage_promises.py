@@ -5,6 +5,7 @@ Each test names the finding that it keeps from coming back (D1 to D11) in its na
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -352,3 +353,44 @@ def test_the_claims_are_shown_only_by_a_run_that_made_or_confirmed_them(study):
     assert done.returncode
     assert "Claims" not in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+# --------------------------------------------------------------------- D3: programs found on PATH
+
+WRAPPER = """#!/bin/sh
+exec {tesseract} "$@" | sed s/0/8/g
+"""
+
+
+@pytest.mark.skipif(not shutil.which("tesseract"), reason="tesseract is not installed")
+def test_another_recogniser_on_path_runs_what_it_read_again(study, tmp_path):
+    import pypdfium2
+
+    folder = study.path / "scans"
+    folder.mkdir()
+    with pypdfium2.PdfDocument(study.path / TOP / "exams" / "2014-fs.pdf") as document:
+        pages = [page.render(scale=2).to_pil().convert("L") for page in document]
+    pages[0].save(folder / "2014-fs.pdf", save_all=True, append_images=pages[1:], resolution=144)
+    made = distil(study, "new", "mine", str(folder), "--like", CONFIG)
+    assert made.returncode == 0, made.stderr
+    asked = ("--", "results/mine/extractions/2014.jsonl")
+    study.snakemake(*asked, config="config.mine.yaml")
+    record = study.path / "results/mine/lineage/extract_problems/year=2014.json"
+    assert json.loads(record.read_text())["executables"]["tesseract"]["data"]["eng"]
+    assert study.planned(*asked, config="config.mine.yaml") == set()
+    # A text PDF is read without it, and does not depend on it.
+    text = study.path / TOP / "lineage" / "extract_problems" / "year=2014.json"
+    assert json.loads(text.read_text())["executables"] == {}
+    wrapper = tmp_path / "bin" / "tesseract"
+    wrapper.parent.mkdir()
+    wrapper.write_text(WRAPPER.format(tesseract=shutil.which("tesseract")))
+    wrapper.chmod(0o755)
+    path = {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    done = study.snakemake("-n", *asked, config="config.mine.yaml", environment=path)
+    assert "tesseract, which it started, is another program" in done.stdout + done.stderr
+    assert "extract_problems" in done.stdout + done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "distil", "verify", "--study", "mine"],
+        cwd=study.path, capture_output=True, text=True, check=False, env={**os.environ, **path},
+    )  # fmt: skip
+    assert "tesseract, which it started, is another program" in done.stdout

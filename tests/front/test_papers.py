@@ -107,3 +107,46 @@ def test_a_paper_that_holds_something_else_stops_with_what_was_seen(checkout, en
     filled = re.sub(r"section: \?", lambda _: next(sections), proposed[0])
     _, rows = read(checkout, yaml.safe_load(filled))
     assert len(rows) == 6, "the proposal, filled in, is a remedy"
+
+
+def test_a_study_takes_texts_from_a_transcription_and_says_what_became_of_every_problem(checkout):
+    read(checkout, {"tests": LISTED})
+    folder = checkout.path / "resources/mine/release/datafile"
+    folder.mkdir(parents=True)
+    for year in (2011, 2012, 2013):
+        typed = {  # numbers of the transcription are its own; the text tells the place
+            "junior_senior_test": {
+                "question_1": {
+                    "question": "Find the area of a square whose side measures 5 metres.",
+                    "answer": "25",
+                },
+                "question_9": {"question": "Question 9 (content not visible)", "answer": "0"},
+            }
+        }
+        (folder / f"{year}.json").write_text(json.dumps(typed), encoding="utf-8")
+    selection = checkout.path / "resources/mine/selection.csv"
+    lines = ["id,text_sha256,note"]
+    lines += [
+        f"{year}-js-{number},{'0' * 64}," for year in (2011, 2012, 2013) for number in ("01", "07")
+    ]
+    selection.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path = checkout.path / "config.mine.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["problems"] |= {
+        "source": "transcription",
+        "transcription": "resources/mine/release",
+        "selection": "resources/mine/selection.csv",
+    }
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    target = "results/mine/problems/2011.jsonl"
+    checkout.snakemake("--", target, config="config.mine.yaml")
+    (row,) = map(json.loads, (checkout.path / target).read_text(encoding="utf-8").splitlines())
+    assert (row["id"], row["extracted_id"], row["page"]) == ("2011-js-01", "2011-js-02", 3)
+    assert (row["method"], row["answer"], row["likeness"]) == ("transcription", "25", 1.0)
+    record = checkout.path / "results/mine/lineage/correct_problems/year=2011.json"
+    facts = json.loads(record.read_text(encoding="utf-8"))["facts"]
+    assert facts["not_found"] == {"not found": ["2011-js-07"]}
+    config["problems"]["transcription"] = None
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    told = checkout.snakemake("-n", config="config.mine.yaml", check=False)
+    assert "problems.transcription: is missing" in told.stdout + told.stderr

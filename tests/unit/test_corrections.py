@@ -269,12 +269,28 @@ def test_the_rule_leaves_a_year_without_corrections_byte_for_byte_as_it_was_read
 
     def run(entries):
         return correct_problems.main(
-            input=SimpleNamespace(extracted=str(tmp_path / "extracted.jsonl"), readings=[]),
+            input=SimpleNamespace(
+                extracted=str(tmp_path / "extracted.jsonl"), readings=[], transcription=[]
+            ),
             output=SimpleNamespace(problems=str(tmp_path / "problems.jsonl")),
-            params=SimpleNamespace(corrections=entries, file="c.yaml", prefer=None, refuse=[]),
+            params=SimpleNamespace(
+                corrections=entries,
+                file="c.yaml",
+                prefer=None,
+                refuse=[],
+                source="reviewed",
+                selected=None,
+            ),
         )["facts"]
 
-    assert run([]) == {"problems": 2, "corrected": {}, "struck_out": [], "kept_out": {}}
+    assert run([]) == {
+        "problems": 2,
+        "corrected": {},
+        "struck_out": [],
+        "kept_out": {},
+        "left_out": {},
+        "not_found": {},
+    }
     assert (tmp_path / "problems.jsonl").read_bytes() == (tmp_path / "extracted.jsonl").read_bytes()
     struck = entry(id="2014-fs-08", field="statement", was=row()["statement"], value=None)
     facts = run([entry(), struck])
@@ -342,10 +358,17 @@ def test_a_flag_keeps_a_problem_out_until_a_correction_settles_it(tmp_path):
 
     def kept_out(refuse, *entries):
         facts = correct_problems.main(
-            input=SimpleNamespace(extracted=str(tmp_path / "extracted.jsonl"), readings=[]),
+            input=SimpleNamespace(
+                extracted=str(tmp_path / "extracted.jsonl"), readings=[], transcription=[]
+            ),
             output=SimpleNamespace(problems=str(tmp_path / "problems.jsonl")),
             params=SimpleNamespace(
-                corrections=list(entries), file="c.yaml", prefer=None, refuse=refuse
+                corrections=list(entries),
+                file="c.yaml",
+                prefer=None,
+                refuse=refuse,
+                source="reviewed",
+                selected=None,
             ),
         )["facts"]
         left = [row["id"] for row in read_jsonl(tmp_path / "problems.jsonl")]

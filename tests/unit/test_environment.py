@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -100,3 +101,21 @@ def test_the_catalog_of_workflows_finds_what_it_asks_for():
     named = set(re.findall(r"config[\w.]*\.yaml", (ROOT / "config" / "README.md").read_text()))
     there = {path.name for path in ROOT.glob("config*.yaml")} - {"config.schema.yaml"}
     assert there <= named
+
+
+def test_set_up_tells_how_far_it_is_and_no_deprecation_of_others(capfd):
+    set_up = load("set_up")
+    set_up.PATIENCE = 0
+    told = "".join(f"print('Collecting package-{n}', flush=True);" for n in range(3))
+    noise = "import sys; print('DEPRECATION: legacy install', file=sys.stderr);"
+    set_up.install([sys.executable, "-c", noise + told], 3)
+    out, err = capfd.readouterr()
+    assert "set-up: fetched 3 of 3 packages" in out
+    assert "DEPRECATION" not in out + err
+
+
+def test_set_up_that_fails_shows_all_that_pip_said(capfd):
+    set_up = load("set_up")
+    with pytest.raises(SystemExit, match="exit code 3"):
+        set_up.install([sys.executable, "-c", "import sys; print('no such hash'); sys.exit(3)"], 1)
+    assert "no such hash" in capfd.readouterr().err

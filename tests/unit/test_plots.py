@@ -1,12 +1,14 @@
 """Figures: same bytes every time, text inside, drawn from ordinary and from degenerate studies."""
 
 import dataclasses
+import io
 import re
 import xml.etree.ElementTree as ElementTree
 from types import SimpleNamespace
 
 import cv2
 import matplotlib as mpl
+import pandas as pd
 import pytest
 import simulated_study as simulated
 
@@ -15,6 +17,7 @@ from distil.report import plots, summaries
 from scripts import draw_figures
 
 NAMES = [
+    "claims",
     "curves",
     "words",
     "sections",
@@ -33,8 +36,21 @@ def paths(tmp_path_factory):
     return simulated.write(tmp_path_factory.mktemp("study"), questions=6)
 
 
+CLAIMS = """\
+id,label,kind,estimand,unit,published,here,low,high
+C1,base,accuracy,in_sample,percent,64.67,63.1,60,66
+C1,base,accuracy,held_out,percent,,58.0,51,65
+C4,gain,effect,in_sample,points,4.76,5.5,2.1,8.9
+C6,stop,effect,validation,iteration,,120,100,120
+C7,fall,effect,held_out,points,,,,
+Q5,name,answer,name,name,,,,
+"""
+
+
 def draw(paths, folder, settings=simulated.SETTINGS):
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tested.csv").write_text(CLAIMS, encoding="utf-8")
+    paths = {**paths, "tested": folder / "tested.csv"}
     files = {name: [folder / f"{name}.svg", folder / f"{name}.png"] for name in NAMES}
     draw_figures.main(
         input=SimpleNamespace(**paths),
@@ -129,3 +145,18 @@ def test_each_fold_has_its_own_panel_of_curves(tmp_path):
     )
     assert len(drawing.figure.axes) == 2
     assert drawing.text.count("Fold") == 2
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_all_claims_stand_in_one_figure_with_the_published_ones(tmp_path, published):
+    claims = pd.read_csv(io.StringIO(CLAIMS))
+    if not published:
+        claims = claims.assign(published=float("nan"))
+    drawing = plots.plot_claims(claims)
+    assert [len(axes.get_yticks()) for axes in drawing.figure.axes] == [2, 1]
+    assert "C4 gain, in sample 5.5 (2.1 to 8.9)" in drawing.text
+    assert ("published 4.76" in drawing.text) == published
+    legend = drawing.figure.legends[0].get_texts()
+    assert len(legend) == 1 + published
+    only = plots.plot_claims(claims[claims["kind"] == "effect"])
+    assert len(only.figure.axes) == 1

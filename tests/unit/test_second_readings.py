@@ -164,10 +164,14 @@ def test_both_texts_are_kept_and_it_is_said_which_one_stands(
         read(year, tmp_path, address)
     correct_problems.main(
         input=SimpleNamespace(
-            extracted=str(year / "extracted.jsonl"), readings=[str(tmp_path / "readings.jsonl")]
+            extracted=str(year / "extracted.jsonl"),
+            readings=[str(tmp_path / "readings.jsonl")],
+            transcription=[],
         ),
         output=SimpleNamespace(problems=str(tmp_path / "problems.jsonl")),
-        params=SimpleNamespace(corrections=[], file=None, prefer=prefer, refuse=[]),
+        params=SimpleNamespace(
+            corrections=[], file=None, prefer=prefer, refuse=[], source="reviewed", selected=None
+        ),
     )
     one, two, three = read_jsonl(tmp_path / "problems.jsonl")
     assert one["flags"] == ["figure"], "a drawing is not settled by its text"

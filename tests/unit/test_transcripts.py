@@ -8,6 +8,7 @@ import pytest
 
 from distil.release.selection import read_selection, select_release, text_sha256
 from distil.review.transcripts import match_by_text, take_transcripts
+from scripts.correct_problems import leave_out
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT.parent / "shared" / "data" / "jobmc-release"
@@ -91,3 +92,17 @@ def test_a_hash_forgets_notation_and_keeps_numbers():
     one, other = problem("a-b", r"Find $\tfrac12$ of $x^{2}$."), problem("a-b", "Find 1/2 of x²")
     assert text_sha256(one) == text_sha256(other)
     assert text_sha256(problem("a-b", "Find 1/3 of x²")) != text_sha256(one)
+
+
+def test_what_the_selection_lacks_and_what_lacks_in_it_is_told_with_its_reason():
+    rows = [
+        problem("2020-fs-01", "One."),
+        problem("2020-fs-02", "See below.", flags=["figure"]),
+        problem("2020-fs-03", "Three."),
+    ]
+    selected = {"2020-fs-01": "", "2020-fs-04": "placeholder", "2020-fs-05": ""}
+    kept, left_out, not_found = leave_out(rows, selected)
+    assert [row["id"] for row in kept] == ["2020-fs-01"]
+    assert left_out == {"figure": ["2020-fs-02"], "not selected": ["2020-fs-03"]}
+    assert not_found == {"placeholder": ["2020-fs-04"], "not found": ["2020-fs-05"]}
+    assert leave_out(rows, None) == (rows, {}, {})

@@ -50,19 +50,25 @@ def test_every_job_of_the_study_left_a_record(looking):
     assert outputs <= set(records.writers)
 
 
-def test_every_single_byte_tamper_is_named_whether_its_mtime_is_kept_or_not(inside):
+def test_every_single_byte_tamper_is_named_whether_its_mtime_is_kept_or_not(inside, monkeypatch):
     records = read_records(STUDY)
     files = sorted(
         {path for path in records.writers if Path(path).stat().st_size}
         | {path for path in records.readers if Path(path).stat().st_size}
         | {record.as_posix() for record in records.by_path}
+        | {path.as_posix() for path in records.folder.glob("*.jsonl")}
+        | {path.as_posix() for path in Path("state", STUDY).rglob("*.jsonl")}
     )
+    # Hashing the installed packages anew each time has a test of its own.
+    monkeypatch.setattr(verify, "check_installed", lambda records: ())
     chance = random.Random(20260630)
     for _ in range(TAMPERS):
         path = Path(chance.choice(files))
+        # A store's last line without its end is what a killed writer leaves.
+        torn = "state" in path.parts
         before = path.read_bytes()
         state = path.stat()
-        place = chance.randrange(len(before))
+        place = chance.randrange(len(before) - torn)
         changed = bytearray(before)
         changed[place] ^= 1 << chance.randrange(8)
         path.write_bytes(changed)
@@ -74,7 +80,7 @@ def test_every_single_byte_tamper_is_named_whether_its_mtime_is_kept_or_not(insi
         assert path.as_posix() in named(faults), f"byte {place} of {path}"
         wrong = [f for f in named(faults) if f != path.as_posix() and f in files]
         # A record that cannot be read leaves its outputs without a writer, and those are named too.
-        if "lineage" not in path.parts:
+        if "lineage" not in path.parts and not torn:
             assert not wrong, f"misnamed after a tamper of {path}: {wrong}"
         assert verify.exit_code(faults) in (verify.MISMATCH, verify.SECRET, verify.MISSING)
     assert verify.verify(STUDY) == []

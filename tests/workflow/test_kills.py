@@ -33,7 +33,7 @@ def contents(study: Checkout) -> dict[str, str | list[str]]:
         for path in sorted(top.rglob("*"))
         if path.is_file()
         and path.relative_to(top).parts[0] not in ASIDE
-        and path.name not in (history.RUNS, history.VERSIONS)
+        and path.name not in (history.RUNS, history.VERSIONS, history.CHAIN)
     } | {
         # Each once, in the order in which jobs ended.
         history.VERSIONS: sorted((top / "lineage" / history.VERSIONS).read_text().splitlines())
@@ -99,3 +99,56 @@ def test_an_orphaned_job_ends_itself_before_the_rerun_writes(tmp_path):
     while still_at_work(study) and time.monotonic() < limit:
         time.sleep(0.05)
     assert still_at_work(study) == []
+
+
+RULES = sorted(path.stem for path in (Path(__file__).parents[2] / "scripts").glob("*.py"))
+CHANGED = [
+    (rule, kind)
+    for rule in (RULES if os.environ.get("DISTIL_TORTURE") else ["judge_claims"])
+    for kind in (("job", "snakemake", "group") if os.environ.get("DISTIL_TORTURE") else ("job",))
+]
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize(("rule", "kind"), CHANGED)
+def test_a_change_of_a_finished_study_survives_a_kill_of_its_job(finished, study, rule, kind):
+    """The job of a changed rule is killed; the same command then ends as if nothing had been."""
+    if not (study.path / "results" / "micro" / "lineage" / rule).is_dir():
+        pytest.skip("the micro study has no such job")
+    script = study.path / "scripts" / f"{rule}.py"
+    text = script.read_text(encoding="utf-8")
+    script.unlink()
+    # Slow enough to be met at work, on any machine.
+    script.write_text(
+        text.replace(
+            'if __name__ == "__main__":',
+            'if __name__ == "__main__":\n    import time\n\n    time.sleep(1)',
+        ),
+        encoding="utf-8",
+    )
+    wanted = study.planned()
+    running = start(study)
+    killed = None
+    while running.poll() is None and killed is None:
+        at_work = [p for p in still_at_work(study) if f"{rule}.py" in " ".join(p.cmdline())]
+        if not at_work:
+            time.sleep(0.05)
+        elif kind == "job":
+            killed = at_work[0].kill() or rule
+        elif kind == "snakemake":
+            killed = running.kill() or rule
+        else:
+            killed = os.killpg(running.pid, signal.SIGKILL) or rule
+    running.wait()
+    assert killed, "the job was met at work"
+    if kind != "job":
+        study.dry("--unlock")
+    assert {name for name in study.planned() if name.startswith(rule)} == {
+        name for name in wanted if name.startswith(rule)
+    }
+    study.snakemake()
+    assert study.planned() == set()
+    expected = contents(finished)
+    assert {
+        k: v for k, v in contents(study).items() if not k.startswith(("lineage", "versions"))
+    } == {k: v for k, v in expected.items() if not k.startswith(("lineage", "versions"))}

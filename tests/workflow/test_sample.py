@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -49,6 +52,22 @@ def test_the_readme_shows_the_claims_of_this_state(sample, monkeypatch):
     if block[0] == block[1] + block[2]:
         pytest.skip("the README holds no claims yet; after a run of the sample study: make readme")
     assert text == pages.with_transcript(text, pages.transcript()), "make readme"
+
+
+def test_the_commands_of_the_readme_run_as_typed(sample):
+    """In a shell where only the folder of the commands was put first on the path."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| .* \| `(distil [^`]+)`", text, re.M)
+    asked = [line for line in table if not re.search(r"[A-Z]{4}|\.pdf|\.jsonl|build/", line)]
+    assert len(asked) >= 4
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for line in asked:
+        done = subprocess.run(
+            line, shell=True, cwd=sample[0].path, capture_output=True, text=True, check=False,
+            env={**os.environ, "PATH": path},
+        )  # fmt: skip
+        assert done.returncode == 0, f"{line}: {done.stdout[-500:]} {done.stderr}"
+        assert done.stdout
 
 
 def test_every_extracted_problem_equals_its_template(sample):
