@@ -18,7 +18,7 @@ FOLDER ?= resources/jobmc-release
 REVIEW := results/$(STUDY)/review/problems.html
 RELEASED := --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
 
-.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs readme site matrix pack unpack export
+.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs readme site page-bundle matrix pack unpack export
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,6 +76,11 @@ readme: setup ## put the claims of the finished sample study into the README
 site: docs ## build the documentation as a site, offline: build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 	@echo "open build/site/index.html"
+
+page-bundle: ## bundle the page of a study anew from distil/report/page/web (needs node and npm)
+	@mkdir -p build/page
+	cp -r distil/report/page/web/. build/page/
+	cd build/page && npm ci --no-audit --no-fund && node build.mjs $(CURDIR)/distil/report/page/page.html
 
 matrix: setup ## write which change reruns which rules into docs/matrix.md, from the micro study
 	DISTIL_DOCS=1 $(BIN)/python -m pytest tests/workflow/test_mutations.py -k matrix

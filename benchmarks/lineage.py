@@ -107,6 +107,7 @@ def write_adapters(study: Checkout) -> None:
                 "script": "scripts/train_adapter.py",
                 "code": sha256_text(canonical_json(fingerprint)),
                 "fingerprint": fingerprint,
+                "executables": {},
                 "facts": {},
             },
             {"started": "2026-11-27T00:00:00.000+00:00", "seconds": 1.0},
@@ -117,7 +118,8 @@ def verify_ratio(study: Checkout, name: str) -> tuple[float, float]:
     """Return `distil verify`'s throughput over `sha256sum`'s on a study's files, and their MB."""
     files = recorded_files(study, name)
     plain = seconds(["sha256sum", *files], study.path)
-    ours = seconds([sys.executable, "-m", "distil.audit", "--study", name, "verify"], study.path)
+    code = f"from distil.audit.verify import verify; verify({name!r})"
+    ours = seconds([sys.executable, "-c", code], study.path)
     return plain / ours, sum((study.path / path).stat().st_size for path in files) / 1e6
 
 
@@ -138,7 +140,7 @@ class Files(list):
 
 run(lambda: None, SimpleNamespace(
     rule=record["rule"], log=[], threads=1, config=json.loads(sys.argv[2]),
-    input=Files(record["input"]), output=Files(record["output"]),
+    input=Files(record["input"]), output=Files(record["output"]), resources={},
     params={"settings": record["params"], "code": record["code"]}, wildcards=record["wildcards"],
 ))
 print(time.perf_counter() - start)

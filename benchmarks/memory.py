@@ -113,7 +113,7 @@ def main(folder: Path) -> None:
     print(f"load: {weights / 2**30:.2f} GiB of weights, {time.monotonic() - started:.0f} s")
     started = time.monotonic()
     prompts = [[(3 * i + j) % 500 + 3 for j in range(200 + 9 * i)] for i in range(16)]
-    predicted = memory.decoding_peak(model, rows=16, padded=336, tokens=336 + 8)
+    predicted = memory.decoding_peak(model, rows=16, padded=336, answer=8)
     decode_batches(model, prompts, [2], 8, BatchShape(width=16, length_class=336))
     report("answers, 16 x (336 + 8) tokens", predicted, started)
     with tempfile.TemporaryDirectory() as temporary:
@@ -128,7 +128,9 @@ def main(folder: Path) -> None:
             state = Path(temporary) / f"{checkpointing}{len(lengths)}"
             mx.reset_peak_memory()
             train_lora(model, rows_of(lengths, 20), rows_of([20], 5), settings, state)
-            predicted = memory.training_peak(model, lengths, [20] * len(lengths), checkpointing)
+            predicted = memory.training_peak(
+                model, lengths, [20] * len(lengths), checkpointing, settings.layers
+            )
             report(
                 f"training step, {lengths} tokens, checkpointing {checkpointing}",
                 predicted,

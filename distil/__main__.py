@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     """Run the command line with the code of the repository it is called in."""
-    require_packages("distil")
+    if sys.argv[1:2] != ["grade"]:  # the grader works without the packages of the study
+        require_packages("distil")
     here = find_repository(Path.cwd())
     if here and here != ROOT:
         # A copy or another checkout: its results must be looked at with its own code.

@@ -342,6 +342,21 @@ def pack(
 
 
 @app.command(rich_help_panel=CHANGES)
+def page(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(resolve_path=True, help="For example study.zip.")],
+    statements: Annotated[
+        bool, typer.Option("--statements", help="With the exams' statements and pictures.")
+    ] = False,
+    study: Study = None,
+) -> int:
+    """Write the page of a study to one zip; exams of others stay out unless asked for."""
+    from distil.audit import commands
+
+    return commands.run_page(enter(context, study), file, statements=statements)
+
+
+@app.command(rich_help_panel=CHANGES)
 def unpack(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(resolve_path=True, help="What `distil pack` wrote.")],
@@ -455,6 +470,22 @@ def review(
     except PlanError as error:
         return Commands.tell(context.parent, str(error), MISUSED)
     return make_review_page(name, files, cores)
+
+
+@app.command(rich_help_panel=STUDIES)
+def estimate(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
+    study: Study = None,
+) -> int:
+    """Estimate what a study's teacher will cost and how long it will take, asking nobody."""
+    from distil.study.estimate import print_estimate
+
+    chosen = enter(context, name or study)
+    try:
+        return print_estimate(chosen)
+    except ValueError as error:
+        return Commands.tell(context.parent, str(error), MISUSED)
 
 
 @app.command(rich_help_panel=STUDIES)

@@ -59,6 +59,7 @@ rule choose_stops:
             {
                 "seeds": study.seeds,
                 "pilot_seed": config["adapters"]["pilot_seed"],
+                "patience": config["adapters"]["patience"],
                 "checkpoints": study.checkpoints,
             }
         ),

@@ -29,7 +29,17 @@ from distil.study.snakemake_patches import decide_by_records
 configuration.check(workflow.configfiles, config, student=False)
 study = open_study(config)
 environment.name_plan(study.plan_sha256)
-decide_by_records(workflow, study, closing_text)
+
+
+def close(name):
+    """Tell the page of the run, and return what the run ends with."""
+    from distil.audit.account import write_account
+
+    write_account(name)
+    return closing_text(name)
+
+
+decide_by_records(workflow, study, close)
 fingerprint = environment.in_one_line(fingerprint)
 
 # Settings that shape no result reach jobs with the configuration, not as params.

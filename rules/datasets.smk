@@ -36,6 +36,7 @@ checkpoint split_datasets:
         benchmarks=study.benchmark_files(),
         student=study.prompt("student.txt"),
         levels=study.prompt("levels.yaml"),
+        system=lambda wildcards: study.system_prompt(wildcards.variant),
     output:
         train="results/{study}/datasets/{fold}/{variant}/train.jsonl",
         validation="results/{study}/datasets/{fold}/{variant}/validation.jsonl",
@@ -56,7 +57,11 @@ checkpoint split_datasets:
             }
         ),
         code=fingerprint("scripts/split_datasets.py"),
-        sources=contents(study.prompt("student.txt"), study.prompt("levels.yaml")),
+        sources=lambda wildcards: contents(
+            study.prompt("student.txt"),
+            study.prompt("levels.yaml"),
+            *study.system_prompt(wildcards.variant),
+        ),
     script:
         "../scripts/split_datasets.py"
 

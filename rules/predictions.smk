@@ -42,6 +42,7 @@ rule predict_answers:
         benchmarks=study.benchmark_files(),
         student_prompt=study.prompt("student.txt"),
         levels=study.prompt("levels.yaml"),
+        system=lambda wildcards: study.system_prompt(wildcards.run),
         student=student_lock,
         adapters=lambda wildcards: study.adapters(wildcards.run),
     output:
@@ -62,9 +63,10 @@ rule predict_answers:
         settings=sorted_keys(study.decoding()),
         store="state/{study}/predictions",
         code=fingerprint("scripts/predict_answers.py"),
-        sources=contents(
+        sources=lambda wildcards: contents(
             study.prompt("student.txt"),
             study.prompt("levels.yaml"),
+            *study.system_prompt(wildcards.run),
             study.student("model.lock.json"),
         ),
     script:

@@ -24,6 +24,7 @@ rule extract_problems:
             {
                 "tests": study.tests(wildcards.year),
                 "limits": config["problems"]["limits"],
+                "third_reading": config["problems"].get("third_reading"),
             }
         ),
         code=fingerprint("scripts/extract_problems.py"),

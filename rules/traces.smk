@@ -26,6 +26,8 @@ rule solve_problems:
     conda:
         "../envs/study.yaml"
     threads: 0
+    resources:
+        cpus_per_task=1,  # of a cluster's job, which cannot do with none
     params:
         settings=sorted_keys({"teacher": study.teacher("solver")}),
         store="state/{study}/teacher",

@@ -20,10 +20,10 @@ response_sha256, usage. Besides the statuses of a reply: `no-solution` (the solv
 (chained: the level before is missing), `no-answer-line` (the last line is not `Answer: ...`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from distil.content.files import read_jsonl, write_jsonl
-from distil.datasets.splits import level_plan
+from distil.datasets.splits import needed_levels
 from distil.grading.grading import judge_all
 from distil.teacher.agents import (
     Instruction,
@@ -36,26 +36,6 @@ from distil.teacher.agents import (
 from distil.teacher.client import Request, TeacherClient
 from distil.teacher.responses import OK, Reply
 from distil.teacher.settings import TracesSettings
-
-
-def needed_levels(
-    problems: Iterable[Mapping], plan: Mapping, levels: Sequence[str]
-) -> dict[str, list[str]]:
-    """Return {problem id: levels that some dataset takes}, levels in the study's order."""
-    years = {row["id"]: row["year"] for row in problems}
-    needed: dict[str, set[str]] = {name: set() for name in years}
-    for parts in plan["folds"].values():
-        for part in ("train", "validation"):
-            ids = [name for name, year in years.items() if year in parts[part]]
-            for variant in plan["variants"]:
-                chosen = (
-                    level_plan(ids, levels, plan["levels_per_problem"])
-                    if variant == "prompt"
-                    else {name: [variant.upper()] for name in ids}
-                )
-                for name, taken in chosen.items():
-                    needed[name].update(taken)
-    return {name: [level for level in levels if level in taken] for name, taken in needed.items()}
 
 
 def chosen_solutions(
@@ -293,7 +273,8 @@ def main(*, input, output, params, how):  # noqa: A002
     instructions = read_instructions(input.levels, params.levels)
     everything = [row for path in input.problems for row in read_jsonl(path)]
     problems = {row["id"]: row for row in everything}
-    needed = needed_levels(everything, params.plan, params.levels)
+    years = {row["id"]: row["year"] for row in everything}
+    needed = needed_levels(years, params.plan, params.levels)
     chosen = chosen_solutions(
         read_jsonl(input.solutions), problems, take_unknown=settings.train_unknown
     )

@@ -5,7 +5,8 @@ Output: `extracted`, one row a problem, sorted by id; correct_problems makes the
 from these.
 Params: `year`; `tests`, for each paper {"tests": its tests as the manifest lists them, "key":
 whether its key is a file of its own}; `limits`, what the process that reads one PDF may take
-(`memory_mb`, `cpu_seconds`, `wall_seconds`).
+(`memory_mb`, `cpu_seconds`, `wall_seconds`); `third_reading`, the package that reads scans a third
+time, with its version (null: none).
 """
 
 from collections import Counter
@@ -24,6 +25,7 @@ def read_year(
     year: int,
     tests: list[dict[str, Any]],
     limits: dict[str, int],
+    third_reading: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the problems of one year's papers, sorted by id.
 
@@ -42,6 +44,7 @@ def read_year(
             wall_seconds=limits["wall_seconds"],
             year=year,
             tests=test["tests"],
+            third_reading=third_reading,
         )
         twice = [name for name, count in Counter(row["id"] for row in found).items() if count > 1]
         if twice:
@@ -62,6 +65,7 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
         year=int(params.year),
         tests=params.tests,
         limits=params.limits,
+        third_reading=params.third_reading,
     )
     write_jsonl(output.extracted, rows)
     return {

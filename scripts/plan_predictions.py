@@ -52,9 +52,11 @@ def full_plan(
 
 
 def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str, params) -> list:
-    """Plan one seed of one fold and variant; a per-level adapter is asked at its level only."""
+    """Plan one seed of one fold and variant; an adapter of one level at that level only."""
     levels = params.levels
-    if variant != "prompt":
+    if variant == "published":
+        levels = levels[:1]
+    elif variant != "prompt":
         levels = [level for level in levels if level.lower() == variant]
     chosen = stop_iterations(stops, params.stops, seed)
     tested, untested = sorted(parts["test"]), sorted(parts["train"] + parts["validation"])

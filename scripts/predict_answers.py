@@ -1,10 +1,11 @@
 """Decode one run's answers: the base student, or all checkpoints of one seed.
 
 Input `plan` (JSON, a list of {iteration, benchmark, level, years}), `problems` (JSONL by year),
-`benchmarks` (JSONL, the file's name is the benchmark's), `student_prompt`, `levels`, `student`
+`benchmarks` (JSONL, the file's name is the benchmark's), `student_prompt`, `levels`,
+`system` (the system turn of a published adapter, or none), `student`
 (model.lock.json), `adapters` (ITERATION.safetensors and adapter_config.json; none for the base).
 Output `predictions` (Parquet, sorted by id). Params `study`, `run`, `max_tokens`, `batch_size`,
-`decoder`, `code`. Resource `mem_mb`: what weights and caches may take, in MiB.
+`decoder`, `code`. Resource `mem_mb`: what weights and caches may take, in MB.
 
 Every batch is stored in `state/STUDY/predictions/RUN` as it is decoded, and what is stored is not
 decoded again. Without `code`, the fingerprint of what decodes, nothing is taken from there, since
@@ -39,9 +40,15 @@ from distil.student.blas import load_blas
 from distil.student.checks import check_batching
 from distil.student.continuous import ContinuousDecoder
 from distil.student.decoding import BatchShape, ExactDecoder, serve_batches
-from distil.student.memory import BatchWidths, decoding_widths, limit_cache
+from distil.student.memory import BatchWidths, decoding_widths, limit_cache, peak_mb
 from distil.student.model import backend, escape_special, load_student, render_prompt
-from distil.student.questions import load_prompts, question_text
+from distil.student.questions import (
+    PUBLISHED,
+    load_prompts,
+    published_text,
+    question_text,
+    read_system,
+)
 from distil.student.rows import Answer, RowStore
 from distil.student.workers import ComputeWorker, helper_process
 
@@ -99,6 +106,7 @@ def make_row(
     answer: Answer,
     text: str,
     adapter_sha256: str | None,
+    system: str | None = None,
 ) -> dict[str, Any]:
     """One row of the predictions."""
     iteration = item["iteration"]
@@ -110,7 +118,7 @@ def make_row(
         "level": item["level"],
         "iteration": iteration,
         "adapter_sha256": adapter_sha256,
-        "prompt_sha256": sha256_text(message),
+        "prompt_sha256": sha256_text(message if system is None else f"{system}\n{message}"),
         "text": text,
         "token_ids_sha256": sha256_text(canonical_json(answer.tokens)),
         "tokens": len(answer.tokens),
@@ -131,14 +139,22 @@ def make_decoder(
 Question = tuple[dict[str, Any], str, str]  # item of the plan, problem id, message
 
 
-def list_questions(input: Any, plan: list[dict[str, Any]]) -> dict[int | None, list[Question]]:  # noqa: A002
+def list_questions(
+    input: Any,  # noqa: A002
+    plan: list[dict[str, Any]],
+    published: bool,
+) -> dict[int | None, list[Question]]:
     """What is asked of each checkpoint, in the order of the plan."""
     benchmarks = read_benchmarks(input.problems, input.benchmarks)
     prompts = load_prompts(input.student_prompt, input.levels)
+
+    def ask(problem: dict[str, Any], level: str) -> str:
+        return published_text(problem) if published else question_text(problem, level, prompts)
+
     asked: dict[int | None, list[Question]] = {}
     for item in sorted(plan, key=lambda item: item["iteration"] or 0):
         asked.setdefault(item["iteration"], []).extend(
-            (item, problem["id"], question_text(problem, item["level"], prompts))
+            (item, problem["id"], ask(problem, item["level"]))
             for problem in select_problems(item, benchmarks)
         )
     return asked
@@ -148,7 +164,9 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     plan = json.loads(Path(input.plan).read_text(encoding="utf-8"))
     if len({item["iteration"] is None for item in plan}) != 1:
         raise ValueError(f"{input.plan}: asks base and adapters, or nothing; remedy: a plan each")
-    asked = list_questions(input, plan)
+    published = PUBLISHED in params.run.split("/")
+    system = read_system(input.system) if published else None
+    asked = list_questions(input, plan, published)
     checkpoints = {
         int(Path(path).stem): Path(path) for path in input.adapters if path.endswith(".safetensors")
     }
@@ -165,7 +183,7 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
             check_batching(model)
         widths = decoding_widths(model, memory_mb)
         decoder = make_decoder(params.decoder, params.batch_size, widths, helper)
-        tokens_of = functools.cache(functools.partial(render_prompt, tokenizer))
+        tokens_of = functools.cache(functools.partial(render_prompt, tokenizer, system=system))
         for iteration, questions in asked.items():
             adapter_sha256 = None
             if iteration is not None:
@@ -192,7 +210,7 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
                 )
             for (item, problem, message), answer in zip(questions, answers, strict=True):
                 text = answer_text(tokenizer, answer.tokens)
-                rows.append(make_row(item, problem, message, answer, text, adapter_sha256))
+                rows.append(make_row(item, problem, message, answer, text, adapter_sha256, system))
             for name, count in asdict(counts).items():
                 setattr(totals, name, getattr(totals, name) + count)
             print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
@@ -214,6 +232,7 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
             "reused": totals.reused,
             "halved_widths": widths.halved,
             "memory_mb": memory_mb,
+            "peak_mb": peak_mb(),
             "backend": backend(),
             "blas": load_blas(),
         },

@@ -20,7 +20,13 @@ from distil.content.files import read_jsonl, write_jsonl
 from distil.datasets.duplicates import assign_pairs, find_pairs
 from distil.datasets.splits import Fold, level_plan, named_fold
 from distil.notation.normal import problem_text
-from distil.student.questions import load_prompts, question_text
+from distil.student.questions import (
+    PUBLISHED,
+    load_prompts,
+    published_text,
+    question_text,
+    read_system,
+)
 
 DUPLICATE_COLUMNS = [
     "kind", "score", "a", "a_part", "b", "b_part", "action", "removed", "a_text", "b_text",
@@ -72,6 +78,7 @@ def chat_rows(
     plan: Mapping[str, Sequence[str]],
     problems: Mapping[str, Mapping[str, Any]],
     ask: Callable[[Mapping[str, Any], str], str],
+    system: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the chat rows of the verified traces that a plan asks for, sorted by id.
 
@@ -80,6 +87,7 @@ def chat_rows(
         plan: problem id to the levels at which it enters.
         problems: problem id to problem.
         ask: makes the user message from a problem and a level.
+        system: the system turn above it; None for none.
 
     Raises:
         ValueError: a verified trace is empty or stands twice.
@@ -97,6 +105,7 @@ def chat_rows(
             "problem": trace["problem"],
             "level": trace["level"],
             "messages": [
+                *([{"role": "system", "content": system}] if system is not None else []),
                 {"role": "user", "content": ask(problems[trace["problem"]], trace["level"])},
                 {"role": "assistant", "content": trace["text"]},
             ],
@@ -110,13 +119,16 @@ def variant_plan(
     """Return {problem id: levels} for one part and one variant.
 
     Raises:
-        ValueError: the variant is neither `prompt` nor a level of the study.
+        ValueError: the variant is neither `prompt`, `published` nor a level of the study.
     """
     if variant == "prompt":
         return level_plan(list(problems), levels, levels_per_problem)
+    if variant == PUBLISHED:  # one row a problem, of full length
+        return {problem: [levels[0]] for problem in sorted(problems)}
     if variant.upper() not in levels:
         raise ValueError(
-            f"variant {variant!r} is not 'prompt' or one of the levels {', '.join(levels)}"
+            f"variant {variant!r} is not 'prompt', 'published' or one of the levels"
+            f" {', '.join(levels)}"
         )
     return {problem: [variant.upper()] for problem in sorted(problems)}
 
@@ -161,6 +173,12 @@ def main(*, input, output, params) -> None:  # noqa: A002
 
     prompts = load_prompts(input.student, input.levels)
     by_id = {problem["id"]: problem for problem in problems}
+    published = params.variant == PUBLISHED
+    system = read_system(input.system) if published else None
+
+    def ask(problem: Mapping[str, Any], level: str) -> str:
+        return published_text(problem) if published else question_text(problem, level, prompts)
+
     entered: dict[str, list[str]] = {}
     planned: dict[str, list[str]] = {}
     for part in ("train", "validation"):
@@ -172,9 +190,7 @@ def main(*, input, output, params) -> None:  # noqa: A002
         )
         planned |= plan
         kept = {key: levels for key, levels in plan.items() if key not in removed}
-        rows = chat_rows(
-            traces, kept, by_id, lambda problem, level: question_text(problem, level, prompts)
-        )
+        rows = chat_rows(traces, kept, by_id, ask, system)
         if not rows:
             raise ValueError(
                 f"{output[part]}: no rows; none of the {len(plan)} problems of fold "

@@ -20,8 +20,10 @@ from distil.student.blas import load_blas
 from distil.student.checks import check_batching
 from distil.student.encoding import EncodedRows, encode_rows
 from distil.student.losses import serve_parts
-from distil.student.memory import limit_cache
+from distil.student.memory import check_training, limit_cache, peak_mb
 from distil.student.model import backend, load_student
+from distil.student.published import train_published
+from distil.student.questions import PUBLISHED
 from distil.student.training import TrainingSettings, checkpoint_path, train_lora
 from distil.student.workers import helper_process
 
@@ -94,34 +96,45 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     settings = read_settings(params)
     state = Path("state", params.study, "adapters", params.fold, params.variant)
     state /= f"seed-{settings.seed}"
-    limit_cache(getattr(resources, "mem_mb", None))
+    memory_mb = getattr(resources, "mem_mb", None)
+    limit_cache(memory_mb)
     with helper_process(serve_parts) as helper:
         model, tokenizer = load_student(input.student)
         check_batching(model)
-        train, validation = (
-            encode_rows(
-                tokenizer, choose_rows(read_jsonl(path), limit), settings.max_tokens, str(path)
-            )
+        rows = [
+            choose_rows(read_jsonl(path), limit)
             for path, limit in ((input.train, None), (input.validation, params.validation_rows))
-        )
-        progress = train_lora(
-            model,
-            train,
-            validation,
-            settings,
-            state,
-            names=[sha256_file(input.student), params.code, backend(), load_blas()],
-            helper=helper,
-        )
+        ]
+        names = [sha256_file(input.student), params.code, backend(), load_blas()]
+        if params.variant == PUBLISHED:
+            progress = train_published(model, tokenizer, *rows, settings, state, names)
+            facts = {"rows": [len(part) for part in rows]}
+        else:
+            train, validation = (
+                encode_rows(tokenizer, part, settings.max_tokens, str(path))
+                for part, path in zip(rows, (input.train, input.validation), strict=True)
+            )
+            check_training(
+                model,
+                train.tokens,
+                settings.batch_size,
+                settings.gradient_checkpointing,
+                settings.layers,
+                memory_mb,
+            )
+            progress = train_lora(model, train, validation, settings, state, names, helper)
+            facts = {"train": count_rows(train), "validation": count_rows(validation)}
     for iteration, path in zip(settings.checkpoints, output.checkpoints, strict=True):
         export(checkpoint_path(state, iteration), path)
     config = json.dumps(adapter_config(settings), indent=1, sort_keys=True) + "\n"
     write_atomically(output.config, config.encode())
     write_atomically(output.curve, curve_text(progress.curve).encode())
-    facts = {"train": count_rows(train), "validation": count_rows(validation)}
     log = json.dumps({**facts, "iterations": progress.training}, sort_keys=True) + "\n"
     write_atomically(output.training, log.encode())
-    return {"facts": facts, "history": {"backend": backend(), "blas": load_blas()}}
+    return {
+        "facts": facts,
+        "history": {"peak_mb": peak_mb(), "backend": backend(), "blas": load_blas()},
+    }
 
 
 if __name__ == "__main__":

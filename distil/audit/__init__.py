@@ -5,6 +5,7 @@
 - `planned`, `changes`, `status`: the jobs that a study file asks for, held against their records.
 - `plans`: whether the plan of the analysis was fixed before the answers were made.
 - `differences`: which cells moved between two runs, and why.
+- `account`: what the page is told of a run.
 - `commands`: what each command on a finished study prints.
 - `crates`, `croissant`, `packs`, `graphs`: exports.
 """

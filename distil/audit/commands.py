@@ -62,9 +62,13 @@ def run_verify(
         configfiles: the study's files; none for the one that names the study.
         values: KEY=VALUE, as after `snakemake --config`.
     """
+    from distil.audit.account import write_account
+
     faults, _ = check(study, configfiles, values, cache)
     for fault in faults:
         print(f"{fault.path}: {fault.message}")
+    if (Path("results") / study / "lineage").is_dir():
+        write_account(study, faults)
     if show_anchor or expected:
         try:
             digest = anchor(study)
@@ -159,6 +163,20 @@ def run_pack(study: str, file: Path) -> int:
         print(f"pack: {error}", file=sys.stderr)
         return MISMATCH
     return _tell_manifest(manifest)
+
+
+def run_page(study: str, file: Path, *, statements: bool) -> int:
+    """Write the page as a zip."""
+    from distil.report.page.copies import write_zip
+
+    try:
+        whole = write_zip(Path("results") / study, file, statements=statements)
+    except OSError as error:
+        print(f"page: {error.filename or file}: {error.strerror}", file=sys.stderr)
+        return MISSING
+    left = "" if whole else ", without the exams' statements and pictures (--statements)"
+    print(f"{file}: unzip it and open {study}/index.html{left}")
+    return OK
 
 
 def run_unpack(file: Path) -> int:

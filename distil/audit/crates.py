@@ -412,6 +412,7 @@ class Builder:
             *(record.path for record in self.records),
             folder / history.RUNS,
             folder / history.VERSIONS,
+            *filter(Path.is_file, [folder / history.CHAIN]),
         ]:
             self.crate.add_file(path, path.as_posix(), properties=_described(path))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def _answer(study: StudyRows, run: str, id: str) -> Iterator[Entry | Link]:  # n
         yield "cluster", {"cluster": str(row.get("cluster") or row["problem"])}
     yield "problem", {"id": row["problem"]}
     if row["role"] == "teacher":
-        yield "solution", {"problem": row["problem"]}
+        sample = re.search(r"\.s\d+$", id)
+        yield "solution", {"solution": row["problem"] + (sample[0] if sample else "")}
 
 
 def _grade(study: StudyRows, run: str, id: str) -> Iterator[Entry | Link]:  # noqa: A002
@@ -162,23 +164,35 @@ def _training_row(study: StudyRows, fold: str, variant: str) -> Iterator[Entry |
 
 
 def _trace(study: StudyRows, id: str) -> Iterator[Entry | Link]:  # noqa: A002
-    path = study.path("traces", year=id[:4])
+    path, problem = study.path("traces", year=id[:4]), id.rpartition(".")[0] or id
+    solution = problem
     for row in study.all_rows(path).get(id, []) if path.is_file() else ():
         yield study.entry(path, id, **without(row, "id"))
         year = {"year": id[:4]}
         yield "response", {**year, "agent": "distiller", "request": row.get("request_sha256")}
         request = row.get("verifier_request_sha256")
         yield "response", {**year, "agent": "verifier", "request": request}
-    yield "solution", {"problem": id.rpartition(".")[0] or id}
+        solution = _distilled(study, problem, row.get("solution_response_sha256"))
+    yield "solution", {"solution": solution}
 
 
-def _solution(study: StudyRows, problem: str) -> Iterator[Entry | Link]:
+def _distilled(study: StudyRows, problem: str, response_sha256: str | None) -> str:
+    """Return which of a problem's solutions, one a sample, a trace was written from."""
     path = study.path("solutions", year=problem[:4])
-    for row in study.all_rows(path).get(problem, []) if path.is_file() else ():
-        yield study.entry(path, problem, **without(row, "id"))
+    if path.is_file():
+        for row in study.read(path):
+            if row["problem"] == problem and row["response_sha256"] == response_sha256:
+                return str(row["id"])
+    return problem
+
+
+def _solution(study: StudyRows, solution: str) -> Iterator[Entry | Link]:
+    path = study.path("solutions", year=solution[:4])
+    for row in study.all_rows(path).get(solution, []) if path.is_file() else ():
+        yield study.entry(path, solution, **without(row, "id"))
         request = row.get("request_sha256")
-        yield "response", {"year": problem[:4], "agent": "solver", "request": request}
-    yield "problem", {"id": problem}
+        yield "response", {"year": solution[:4], "agent": "solver", "request": request}
+    yield "problem", {"id": solution.partition(".")[0]}
 
 
 def _response(study: StudyRows, year: str, agent: str, request: str) -> Iterator[Entry | Link]:

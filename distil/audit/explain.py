@@ -140,10 +140,9 @@ class Explainer(StudyRows):
         if kind in ("responses", "reader responses"):
             return self._asked_with(key)
         if kind == "solutions":
-            return [("solution", {"problem": key})]
+            return [("solution", {"solution": key})]
         if kind in ("traces", "distillations", "dataset"):
-            asked = [("solution", {"problem": row["problem"]})] if "problem" in row else []
-            return [("trace", {"id": key}), *asked]
+            return [("trace", {"id": key})]
         if kind in ("problems", "benchmark"):
             return [("problem", {"id": key})]
         if kind == "extraction":
@@ -176,7 +175,7 @@ class Explainer(StudyRows):
                 for key, row in self.rows(file).items():
                     if request in (row.get("request_sha256"), row.get("verifier_request_sha256")):
                         trace = ("trace", {"id": key})
-                        found.append(trace if name == "traces" else ("solution", {"problem": key}))
+                        found.append(trace if name == "traces" else ("solution", {"solution": key}))
         return found
 
     def _explain_file(self, path: Path) -> Chain:

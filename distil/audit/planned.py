@@ -123,6 +123,15 @@ def every_output(workflow: Any, targets: Iterable[str]) -> list[str]:
         workflow: Snakemake's, once all rules are read.
         targets: paths.
     """
+    wanted = tuple(targets)
+    # Snakemake asks more than once.
+    known: dict[tuple[str, ...], list[str]] = workflow.__dict__.setdefault("_every_output", {})
+    if wanted not in known:
+        known[wanted] = _walk_to(workflow, wanted)
+    return known[wanted]
+
+
+def _walk_to(workflow: Any, targets: tuple[str, ...]) -> list[str]:
     with _settled() as asked:
         walk = _Walk(workflow, asked, params=False)
         for path in targets:

@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 INSTALLED = Path(".snakemake", "distil-installed.json")
 MODEL_LOCK = "model.lock.json"
 NOT_RESULTS = ("lineage", "logs", "timings")
+# What the end of a run and `verify` tell the page (distil/audit/account.py).
+PAGE_ACCOUNT = Path("page", "run.js")
 
 
 def verify(
@@ -409,7 +411,7 @@ def _find_unlisted(records: Records) -> Iterator[Fault]:
                 or inside[1:] in ((RUNS,), (VERSIONS,), (CHAIN,))
             )
         else:
-            known = name in listed
+            known = name in listed or path == top / PAGE_ACCOUNT
         if not known:
             yield Fault(
                 UNLISTED,

@@ -142,7 +142,10 @@ def loss_rise(study: GradedAnswers, estimand: str) -> Finding:  # noqa: ARG001
     curves = study.curves
     if curves.empty:
         raise MissingAnswersError("no validation curves were given")
-    fold, variant = study.main_fold, "prompt"
+    fold = study.main_fold
+    # The published figure is of mlx_lm.lora's loop and its number of epochs; where a study trains
+    # that way too, these are the curves to hold against it.
+    variant = "published" if "published" in study.stops[fold] else "prompt"
     curves = curves[(curves["fold"] == fold) & (curves["variant"] == variant)]
     pilot = int(study.stops[fold][variant]["pilot"]["seed"])
     wide = curves.pivot_table(index="iteration", columns="seed", values="loss").dropna()

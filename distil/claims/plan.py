@@ -26,6 +26,10 @@ from distil.content.hashing import canonical_json, sha256_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# What `clusters` and `strata` can name, and the columns of the graded answers that hold it.
+CLUSTERS = {"text": "cluster", "template": "template", "question": "problem"}
+STRATA = {"section": "section", "wording": "wording"}
+
 
 @dataclass(frozen=True)
 class AnalysisPlan:

@@ -44,38 +44,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from distil.claims.plan import AnalysisPlan
+from distil.claims.plan import CLUSTERS, STRATA, AnalysisPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 COLUMNS = (
-    "row",
-    "role",
-    "fold",
-    "variant",
-    "seed",
-    "iteration",
-    "level",
-    "benchmark",
-    "part",
-    "problem",
-    "cluster",
-    "year",
-    "section",
-    "verdict",
-    "words",
-)
+    "row", "role", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
+    "problem", "cluster", "year", "section", "verdict", "words",
+)  # fmt: skip
 OPTIONAL = ("template", "wording")
 ROLES = ("base", "teacher", "student")
 ESTIMANDS = ("held_out", "in_sample", "transfer")
-STOPS = ("pilot", "seed", "nested", "horizon")
+STOPS = ("pilot", "seed", "nested", "patience", "one_se", "horizon")
 MAIN_FOLD = "temporal"
-
-
-# What the plan's `clusters` and `strata` can name, and the columns that hold it.
-CLUSTERS = {"text": "cluster", "template": "template", "question": "problem"}
-STRATA = {"section": "section", "wording": "wording"}
 
 
 class MissingAnswersError(ValueError):
@@ -158,7 +140,7 @@ class GradedAnswers:
         Args:
             fold: Name of the fold.
             seed: The seed.
-            stop: pilot, seed, nested or horizon, or the iteration itself.
+            stop: one of `STOPS`, or the iteration itself.
             variant: prompt, or the level of a per-level adapter.
 
         Returns:
@@ -175,6 +157,8 @@ class GradedAnswers:
         chosen = self.stops[fold][variant]
         if stop == "seed":
             return int(chosen["seed"][str(seed)])
+        if stop in STOPS and stop not in chosen:
+            raise MissingAnswersError(f"fold {fold}: no stop {stop} was chosen; choose stops again")
         if stop in STOPS:
             return int(chosen[stop]["iteration"])
         raise ValueError(f"stop {stop!r}: use one of {', '.join(STOPS)} or an iteration")
@@ -188,7 +172,7 @@ class Selection:
         role: base, teacher or student.
         estimand: held_out, in_sample or transfer.
         level: R1 .. R6; None for the teacher.
-        stop: pilot, seed, nested, horizon or an iteration; None but for a student.
+        stop: one of `STOPS` or an iteration; None but for a student.
         section: fs, js or tp; None for all.
         variant: prompt, or adapter for the adapters trained on one level each.
     """

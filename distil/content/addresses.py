@@ -80,6 +80,8 @@ FILES = {
     "rendered table": "tables/{table}.{suffix}",
     "figure": "figures/{figure}.{suffix}",
     "student": "student/{name}",
+    "page": "index.html",
+    "page data": "page/{path}",
 }
 
 _FIELDS = {
@@ -93,6 +95,7 @@ _FIELDS = {
     "suffix": r"[a-z]+",
     "name": r"[A-Za-z0-9_.-]+",
     "quantity": r"[a-z0-9_]+",
+    "path": r"[A-Za-z0-9_./-]+",
 }
 
 

@@ -132,6 +132,31 @@ def level_plan(
     return dict(sorted(plan.items()))
 
 
+def needed_levels(
+    years: Mapping[str, int], plan: Mapping[str, Any], levels: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return the levels at which some dataset takes each problem, in the order of the levels.
+
+    Args:
+        years: {problem id: its year}, of all years that train or validate.
+        plan: folds ({fold: {train: years, validation: years}}), variants, levels_per_problem.
+        levels: level names in order.
+    """
+    needed: dict[str, set[str]] = {name: set() for name in years}
+    for parts in plan["folds"].values():
+        for part in ("train", "validation"):
+            ids = [name for name, year in years.items() if year in parts[part]]
+            for variant in plan["variants"]:
+                chosen = (
+                    level_plan(ids, levels, plan["levels_per_problem"])
+                    if variant == "prompt"
+                    else {name: [variant.upper()] for name in ids}
+                )
+                for name, taken in chosen.items():
+                    needed[name].update(taken)
+    return {name: [level for level in levels if level in taken] for name, taken in needed.items()}
+
+
 def _check_years(where: str, years: Any) -> None:
     if not years:
         raise ValueError(f"{where}: no years; list at least one")

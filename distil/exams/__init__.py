@@ -12,6 +12,9 @@
 - `keys`: answer lists and solutions.
 - `pairing`: which answer list belongs to which test, and whether an answer fits.
 - `answer_sheets`: answer sheets of scanned papers.
+- `sheets`: pages of a PDF to sheets of lines.
+- `pairing`: answer lists to tests, and answers that cannot be.
+- `agreement`: a third reading of scanned problems.
 - `drawing`: pictures of places in a PDF.
 - `workers`: processes that are killed at their limits.
 - `errors`: the error of this package.

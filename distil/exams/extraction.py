@@ -24,6 +24,7 @@ def extract(
     tests: Sequence[Mapping[str, Any]] | str | None = None,
     sha256: str | None = None,
     key_sha256: str | None = None,
+    third_reading: str | None = None,
 ) -> list[dict]:
     """Read the problems of a paper.
 
@@ -36,6 +37,8 @@ def extract(
             with neither, the tests are called s1, s2 and so on.
         sha256: what the paper's sha256 must be; None: not checked.
         key_sha256: what the key's sha256 must be; None: not checked.
+        third_reading: package and version of a third reader of scanned pages, which settles
+            doubts, as `rapidocr==3.10.0`; None: no such reading.
 
     Returns:
         One dict a problem, in the paper's order: id, year, section, number, statement (LaTeX-ish,
@@ -56,6 +59,7 @@ def extract(
         tests=tests if tests is not None else [{"section": name} for name in sections] or None,
         sha256=sha256,
         key_sha256=key_sha256,
+        third_reading=third_reading,
     )
 
 

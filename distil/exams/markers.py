@@ -408,7 +408,10 @@ def without_rules(chains: list[list[Marker]], lines: list[TextLine]) -> list[lis
 
     Rules neither ask nor hold formulas, as problems do: "You have 40 minutes."
     """
-    texts = [[item_text(chain, marker, lines) for marker in chain] for chain in chains]
+    texts = []
+    for place, chain in enumerate(chains):
+        stop = chains[place + 1][0].place if place + 1 < len(chains) else len(lines)
+        texts.append([item_text(chain, marker, lines[:stop]) for marker in chain])
     asking = [sum(1 for text in own if ASKS.search(text)) / len(own) for own in texts]
     formal = [sum(1 for text in own if FORMAL.search(text)) / len(own) for own in texts]
     first = next((place for place, share in enumerate(asking) if share >= 0.5), None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distil.exams.agreement import settle
 from distil.exams.answer_sheets import match_sheets, read_answer_sheet
 from distil.exams.errors import ExamError, program_fault
 from distil.exams.keys import Answer, cut_solution, read_key, result_of
@@ -78,9 +79,12 @@ def read_problems(
     tests: Sequence[Mapping[str, Any]] | str | None,
     sha256: str | None,
     key_sha256: str | None,
+    third_reading: str | None,
 ) -> list[dict]:
     """Do what `distil.exams.extraction.extract` promises."""
-    seen = read_tests(paper, key, year=year, sha256=sha256, key_sha256=key_sha256)
+    seen = read_tests(
+        paper, key, year=year, sha256=sha256, key_sha256=key_sha256, third_reading=third_reading
+    )
     if tests is None:
         return [row for test in seen for row in test.rows]
     return assign_tests(seen, tests, year=year, paper=paper)
@@ -93,9 +97,10 @@ def read_tests(
     year: int | None,
     sha256: str | None,
     key_sha256: str | None,
+    third_reading: str | None = None,
 ) -> list[SeenTest]:
     """Return the tests of a paper as they are found in it, in order, each with its problems."""
-    sheets, digest = read_sheets(paper, sha256)
+    sheets, digest = read_sheets(paper, sha256, third_reading)
     key_sheets, key_digest = read_sheets(key, key_sha256) if key is not None else ([], digest)
     try:
         return tests_in(
@@ -151,6 +156,7 @@ def tests_in(
         own = answer is None and inline_answer(passage, solution)
         row = row_of(passage, vocabulary, figures.get(place, []), by_number, identity)
         answered = by_number if own else key_by_number
+        settle(row, passage, by_number)
         row |= answer_of(row, own or answer, answered, identity, from_paper=bool(own))
         rows.append(finished(row, passage))
     return gather_tests(

@@ -19,7 +19,16 @@ from pathlib import Path
 
 from distil.content.hashing import sha256_file
 from distil.exams.errors import ExamError, program_fault
-from distil.exams.text.glyphs import Box, Glyph, Matrix, Page, moved, open_document, read_page
+from distil.exams.text.glyphs import (
+    MAX_SILENT,
+    Box,
+    Glyph,
+    Matrix,
+    Page,
+    moved,
+    open_document,
+    read_page,
+)
 from distil.exams.text.items import usual_size
 from distil.exams.text.layout import (
     Sheet,
@@ -37,6 +46,11 @@ RECOGNISED = 0.97
 # A page with so many characters must have words; of a page of unknown characters more than this
 # share has no name.
 WORDY = 60
+# A formula in a line is no higher, in units of the font size.
+TALLEST = 3.5
+# A recognised glyph so near a baseline, in units of its size, is on it; a script is smaller.
+OFF_LINE = 0.3
+SCRIPT = 0.85
 UNNAMED = 0.5
 MATRIX = re.compile(r"\\begin\{\w*matrix\}")
 # What tells that a line of a scan is one: a word, a relation, a number or an option's label.
@@ -53,12 +67,15 @@ COMMON = {
 }  # fmt: skip
 
 
-def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
+def read_sheets(
+    path: Path, sha256: str | None, third_reading: str | None = None
+) -> tuple[list[Sheet], str]:
     """Return a PDF's sheets and its sha256.
 
     Args:
         path: the PDF.
         sha256: what its sha256 must be; None: not checked.
+        third_reading: package and version of a third reader of scans, `rapidocr==3.10.0`.
 
     Raises:
         ExamError: the file cannot be read or has another sha256.
@@ -78,6 +95,7 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
                 from distil.exams.scans.pages import read_scan
 
                 pages[index], backs[index] = read_scan(document, index, page, path)
+        third = third_readings(document, [pages[n] for n in backs], path, third_reading)
         body = usual_size([glyph for page in pages for glyph in page.glyphs])
         for index, page in enumerate(pages):
             if index not in backs:
@@ -90,9 +108,22 @@ def read_sheets(path: Path, sha256: str | None) -> tuple[list[Sheet], str]:
         if index in backs:
             mark_recognised(sheet, backs[index])
         sheet.back = page.back
+        sheet.third = third.get(page.number)
         sheets.append(sheet)
     drop_running_lines(sheets)
     return sheets, digest
+
+
+def third_readings(
+    document, pages: Sequence[Page], path: Path, wanted: str | None
+) -> dict[int, list[tuple[Box, str]]]:
+    """Return the third readings of scanned pages by page number; none unless asked for."""
+    if wanted is None or not pages:
+        return {}
+    from distil.exams.scans.third_reading import Reader
+
+    reader = Reader(wanted, path)
+    return {page.number: reader.read(document, page.number - 1, page, path) for page in pages}
 
 
 def checked_digest(path: Path, sha256: str | None) -> str:
@@ -204,6 +235,10 @@ def account_for_ink(document, index: int, page: Page, body: float, path: Path) -
     """
     if not (page.drawings or page.images or page.silent):
         return  # all that is drawn is characters and straight lines
+    if len(page.silent) >= MAX_SILENT:
+        # Such a page takes long to draw, and nobody typesets one.
+        page.unread += [((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) for box in page.silent]
+        return
     inline = inline_boxes(page, body)
     figures = [box for box in find_figures(page)[0] if not any(touches(box, b, 0) for b in inline)]
     loose = [
@@ -215,21 +250,24 @@ def account_for_ink(document, index: int, page: Page, body: float, path: Path) -
         return
     from distil.exams.scans.ink import unread_ink
 
-    pieces = [
-        box
-        for box in unread_ink(document, index, page, figures, body, path)
-        if beside_text(box, page.glyphs, body) or between_lines(box, page.glyphs, body)
-    ]
-    if not pieces:
-        return
+    pieces = unread_ink(document, index, page, figures, body, path)
     pad = 0.25 * body
     regions = [
         tuple(region)
         for region in join_boxes(
             [[box[0] - pad, box[1] - pad, box[2] + pad, box[3] + pad] for box in pieces],
-            0.5 * body,
+            0.8 * body,
         )
     ]
+    regions = [
+        box
+        for box in regions
+        if beside_text(box, page.glyphs, body)
+        or (between_lines(box, page.glyphs, body) and not beside_drawing(box, page, body))
+    ]
+    if not regions:
+        return
+    pieces = [piece for piece in pieces if any(touches(piece, box, 0) for box in regions)]
     drawn: list[Glyph] = []
     if shutil.which("tesseract"):
         from distil.exams.scans.pages import read_scan
@@ -242,9 +280,11 @@ def account_for_ink(document, index: int, page: Page, body: float, path: Path) -
             if any(r[0] < (rule.x0 + rule.x1) / 2 < r[2] and r[1] < rule.y < r[3] for r in regions)
         ]
     page.glyphs += drawn
-    for region in regions:
-        if not any(holds(region, glyph) for glyph in drawn):
-            page.unread.append(((region[0] + region[2]) / 2, (region[1] + region[3]) / 2))
+    seen = [(glyph.x0, glyph.top, glyph.x1, glyph.bottom) for glyph in drawn]
+    seen += [(rule.x0, rule.top, rule.x1, rule.bottom) for rule in page.rules]
+    for piece in pieces:
+        if not any(touches(piece, box, 0.5) for box in seen):
+            page.unread.append(((piece[0] + piece[2]) / 2, (piece[1] + piece[3]) / 2))
     page.images = [b for b in page.images if not any(touches(b, r, 0) for r in regions)]
     page.drawings = [b for b in page.drawings if not any(touches(b, r, 0) for r in regions)]
 
@@ -255,10 +295,17 @@ def inline_boxes(page: Page, body: float) -> list[Box]:
         tuple(box)
         for box in join_boxes([list(box) for box in (*page.images, *page.drawings)], 0.4 * body)
     ]
+    tall = [box for box in groups if box[3] - box[1] >= TALLEST * body]
+    # What is near something tall is part of one drawing with it: the nodes of a graph, say.
+    drawings = [
+        figure for figure in find_figures(page)[0] if any(touches(figure, box, 0) for box in tall)
+    ]
     return [
         box
         for box in groups
-        if box[3] - box[1] < 3.5 * body and beside_text(box, page.glyphs, body)
+        if box[3] - box[1] < TALLEST * body
+        and beside_text(box, page.glyphs, body)
+        and not any(touches(box, drawing, 0) for drawing in drawings)
     ]
 
 
@@ -289,6 +336,12 @@ def between_lines(box: Box, glyphs: Sequence[Glyph], body: float) -> bool:
     )
 
 
+def beside_drawing(box: Box, page: Page, body: float) -> bool:
+    """Return whether a box stands at a frame or an upright line, as an arrow of a diagram does."""
+    sides = [(side.x0, side.top, side.x1, side.bottom) for side in page.verticals]
+    return any(touches(box, other, body) for other in (*sides, *page.frames))
+
+
 def holds(region: Box, glyph: Glyph) -> bool:
     """Return whether a glyph's centre lies in a box."""
     x, y = (glyph.x0 + glyph.x1) / 2, (glyph.top + glyph.bottom) / 2
@@ -307,7 +360,24 @@ def drawn_glyphs(scanned: Page, page: Page, regions: Sequence[Box]) -> list[Glyp
         glyph.order += len(page.glyphs)
         glyph.style += "r"
         found.append(glyph)
+    for glyph in found:
+        settle_baseline(glyph, page.glyphs)
     return found
+
+
+def settle_baseline(glyph: Glyph, text: Sequence[Glyph]) -> None:
+    """Move a recognised glyph to the baseline of the text beside it, unless it is a script.
+
+    Pictures of formulas stand a little off the line, and their rows are told apart by less.
+    """
+    near = [
+        other
+        for other in text
+        if abs(other.base - glyph.base) < OFF_LINE * glyph.size and glyph.size > SCRIPT * other.size
+    ]
+    if near:
+        beside = min(near, key=lambda other: max(other.x0 - glyph.x1, glyph.x0 - other.x1, 0.0))
+        glyph.base = beside.base
 
 
 def lay_out(page: Page, body: float, second: float | None, path: Path) -> Sheet:

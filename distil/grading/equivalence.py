@@ -80,8 +80,6 @@ class Comparison:
     loose: str = ""
 
 
-_FIGURE = re.compile(r"[A-Z]{2,6}")
-_SUM = re.compile(r"\\(?:sum|prod|int|lim)(?![a-z])")
 # Formulas that the grammar lacks, and choices
 
 
@@ -566,7 +564,7 @@ def compare_answers(
         return Comparison(False, "none", "the answer is empty")
     if re.sub(r"\s", "", wanted) == re.sub(r"\s", "", given) and re.search(r"\w", wanted):
         return Comparison(True, "same text", "the same text")
-    first = readings(gold, asked.variables)
+    first = readings(gold, asked.variables, latex)
     second = readings(answer, asked.variables, latex)
     rule = _CLASSES.get(type(first[0]), "number")
     notes = Notes(asked)

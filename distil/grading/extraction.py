@@ -42,19 +42,25 @@ class Extraction:
     parts: tuple[str, ...] = ()
 
 
+# "</think>"; "think" without brackets is a word.
 _THINK_CLOSE = re.compile(
     r"</\s*(?:think|thinking|thought|reasoning)\s*>|<\|end_of_thought\|>|◁/think▷", re.I
 )
+# "<think>"; "<thin>" is another tag.
 _THINK_OPEN = re.compile(
     r"<\s*(?:think|thinking|thought|reasoning)\s*>|<\|begin_of_thought\|>|◁think▷", re.I
 )
+# "<|im_start|>"; "|x|" is an absolute value.
 _SPECIAL = re.compile(r"<\|[a-z_]{2,30}\|>|</s>|<(?:eos|pad|end_of_turn)>|</?answer>", re.I)
 # What follows the end of the model's turn is another text.
 _END = re.compile(r"<\|(?:endoftext|im_end|eot_id|end|end_of_text)\|>|</s>|<(?:eos|end_of_turn)>")
+# "<answer>5</answer>"; an empty or nested tag holds no answer.
 _TAGGED = re.compile(r"<answer>([^<>]{1,400})</answer>", re.IGNORECASE)
+# "\boxed{5}", "boxed{5}"; "unboxed{5}" and "\boxedtext" are none.
 _BOX = re.compile(
     r"\\(?:boxed|fbox|framebox(?:\[[^\[\]]*\])*|colorbox\{\w+\}|boxedanswer)(?![a-zA-Z])\s*|(?<![\\a-zA-Z])boxed(?=\{)"
 )
+# "\boxed{1} and \boxed{2}" are one answer; "\boxed{1}, then \boxed{2}" are two.
 _BETWEEN_BOXES = re.compile(
     r"(?:[\s$,;&]|\\[()\[\]]|\\\\|\\(?:quad|qquad|,|;|!|:)|\\(?:text|mbox|mathrm)\{\s*(?:and|or|"
     r",|;)?\s*\}"
@@ -71,6 +77,7 @@ _AFTER_BOX = re.compile(
 _FACTORIAL_AFTER = re.compile(r"\s*!+")
 # A minus before a box: "= -\boxed{5}"; "Answer - \boxed{5}" and "- \boxed{5}" have a dash.
 _MINUS_BEFORE = re.compile(r"(?:^|[$=(\[\n]\s?|\\[(\[]\s*)-$")
+# "$-\boxed{5}$"; "$3 - \boxed{5}$" is a difference.
 _MINUS_IN_FORMULA = re.compile(r"(?:^|[$=({&,]|\\[(\[])\s*-\s*$")
 _ANSWER_WORD = r"(?:answers?|ans\.?|option|choice|solution\s+set)"
 # "Antwort: 5", "La respuesta es 5", "答案是5"; a colon or a verb must follow.
@@ -84,6 +91,7 @@ _OTHER_LANGUAGES = (
 )
 # "Solution: 72" gives an answer, "Solution: We have ..." begins the working.
 _SOLUTION = r"^[#*_\s]{0,8}(?:the\s+)?solution[*_\s]{0,4}[:：][*_\s]{0,4}(?=[-\d$\\(][^\n]{0,60}$)"
+# "The answer is 5", "Answer: 5"; "answer the question" and "answers to 5" state none.
 _STATEMENT = re.compile(
     r"(?:(?<![A-Za-z])(?:" + _ANSWER_WORD + r")(?![A-Za-z])"
     r"(?:\s+(?:to|for)\s+(?:this|the|our)\s+(?:\w+\s+)?(?:problem|question|part))?"
@@ -100,17 +108,20 @@ _STATEMENT = re.compile(
     r"|^#{3,4}(?=\s*[-\d$\\(]))[_\s]{0,12}",
     re.IGNORECASE | re.MULTILINE,
 )
+# "so 12 is the answer"; "12 is an answer to another question" has no "the".
 _NAMED_LAST = re.compile(
     r"(?:^|[.;:!?\n]\s|\b(?:so|thus|hence|therefore|then|and|conclude that|have)\b,?\s)"
     r"([^\n;!?]{1,120}?)\s+(?:is|are|must be)\s+(?:the|our|my)\s+(?:final\s+|correct\s+|"
     r"required\s+|desired\s+)*answers?\b",
     re.IGNORECASE,
 )
+# "we get 12 as our answer"; "we get 12 as a bound" is working.
 _GOT_AS = re.compile(
     r"\b(?:get|got|have|obtain|find|found)\s+([^\n;!?]{1,120}?)\s+as\s+(?:the|our|my)\s+"
     r"(?:final\s+|correct\s+)*answers?\b",
     re.IGNORECASE,
 )
+# "The answer is not 5", "the answer is given by ..."; "the answer is 5, not 6" is one.
 _NEGATED = re.compile(
     r"\s*(?:not\b|n't\b|unclear\b|unknown\b|wrong\b|incorrect\b|correct\b|given\b|"
     r"(?:be\s+)?(?:found|obtained|computed|determined|calculated|derived)\b|"
@@ -119,6 +130,7 @@ _NEGATED = re.compile(
 )
 # "The answer is 7?" asks.
 _ASKED = re.compile(r"\s*(?:[^.!?\n(]|\.(?=\d)){1,38}\?")
+# "if the answer is 5"; "as shown, the answer is 5" is a statement.
 _CONDITIONAL = re.compile(
     r"(?:\b(?:if|since|because|given(?: that)?|whether|when|assuming|suppose|unless|as|"
     r"for which|why|confirm(?:ing)?"
@@ -133,18 +145,24 @@ _CONCLUSION = re.compile(
     r"(?:\s+[a-z]+){0,2})[.!][\s*]*$",
     re.IGNORECASE,
 )
+# "x = 5"; two signs of equality are working.
 _PLAIN_LINE = re.compile(r"(?:[^=\n]{1,40}=)?[^=\n]{1,80}")
+# "(B) 12"; "B is right" is a sentence.
 _OPTION_LINE = re.compile(r"[*\s]*\(?[A-H][.)]\s+[^\s.;:!?]{1,30}[*\s.]*")
+# "$5$", "\(5\)"; a lone "$" is money.
 _MATH_SPAN = re.compile(
     r"\$\$(.{1,2000}?)\$\$|\$(?!\$)((?:[^$\\]|\\.){1,2000}?)\$|\\\((.{1,2000}?)\\\)|"
     r"\\\[(.{1,2000}?)\\\]|\s*(\\begin\{(?:align|equation|gather)\*?\}.{1,2000}?\\end\{\w{1,9}\*?\})",
     re.DOTALL,
 )
+# "$1$ and $2$"; "$1$ so $2$" are two statements.
 _JOINS_MATH = re.compile(r"\s*(?:,|;|and|or|,\s*and|,\s*or)\s*(?=\$|\\\()")
+# "$5$ cm."; "$5$ is odd." has no unit, which the caller tells.
 _UNIT_AFTER = re.compile(
     r"\s*((?:(?:square|cubic|sq\.?|cu\.?)\s+)?[A-Za-z]{1,14}(?:\^\{?[23]\}?)?(?:\s*(?:/|"
     r"per)\s*[A-Za-z]{1,10})?|\\?%)\s*(?=[.,;!]|$|\n|\))"
 )
+# "5, since ..."; "5, 6" goes on with the answer.
 _CLAUSE = re.compile(
     r"[,;]?\s+(?:because|since|which|where|when|as\s+(?:shown|required|desired|expected|we)|"
     r"so\s+that|but|rather|instead|likely|"
@@ -155,9 +173,12 @@ _CLAUSE = re.compile(
 )
 # "$3/4$ (or 0.75)"; "(see above)" is no other form.
 _OTHER_FORM = re.compile(r"\s*(\((?:or|i\.e\.|that\s+is|=)\s*[^()\n]{1,60}\))")
+# "5. So"; "5.2" goes on.
 _SENTENCE_END = re.compile(r"[!?。]|\.(?!\d)(?=\s|$|[*\"')\]]|[A-Z])(?!\.)|\n")
+# "**B**"; "Bo" is a name.
 _LONE_LETTER = re.compile(r"[\s*_$]*\(?[A-H][).]?[\s*_$]*")
 _TRAILING = " \t\r\n*_`\"'"
+# "5 ft. tall"; "left." ends a sentence.
 _ABBREVIATION = re.compile(
     r"\b(?:a\.m|p\.m|a|p|sq|cu|ft|in|cm|hr|min|sec|approx|no|vs|e\.g|i\.e)$", re.IGNORECASE
 )
@@ -210,6 +231,13 @@ def _box_content(text: str, box: tuple[int, int, str | None]) -> str:
     return content + (after.group() if after else "")
 
 
+def _trimmed(text: str) -> str:
+    """A text without blanks, quotes and marks of emphasis around it; "**3**2" keeps its stars."""
+    text = text.strip(_TRAILING.replace("*", ""))
+    bare = text.strip(_TRAILING)
+    return text if "**" in bare and text[:1] == "*" else bare
+
+
 def _sentence(text: str) -> tuple[str, int]:
     """The first sentence of `text` and the number of characters it took."""
     position = 0
@@ -233,7 +261,9 @@ def _sentence(text: str) -> tuple[str, int]:
 def _stated(text: str) -> tuple[str, bool]:
     """The answer at the start of the text after "answer is", and whether it runs to the end."""
     text = without_emphasis(text.lstrip())
-    skipped = len(text) - len(text.lstrip(" \t\r\n*_:"))
+    skipped = len(text) - len(text.lstrip(" \t\r\n_:"))
+    if "**" not in text[skipped:].lstrip("*").partition("\n")[0]:
+        skipped = len(text) - len(text.lstrip(" \t\r\n*_:"))
     rest = text[skipped : skipped + LONGEST_ANSWER + 1]
     spans = []
     position = 0
@@ -259,11 +289,11 @@ def _stated(text: str) -> tuple[str, bool]:
     if _LONE_LETTER.fullmatch(sentence) and "\n" not in rest[:taken]:
         more, _ = _sentence(rest[taken:])
         if 0 < len(more.strip()) <= 60 and not re.match(r"\s*[A-Z][a-z]+ ", more):
-            return f"({sentence.strip(_TRAILING + '().$')}) {more.strip(_TRAILING)}", False
+            return f"({sentence.strip(_TRAILING + '().$')}) {_trimmed(more)}", False
     clause = _CLAUSE.search(sentence)
     if clause and clause.start() > 0:
-        return sentence[: clause.start()].strip(_TRAILING), False
-    return sentence.strip(_TRAILING), taken >= len(rest)
+        return _trimmed(sentence[: clause.start()]), False
+    return _trimmed(sentence), taken >= len(rest)
 
 
 def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
@@ -289,7 +319,7 @@ def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
         if best is None or found.start(1) > best[0]:
             named = re.split(r"\b(?:so|thus|hence|therefore|that|then|,)\s+", found[1])[-1]
             if named.strip().lower() not in {"this", "that", "it", "which", "what", ""}:
-                best = (found.start(1), named.strip(_TRAILING), False)
+                best = (found.start(1), _trimmed(named), False)
     return (None, False) if best is None else (best[1], best[2])
 
 
@@ -351,7 +381,7 @@ def _is_bare(line: str) -> bool:
 def _concluded(text: str) -> str | None:
     """The last sentence if it concludes with a value, as in "Therefore the sum is 25."."""
     found = _CONCLUSION.search(text.rsplit("\n", 1)[-1])
-    return found[1].strip(_TRAILING) if found else None
+    return _trimmed(found[1]) if found else None
 
 
 def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extraction:

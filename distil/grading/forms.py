@@ -92,7 +92,7 @@ _REJECTED = re.compile(
 _REMARK = re.compile(r"(?<=\S)(\s*)\(\s*(?!(?:in\s+)?base\b|mod\b)([A-Za-z]{2,}[^()=<>\d]*)\)$")
 # "72, in total"; not "72 or more".
 _ADVERB = re.compile(
-    r"(?<=[\w)}\]%!])(?:\s*,\s*|\s+)(?:in\s+(?:all|total|sum|the\s+end)|altogether|overall|total|"
+    r"(?<=[\w)}\]%!])(?:\s*,\s*|\s+)(?:in\s+(?:all|total|sum|the\s+end)|altogether|overall|all\s+told|total|"
     r"exactly|precisely|therefore|thus|hence|indeed|respectively|combined|of\s+(?:them|these|those)|"
     r"as\s+(?:required|desired|claimed|needed|expected|requested|well|asked|stated|wanted))$",
     re.IGNORECASE,
@@ -123,6 +123,7 @@ _LETTER_VALUE = re.compile(
     r"\s*(.+)$",
     re.IGNORECASE | re.DOTALL,
 )
+# "(A) and (B)" are two letters; "(A) 5" has a value.
 _NO_VALUE = re.compile(r"\s*(?:[,;=<>]|and\b|or\b|\\(?:ne|to|le|ge)\b)")
 # One environment and nothing around it but brackets: "2 \begin{pmatrix} ..." is a product.
 _MATRIX = re.compile(
@@ -133,6 +134,7 @@ _MATRIX = re.compile(
 )
 # Lines of equations; with "\{" before them a system.
 _LINES = re.compile(r"^(?:\\\{\s*)?\\begin\{lines\}(.*?)\\end\{lines\}(?:\s*\\\})?$", re.DOTALL)
+# "\\[4pt]"; "\[" opens a formula.
 _LINE_BREAK = re.compile(r"\\\\(?:\s*\[[^\]]*\])?")
 _OPERATORS = {
     "\\le": "<=", "\\ge": ">=", "\\ne": "!=", "\\approx": "~", "\\equiv": "==", "\\sim": "~",
@@ -174,6 +176,7 @@ _HALF_LINE = re.compile(
     r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*\{?\s*R\s*\}?\s*"
     r"(?:\^\s*\{?\s*([+-])\s*\}?|_\s*\{?\s*([<>])\s*0\s*\}?)"
 )
+# "x \in \mathbb{R}"; "\mathbb{R}^2" is a plane.
 _ALL_REALS = re.compile(r"(?:[a-zA-Z]\s*\\in\s*)?\\mathbb\s*(?:\{\s*R\s*\}|R)")
 # "C(10, 3)": a point with its name, or a number of selections; "C(3, 10)" is a point.
 _CALLED = re.compile(r"^([PC])\s*\(\s*(\d{1,4})\s*,\s*(\d{1,4})\s*\)$")
@@ -640,7 +643,8 @@ def _powers_of_ten(text: Plain, latex: bool) -> tuple[Plain, ...]:
         return (text,)
     power = Plain(f"{found[1]}\\cdot 10^{{{found[2]}}}{text.text[found.end() :]}")
     digits = found[2].lstrip("+-")
-    if "." in found[1] or len(digits) > 1 or digits == found[2]:
+    mantissa = found[1].split("=")[-1].strip()
+    if "." in mantissa or mantissa == "1" or len(digits) > 1 or digits == found[2]:
         return (power,)
     return (text,) if latex or found[2].startswith("+") else (power, text)
 
@@ -652,7 +656,7 @@ def readings(raw: str, variables: frozenset[str] = frozenset(), latex: bool = Fa
     Args:
         raw: the answer as written.
         variables: letters that are no units here.
-        latex: the answer is known to be a formula, in which "2e-1" is no power of ten.
+        latex: the answer stood in a formula, in which "2e-1" is no power of ten.
 
     Returns:
         One form, or more where commas may separate thousands or items, or a letter may be a unit.

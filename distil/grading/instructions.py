@@ -44,6 +44,7 @@ _DEMANDS = {
     "slope-intercept": r"slope-intercept|y\s*=\s*mx\s*\+\s*b",
 }  # fmt: skip
 _COMPILED = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _DEMANDS.items()}
+# "rounded", "nearest cent"; "a round table" asks for no rounding.
 _ROUNDING = re.compile(
     r"\bround(?:ed|ing)?\b|nearest\s+(?:tenth|hundredth|thousandth|ten-thousandth|cent|penny)|"
     r"decimal\s+places?|"
@@ -70,8 +71,9 @@ _MEASURES = {
     "money": r"cost|price|salary|profit|fee|fare|money",
     "mass": r"mass", "time": r"ages?", "speed": r"speed", "pure": r"probability|chance|odds",
 }  # fmt: skip
+# "What is the total area"; "the area is 5. Find x" asks for no area.
 _MEASURED = re.compile(
-    r"(?:find|compute|determine|calculate|evaluate|what|give|express|how\s+much)\s+(?:(?:is|are|was|"
+    r"(?:find|compute|determine|calculate|evaluate|what|give|express|how\s+much)\s+(?:(?:is|are|was|his|her|their|"
     r"will\s+be|the|its|total|exact|in|of|value|new|final|original|average|minimum|maximum|least|"
     r"greatest|\w+er|\w+est)\s+){0,5}(?:"
     + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _MEASURES.items())
@@ -87,14 +89,17 @@ _VARIABLE = re.compile(
 _TERMS = re.compile(
     r"(?:in\s+terms\s+of|function\s+of|multiples?\s+of|units\s+of)\s+\$?\\?([a-zA-Z]+)\b"
 )
+# "12%", "percent"; "per cent" is not written so here.
 _PERCENT = re.compile(r"percent|\\?%", re.IGNORECASE)
 # Where these stand, "20%" may answer with 20 though no percent is named.
 _RATES = re.compile(r"\b(?:rate|discount|interest|tax|markup|mark-up|tip|raise)\b", re.IGNORECASE)
+# "probability" takes 20% as 0.2; "improbable" is no question for one.
 _PURE = re.compile(r"\b(?:probability|chance|likelihood|fraction|decimal|odds)\b", re.IGNORECASE)
 _PLACES = {
     "tenth": 1, "hundredth": 2, "thousandth": 3, "ten-thousandth": 4, "cent": 2, "penny": 2,
     "integer": 0, "whole": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6,
 }  # fmt: skip
+# "two decimal places"; "a decimal" names no place.
 _ROUND_TO = re.compile(
     r"(?:to\s+)?(\d|one|two|three|four|five|six)\s+decimals?\b|(\d|one|two|three|four|five|six)\s+"
     r"decimal\s+places?|nearest\s+(tenth|hundredth|thousandth|ten-thousandth|cent|penny|integer|whole)",
@@ -105,10 +110,12 @@ _INTEGERS = re.compile(
     r"(?<!positive )(?<!negative )\bintegers?\b|\\mathbb\s*\{?\s*[ZN]",
     re.IGNORECASE,
 )
+# "Integrate"; "integer" is no integral.
 _CONSTANTS = re.compile(
     r"anti-?derivative|integrat|\bintegral|\\int(?![a-z])|differential\s+equation|primitive",
     re.IGNORECASE,
 )
+# "in increasing order"; "in order to" counts too, which only lists notice.
 _ORDER = re.compile(
     r"\border\b|\b(?:arrange|rank|sort)\b|(?:least|smallest|largest|greatest)\s+to\s+",
     re.IGNORECASE,
@@ -125,19 +132,23 @@ _PUT_IN_ORDER = re.compile(
     r"(?:^|[.!?,]\s|\b(?:to|please|and)\s)(?:order|arrange|rank|sort)\s+(?:the|these|those|all|them|from|in|by|\$|\w,)",
     re.IGNORECASE,
 )
+# "base 5"; "the base is 5 cm" is read as one, which only numerals notice.
 _BASE = re.compile(
     r"\bbase[- ]?\$?\s*(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)",
     re.IGNORECASE,
 )
+# "(A) 5", "A. 5" at a line's start; "f(A)" starts an option only in a run A, B, C.
 _OPTION_START = re.compile(
     r"(?:\\text(?:bf|rm|it)?\s*\{\s*|\\mathrm\s*\{\s*|\\mathbf\s*\{\s*)?\(([A-H])\)\s*(?:\\ |"
     r"~)?\s*\}?|^\s*([A-H])[.)]\s",
     re.MULTILINE,
 )
+# "\quad 5 \\" around an option; what stands inside stays.
 _EDGES = re.compile(
     r"^(?:\s|~|\$|\\(?:quad|qquad|,|;|\\|hspace\{[^}]*\}))+|(?:\s|~|\$|,|;|\\(?:quad|qquad|,|;|"
     r"\\|hspace\{[^}]*\}))+$"
 )
+# "x = 5"; a long left side is no label.
 _LABEL = re.compile(r"^[^=]{1,30}=\s*")
 
 
@@ -156,6 +167,7 @@ def _units(text: str) -> frozenset[Unit]:
     return frozenset(unit for unit in named if unit is not None)
 
 
+# "the value of $x$"; "x + y" is more than one letter.
 _ONE_LETTER = re.compile(r"(?:the\s+)?(?:exact\s+)?(?:value\s+of\s+)?\$?([a-zA-Z])\$?")
 
 

@@ -22,7 +22,9 @@ MOST_ITEMS = 300
 _SEPARATOR_WORD = re.compile(
     r"\s*(?:(?<!\\)\b(?:and|or)\b|\\(?:wedge|vee)(?![a-zA-Z]))\s*", re.IGNORECASE
 )
+# "\begin{pmatrix}"; "\beginning" opens none.
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\s*\{\w+\}")
+# "\text{cm}"; "\textwidth" holds no text.
 _TEXT = re.compile(r"\\text\s*(?=\{)")
 
 

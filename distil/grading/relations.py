@@ -42,16 +42,20 @@ _FUNCTION_HEAD = re.compile(
 )
 # A name for one value: "AB", "Area", "P(A)", "f'(2)", "x_1"; "xy", "2x" and "x+y" are formulas.
 _NAME = re.compile(
-    r"\\?(?:m\\?)?\s*(?:[A-Z]{1,6}'*|[A-Z][a-z]{2,}|d[a-z]/d[a-z]|(?:\\det|\\dim|\\deg)\s*\(?[A-Za-z]\)?|"
+    r"\\?(?:m\\?)?\s*(?:[A-Z]{1,6}'*|\[[A-Z]{3,6}\]|[A-Z][a-z]{2,}|d[a-z]/d[a-z]|(?:\\det|\\dim|\\deg)\s*\(?[A-Za-z]\)?|"
     r"\\?(?:max|min|gcd|lcm)\s*\(.*\)|[A-Za-z](?:'+|_\{?\w+\}?)*\s*(?:\([^()+*/=]*\)|\[[^\[\]]*\]))"
 )
 
 
+# "AB", "PV"; "A" is a variable.
 _FIGURE = re.compile(r"[A-Z]{2,6}")
+# "\sum a"; "\sumx" is no sum.
 _SUM = re.compile(r"\\(?:sum|prod|int|lim)(?![a-z])")
 # Names that people give an arbitrary constant; without a question one of the two must be C.
 _CONSTANTS = re.compile(r"[CcKkDA]|[CcKk]_?\{?[0-9]\}?")
+# "C", "C_1"; "c" may be a given number.
 _SURE_CONSTANT = re.compile(r"C(?:_?\{?[0-9]\}?)?")
+# "A", "c_2"; "x" is a variable.
 _LETTER_CONSTANT = re.compile(r"[A-DKcck](?:_?\{?[0-9]\}?)?")
 _PARAMETERS = frozenset({"k", "n", "m", "j", "l", "N", "K", "ell", "t"})
 _TURN = {("const", "pi")}
@@ -138,19 +142,18 @@ def _chain(
         return None
     place = results.index(True)
     before = ("=",) * (len(members) - 1 - len(operators)) + operators
-    for index, (form, member, plain) in enumerate(zip(forms, members, constant, strict=True)):
+    for index, (form, plain) in enumerate(zip(forms, constant, strict=True)):
         if index == place or not plain or not constant[place]:
             continue
         if same_answer(forms[place], form, notes.aside()):
             continue
         low, high = sorted((index, place))
-        rounded = (
-            _rounds(members[low], members[high])
-            if place < index
-            else _rounds(member, members[place])
-        )
+        rounded = _rounds(members[low], members[high])
+        if rounded is None and _decimals(members[high]) is None:
+            rounded = _rounds(members[high], members[low])  # "1.41 \\approx \\sqrt{2}"
         rough = "~" in before[low:high] or bool(_decimals(members[high]))
-        whole = index < place and not _decimals(members[place]) and not notes.asked.rounded
+        # A whole number that only approximates is no exact answer.
+        whole = _decimals(members[place]) == 0 and not notes.asked.rounded
         if not rough or not rounded or whole:
             notes.doubt("a chain of unequal values")
             return None

@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 
+# "Answer: 5"; "answers" without a colon give none.
 _LAST_LINE = re.compile(r"(?:answer\s*(?:is|:)|####)\s*(.+)", re.IGNORECASE)
+# "\frac{1}{2}", "1/2"; "\frac12" is not read here.
 _FRACTION = re.compile(r"(-?)\\[dt]?frac\{(-?\d+)\}\{(-?\d+)\}|(-?)(\d+)/(\d+)()")
 
 

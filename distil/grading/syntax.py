@@ -38,13 +38,18 @@ def word_set(words: str) -> frozenset[str]:
 
 # "2e-1" is a multiple of e less one; where it is a power of ten, `forms` says so.
 _NUMBER = re.compile(r"\d+(?:\.\d+|\.(?![\d.]))?|\.\d+")
+# "0.8\overline{3}", "0.(3)"; "8(3)" is a product.
 _REPEATING = re.compile(
     r"(\d*)\.(\d*)(?:\\(?:overline|bar|widebar)\s*(?:\{\s*(\d+)\s*\}|(\d))|\((\d+)\)"
     r"|\\dot\s*\{?(\d)\}?(?:(\d*)\\dot\s*\{?(\d)\}?)?)"
 )
+# "0.333..."; "1, 2, ..." is a list.
 _ENDLESS = re.compile(r"(\d+\.\d+)\s*(?:\.\.\.|\\ldots)")
+# "2\frac13"; "2\frac43" is a product, since 4/3 is no proper part.
 _MIXED_TEX = re.compile(r"(\d+)\s*\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))")
+# "2 1/3", "2-1/3"; "2 - 1/3 + 1" is a sum.
 _MIXED_PLAIN = re.compile(r"(\d+)(?:\s+|\s*-\s*(?=\d+/\d+$)|\s+and\s+)(\d+)\s*/\s*(\d+)(?![\d.^!])")
+# "x_1", "v_{max}"; "x_{\alpha}" is not read.
 _SUBSCRIPT = re.compile(r"_\s*(?:\{\s*([\w,+ -]+?)\s*\}|(\w))")
 # "\frac{d^2x}{dt^2}" is one symbol; "\frac{dx}{2}" and "\frac{d}{2}" are fractions.
 _DERIVATIVE = re.compile(
@@ -53,7 +58,9 @@ _DERIVATIVE = re.compile(
 )
 # An accent makes another letter: "\bar{c}", "\vec a"; "\bar{3}" marks a repeating decimal.
 _ACCENTED = re.compile(r"\s*(?:\{\s*(\\?[a-zA-Z]+)\s*\}|([a-zA-Z])|(\\[a-zA-Z]+))")
+# "\pi "; "\," is spacing and has gone.
 _COMMAND = re.compile(r"\\([a-zA-Z]+)\s*")
+# "ab" is a product of two letters; "sin" is a name, which the caller tells.
 _LETTERS = re.compile(r"[A-Za-z]+")
 FUNCTIONS = word_set(
     "sin cos tan cot sec csc arcsin arccos arctan arccot arcsec arccsc sinh cosh tanh ln log "

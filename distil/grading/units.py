@@ -78,9 +78,13 @@ _UNITS = {
     for size, names in sizes.items()
     for name in names.split()
 }
+# "cm^2"; "cm^4" measures nothing here.
 _POWER = re.compile(r"^(.*?)\s*(?:\^\s*\{?\s*([23])\s*\}?)$")
+# "square inches"; "squared inches" is no unit.
 _PREFIX = re.compile(r"^(square|sq\.?|cubic|cu\.?)\s+(.*)$", re.IGNORECASE)
+# "inches squared"; "square" alone is a shape.
 _SUFFIX = re.compile(r"^(.*?)\s+(squared|cubed)$", re.IGNORECASE)
+# "miles per hour", "m/s"; "a" joins only with a unit on both sides.
 _RATE = re.compile(r"^(.*?)\s*(?:/|\bper\b|\ba\b|\ban\b)\s*(.*)$")
 # What may follow a number as its unit: "cm", "square inches", "cm^2/s"; not "+ cm".
 _UNIT = re.compile(
@@ -89,9 +93,11 @@ _UNIT = re.compile(
 )
 # The number before: "2x cm" ends in x; "\sqrt" ends in a command, not in a number.
 _UNIT_TAIL = re.compile(r"^(.*?[\d)}\]!a-zA-Z%.])\s*(?<![A-Za-z\\])([A-Za-z].*)$", re.DOTALL)
+# "m/s": only signs between; a digit starts another number.
 _BETWEEN_UNITS = re.compile(r"[\s/^{}23\\cdot.*-]*")
 # "30^\circ", "30^\circ C"; "\sin 30^\circ" names a function and is a number.
 _DEGREES = re.compile(r"^(.*?)\s*\^\s*(?:\{\s*\\circ\s*\}|\\circ)\s*([CF])?$", re.DOTALL)
+# "\sin 30"; "since" is a word.
 _NAMES_FUNCTION = re.compile(r"(?:sin|cos|tan|cot|sec|csc|cis)(?![a-z])")
 # "12%"; "12% of 5" is words.
 _PERCENT = re.compile(r"^(.*?)\s*\\?%$", re.DOTALL)
@@ -103,6 +109,7 @@ _COMPOUND = re.compile(
 )
 # Primes after a number are feet and inches; "f'" is a derivative.
 _FEET = re.compile(r"^(\d+(?:\.\d+)?)\s*'(?!')\s*(?:(\d+(?:\.\d+)?)\s*(?:''|\")?)?$")
+# 5"; "5' 3"" has feet too.
 _INCHES = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:''|\")$")
 _HALVES_OF_DAY = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm"}
 # "5 o'clock in the morning"; not "5 in the box".
@@ -342,7 +349,7 @@ def same_quantity(a: Quantity, b: Quantity, notes: Notes) -> bool | None:
             return _angles(one, other, notes)
     for one, other in ((a, b), (b, a)):
         if one.unit and one.unit.dimension == "percent":
-            return _percent(one, other, notes)
+            return _percent(one, other, one is b, notes)
     if a.unit is None or b.unit is None:
         same = same_number(a.node, b.node, notes)
         if not same and (a.unit or b.unit).dimension == "number":
@@ -377,12 +384,15 @@ def _angles(angle: Quantity, other: Quantity, notes: Notes) -> bool | None:
     return same_number(angle.node, other.node, notes)
 
 
-def _percent(percent: Quantity, other: Quantity, notes: Notes) -> bool | None:
-    """A percentage against another, or against a bare number as the question has it."""
+def _percent(percent: Quantity, other: Quantity, given: bool, notes: Notes) -> bool | None:
+    """A percentage against another, or against a bare number as the question has it.
+
+    A key of 25 % is met by 0.25 too; an answer of 2500 % does not meet a key of 25 percent.
+    """
     same = same_number(percent.node, other.node, notes)
     if other.unit is not None:
         return same if other.unit.dimension == "percent" else False
-    if (same and notes.asked.percent is not False) or notes.asked.percent:
+    if (same and notes.asked.percent is not False) or (given and notes.asked.percent):
         return same
     return same_number(("div", percent.node, ("num", Fraction(100))), other.node, notes)
 

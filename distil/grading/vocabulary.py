@@ -61,10 +61,11 @@ SHORT_WORDS = word_set(
 OTHER_SENSE = re.compile(
     r"\b(?:not|no|never|neither|nor|cannot|unable|unknown|less|more|fewer|least|most|between|than|or|"
     r"except|wrong|incorrect|instead|if|unless|but|half|minus|negative|before|after|until|short|"
-    r"plus|maybe|could|might|false|squared|cubed|under|above|below|"
+    r"plus|maybe|could|might|false|squared|cubed|under|over|above|below|"
     r"beyond|within|almost|nearly|twice|thrice|double|triple|reciprocal|inverse|exceeds?)\b|\btimes\s|n't\b",
     re.IGNORECASE,
 )
+# "the circle"; "then" is no article.
 _ARTICLES = re.compile(r"^(?:an?|the|is|it is|its|it's)\s+")
 
 

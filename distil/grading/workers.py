@@ -50,14 +50,19 @@ LONGEST_FORMULA = 300  # characters
 _MOST_DIGITS = 40
 _MOST_EXPONENT = 200
 _MOST_NESTED = 12
+# "^{12}"; "^x" has no size.
 _POWER = re.compile(r"\^\s*\{?\s*\(?\s*-?(\d+)")
+# "12!"; "n!" has no size.
 _FACTORIAL = re.compile(r"(\d+)\s*!")
+# "\sum"; "\summary" is no sum.
 _LIMITS = re.compile(r"\\(?:sum|prod|binom|gcd|lcm)(?![a-zA-Z])")
 # A word that changes the sense; the arrow of a limit is none.
 _LIMIT_ARROW = re.compile(r"\\lim\s*_\s*\{[^{}]*\}")
+# "\text{not } 5"; "\cdot" is no word.
 _SENSE = re.compile(
     r"\\text\s*\{[^{}]*\b(?:not|no|never|or|if|than)\b|\\(?:to|not|neg)(?![a-zA-Z])"
 )
+# "__import__"; "a_b" has one underscore.
 _FORBIDDEN = re.compile(
     r"__|\\(?:input|def|write|read|href|url|include)(?![a-zA-Z])|[\"'`@#;]|[^\x20-\x7e]"
 )

@@ -112,8 +112,9 @@ def merge(settings: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
     merged = dict(settings)
     for key, value in how.items():
         inner = merged.get(key)
-        both = isinstance(value, dict) and isinstance(inner, dict)
-        merged[key] = merge(inner, value) if both else value
+        if isinstance(value, dict) and isinstance(inner, dict):
+            value = merge(inner, value)
+        merged[key] = value
     return merged
 
 
@@ -227,9 +228,9 @@ class _Code:
         self.files = [*(ROOT / name for name in self.described["modules"]), LOCK, *sources]
         self.looks = {str(path): _look(path) for path in self.files if Path(path).is_file()}
         self.loaded = {
-            os.path.realpath(module.__file__)
+            os.path.realpath(file)
             for module in [*sys.modules.values()]
-            if getattr(module, "__file__", None)
+            if (file := getattr(module, "__file__", None))
         }
         if edited := self._find_edited():
             raise SystemExit(
@@ -248,7 +249,7 @@ class _Code:
             for path, look in self.looks.items()
             if not Path(path).is_file() or _look(path) != look
         ]
-        edited = None
+        edited: list[str] = []
         if moved:
             forget()
             self.described = describe(self.script)
@@ -259,9 +260,9 @@ class _Code:
                 and os.path.realpath(path) not in self.loaded
                 and not Path(path).is_relative_to(ROOT / "scripts")
             ]
-            edited = self._find_edited() or next(iter(late), None)
+            edited = moved if self._find_edited() else late
         if edited:
-            shown = os.path.relpath(edited, ROOT) if Path(edited).is_absolute() else edited
+            shown = ", ".join(path.removeprefix(f"{ROOT}/") for path in edited)
             raise SystemExit(
                 f"{shown} was edited while this job ran, so that its files may not be those of any "
                 "one version of the code; they are dropped: start Snakemake again"

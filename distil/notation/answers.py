@@ -41,8 +41,11 @@ _SYMBOLS = {
     "∜": r"\sqrt[4] ", "¢": r"\text{ cents}", "€": r"\euro ", "£": r"\pounds ",
 }  # fmt: skip
 _SYMBOLS |= {letter: rf"\{name} " for letter, name in _GREEK.items()}
+# "x²"; "x2" has no raised digit.
 _RAISED = re.compile("[" + "".join(map(re.escape, _SUPERSCRIPTS)) + "]+")
+# "x₁"; "x1" has no lowered digit.
 _LOWERED = re.compile("[" + "".join(map(re.escape, _SUBSCRIPTS)) + "]+")
+# "½"; "1/2" is spelled out already.
 _VULGAR_RUN = re.compile("[" + "".join(_VULGAR) + "]")
 
 
@@ -72,11 +75,15 @@ _RENAMES = {
     "thinspace": ",", "R": "mathbb{R}", "Z": "mathbb{Z}", "ast": "*",
 }  # fmt: skip
 _BARE = frozenset("<>|[]()*")
+# What may separate thousands; a point may not.
 _BOX_SEPARATORS = re.compile(r"\{,\}|,|\\[!,; ]|\s")
 _LINES = r"(?:aligned|align\*?|gathered|gather\*?|split|equation\*?|d?cases|rcases)"
 _GAP = r"(?:\s|\\[,;: ])"
+# "13 680" as a whole; "1 2" is a pair.
 _SPACED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?: \d{3})+(?:\.\d+)?")
+# "1.234.567"; "1.234" is a decimal.
 _DOTTED_THOUSANDS = re.compile(r"[-+]?\d{1,3}(?:\.\d{3}){2,}")
+# "13,680"; "3,5" and "12,34" are lists.
 _PLAIN_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,]\d|\d)")
 
 
@@ -231,6 +238,7 @@ def latex_from_unicode(text: str) -> str:
 
 # "**12**" is 12 in bold; "2**3" and "5**a**2" are powers, "**5**7" is neither.
 _EMPHASIS = re.compile(r"(?<![\w)\]}*])\*\*(?=[^\s*])([^*]+?)(?<!\s)\*\*(?![\w(*])")
+# "12**" keeps no mark; "2**3" keeps its power.
 _LONE_STARS = re.compile(r"^\s*\*\*(?!\*)(?!.*\*\*)|(?<!\*)\*\*\s*$")
 
 
@@ -291,18 +299,24 @@ _BASE_WORDS = {
     "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
     "ten": 10, "eleven": 11, "twelve": 12, "sixteen": 16,
 }  # fmt: skip
+# "2114five"; "five" alone is a word.
 _BASE_WORD = re.compile(r"^([0-9A-Ea-e]+)[_ ]?\(?\{?(" + "|".join(_BASE_WORDS) + r")\}?\)?$")
+# "1/8 (must be this fraction)"; "(in cm)" goes too, "(1, 2)" stays.
 _KEY_NOTE = re.compile(
     r"\s*[\[(]\s*(?:must|only|accept|no other|exact|do not|or equivalent|any order|fully|as a|in |"
     r"not |note)[^()\[\]]*[\])]\s*$|\s+(?:must be (?:this|a|in|exact|fully)\b.*|(?:exact|"
     r"only) answer\b.*)$",
     re.IGNORECASE,
 )
+# "\sqrt(5)", "\sqrt5"; "\sqrt{5}" is right already.
 _ROOT = re.compile(r"\\sqrt(\[\d+\])? *(?:\(([^()]*)\)|(\d+(?:\.\d+)?|[A-Za-z]))")
+# "sqrt(5)"; "\sqrt(5)" has gone above.
 _PLAIN_ROOT = re.compile(r"(?<![\\A-Za-z])sqrt *\(([^()]*)\)")
+# "3/4", "e/(e-1)"; "1/2/3" stays.
 _RATIO = re.compile(
     r"(?<![\w.\\}^/])(\d+|[A-Za-z]{1,3}|\([^()/]*\)) */ *(\d+|[A-Za-z]|\([^()/]*\))(?![\w./^(])"
 )
+# "5 1/2"; "x5 1/2" stays.
 _MIXED = re.compile(r"(?<![\w.\\/^])(\d+) +(\d+) */ *(\d+)(?![\w./])")
 
 

@@ -88,7 +88,7 @@ class _Typst:
         self.tokens, self.at = TOKEN.findall(latex), 0
 
     def run(self, closing: str | None = None) -> str:
-        out = []
+        out: list[str] = []
         while self.at < len(self.tokens):
             if self.tokens[self.at] == closing:
                 self.at += 1

@@ -7,4 +7,5 @@
 - `terminal`: the claims in lines for a terminal, and what to type next.
 - `tables`: a table as CSV, Markdown, HTML and LaTeX.
 - `plots`: figures as SVG and PNG.
+- `page`: the page of a study.
 """

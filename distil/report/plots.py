@@ -406,6 +406,8 @@ def plot_stops(stops: pd.DataFrame, alpha: float = 0.05) -> Drawing:
         "pilot": "pilot's minimum",
         "seed": "each seed's own",
         "nested": "nested",
+        "patience": "patience",
+        "one_se": "one standard error",
         "horizon": "none (horizon)",
         "best": "best on test",
     }

@@ -13,6 +13,7 @@ import io
 import json
 import re
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,17 @@ def read_bank(
     folder = Path("results", study, "problems")
     rows = [row for path in sorted(folder.glob("*.jsonl")) for row in read_jsonl(path)]
     if not rows:
-        raise FileNotFoundError(2, "no problems yet; run: distil review", folder.as_posix())
+        message = "no problems yet; run: distil review"
+        if read := [
+            row for path in folder.parent.glob("extractions/*.jsonl") for row in read_jsonl(path)
+        ]:
+            flags = Counter(flag for row in read for flag in row["flags"])
+            often = ", ".join(f"{flag} ({count})" for flag, count in flags.most_common(3))
+            message = (
+                f"all {len(read)} problems that were read are kept out by problems.admit in the "
+                f"study file; their flags: {often}"
+            )
+        raise FileNotFoundError(2, message, folder.as_posix())
     there = {(row["year"], row["section"]) for row in rows}
     rows = [
         row

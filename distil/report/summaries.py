@@ -39,6 +39,8 @@ STOP_LABELS = {
     "pilot": "pilot's minimum (post hoc, as published)",
     "seed": "each seed's own minimum on validation",
     "nested": "minimum of the mean on validation, inside each fold",
+    "patience": "first minimum of the mean on validation that nothing undercuts for a while",
+    "one_se": "earliest within one standard error of the mean's minimum on validation",
     "horizon": "none: the horizon",
     "best": "best on the reported questions (optimistic by construction)",
 }

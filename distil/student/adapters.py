@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+LARGEST_MERGED = 512 * 2**20
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoraShape:
     """What decides which LoRA terms a model gets.
@@ -102,15 +105,17 @@ def merged(model: nn.Module) -> Iterator[None]:
 
     A product for each linear map instead of three. The sum in the weights rounds otherwise than
     the sum of the products (by parts in ten million), so weights of fewer bits are left as they
-    are. A test holds the texts against those of mlx-lm with the adapter apart.
+    are. So are those of a model of more than `LARGEST_MERGED` bytes, since the merged weights stand
+    beside the others. A test holds the texts against those of mlx-lm with the adapter apart.
 
     Args:
         model: student, with or without LoRA terms.
     """
+    large = sum(value.nbytes for _, value in tree_flatten(model.parameters())) > LARGEST_MERGED
     apart = [
         (name, module)
         for name, module in model.named_modules()
-        if isinstance(module, LoRALinear) and module.linear.weight.dtype == mx.float32
+        if isinstance(module, LoRALinear) and module.linear.weight.dtype == mx.float32 and not large
     ]
     model.update_modules(tree_unflatten([(name, module.fuse()) for name, module in apart]))
     mx.eval(model.parameters())

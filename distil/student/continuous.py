@@ -23,7 +23,7 @@ from distil.student.rows import Answer  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-PREFILL_ROWS = 8
+PREFILL_ROWS = 8  # prompts read together
 
 
 @dataclass
@@ -58,8 +58,8 @@ class ContinuousDecoder:
         """
         waiting = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), i))
         while waiting:
-            longest = len(prompts[waiting[0]]) + max_tokens
-            width = self.widths.choose(self.width, longest)
+            longest = len(prompts[waiting[0]])
+            width = self.widths.choose(self.width, longest, max_tokens, PREFILL_ROWS)
             width = min(width, self.widths.limit or width)
             finished: set[int] = set()
 

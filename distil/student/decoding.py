@@ -145,7 +145,7 @@ class _Queue:
         batches = []
         for size, rows in classes.items():
             padded = size * shape.length_class
-            width = widths.choose(shape.width, padded + max_tokens)
+            width = widths.choose(shape.width, padded, max_tokens)
             batches += [
                 (padded, rows[start : start + width]) for start in range(0, len(rows), width)
             ]

@@ -17,7 +17,7 @@ from mlx_lm.tuner.trainer import grad_checkpoint  # noqa: E402
 
 from distil.student.adapters import merged  # noqa: E402
 from distil.student.batches import pad_rows  # noqa: E402
-from distil.student.memory import vocabulary_size  # noqa: E402
+from distil.student.memory import LOGIT_BYTES, vocabulary_size  # noqa: E402
 from distil.student.workers import shareable  # noqa: E402
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 
     from distil.student.encoding import EncodedRows
     from distil.student.workers import ComputeWorker
-
-
-# Float32 logits of a large vocabulary are most of what a training step holds: those of 2,000 learnt
-# tokens and 152,000 words take 1.2 GB, three times over in the backward pass.
-LOGIT_BYTES = 256 * 2**20
 
 
 def count_parts() -> int:

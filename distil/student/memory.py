@@ -29,6 +29,11 @@ SHARE = 0.9
 # mlx keeps freed buffers for later use. Widths differ from batch to batch, so that without a limit
 # the kept ones grow to many times what is in use.
 CACHE_SHARE = 8
+# Float32 logits of a large vocabulary are most of what a training step holds: those of 2,000 learnt
+# tokens and 152,000 words take 1.2 GB, three times over in the backward pass. So they are computed
+# in portions of at most this many bytes.
+LOGIT_BYTES = 256 * 2**20
+CACHE_STEP = 256  # tokens by which mlx-lm's caches grow
 _OUT_OF_MEMORY = re.compile(r"out of memory|unable to allocate|insufficient memory|bad_alloc", re.I)
 
 
@@ -60,16 +65,128 @@ def vocabulary_size(model: Any) -> int:
     return matrix.weight.shape[0]
 
 
-def decoding_peak(model: Any, rows: int, padded: int, tokens: int) -> int:
-    """Return the bytes held at most while a batch is decoded."""
-    return weight_bytes(model)
+@dataclass(frozen=True)
+class Shape:
+    """What of a model's shape decides its memory.
+
+    Attributes:
+        layers: number of layers.
+        hidden: width of a layer.
+        feed_forward: width of a layer's inner product.
+        heads: attention heads.
+        itemsize: bytes of a number that is computed with.
+        cached: bytes of one token of one row in the caches of all layers.
+    """
+
+    layers: int
+    hidden: int
+    feed_forward: int
+    heads: int
+    itemsize: int
+    cached: int
+
+    def prompt_bytes(self, tokens: int) -> int:
+        """Return what reading one prompt of some tokens holds at most, besides its caches.
+
+        That is the feed-forward product of one layer: its two factors, their product, and the
+        hidden states around it; and where the CPU computes it, attention's scores.
+        """
+        layer = tokens * (3 * self.feed_forward + 4 * self.hidden) * self.itemsize
+        scores = 3 * self.heads * tokens**2 * self.itemsize // 2
+        return layer + (scores if mx.default_device() == mx.cpu else 0)
+
+    def cache_bytes(self, tokens: int) -> int:
+        """Return the caches of one row of some tokens, with the copy of a layer that grows."""
+        allocated = -(-tokens // CACHE_STEP) * CACHE_STEP
+        return self.cached * allocated * (self.layers + 1) // self.layers
+
+
+def read_shape(model: Any) -> Shape:
+    """Return a model's shape; a width that its `args` do not name counts as usual for it."""
+    args = model.args
+    hidden = getattr(args, "hidden_size", None) or args.n_embd
+    return Shape(
+        layers=len(model.layers),
+        hidden=hidden,
+        feed_forward=getattr(args, "intermediate_size", None) or 4 * hidden,
+        heads=getattr(args, "num_attention_heads", None) or args.n_head,
+        itemsize=model(mx.array([[1]])).dtype.size,
+        cached=cache_bytes_per_token(model),
+    )
+
+
+def decoding_peak(model: Any, rows: int, padded: int, answer: int) -> int:
+    """Return the bytes held at most while a batch is decoded exactly.
+
+    Args:
+        model: the student.
+        rows: of the batch.
+        padded: tokens of a padded prompt.
+        answer: tokens of the longest answer.
+    """
+    shape = read_shape(model)
+    caches = rows * shape.cache_bytes(padded + answer)
+    return weight_bytes(model) + caches + rows * shape.prompt_bytes(padded)
 
 
 def training_peak(
-    model: Any, lengths: Sequence[int], prompts: Sequence[int], checkpointing: bool
+    model: Any,
+    lengths: Sequence[int],
+    prompts: Sequence[int],
+    checkpointing: bool,
+    layers: int,
 ) -> int:
-    """Return the bytes held at most by a training step."""
-    return weight_bytes(model)
+    """Return the bytes held at most by a training step of a batch.
+
+    Args:
+        model: the student, with or without its adapter.
+        lengths: tokens of each row.
+        prompts: tokens of each row that are not learnt.
+        checkpointing: whether layers are computed again in the backward pass.
+        layers: last layers that have LoRA terms.
+    """
+    shape = read_shape(model)
+    tokens = len(lengths) * max(lengths)
+    learnt = sum(lengths) - sum(prompts)
+    # What the backward pass wants of a layer: inner products, their factors, hidden states.
+    layer = tokens * (4 * shape.feed_forward + 10 * shape.hidden) * shape.itemsize
+    between = tokens * shape.hidden * shape.itemsize * layers
+    logits = 3 * min(LOGIT_BYTES, learnt * 4 * vocabulary_size(model))
+    # With checkpointing one layer is held at a time; its gradients take as much again.
+    return weight_bytes(model) + between + layer * ((1 if checkpointing else layers) + 1) + logits
+
+
+def check_training(
+    model: Any,
+    rows: Sequence[Sequence[int]],
+    batch_size: int,
+    checkpointing: bool,
+    layers: int,
+    memory_mb: int | None,
+) -> int:
+    """Return what training will hold at most, in bytes, if a job's memory allows it.
+
+    Args:
+        model: the student.
+        rows: token ids of each training row; the longest ones are taken to share a batch.
+        batch_size: rows of an iteration.
+        checkpointing: as in `training_peak`.
+        layers: as in `training_peak`.
+        memory_mb: what the job may use, in MB; None for no limit.
+
+    Raises:
+        MemoryError: it does not fit; the message says what to change.
+    """
+    lengths = sorted(map(len, rows))[-batch_size:]
+    peak = training_peak(model, lengths, [0] * len(lengths), checkpointing, layers)
+    if memory_mb is not None and peak > memory_mb * 10**6:
+        remedy = "" if checkpointing else " adapters.gradient_checkpointing: true,"
+        raise MemoryError(
+            f"a training step of {len(lengths)} rows of up to {lengths[-1]} tokens takes about"
+            f" {peak // 10**6} MB, and student.resources.memory_mb is {memory_mb}; remedy:{remedy}"
+            " a smaller adapters.batch_size or adapters.max_tokens, or more memory"
+        )
+    return peak
 
 
 @dataclass
@@ -77,27 +194,34 @@ class BatchWidths:
     """How many rows are decoded together, from a memory budget.
 
     Attributes:
-        budget: bytes that the caches of a batch may take; None for no limit.
-        per_token: bytes of one token of one row, see `cache_bytes_per_token`.
+        budget: bytes that a batch may take besides the weights; None for no limit.
+        shape: of the model; needed with a budget.
         limit: rows at most, after memory ran out; None before.
         halved: widths at which memory ran out, in the order of time.
     """
 
     budget: int | None = None
-    per_token: int = 1
+    shape: Shape | None = None
     limit: int | None = None
     halved: list[int] = field(default_factory=list)
 
-    def choose(self, width: int, tokens: int) -> int:
+    def choose(self, width: int, prompt: int, answer: int, reading: int | None = None) -> int:
         """Return the rows of a batch: `width`, or what of it fits.
 
         Args:
             width: rows that the study file asks for.
-            tokens: longest prompt and answer together.
+            prompt: tokens of the longest prompt.
+            answer: tokens of the longest answer.
+            reading: prompts that are read together; None where those of all rows are.
         """
-        if self.budget is None:
+        if self.budget is None or self.shape is None:
             return width
-        fits = self.budget // (self.per_token * tokens)
+        row, budget = self.shape.cache_bytes(prompt + answer), self.budget
+        if reading is None:
+            row += self.shape.prompt_bytes(prompt)
+        else:
+            budget -= reading * self.shape.prompt_bytes(prompt)
+        fits = budget // row
         # By eights, as batches shrink.
         return max(1, min(width, fits // 8 * 8 if fits >= 8 else fits))
 
@@ -112,7 +236,7 @@ def decoding_widths(model: nn.Module, memory_mb: int | None) -> BatchWidths:
 
     Args:
         model: the student, opened.
-        memory_mb: what the job may use, in MiB; None for no limit.
+        memory_mb: what the job may use, in MB; None for no limit.
 
     Raises:
         MemoryError: the weights alone do not fit.
@@ -120,19 +244,24 @@ def decoding_widths(model: nn.Module, memory_mb: int | None) -> BatchWidths:
     if memory_mb is None:
         return BatchWidths()
     weights = weight_bytes(model)
-    budget = int(SHARE * memory_mb * 2**20) - weights
+    budget = int(SHARE * memory_mb * 10**6) - weights
     if budget <= 0:
         raise MemoryError(
-            f"student.resources.memory_mb: {memory_mb} MiB do not hold the model's weights"
-            f" ({weights / 2**20:.0f} MiB); remedy: {2 * weights // 2**20} MiB or more, or a"
+            f"student.resources.memory_mb: {memory_mb} MB do not hold the model's weights"
+            f" ({weights / 10**6:.0f} MB); remedy: {2 * weights // 10**6} MB or more, or a"
             " quantised model"
         )
-    return BatchWidths(budget=budget, per_token=cache_bytes_per_token(model))
+    return BatchWidths(budget=budget, shape=read_shape(model))
+
+
+def peak_mb() -> int:
+    """Return the MB that mlx has held at most in this process."""
+    return mx.get_peak_memory() // 10**6
 
 
 def limit_cache(memory_mb: int | None) -> int:
     """Limit the freed buffers that mlx keeps, and return the limit in bytes."""
-    total = memory_mb * 2**20 if memory_mb is not None else 8 * 2**30
+    total = memory_mb * 10**6 if memory_mb is not None else 8 * 10**9
     limit = max(64 * 2**20, total // CACHE_SHARE)
     mx.set_cache_limit(limit)
     return limit

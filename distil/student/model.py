@@ -43,14 +43,17 @@ def _special_tokens(tokenizer: Any) -> tuple[str, ...]:
     return tuple(sorted((t for t in found if len(t) > 1), key=lambda t: (-len(t), t)))
 
 
-def _user(message: str) -> list[dict[str, str]]:
-    return [{"role": "user", "content": message}]
+def _turns(message: str, system: str | None) -> list[dict[str, str]]:
+    first = [{"role": "system", "content": system}] if system is not None else []
+    return [*first, {"role": "user", "content": message}]
 
 
-def render_prompt(tokenizer: Any, message: str) -> list[int]:
-    """Return the token ids of a user message under the chat template, ready for the answer."""
+def render_prompt(tokenizer: Any, message: str, system: str | None = None) -> list[int]:
+    """Return the token ids of a user message, below a system turn or not, ready for the answer."""
     message = escape_special(tokenizer, message)
-    text = tokenizer.apply_chat_template(_user(message), tokenize=False, add_generation_prompt=True)
+    text = tokenizer.apply_chat_template(
+        _turns(message, system), tokenize=False, add_generation_prompt=True
+    )
     return tokenizer.encode(text, add_special_tokens=False)
 
 
@@ -66,9 +69,9 @@ def render_row(tokenizer: Any, message: str, response: str) -> tuple[list[int], 
     """
     message, response = escape_special(tokenizer, message), escape_special(tokenizer, response)
     prompt = tokenizer.apply_chat_template(
-        _user(message), tokenize=False, add_generation_prompt=True
+        _turns(message, None), tokenize=False, add_generation_prompt=True
     )
-    turns = [*_user(message), {"role": "assistant", "content": response}]
+    turns = [*_turns(message, None), {"role": "assistant", "content": response}]
     whole = tokenizer.apply_chat_template(turns, tokenize=False)
     if not whole.startswith(prompt):
         raise ValueError(

@@ -3,8 +3,8 @@
 The weights are bit for bit those of `mlx_lm.lora` on the same rows and settings; a test holds them
 against that program. Its ways are kept: rows are not sorted by length, one token of a row's
 padding is learnt, an incomplete batch is left out, and evaluating draws from the generator that
-orders the rows, so that the cadence of evaluation changes the adapter. What is added is that a killed run
-resumes to the same bytes, since every draw up to an iteration can be made again.
+orders the rows, so that the cadence of evaluation changes the adapter. What is added is that a
+killed run resumes to the same bytes, since every draw up to an iteration can be made again.
 
 Losses stand in the curve under the iteration that mlx-lm prints them for: before its update, and
 under 0 for the first.

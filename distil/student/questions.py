@@ -1,6 +1,7 @@
 """How a problem becomes the message that the student is asked with, at each level.
 
-Rows for training and prompts for prediction both come from `question_text`.
+Rows for training and prompts for prediction both come from `question_text`, or, for the adapters
+that are trained as published, from `published_text` below a system turn.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+
+PUBLISHED = "published"  # the variant that is trained and asked as the published study did it
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,22 @@ def question_text(problem: Mapping[str, Any], level: str, prompts: Prompts) -> s
         raise ValueError(
             f"levels.yaml: no level {level!r}; remedy: one of {', '.join(prompts.instructions)}"
         )
+    return prompts.template.substitute(
+        instruction=prompts.instructions[level], statement=published_text(problem)
+    )
+
+
+def published_text(problem: Mapping[str, Any]) -> str:
+    """Return the user message of the published study: the problem alone, its options below it.
+
+    Args:
+        problem: as in `question_text`.
+    """
     options = [f"{option['label']}. {option['text']}" for option in problem.get("options") or []]
-    statement = "\n".join([problem["statement"], *options])
-    return prompts.template.substitute(instruction=prompts.instructions[level], statement=statement)
+    return "\n".join([problem["statement"], *options])
+
+
+def read_system(paths: str | Sequence[str]) -> str | None:
+    """Return the system turn of the published study from its file; None where there is no file."""
+    paths = [paths] if isinstance(paths, str) else list(paths)
+    return Path(paths[0]).read_text(encoding="utf-8").rstrip("\n") if paths else None

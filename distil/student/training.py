@@ -289,6 +289,7 @@ def _step(
 
 
 def require_finite(loss: float, kind: str, iteration: int) -> None:
+    """Stop a run whose loss is infinite or no number, with the iteration and what to change."""
     if not math.isfinite(loss):
         raise DivergedError(
             f"iteration {iteration}: the {kind} loss is {loss}, so the run has diverged; remedy: a"

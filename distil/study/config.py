@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SCHEMA = Path(__file__).resolve().parents[2] / "config.schema.yaml"
 
+# Keys of study files that were written for an earlier version.
+MOVED = {
+    ("teacher", name): f"it moved to teacher.hosts.NAME.{place} (docs/own-teacher.md)"
+    for name, place in {
+        "base_url": "base_url", "api_key_env": "api_key_env", "concurrency": "concurrency",
+        "connect_seconds": "connect_seconds", "idle_seconds": "idle_seconds",
+        "deadline_seconds": "deadline_seconds", "prices": "models",
+    }.items()
+}  # fmt: skip
+
 _LEADING_ZERO = re.compile(r"^[-+]?0[0-9_]+$")
 _EXPONENT_WITHOUT_POINT = re.compile(
     r"^[-+]?[0-9]+[eE][-+]?[0-9]+$|^[-+]?[0-9]*\.[0-9]+[eE][0-9]+$"
@@ -218,6 +228,7 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
         for name in sorted(set(error.instance) - set(known)):
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+            hint = MOVED.get((*key, name), hint)
             yield (*key, name), f"unknown key; {hint}"
     elif error.validator == "enum" and "propertyNames" in error.schema_path:
         yield (*key, error.instance), "has no place in a re-analysis of a release; remove it"
@@ -320,6 +331,12 @@ def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
             ("adapters", "pilot_seed"),
             "is one of adapters.seeds; the pilot needs a seed of its own",
         )
+    if "published" in adapters["protocols"] and adapters["clip_norm"] is not None:
+        yield (
+            ("adapters", "clip_norm"),
+            "has no place in the published loop, which clips nothing; write null, or take published"
+            " out of adapters.protocols",
+        )
     for index, iteration in enumerate(adapters["checkpoints"]):
         key = ("adapters", "checkpoints", index)
         if iteration > adapters["horizon"]:
@@ -366,6 +383,8 @@ def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
         names.append("reader.txt")
     if config["grading"]["judge"]:
         names.append("judge.txt")
+    if "published" in config["adapters"]["protocols"]:
+        names.append("system.txt")
     for name in names:
         if not (folder / name).is_file():
             yield ("prompts",), f"{folder / name} is missing; name a folder that holds it"

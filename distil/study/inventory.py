@@ -162,7 +162,7 @@ def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
     for name in dict.fromkeys(agent["host"] for agent in asked):
         host = teacher["hosts"][name]
         yield _host(study, name, host["base_url"], where)
-        if variable := host["api_key_env"]:
+        if variable := host.get("api_key_env"):
             if os.environ.get(variable):
                 yield Item("teacher", f"key of {name}", READY, f"in {variable}")
             else:
@@ -190,7 +190,7 @@ def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
 def _host(study: Any, name: str, address: str, where: str) -> Item:
     if address == SIMULATED and study.config["exams"]["source"] == "typeset":
         return Item("teacher", name, READY, "simulated; it solves the sample's templates")
-    remedy = f"set teacher.hosts.{name}.base_url in {where} to your server (docs/teacher.md)"
+    remedy = f"set teacher.hosts.{name}.base_url in {where} to your server (docs/own-teacher.md)"
     if address == SIMULATED:
         said = "the simulated teacher knows the sample study's problems and no others"
         return Item("teacher", name, PLACEHOLDER, said, remedy)

@@ -24,7 +24,7 @@ def make(targets: Sequence[str], configfiles: Sequence[Path], cores: int = 1) ->
 
 
 def make_review_page(study: str, configfiles: Sequence[Path], cores: int = 1) -> int:
-    """Read a study's exams, write the page of what was read with doubt, and say what to open.
+    """Read a study's exams into problems; write the page of what was read with doubt.
 
     Returns:
         Snakemake's exit code.
@@ -33,5 +33,8 @@ def make_review_page(study: str, configfiles: Sequence[Path], cores: int = 1) ->
     if code := make([page], configfiles, cores):
         return code
     corrections = Path(page).with_name("corrections.yaml")
-    print(f"open {page}; corrections to fill in: {corrections}")
-    return 0
+    print(f"open {page}; corrections to fill in: {corrections}", flush=True)
+    # After the page: a correction that fits no more stops these, and the page shows which it is.
+    read = sorted(Path("results", study, "extractions").glob("*.jsonl"))
+    problems = [f"results/{study}/problems/{path.name}" for path in read]
+    return make(problems, configfiles, cores) if problems else 0

@@ -233,6 +233,7 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
             "problems:\n  limits: {memory_mb: 2000, cpu_seconds: 600, wall_seconds: 900} "
             "# for reading one PDF\n"
             "  admit: {refuse: [empty, no_answer]} # flags that keep a problem out\n"
+            "  third_reading: null # rapidocr==3.10.0 settles doubts of scans, where installed\n"
             f"  corrections: null # resources/{name}/corrections.yaml, once you have some\n"
             "  vision: null # a vision model that reads flagged problems again\n"
         ),

@@ -224,11 +224,43 @@ class AnyStudy:
         """Every year's human corrections."""
         return [entry for year in self.years for entry in self.corrections(year)]
 
+    # --------------------------------------------------------------------------------- the page
+
+    def page_inputs(self) -> dict[str, list[str]]:
+        """What the page shows besides claims and problems; empty where a study does not have it."""
+        names = ("benchmarks", "answers", "predictions", "grades", "crops", "solutions", "traces",
+                 "curves", "stops", "duplicates")  # fmt: skip
+        tables = [f"{self.results}/tables/{name}.csv" for name in self.tables_made]
+        return {"tables": tables, **{name: [] for name in names}}
+
+    def page_shards(self) -> dict[str, list[str]]:
+        """The scripts that hold the page's data: verdicts by fold, texts by year and benchmark."""
+        return {"verdicts": ["common"], "texts": [str(year) for year in self.years]}
+
+    def page(self) -> dict[str, Any]:
+        """What the page says of the study itself."""
+        kinds = {"typeset": "sample", "manifest": "papers", "release": "released"}
+        return {
+            "title": self.config["title"],
+            "kind": kinds[self.config["exams"]["source"]],
+            "sections": self.config["exams"]["sections"],
+            "runs": [],
+            "corrections": self.all_corrections(),
+            "claims": self.claims(),
+        }
+
+    def claims(self) -> dict[str, Any]:
+        """What the claims are computed under."""
+        raise NotImplementedError
+
     def targets(self) -> list[str]:
-        """What a full run makes in the end: claims, tables and figures."""
+        """What a full run makes in the end: claims, tables, figures and the page."""
         tables = [f"tables/{name}.csv" for name in self.tables_made]
         figures = [f"figures/{name}.svg" for name in self.figures_made]
-        return [f"{self.results}/{name}" for name in ("claims/claims.csv", *tables, *figures)]
+        return [
+            f"{self.results}/{name}"
+            for name in ("claims/claims.csv", *tables, *figures, "index.html")
+        ]
 
 
 class ReleaseStudy(AnyStudy):
@@ -304,13 +336,21 @@ class Study(AnyStudy):
 
     @functools.cached_property
     def variants(self) -> list[str]:
-        """What a set of adapters is trained for: `prompt` (all levels) or one level."""
+        """What a set of adapters is trained for: `prompt` (all levels), one level, `published`."""
         names = []
         for protocol in self.config["adapters"]["protocols"]:
             names += (
-                ["prompt"] if protocol == "prompt" else [level.lower() for level in self.levels]
+                [level.lower() for level in self.levels] if protocol == "adapter" else [protocol]
             )
         return names
+
+    def system_prompt(self, part: str) -> list[str]:
+        """The system turn of the published study, for a variant or run that is trained as it was.
+
+        Args:
+            part: a variant, or a run FOLD/VARIANT/seed-SEED.
+        """
+        return [self.prompt("system.txt")] if "published" in part.split("/") else []
 
     @functools.cached_property
     def all_seeds(self) -> list[int]:
@@ -462,7 +502,7 @@ class Study(AnyStudy):
 
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
-        other = {"protocols", "seeds", "pilot_seed"}
+        other = {"protocols", "seeds", "pilot_seed", "patience"}
         return {key: value for key, value in self.config["adapters"].items() if key not in other}
 
     def examination(self) -> dict[str, Any]:
@@ -481,6 +521,38 @@ class Study(AnyStudy):
         """What can change a decoded answer."""
         chosen = ("max_tokens", "batch_size", "decoder")
         return {key: self.config["predictions"][key] for key in chosen}
+
+    def page_inputs(self) -> dict[str, list[str]]:
+        """What the page shows besides claims and problems."""
+        sets = [(fold, variant) for fold in self.folds for variant in self.variants]
+        return {
+            **super().page_inputs(),
+            "benchmarks": self.benchmark_files(),
+            "answers": [f"{self.results}/grades/answers.parquet"],
+            "predictions": [f"{self.results}/predictions/{run}.parquet" for run in self.runs],
+            "grades": [f"{self.results}/grades/{run}.parquet" for run in self.runs],
+            "crops": self.crops(),
+            "solutions": [f"{self.results}/traces/{year}/solutions.jsonl" for year in self.years],
+            "traces": sorted({path for fold in self.folds for path in self.traces(fold)}),
+            "curves": self.curves(),
+            "stops": self.stops(),
+            "duplicates": [
+                f"{self.results}/datasets/{fold}/{variant}/duplicates.csv" for fold, variant in sets
+            ],
+        }
+
+    def page_shards(self) -> dict[str, list[str]]:
+        """The scripts that hold the page's data: verdicts by fold, texts by year and benchmark."""
+        found = super().page_shards()
+        others = [name for name in self.config["benchmarks"] if name != "competition"]
+        return {
+            "verdicts": [*found["verdicts"], *self.folds],
+            "texts": [*found["texts"], *others],
+        }
+
+    def page(self) -> dict[str, Any]:
+        """What the page says of the study itself, and the runs in the order of their files."""
+        return {**super().page(), "runs": self.runs}
 
     def claims(self) -> dict[str, Any]:
         """What the claims and their tables are computed under."""

@@ -140,9 +140,11 @@ def _execute(
     *arguments: Any,
     **settings: Any,
 ) -> None:
-    """Run the workflow, close the history, and hold what was asked for against its records."""
-    from snakemake.exceptions import WorkflowError
+    """Run the workflow, close the history, and hold what was asked for against its records.
 
+    Raises:
+        SystemExit: some of it is not what its records say.
+    """
     run, folder = os.environ.get("DISTIL_RUN"), study.results / "lineage"
     common = settings["executor_plugin"].common_settings
     if common.dryrun_exec or common.touch_exec:
@@ -166,7 +168,7 @@ def _execute(
     stale = decisions.stale(jobs)
     decisions.files.save()
     if stale:
-        raise WorkflowError("\n".join(_tell_stale(stale)))
+        raise SystemExit("\n".join(_tell_stale(stale)))
     if str(study.results / "claims" / "claims.csv") in {str(p) for job in jobs for p in job.output}:
         if not made:
             print("Nothing was to be done: the claims below are what their records say.")

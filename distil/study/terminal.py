@@ -180,7 +180,7 @@ class StageHandler(logging.Handler):
         self.stages: dict[str, Stage] = {}
         self.jobs = [0, 0]  # done, of
         self.spoken = time.monotonic()
-        self.drawn = False
+        self.drawn = self.begun = False
         self.ended = threading.Event()
 
     # ------------------------------------------------------------------------------- messages
@@ -204,8 +204,6 @@ class StageHandler(logging.Handler):
                     self.spoken = time.monotonic()
                 elif event in (None, LogEvent.ERROR) and record.levelno == logging.INFO:
                     text = record.getMessage()
-                    if text.startswith("Nothing to be done"):
-                        text += "\nThe claims are shown by: .venv/bin/distil claims"
                     if text and text != "None" and not _ROUTINE.match(text):
                         self._write(text)
         except Exception:  # noqa: BLE001 - a fault of the display must not end a run
@@ -221,11 +219,6 @@ class StageHandler(logging.Handler):
         for rule, count in jobs.items():
             self.stages[self.stage_of[rule]].total += count
         self.jobs[1] = sum(jobs.values())
-        asked = sum(bool(stage.total) for stage in self.stages.values())
-        self._write(
-            f"{self.jobs[1]} job{'s' * (self.jobs[1] != 1)} in {asked} "
-            f"stage{'s' * (asked != 1)}; each job's log is in results/STUDY/logs"
-        )
         threading.Thread(target=self._tick, daemon=True).start()
 
     def _start(self, record: Any) -> None:
@@ -234,6 +227,8 @@ class StageHandler(logging.Handler):
             return  # `all`, which makes nothing
         # Not before another stage starts: a stage below a checkpoint may get more jobs.
         self._end_stages(besides=stage)
+        if not self.begun:
+            self._begin(record)
         values = [str(value) for name, value in dict(record.wildcards).items() if name != "study"]
         label = " ".join([record.rule_name, *values])
         log = Path(record.log[0]) if record.log else None
@@ -241,6 +236,16 @@ class StageHandler(logging.Handler):
             self._write(f"{self.stage_of[record.rule_name]}: starts")
         stage.running[record.jobid] = Job(record.rule_name, label, log, time.time())
         self._draw()
+
+    def _begin(self, record: Any) -> None:
+        """Say how much there is to do, and where the logs of this study's jobs lie."""
+        self.begun = True
+        jobs, stages = self.jobs[1], sum(bool(stage.total) for stage in self.stages.values())
+        text = f"{jobs} job{'s' * (jobs != 1)} in {stages} stage{'s' * (stages != 1)}"
+        if record.log:
+            folder = "/".join(Path(record.log[0]).parts[:3])
+            text += f"; each job's log is in {folder}"
+        self._write(text)
 
     def _finish(self, record: Any) -> None:
         for stage in self.stages.values():

@@ -10,6 +10,7 @@
 - `journal`: the append-only store of requests and raw responses.
 - `ledger`: how each request ended, and what was charged.
 - `money`: token prices, bounds and bills.
+- `estimate`: requests, money and hours of a study before it is paid.
 - `responses_report`: what a study asked and paid, as text, JSON and JSONL.
 - `settings`: settings and errors.
 """

@@ -114,10 +114,7 @@ class Dispatch:
                 for thread in threads:
                     thread.join()
         line.show(self._done, self._note())
-        try:
-            self._quality.conclude()
-        except TeacherStopped as stopped:
-            self._cause = self._cause or stopped
+        self._quality.conclude()
         if self._cause is not None:
             raise self._cause
 

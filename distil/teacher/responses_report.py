@@ -138,14 +138,13 @@ def sums(found: Iterable[Row]) -> dict[Group, Sum]:
 
 def summary(study: str, found: Sequence[Row], journal: Journal) -> str:
     """Return the sums, what may be paid for nothing, and damage, as text of at most 100 columns."""
-    lines = [
-        f"{'agent':10} {'model':26} {'status':18} {'requests':>8} {'tokens':>11} {'money':>11}"
-    ]
+    head = f"{'agent':10} {'host':12} {'model':20} {'status':16} {'requests':>8} "
+    lines = [head + f"{'tokens':>11} {'money':>11}"]
     for group, total in sums(found).items():
         tokens = total.prompt_tokens + total.completion_tokens
         lines.append(
-            f"{group.agent:10} {group.model[-26:]:26} {group.status:18} {total.count:8d} "
-            f"{tokens:11d} {total.money:11.4f}"
+            f"{group.agent:10} {group.host[:12]:12} {group.model[-20:]:20} {group.status:16} "
+            f"{total.count:8d} {tokens:11d} {total.money:11.4f}"
         )
     unknown = sum(total.unknown for total in sums(found).values())
     money = sum(total.charged for total in sums(found).values()) / 1e9

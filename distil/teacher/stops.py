@@ -98,7 +98,8 @@ class Quality:
         self._row = 0
         self._row_of = OK
         self._stopping = False
-        self._reason = ""
+        self._kinds: list[str] = []
+        self._reasons: dict[str, str] = {}
         self._poor: dict[str, list[str]] = collections.defaultdict(list)
         self._seen = 0
         self._lock = threading.Lock()
@@ -113,40 +114,38 @@ class Quality:
             self._seen += 1
             if verdict != OK:
                 self._poor[verdict].append(attempt)
+                self._reasons[verdict] = reply.reason
             if self._stopping:
                 return  # it was on its way when the run stopped
             self._row = self._row + 1 if verdict == self._row_of else 1
-            self._row_of, self._reason = verdict, reply.reason
+            self._row_of = verdict
             limit = self._run.stop_after
-            if verdict == OK or not limit or self._row < limit:
+            poor = sum(map(len, self._poor.values()))
+            in_a_row = verdict != OK and limit and self._row >= limit
+            too_many = self._seen >= SHARE_OF and poor > self._run.stop_share * self._seen
+            if not in_a_row and not too_many:
                 return
             self._stopping = True
-        raise self._stop(f"{limit} responses in a row are no answers")
+            self._kinds = [verdict] if in_a_row else list(self._poor)
+        if in_a_row:
+            raise self._stop(verdict, f"{limit} responses in a row are no answers")
+        most = max(self._poor, key=lambda kind: len(self._poor[kind]))
+        raise self._stop(most, f"{poor} of {self._seen} responses are no answers")
 
     def conclude(self) -> None:
-        """Void what stopped the run; stop it if too large a share of all are no answers.
+        """Void the responses of the kinds that stopped the run, once all is drained.
 
-        Raises:
-            TeacherStopped: the share is too large.
+        Not those of a row alone: others of the kind came before it, between the last answers.
         """
-        if self._stopping:
-            # Others of the kind came before the row, between the last answers.
-            self._void(self._poor[self._row_of], self._row_of)
-            return
-        poor = sum(map(len, self._poor.values()))
-        if self._seen < SHARE_OF or poor <= self._run.stop_share * self._seen:
-            return
-        for verdict, attempts in self._poor.items():
-            self._void(attempts, verdict)
-        self._row_of = max(self._poor, key=lambda verdict: len(self._poor[verdict]))
-        raise self._stop(f"{poor} of {self._seen} responses are no answers")
+        for kind in self._kinds:
+            self._void(self._poor[kind], kind)
 
     def _void(self, attempts: list[str], verdict: str) -> None:
         # What was cut is asked again where the limit is raised, and would be cut again elsewhere.
         if verdict != "length":
             self._client.journal.void(attempts, verdict)
 
-    def _stop(self, what: str) -> TeacherStopped:
+    def _stop(self, kind: str, what: str) -> TeacherStopped:
         agent, settings = self._client.agent, self._client.settings.agent
         place = f"teacher.hosts.{settings.host}"
         remedy = {
@@ -161,9 +160,9 @@ class Quality:
                 "or take another host"
             ),
             "http-400": f"does teacher.agents.{agent} say what this host understands?",
-        }.get(self._row_of, "mend this at the host, or take another one")
+        }.get(kind, "mend this at the host, or take another one")
         return TeacherStopped(
-            f"{self._client.host}: {what}: {self._row_of} ({self._reason}). Remedy: {remedy}. Then "
+            f"{self._client.host}: {what}: {kind} ({self._reasons[kind]}). Remedy: {remedy}. Then "
             "the same command goes on, and asks these again (teacher.stop_after: 0 with "
             "teacher.stop_share: 1 takes them as they are)",
             EXIT_NO_ANSWERS,

@@ -241,6 +241,25 @@ class Transport:
                 self._all.append(session)
         return session
 
+    def _send(self, body: bytes) -> requests.Response:
+        """Send a body by this thread's session; all but the body is prepared once."""
+        session, sessions = self._session(), self._sessions
+        if not hasattr(sessions, "prepared"):
+            headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+            # A body must be there, or the length of the next one would not be sent.
+            request = requests.Request("POST", self.url, headers, data=b"{}", auth=self._auth)
+            sessions.prepared = session.prepare_request(request)
+            sessions.settings = session.merge_environment_settings(self.url, {}, True, None, None)
+        prepared = sessions.prepared.copy()
+        prepared.body = body
+        prepared.headers["Content-Length"] = str(len(body))
+        return session.send(
+            prepared,
+            timeout=(self._connect, self._first_byte),
+            allow_redirects=False,
+            **sessions.settings,
+        )
+
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
@@ -262,15 +281,7 @@ class Transport:
         response = None
         fault, detail = None, ""
         try:
-            response = self._session().post(
-                self.url,
-                data=body,
-                headers={"Content-Type": "application/json", "Accept-Encoding": "identity"},
-                auth=self._auth,
-                timeout=(self._connect, self._first_byte),
-                allow_redirects=False,
-                stream=True,
-            )
+            response = self._send(body)
             status = response.status_code
             headers = self._kept(response.headers)
             watch.allow_silence(self._idle)

@@ -33,6 +33,7 @@ def main(model: Path, home: Path, result: Path) -> None:
             benchmarks=[],
             student_prompt=str(home / "student.txt"),
             levels=str(home / "levels.yaml"),
+            system=[],
             student=str(model / "model.lock.json"),
             adapters=[],
         ),

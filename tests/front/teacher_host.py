@@ -83,6 +83,10 @@ class RuleHost:
         self._server.server_close()
 
     @property
+    def busy(self) -> bool:
+        return self._now > 0
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 

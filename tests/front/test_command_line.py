@@ -20,6 +20,7 @@ DISTIL = Path(sys.executable).with_name("distil")
 COMMANDS = (
     "claims", "explain", "verify", "status", "diff", "runs", "plan", "export", "pack", "unpack", "dag",
     "compare", "read", "review", "new", "grade", "responses", "problems", "lock", "keys",
+    "page",
 )  # fmt: skip
 
 

@@ -79,6 +79,19 @@ def test_every_link_to_a_file_leads_somewhere(path):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def test_every_page_that_a_message_or_a_comment_names_exists():
+    sources = [path for top in ("distil", "scripts", "rules") for path in (ROOT / top).rglob("*.*")]
+    sources += [
+        *ROOT.glob("config*.yaml"),
+        *(ROOT / "resources").rglob("*.yaml"),
+        ROOT / "Makefile",
+    ]
+    for path in sources:
+        if path.suffix in (".py", ".smk", ".yaml", ""):
+            for name in re.findall(r"docs/[\w-]+\.md", path.read_text(encoding="utf-8")):
+                assert (ROOT / name).is_file(), f"{path.relative_to(ROOT)}: {name}"
+
+
 def test_the_reference_is_that_of_the_commands_and_of_the_schema():
     from distil.study.config import reference
 

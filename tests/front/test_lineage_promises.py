@@ -181,7 +181,7 @@ def test_an_undeclared_read_fails_the_job_with_file_and_remedy(study):
     script = study.path / "scripts" / "tabulate_splits.py"
     text = script.read_text()
     head, main, body = text.partition("def main(")
-    line_end = body.index(":\n", body.index(")")) + 2
+    line_end = body.index("\n") + 1
     script.unlink()
     script.write_text(head + main + body[:line_end] + READS + body[line_end:])
     done = study.snakemake("--", SPLITS, check=False, environment={"TRIAL": "1"})
@@ -220,7 +220,7 @@ def test_code_edited_while_a_job_runs_makes_its_files_count_for_nothing(study, p
         os.utime(module, ns=(state.st_atime_ns, state.st_mtime_ns))
     out, _ = run.communicate()
     assert run.returncode, out
-    assert "distil/inference/power.py was edited while this job ran" in out or "was changed" in out
+    assert "distil/inference/power.py was edited while this job ran" in out
 
 
 # ------------------------------------------------------------ D6: the history, forged and cut
@@ -315,7 +315,8 @@ def test_stored_rows_are_held_to_their_seals_and_to_what_was_used_first(study):
     [
         ("margin: 2.0", "margin: 2"),
         ("concurrency: 8", "concurrency: 3"),
-        ("deadline_seconds: 900.0", "deadline_seconds: 901.0"),
+        ("concurrency: 8", "deadline_seconds: 901.0, concurrency: 8"),
+        ("mode: live", "mode: live\n  retries: 2"),
         ("money_cap: 0.0", "money_cap: 1.0"),
         ("workers: ", "workers: 3 # was "),
     ],
@@ -328,7 +329,7 @@ def test_what_only_says_how_and_other_spellings_rerun_nothing(study, old, new):
 def test_a_file_of_a_year_that_the_study_lacks_is_an_error(finished):
     done = finished.snakemake("-n", "results/micro/problems/2099.jsonl", check=False)
     assert done.returncode == 1
-    assert "MissingRule" in done.stderr
+    assert "MissingRule" in done.stdout + done.stderr
 
 
 def test_pictures_and_the_review_page_are_known_files(study):
@@ -371,7 +372,10 @@ def test_another_recogniser_on_path_runs_what_it_read_again(study, tmp_path):
     with pypdfium2.PdfDocument(study.path / TOP / "exams" / "2014-fs.pdf") as document:
         pages = [page.render(scale=2).to_pil().convert("L") for page in document]
     pages[0].save(folder / "2014-fs.pdf", save_all=True, append_images=pages[1:], resolution=144)
-    made = distil(study, "new", "mine", str(folder), "--like", CONFIG)
+    made = subprocess.run(
+        [sys.executable, "-m", "distil", "new", "mine", str(folder), "--like", CONFIG],
+        cwd=study.path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert made.returncode == 0, made.stderr
     asked = ("--", "results/mine/extractions/2014.jsonl")
     study.snakemake(*asked, config="config.mine.yaml")

@@ -222,11 +222,11 @@ def test_large_share_of_non_answers_stops_the_run_too(folder):
     with RuleHost(served=lambda model: model if next(turn) % 3 == 0 else f"m/{model}") as host:
         stopped = run_stages(study_file(folder / "mine.yaml", host.url, {"concurrency": 1}))
         assert stopped.code == EXIT_NO_ANSWERS
-        assert "16 of 24 responses are no answers: drift" in stopped.said
+        assert "13 of 20 responses are no answers: drift (m/sample-solver answered" in stopped.said
         host.served = None
         done = run_stages(study_file(folder / "mine.yaml", host.url))
     assert statuses(done.solutions) == {"ok": 24}
-    assert len(host.requests) == 24 + 16
+    assert len(host.requests) == 20 + 24 - 7
 
 
 def test_distiller_that_boxes_its_answers_stops_and_a_single_box_gets_a_second_try(folder):
@@ -340,13 +340,15 @@ def test_line_ends_of_another_system_cost_nothing_and_damage_stops_with_its_cost
         assert run_stages(file).asked == 1
 
 
-def command(*arguments: str, study: str = "micro") -> subprocess.CompletedProcess:
-    """Run `distil responses`, as a user would, with the state of this folder."""
+def command(
+    *arguments: str, study: str = "micro", name: str = "responses"
+) -> subprocess.CompletedProcess:
+    """Run `distil`, as a user would, with the state of this folder."""
     (Path.cwd() / "Snakefile").touch()
     if not Path("distil").exists():
         shutil.copytree(ROOT / "distil", "distil")
     return subprocess.run(
-        [sys.executable, "-m", "distil", "responses", "--study", study, *arguments],
+        [sys.executable, "-m", "distil", name, "--study", study, *arguments],
         capture_output=True, text=True, check=False, timeout=60,
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )  # fmt: skip
@@ -517,7 +519,7 @@ def test_responses_are_listed_filtered_summed_and_exported(folder):
     with RuleHost() as host:
         run_stages(study_file(folder / "mine.yaml", host.url), ALL)
     said = command().stdout
-    assert re.search(r"^solver +sample-solver +ok +4 ", said, re.M)
+    assert re.search(r"^solver +r1 +sample-solver +ok +4 ", said, re.M)
     assert max(map(len, said.splitlines())) <= 100
     listed = command("--list", "--agent", "distiller", "--year", "2011").stdout
     assert len(listed.splitlines()) == 8
@@ -531,6 +533,31 @@ def test_responses_are_listed_filtered_summed_and_exported(folder):
     unknown = command(study="mirco")
     assert unknown.returncode == 2
     assert "micro" in unknown.stderr
+
+
+def test_study_is_estimated_before_it_is_paid_and_what_is_stored_costs_nothing(folder):
+    rows = write_problems(10)
+    for name in ("config.schema.yaml", "resources"):
+        (folder / name).symlink_to(ROOT / name)
+    problems = folder / "results/micro/problems"
+    problems.mkdir(parents=True)
+    for year in (2012, 2013, 2014):
+        (problems / f"{year}.jsonl").write_text("")
+    with RuleHost() as host:
+        file = study_file(folder / "config.micro.yaml", host.url, {"concurrency": 2})
+        asked = command(name="estimate")
+        assert asked.returncode == 2
+        assert "2011.jsonl: not there" in asked.stderr
+        (problems / "2011.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        before = command(name="estimate").stdout
+        assert host.requests == []
+        run_stages(file)
+        after = command(name="estimate").stdout
+    # Half of the longest answer, 8,000 tokens at 2 USD a million, for each of ten problems.
+    assert re.search(r"^solver +r1 +sample-solver +10 +0 +0\.08 +0\.16 ", before, re.M)
+    assert re.search(r"^distiller +r1 +sample-distiller +20 +0 ", before, re.M)
+    assert re.search(r"^solver +r1 +sample-solver +10 +10 +0\.00 +0\.00 ", after, re.M)
+    assert max(map(len, before.splitlines())) <= 100
 
 
 def test_replay_that_lacks_an_answer_names_the_item(folder):

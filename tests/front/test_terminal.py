@@ -66,6 +66,7 @@ def test_a_terminal_shows_a_line_a_stage_and_one_that_moves(fresh):
     seen = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in screen if line]
     assert any(re.fullmatch(r"✔ exams +1 job +\d:\d\d", line) for line in seen), written
     assert any(re.fullmatch(r"✔ problems +2 jobs +\d:\d\d", line) for line in seen), written
+    assert "3 jobs in 2 stages; each job's log is in results/micro/logs" in seen
     assert len(seen) < 10, "a page of a terminal holds it all"
     assert "localrule" not in written
     assert "reason:" not in written

@@ -33,6 +33,8 @@ STOPS = {
     "pilot": {"seed": 100, "iteration": 100},
     "nested": {"iteration": 150},
     "seed": {"1": 100, "2": 150, "3": 150, "4": 200, "5": 150},
+    "patience": {"iteration": 150},
+    "one_se": {"iteration": 100},
     "horizon": {"iteration": 250},
 }
 

@@ -94,7 +94,7 @@ def test_grading_needs_neither_the_student_nor_the_workflow(tmp_path):
     pairs.write_text('{"id": 1, "gold": "7", "output": "Answer: 7"}\n', encoding="utf-8")
     code = (
         BLOCKER
-        + f"sys.argv = ['distil', 'grade', {str(pairs)!r}]\nfrom distil.cli import app\napp()"
+        + f"sys.argv = ['distil', 'grade', {str(pairs)!r}]\nfrom distil.__main__ import main\nmain()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

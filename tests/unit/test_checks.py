@@ -17,6 +17,7 @@ from distil.student.answering import answer_text
 from distil.student.checks import UnfitModelError
 from distil.student.decoding import BatchShape, decode_batches, mx
 from distil.student.losses import SplitBatch, checkpoint_layers
+from distil.student.memory import decoding_widths
 from distil.synthetic.pretraining import CHAT_TEMPLATE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,7 @@ def test_an_architecture_answers_alike_alone_and_batched_or_is_refused(name, tmp
         return
     model.lock_checked(folder)
     opened, tokenizer = model.load_student(folder)
+    assert decoding_widths(opened, 500).choose(64, 50, 50) == 64
     prompts = [model.render_prompt(tokenizer, question) for question in QUESTIONS]
     answers = decode_batches(opened, prompts, tokenizer.eos_token_ids, 6, BatchShape())
     assert [answer_text(tokenizer, answer.tokens) for answer in answers] == [

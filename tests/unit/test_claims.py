@@ -635,7 +635,9 @@ def test_order_of_the_answers_does_not_change_the_claims(study, judged, tmp_path
 
 def test_stops_table_shows_every_stop_and_what_it_is_worth(study):
     table = summaries.tabulate_stops(study).set_index("stop")
-    assert list(table.index) == ["pilot", "seed", "nested", "horizon", "best"]
+    assert list(table.index) == [
+        "pilot", "seed", "nested", "patience", "one_se", "horizon", "best",
+    ]  # fmt: skip
     assert table.loc["nested", "primary"]
     assert table.loc["best", "accuracy"] >= table["accuracy"].drop("best").max()
     worth = table.loc["nested", "gain"] - table.loc["horizon", "gain"]
@@ -752,3 +754,18 @@ def test_leakage_compares_questions_trained_on_with_questions_held_out(study):
     assert table.loc["train minus test", "gain"] == pytest.approx(expected)
     held_out = gain_over_base(study, "held_out").estimate
     assert table.loc["test", "gain"] == pytest.approx(100 * held_out.estimate)
+
+
+def test_the_minimum_is_read_from_adapters_trained_as_published_where_there_are_some(study):
+    curves = study.curves.assign(variant="published", iteration=study.curves["iteration"] + 7)
+    both = dataclasses.replace(
+        study,
+        curves=pd.concat([study.curves, curves], ignore_index=True),
+        stops={
+            fold: {**chosen, "published": chosen["prompt"]} for fold, chosen in study.stops.items()
+        },
+    )
+    ours, theirs = (loss_rise(one, "held_out") for one in (study, both))
+    assert theirs.estimate.estimate == ours.estimate.estimate
+    assert all("/prompt/" in row for row in ours.rows)
+    assert all("/published/" in row for row in theirs.rows)

@@ -166,6 +166,12 @@ WRONG = {
         "teacher.hosts.simulated",
         "https://, or set allow_plain_http: true",
     ),
+    "key of an earlier version": (
+        "  currency: USD",
+        "  base_url: simulated\n  currency: USD",
+        "teacher.base_url",
+        "it moved to teacher.hosts.NAME.base_url",
+    ),
     "host that is in no table": (
         "verifier: {host: simulated",
         "verifier: {host: elsewhere",

@@ -224,6 +224,7 @@ def predict(study, folder, tmp_path, monkeypatch, plan="plan.json", **changes):
         "benchmarks": [str(study / "transfer.jsonl")],
         "student_prompt": str(study / "student.txt"),
         "levels": str(study / "levels.yaml"),
+        "system": [],
         "student": str(folder / "model.lock.json"),
         "adapters": [
             str(study / "adapter" / name)
@@ -430,11 +431,14 @@ def test_the_width_of_a_batch_follows_from_the_memory_of_a_job(opened):
     per_token = cache_bytes_per_token(model)
     assert per_token == 2 * 2 * 32 * 4  # layers, keys and values, width of a layer, float32
     unlimited, tight = decoding_widths(model, None), decoding_widths(model, 256)
-    assert unlimited.choose(128, 10**6) == 128
-    assert tight.choose(128, 100) == 128
-    assert 0 < tight.choose(10**9, 10_000) < 10**5
-    assert tight.choose(128, 20_000) in (16, 24)
-    assert tight.choose(128, 10**9) == 1
+    assert unlimited.choose(128, 10**6, 100) == 128
+    assert tight.choose(128, 100, 100) == 128
+    row = 512 * 20_224 * 3 // 2  # caches of 2 layers + 1
+    row += 100 * (3 * 64 + 4 * 32) * 4 + 3 * 2 * 100**2 * 4 // 2  # reading a prompt
+    assert tight.choose(128, 100, 20_000) == tight.budget // row // 8 * 8 == 8
+    # where prompts are read a few at a time, more rows fit
+    assert tight.choose(128, 2_000, 10, reading=1) > tight.choose(128, 2_000, 10)
+    assert tight.choose(128, 10**9, 1) == 1
     with pytest.raises(MemoryError, match="do not hold the model's weights"):
         decoding_widths(model, 0)
 

@@ -94,6 +94,7 @@ def test_the_rule_writes_a_years_problems_sorted_and_the_same_bytes_twice(sample
                 year="2012",
                 tests=[{"tests": [{"section": s}], "key": False} for s in ("fs", "js", "tp")],
                 limits={"memory_mb": 2000, "cpu_seconds": 30, "wall_seconds": 120},
+                third_reading=None,
             ),
         )["facts"]  # fmt: skip
         written.append((tmp_path / name).read_bytes())

@@ -150,3 +150,17 @@ def test_table_and_lines_hold_what_was_read_and_no_answer_unless_asked():
     assert [json.loads(line) for line in bank.lines(ROWS, "mine", key=True)[0].splitlines()] == ROWS
     for made in (bank.table, bank.lines):
         assert b"answer" not in made(ROWS, "mine", key=False)[0]
+
+
+def test_what_keeps_every_problem_out_is_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="distil review"):
+        bank.read_bank("mine")
+    for folder, rows in (("problems", []), ("extractions", ROWS)):
+        path = tmp_path / "results" / "mine" / folder / "2014.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(
+        FileNotFoundError, match=r"all 6 problems .* problems.admit .* figure \(1\)"
+    ):
+        bank.read_bank("mine")

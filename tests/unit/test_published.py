@@ -6,15 +6,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from tiny_student import chat_rows, draw_pairs
 
+from distil.content.files import write_jsonl
 from distil.student import published
 from distil.student.model import load_student
 from distil.student.published import mx, train_published
 from distil.student.training import TrainingSettings, checkpoint_path
+from scripts import predict_answers, split_datasets, train_adapter
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT = ROOT / "resources" / "student"
@@ -113,3 +116,84 @@ def test_a_run_that_is_cut_ends_in_the_same_bytes(trained, tmp_path, monkeypatch
 def test_too_few_rows_for_a_batch_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"validation: 7 rows do not fill a batch of 8"):
         train(tmp_path, batch_size=8)
+
+
+# ------------------------------------------------------------------------------- in the study
+
+
+def test_one_row_a_problem_enters_below_the_system_turn():
+    plan = split_datasets.variant_plan(["b", "a"], "published", ["R1", "R2"], 2)
+    assert plan == {"a": ["R1"], "b": ["R1"]}
+    traces = [
+        {"id": f"{p}.{level}", "problem": p, "level": level, "text": "= 1", "verified": True}
+        for p in "ab"
+        for level in ("R1", "R2")
+    ]
+    found = split_datasets.chat_rows(
+        traces, plan, {"a": {}, "b": {}}, lambda problem, level: level, "Be brief."
+    )
+    assert [row["id"] for row in found] == ["a.R1", "b.R1"]
+    assert [turn["role"] for turn in found[0]["messages"]] == ["system", "user", "assistant"]
+    assert found[0]["messages"][0]["content"] == "Be brief."
+
+
+def test_the_job_trains_and_asks_in_the_published_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, part in (("train", TRAIN), ("validation", VALIDATION)):
+        write_jsonl(f"{name}.jsonl", [{**row, "id": f"{i}"} for i, row in enumerate(part)])
+    folder = Path("results/adapters")
+    settings = {
+        **dataclasses.asdict(SETTINGS), "study": "t", "fold": "f", "variant": "published",
+        "code": "a", "validation_rows": 5, "seed": "3",
+    }  # fmt: skip
+    memory = SimpleNamespace(mem_mb=2000)
+    result = train_adapter.main(
+        input=SimpleNamespace(
+            student=str(STUDENT / "model.lock.json"),
+            train="train.jsonl",
+            validation="validation.jsonl",
+        ),
+        output=SimpleNamespace(
+            checkpoints=[str(folder / f"{i:05d}.safetensors") for i in (5, 14)],
+            config=str(folder / "adapter_config.json"),
+            curve=str(folder / "curve.csv"),
+            training=str(folder / "training.json"),
+        ),
+        params=SimpleNamespace(**settings),
+        resources=memory,
+    )
+    assert result["facts"] == {"rows": [18, 5]}
+    assert [line.split(",")[0] for line in (folder / "curve.csv").read_text().split()] == [
+        "iteration", "0", "5", "10", "14",
+    ]  # fmt: skip
+    saved = Path("state/t/adapters/f/published/seed-3/00014.safetensors")
+    assert saved.samefile(folder / "00014.safetensors")
+    write_jsonl("2020.jsonl", [{"id": "p", "year": 2020, "statement": "What is 1 + 2?"}])
+    Path("system.txt").write_text("Be brief.\n")
+    Path("student.txt").write_text("$instruction\n$statement\n")
+    Path("levels.yaml").write_text("R1: {student: All steps.}\n")
+    plan = [{"iteration": 14, "benchmark": "competition", "level": "R1", "years": [2020]}]
+    Path("plan.json").write_text(json.dumps(plan))
+    asked, render = [], predict_answers.render_prompt
+    monkeypatch.setattr(
+        predict_answers, "render_prompt", lambda *a, **k: asked.append(render(*a, **k)) or asked[-1]
+    )
+    predict_answers.main(
+        input=SimpleNamespace(
+            plan="plan.json", problems=["2020.jsonl"], benchmarks=[], system=["system.txt"],
+            student_prompt="student.txt", levels="levels.yaml",
+            student=str(STUDENT / "model.lock.json"),
+            adapters=[str(folder / "00014.safetensors"), str(folder / "adapter_config.json")],
+        ),
+        output=SimpleNamespace(predictions="predictions.parquet"),
+        params=SimpleNamespace(
+            study="t", run="f/published/seed-3", max_tokens=4, batch_size=8, decoder="exact",
+            code="a",
+        ),
+        resources=memory,
+    )  # fmt: skip
+    _, tokenizer = load_student(STUDENT)
+    assert tokenizer.decode(asked[0]) == (
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is 1 + 2?<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )

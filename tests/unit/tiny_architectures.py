@@ -90,13 +90,20 @@ def write_config(folder: Path, config: dict) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True))
 
 
-def make_model(folder: Path, name: str, template: str = CHAT_TEMPLATE, **changes) -> Path:
+def make_model(
+    folder: Path,
+    name: str,
+    template: str = CHAT_TEMPLATE,
+    shape: dict | None = None,
+    **changes,
+) -> Path:
     """Write a locked model folder.
 
     Args:
         folder: made if need be.
         name: a key of `CONFIGS`.
         template: the chat template.
+        shape: keys of config.json that the weights are made by, in place of `COMMON`'s.
         changes: keys of config.json that differ; None removes one.
     """
     import mlx.core as mx
@@ -106,7 +113,7 @@ def make_model(folder: Path, name: str, template: str = CHAT_TEMPLATE, **changes
 
     folder.mkdir(parents=True, exist_ok=True)
     kind = name.removesuffix("-4bit")
-    config = {**COMMON, **CONFIGS[name], "model_type": kind}
+    config = {**COMMON, **CONFIGS[name], **(shape or {}), "model_type": kind}
     model_class, arguments = _get_classes(config)
     model = model_class(arguments.from_dict(config))
     random = np.random.default_rng(7)

@@ -68,8 +68,9 @@ def test_after_a_clock_was_set_back_nothing_is_stale_and_what_cannot_be_made_is_
     own = ("claims/", "tables/", "lineage/judge_claims", "versions.jsonl")
     assert without(contents(study), *own) == without(before, *own)
     # The remedy of docs/lineage.md: the files are dated anew, by content they are what they were.
-    for file in (study.path / "results").rglob("*"):
-        os.utime(file)
+    for top in ("results", "resources"):
+        for file in (study.path / top).rglob("*"):
+            os.utime(file)
     assert study.ran("--", table) == {"judge_claims"}
     monkeypatch.chdir(study.path)
     assert not [fault for fault in verify.verify(STUDY) if table in fault.path]

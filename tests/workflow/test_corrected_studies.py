@@ -221,3 +221,36 @@ def test_flagged_problems_of_any_pdf_are_read_again_and_the_reading_is_explained
     config["problems"]["vision"]["prefer"] = "extraction"
     (study.path / "config.mine.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     assert study.planned("--", target, config="config.mine.yaml") == {"correct_problems(year=2011)"}
+
+
+def test_the_study_file_keeps_problems_out_and_its_corrections_add_and_confirm(study):
+    from distil.review.corrections import digest_of
+
+    path = study.path / "results" / "micro" / "extractions" / "2014.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    paper = [row for row in rows if row["section"] == "js"]
+    first = next(row for row in rows if row["id"] == "2014-fs-01")
+    signed = {"who": "a teacher", "when": "2026-11-24", "why": "compared with the paper"}
+    entries = [
+        {"defaults": signed},
+        {"id": "2014-fs-01", "field": "answer", "was": first["answer_raw"], "value": None},
+        {"add": "2014-fs-30", "page": "1", "statement": "Find 1 + 1.", "answer": "2"},
+        {"confirm": "2014-js", "was": digest_of(paper)},
+    ]
+    file = study.path / FILE
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(yaml.safe_dump(entries), encoding="utf-8")
+    config = study.path / "config.micro.yaml"
+    text = config.read_text(encoding="utf-8").replace("corrections: null", f"corrections: {FILE}")
+    config.write_text(text, encoding="utf-8")
+    target = "results/micro/problems/2014.jsonl"
+    study.snakemake("--", target)
+    made = (study.path / target).read_text(encoding="utf-8").splitlines()
+    found = {row["id"]: row for row in map(json.loads, made)}
+    assert "2014-fs-01" not in found, "no key, so the study does not take it"
+    assert found["2014-fs-30"]["pdf_sha256"] == first["pdf_sha256"]
+    assert {found[row["id"]]["corrections"][0]["field"] for row in paper} == {"all"}
+    config.write_text(text.replace("refuse: [empty, no_answer]", "refuse: []"), encoding="utf-8")
+    study.snakemake("--", target)
+    made = (study.path / target).read_text(encoding="utf-8").splitlines()
+    assert "2014-fs-01" in {json.loads(line)["id"] for line in made}

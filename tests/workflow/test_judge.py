@@ -9,7 +9,7 @@ from distil.audit import explain
 from tests.workflow.checkout import ROOT
 
 JUDGE = {"host": "simulated", "model": "sample-judge", "max_tokens": 20, "temperature": 0.0}
-RULES_BELOW = {"judge_answers", "collect_answers", "judge_claims", "draw_figures"}
+RULES_BELOW = {"judge_answers", "collect_answers", "judge_claims", "draw_figures", "build_page"}
 
 
 def write(path, **teacher) -> str:
@@ -27,7 +27,7 @@ def test_a_judge_runs_exactly_what_rests_on_verdicts(finished, tmp_path):
 def test_the_judges_verdicts_are_tabulated_explained_and_replayed(study, tmp_path, monkeypatch):
     tables = [f"results/micro/tables/{name}.csv" for name in ("disagreements", "graders")]
     ran = study.ran("--nocolor", *tables, config=write(tmp_path / "judged.yaml"))
-    assert ran == RULES_BELOW - {"draw_figures"}
+    assert ran == RULES_BELOW - {"draw_figures", "build_page"}
     monkeypatch.chdir(study.path)
     agreement = pd.read_csv("results/micro/tables/agreement.csv")
     assert set(agreement["grader"]) == {"strict", "second", "judge"}

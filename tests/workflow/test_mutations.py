@@ -41,7 +41,7 @@ SHAPES_RUN = list(SHAPES) if TORTURE else [
 ELSEWHERE = {
     "pretrain_student", "import_transcriptions", "audit_release_splits", "import_release_counts",
     "measure_release_levels", "judge_release_claims", "collect_exam",
-    "import_benchmark", "crop_problems", "read_crops", "review_problems", "tabulate_extraction",
+    "import_benchmark", "read_crops", "review_problems", "tabulate_extraction",
     "judge_answers",
 }  # fmt: skip
 

@@ -6,5 +6,7 @@
 - `readings`: tesseract's words held against the marks.
 - `structures`: fractions, roots, brackets and scripts in a scanned page.
 - `shapes`: features of single characters, and the classifier's weights.
+- `ink`: ink that characters do not account for.
+- `third_reading`: an optional reader of whole lines.
 - `lettering`: training of that classifier from fonts.
 """

@@ -488,7 +488,7 @@ def read_text(raw, text, page: Page, place, typefaces: dict[str, Typeface]) -> s
                 page.lying[known.lying] += 1
             continue
         glyph = glyph_at(source, index, code, known)
-        if not (glyph.bottom > -page.height and glyph.top < 2 * page.height):
+        if not (glyph.top > -page.height and glyph.bottom < 2 * page.height):
             continue  # nobody sees it, and look-ups by height would grow with it
         previous = glyphs[-1] if glyphs and not spaced and last == index - 1 else None
         last = index

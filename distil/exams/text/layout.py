@@ -79,6 +79,7 @@ class Sheet:
         second: left edge of the second column, points; None: there is none.
         blanks: lines to write on: x0, top, x1, bottom.
         back: from its points to those of the page as displayed, if it was turned by quarters.
+        third: lines of a third reading with their boxes; None: there is none.
     """
 
     number: int
@@ -90,6 +91,7 @@ class Sheet:
     second: float | None = None
     blanks: list[Box] = field(default_factory=list)
     back: Matrix | None = None
+    third: list[tuple[Box, str]] | None = None
 
 
 def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:

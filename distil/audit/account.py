@@ -1,0 +1,97 @@
+"""Account of a run for the page of a study: results/STUDY/page/run.js, from records and history.
+
+The page is made by a job, and a job cannot read its own record; nor may times and machines enter a
+result. So the end of a run and `distil verify` write what they know beside the page's data. No
+record holds this file, and the page opens without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distil.audit.faults import OK
+from distil.audit.plans import check_analysis_plan
+from distil.audit.records import Records, read_records
+from distil.audit.verify import PAGE_ACCOUNT, anchor
+from distil.report.page import shards
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distil.audit.faults import Fault
+
+
+def read_account(study: str, faults: Sequence[Fault] | None = None) -> dict[str, Any]:
+    """Return what is known of a run.
+
+    Args:
+        study: its name.
+        faults: what `verify` found; None where it was not asked.
+
+    Returns:
+        jobs (job, rule, record, seconds, code, params, inputs, outputs, bytes; in the order in
+        which they were last started), anchor, machine, plan and, after `verify`, verified.
+    """
+    records = read_records(study)
+    told: dict[str, Any] = {
+        "jobs": _jobs(records),
+        "anchor": anchor(study),
+        "machine": _machine(records),
+        "verified": None,
+        "plan": None,
+    }
+    lines, code = check_analysis_plan(records)
+    if any(row.get("plan_sha256") for row in records.history):
+        told["plan"] = {
+            "ok": code == OK,
+            "text": "fixed before the answers" if code == OK else lines[-1],
+        }
+    if faults is not None:
+        now = datetime.datetime.now(datetime.UTC)
+        told["verified"] = {
+            "ok": not faults,
+            "faults": len(faults),
+            "when": now.strftime("%Y-%m-%d %H:%M UTC"),
+        }
+    return told
+
+
+def _jobs(records: Records) -> list[dict[str, Any]]:
+    latest = {row["record"]: row for row in records.history}
+    jobs = []
+    for path, record in records.by_path.items():
+        happened = latest.get(path.relative_to(records.folder).as_posix(), {})
+        outputs = record.files("output")
+        jobs.append(
+            {
+                "job": record.job,
+                "rule": record.rule,
+                "record": path.as_posix(),
+                "started": happened.get("started", ""),
+                "seconds": happened.get("seconds", 0),
+                "code": record.content["code"],
+                "params": record.content["params"],
+                "inputs": list(record.files("input")),
+                "outputs": list(outputs),
+                "bytes": sum(row["size"] for row in outputs.values()),
+            }
+        )
+    return sorted(jobs, key=lambda job: (job["started"], job["job"]))
+
+
+def _machine(records: Records) -> str:
+    if not records.history:
+        return ""
+    last = records.history[-1]
+    return f"{last.get('platform', '')}, Python {last.get('python', '')}"
+
+
+def write_account(study: str, faults: Sequence[Fault] | None = None) -> None:
+    """Write the account beside the page, where the study has a page and it can be written."""
+    top = Path("results") / study
+    if (top / "index.html").is_file():
+        with contextlib.suppress(OSError):
+            shards.write(top / PAGE_ACCOUNT, "run", read_account(study, faults))

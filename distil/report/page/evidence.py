@@ -1,0 +1,172 @@
+"""Verdicts question by question, and which of them each claim rests on.
+
+A column is what one run answered at one level and checkpoint of one benchmark. Its verdicts are a
+text with a sign for each question in the order of `questions`: see `SIGNS`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SIGNS = {"right": "r", "wrong": "w", "unknown": "u"}
+NOT_ASKED = "."
+SHOWN = 240  # characters of a statement that the search looks through
+_PLACE = ["run", "level", "seed", "iteration", "benchmark"]
+_COLUMN = ["run", "role", "variant", "seed", "iteration", "level", "benchmark"]
+
+
+def list_questions(
+    answers: pd.DataFrame,
+    problems: Mapping[str, Mapping[str, Any]],
+    groups: str = "cluster",
+    strata: str | None = None,
+) -> list[dict[str, Any]]:
+    """List the questions in order: benchmark, then id.
+
+    Args:
+        answers: the graded answers (grades/answers.parquet); may be empty.
+        problems: rows of problems by id; without answers all of them are listed.
+        groups: the column that says which questions count as one.
+        strata: the column of the strata whose shares are fixed; None for none.
+
+    Returns:
+        id, benchmark, year, section, cluster, stratum, parts ({fold: part}), text (for the search).
+    """
+    found: dict[str, dict[str, Any]] = {}
+    chosen = answers.drop_duplicates(["problem", "fold"])
+    for row in chosen.sort_values(["benchmark", "problem", "fold"]).to_dict("records"):
+        known = found.setdefault(
+            row["problem"],
+            {
+                "id": row["problem"],
+                "benchmark": row["benchmark"],
+                # What shares no template with others is a group of its own.
+                "cluster": row["problem"] if pd.isna(row[groups]) else row[groups],
+                "stratum": None if strata is None or pd.isna(row[strata]) else row[strata],
+                "parts": {},
+            },
+        )
+        if not pd.isna(row["part"]):
+            known["parts"][row["fold"]] = row["part"]
+    if answers.empty:
+        found = {
+            name: {
+                "id": name,
+                "benchmark": "competition",
+                "cluster": name,
+                "stratum": None,
+                "parts": {},
+            }
+            for name in sorted(problems)
+        }
+    for name, row in found.items():
+        problem = problems.get(name, {})
+        text = problem.get("statement_plain") or problem.get("statement") or ""
+        row |= {
+            "year": problem.get("year"),
+            "section": problem.get("section"),
+            "text": " ".join(text.split())[:SHOWN],
+        }
+    return list(found.values())
+
+
+class Columns:
+    """Numbers of columns by run, level, checkpoint and benchmark."""
+
+    def __init__(self, answers: pd.DataFrame) -> None:
+        """List the columns of the graded answers, the base and the teacher first."""
+        keys = answers[_COLUMN].drop_duplicates()
+        order = {"base": 0, "teacher": 1, "student": 2}
+        keys = keys.assign(place=keys["role"].map(order))
+        keys = keys.sort_values(
+            ["place", "run", "benchmark", "level", "seed", "iteration"],
+            kind="stable",
+            na_position="first",
+        ).drop(columns="place")
+        self.list = [
+            {
+                name: None if pd.isna(value) else value if isinstance(value, str) else int(value)
+                for name, value in row.items()
+            }
+            for row in keys.to_dict("records")
+        ]
+        self._numbers = pd.Series(range(len(self.list)), index=_places(keys))
+
+    def numbers(self, answers: pd.DataFrame) -> list[int]:
+        """Return the column of each graded answer."""
+        return self._numbers.loc[_places(answers)].tolist() if len(answers) else []
+
+
+def _places(rows: pd.DataFrame) -> pd.MultiIndex:
+    """What tells columns apart; seed and checkpoint are -1 for none.
+
+    The seed of a student's answer goes with its run; that of the teacher's is its sample.
+    """
+    seeds, iterations = (
+        rows[name].astype("Float64").fillna(-1).astype(int) for name in ("seed", "iteration")
+    )
+    return pd.MultiIndex.from_arrays(
+        [rows["run"], rows["level"], seeds, iterations, rows["benchmark"]], names=_PLACE
+    )
+
+
+def verdicts(
+    answers: pd.DataFrame, columns: Sequence[int], questions: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    """Return the verdicts of each column.
+
+    Args:
+        answers: graded answers, each once.
+        columns: the column of each.
+        questions: as of `list_questions`.
+
+    Returns:
+        {number of a column: a sign for each question}.
+    """
+    places = {row["id"]: place for place, row in enumerate(questions)}
+    found: dict[int, list[str]] = {}
+    for column, problem, verdict in zip(
+        columns, answers["problem"], answers["verdict"], strict=True
+    ):
+        signs = found.setdefault(column, [NOT_ASKED] * len(questions))
+        signs[places[problem]] = SIGNS.get(verdict, "u")
+    return {str(column): "".join(signs) for column, signs in sorted(found.items())}
+
+
+def shard_of(column: Mapping[str, Any]) -> str:
+    """Return the shard of a column's verdicts: its fold, or `common` for base and teacher."""
+    return column["run"].partition("/")[0] if column["role"] == "student" else "common"
+
+
+class Evidence:
+    """Which answers each row of the claims rests on: columns with sets of questions, each once."""
+
+    def __init__(self, rows: Mapping[str, tuple[int, int]]) -> None:
+        """Take {row id of an answer: (its column, the place of its question)}."""
+        self.rows = rows
+        self.sets: list[list[int]] = []
+        self._places: dict[tuple[int, ...], int] = {}
+
+    def add(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return what stands behind one row: `columns` ([column, set]), and `other` row ids."""
+        asked: dict[int, set[int]] = {}
+        other = []
+        for name in names:
+            if found := self.rows.get(name):
+                asked.setdefault(found[0], set()).add(found[1])
+            else:
+                other.append(name)
+        columns = [[column, self._set(places)] for column, places in sorted(asked.items())]
+        return {"columns": columns, "other": sorted(other)}
+
+    def _set(self, places: set[int]) -> int:
+        key = tuple(sorted(places))
+        if key not in self._places:
+            self._places[key] = len(self.sets)
+            self.sets.append(list(key))
+        return self._places[key]

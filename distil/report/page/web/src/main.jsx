@@ -1,0 +1,180 @@
+import "katex/dist/katex.css";
+import "./style.css";
+import { render } from "preact";
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { Card } from "./card.jsx";
+import { ClaimHead, Claims, keyOf } from "./claims.jsx";
+import { asObjects, isThere, load, shardOf } from "./data.js";
+import { Evidence } from "./evidence.jsx";
+import { browse, buildGrid } from "./grid.js";
+import { Passport } from "./passport.jsx";
+import { Review } from "./review.jsx";
+import { Data, Levels, Training } from "./views.jsx";
+import { Workflow } from "./workflow.jsx";
+
+const VIEWS = { claims: "Claims", answers: "Answers", levels: "Levels", training: "Training", data: "Data", workflow: "Workflow", review: "Review" };
+
+function parse(hash) {
+  const parts = decodeURIComponent(hash.replace(/^#/, "")).split("/").filter(Boolean);
+  if (parts.length === 0) return { view: "claims" };
+  if (parts[0] === "problem") return { view: "problem", problem: parts[1] };
+  if (parts[0] === "answers") return { view: "answers", level: parts[1], benchmark: parts[2], problem: parts[3], slug: parts[4] };
+  if (parts[0] === "review") return { view: "review", problem: parts[1] };
+  if (parts[0] in VIEWS) return { view: parts[0] };
+  const [id, estimand, problem, slug] = parts;
+  return { view: "claims", claim: `${id}/${estimand ?? ""}`, problem, slug };
+}
+
+function useVerdicts(study, grid) {
+  const [verdicts, setVerdicts] = useState({});
+  const [fault, setFault] = useState(null);
+  const wanted = useMemo(() => (grid ? [...new Set(grid.columns.flatMap((column) => [...column.cells.values()]).map((number) => shardOf(study.columns[number])))].sort() : []), [grid]);
+  useEffect(() => {
+    let left = false;
+    Promise.all(wanted.map((name) => load(`verdicts/${name}`))).then(
+      (found) => { if (!left) setVerdicts(Object.assign({}, ...found)); },
+      (error) => { if (!left) setFault(error.message); },
+    );
+    return () => { left = true; };
+  }, [wanted.join(" ")]);
+  return { verdicts, fault, ready: wanted.length === 0 || Object.keys(verdicts).length > 0 };
+}
+
+/** Grid and card of one claim, or of the answers at one level. */
+function Answers({ study, grid, head, base, formula, claim, problem, slug, run }) {
+  const [toggles, setToggles] = useState({ toggled: new Map(), struck: new Set() });
+  useEffect(() => setToggles({ toggled: new Map(), struck: new Set() }), [base]);
+  const { verdicts, fault, ready } = useVerdicts(study, grid);
+  const state = useMemo(() => ({ verdicts, ...toggles }), [verdicts, toggles]);
+  const place = problem ? study.questions.findIndex((row) => row.id === problem) : -1;
+  const go = useCallback((question, column) => { location.hash = `${base}/${study.questions[question].id}/${column}`; }, [base]);
+  const goAddress = (address) => { location.hash = address; };
+  const step = (by) => {
+    const at = grid.questions.indexOf(place) + by;
+    if (at >= 0 && at < grid.questions.length) go(grid.questions[at], slug);
+  };
+  return (
+    <div class={`answers ${place >= 0 ? "with-card" : ""} ${grid.columns.length ? "" : "alone"}`}>
+      <div class="left">
+        {head}
+        {fault ? <p class="fault" role="alert">{fault}</p> : null}
+        {grid.columns.length && ready ? (
+          <Evidence study={study} grid={grid} state={state} go={go} formula={formula} claim={claim} change={setToggles}
+            chosen={place >= 0 ? { question: place, slug } : null} />
+        ) : null}
+      </div>
+      {place >= 0 ? (
+        <div class="right">
+          <Card study={study} grid={grid} state={state} question={place} slug={slug ?? grid.columns[0]?.slug} run={run}
+            address={`${base}/${problem}/${slug}`} go={goAddress} change={setToggles} step={step} />
+        </div>
+      ) : grid.columns.length ? <p class="right invite">Choose an answer in the grid: its card shows the exam page, the text as read, what was answered and why it was judged so.</p> : null}
+    </div>
+  );
+}
+
+function ClaimView({ study, claims, claim, route, run }) {
+  const key = keyOf(claim);
+  const cell = study.evidence.cells[key] ?? { columns: [], other: [] };
+  const grid = useMemo(() => buildGrid(study, cell), [key]);
+  const head = (
+    <>
+      <ClaimHead claim={claim} claims={claims} />
+      {cell.other.length ? <OtherRows rows={cell.other} study={study} /> : null}
+    </>
+  );
+  return <Answers study={study} grid={grid} head={head} base={key} formula={claim.formula} claim={claim} problem={route.problem} slug={route.slug} run={run} />;
+}
+
+function OtherRows({ rows, study }) {
+  const curves = rows.filter((row) => row.startsWith("curve/"));
+  return (
+    <details class="more">
+      <summary>rests on {rows.length} {curves.length === rows.length ? "validation losses" : "other rows"}</summary>
+      {curves.length ? <p><a href="#training">the curves of {new Set(curves.map((row) => row.split("/").slice(0, 4).join("/"))).size} seeds</a></p> : null}
+      <ul class="ids">{rows.slice(0, 200).map((row) => <li key={row}><code>{row}</code></li>)}</ul>
+      {rows.length > 200 ? <p class="fine">and {rows.length - 200} more: distil --study {study.name} explain</p> : null}
+    </details>
+  );
+}
+
+function Browse({ study, route, run }) {
+  const level = route.level ?? study.settings.levels[0];
+  const benchmarks = [...new Set(study.questions.map((row) => row.benchmark))];
+  const benchmark = route.benchmark ?? benchmarks[0];
+  const grid = useMemo(() => {
+    const { cell, sets } = browse(study, level, benchmark);
+    return buildGrid({ ...study, evidence: { ...study.evidence, sets } }, cell);
+  }, [level, benchmark]);
+  const head = (
+    <header class="claim-head">
+      <h2>All answers</h2>
+      <p class="reason">At the primary stop ({study.settings.primary_stop}), one level at a time.</p>
+      <div class="filters">
+        <label class="choice"><span>level</span><select value={level} onChange={(event) => { location.hash = `answers/${event.currentTarget.value}/${benchmark}`; }}>{study.settings.levels.map((name) => <option key={name}>{name}</option>)}</select></label>
+        {benchmarks.length > 1 ? <label class="choice"><span>benchmark</span><select value={benchmark} onChange={(event) => { location.hash = `answers/${level}/${event.currentTarget.value}`; }}>{benchmarks.map((name) => <option key={name}>{name}</option>)}</select></label> : null}
+      </div>
+    </header>
+  );
+  return <Answers study={study} grid={grid} head={head} base={`answers/${level}/${benchmark}`} problem={route.problem} slug={route.slug} run={run} />;
+}
+
+function ProblemView({ study, id, run }) {
+  const place = study.questions.findIndex((row) => row.id === id);
+  if (place < 0) return <p class="none">There is no question {id}.</p>;
+  const state = { verdicts: {}, toggled: new Map(), struck: new Set() };
+  return <div class="single"><h2 class="crumb">One problem</h2><Card study={study} grid={null} state={state} question={place} run={run} address={`problem/${id}`} go={(address) => { location.hash = address; }} change={() => {}} /></div>;
+}
+
+function Page({ study, run }) {
+  const [route, setRoute] = useState(parse(location.hash));
+  useEffect(() => {
+    const listen = () => setRoute(parse(location.hash));
+    addEventListener("hashchange", listen);
+    return () => removeEventListener("hashchange", listen);
+  }, []);
+  const claims = useMemo(() => asObjects(study.claims), []);
+  const claim = route.claim && claims.find((one) => keyOf(one) === route.claim || one.id === route.claim.split("/")[0] && route.claim.endsWith("/"));
+  const views = Object.keys(VIEWS).filter((name) => (name !== "answers" || study.columns.length) && (name !== "training" || study.curves.length) && (name !== "workflow" || run?.jobs));
+  useEffect(() => { document.title = claim ? `${claim.id}: ${study.title}` : study.title; }, [claim]);
+  const go = (key) => { location.hash = key; };
+  return (
+    <>
+      <a class="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById("main").focus(); }}>to the content</a>
+      <Passport study={study} run={run} claims={claims} />
+      <nav aria-label="parts of the page">
+        {views.map((name) => <a key={name} href={`#${name === "claims" ? "" : name}`} aria-current={route.view === name && !claim ? "page" : undefined}>{VIEWS[name]}</a>)}
+      </nav>
+      <main id="main" tabIndex={-1}>
+        {route.view === "claims" && claim ? <><p class="back"><a href="#">‹ all claims</a></p><ClaimView key={keyOf(claim)} study={study} claims={claims} claim={claim} route={route} run={run} /></> : null}
+        {route.view === "claims" && !claim ? <>{route.claim ? <p class="fault" role="alert">There is no claim {route.claim}.</p> : null}<Claims study={study} claims={claims} go={go} /></> : null}
+        {route.view === "answers" ? <Browse study={study} route={route} run={run} /> : null}
+        {route.view === "problem" ? <ProblemView study={study} id={route.problem} run={run} /> : null}
+        {route.view === "levels" ? <Levels study={study} /> : null}
+        {route.view === "training" ? <Training study={study} /> : null}
+        {route.view === "data" ? <Data study={study} /> : null}
+        {route.view === "workflow" ? <Workflow study={study} run={run} /> : null}
+        {route.view === "review" ? <Review study={study} wanted={route.problem} /> : null}
+      </main>
+      <footer><p>Every number of this page is in <code>results/{study.name}</code>; nothing is loaded from elsewhere.</p></footer>
+    </>
+  );
+}
+
+async function start() {
+  const root = document.getElementById("page");
+  if (typeof DecompressionStream === "undefined") {
+    root.textContent = "This browser is too old to unpack the study's data (it lacks DecompressionStream). The same claims are in claims/claims.html.";
+    return;
+  }
+  try {
+    const run = isThere("run") ? await load("run") : null;
+    const study = await load("study");
+    root.replaceChildren();
+    render(<Page study={study} run={run} />, root);
+  } catch (error) {
+    root.textContent = `The study could not be opened: ${error.message}`;
+  }
+}
+
+start();

@@ -1,0 +1,305 @@
+"""Papers of uncommon layouts, made here: nothing is lost in silence, no answer goes astray."""
+
+from __future__ import annotations
+
+import shutil
+from types import SimpleNamespace
+
+import pypdfium2
+import pytest
+import typst
+from test_exams import paper, statements
+
+from distil.exams import sheets
+from distil.exams.agreement import agrees, settle, signature
+from distil.exams.errors import ExamError
+from distil.exams.extraction import extract
+from distil.exams.pairing import is_doubtful
+from distil.exams.text import layout
+
+needs_tesseract = pytest.mark.skipif(
+    not shutil.which("tesseract"), reason="tesseract is not installed"
+)
+SUMS = [f"Find the sum of {n} and {n + 3}." for n in range(1, 6)]
+
+
+def answers(rows):
+    return {row["number"]: row["answer_raw"] for row in rows}
+
+
+# ------------------------------------------------------------------------------------------ heads
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        ["I.", "II.", "III.", "IV.", "V."],
+        ["2.1.", "2.2.", "2.3.", "2.4.", "2.5."],
+        [f"AIMO {n}." for n in range(1, 6)],
+        [f"Exercise {word}." for word in ("One", "Two", "Three", "Four", "Five")],
+        [f"*Задача {n}.*" for n in range(1, 6)],
+        [f"{n} (Ann Lee)." for n in range(1, 6)],
+    ],
+    ids=["roman", "two levels", "initials", "words", "bold word", "author"],
+)
+def test_other_numberings_begin_problems(tmp_path, heads):
+    lines = [
+        f"#block[{head.replace('.', chr(92) + '.')} {text}]"
+        for head, text in zip(heads, SUMS, strict=True)
+    ]
+    rows = extract(paper(tmp_path, "\n\n".join(lines)))
+    assert [row["statement"] for row in rows] == SUMS
+    assert [row["number"] for row in rows] == list("12345")
+
+
+def test_figures_and_steps_are_no_problems(tmp_path):
+    source = "\n\n".join(f"#block[*Step {n}.* Fold the paper along line {n}.]" for n in (1, 2, 3))
+    with pytest.raises(ExamError, match="no numbered problem was found among its 3 lines") as told:
+        extract(paper(tmp_path, source))
+    assert "Step 1. Fold" in told.value.cause
+    assert "tesseract" not in str(told.value)
+
+
+RULES = r"""
+#block[1\. Wait for the signal.]
+#block[2\. This is a team round.]
+#block[3\. You have one hour.]
+#pagebreak()
+"""
+
+
+def test_rules_before_a_contest_are_no_problems_and_get_no_answers(tmp_path):
+    problems = "\n".join(rf"#block[{n}\. {text}]" for n, text in enumerate(SUMS, 1))
+    key = "= Answer Key\n" + "\n".join(rf"#block[{n}\. {2 * n + 3}]" for n in range(1, 6))
+    rows = extract(paper(tmp_path, RULES + problems), paper(tmp_path, key, "key.pdf"))
+    assert [row["statement"] for row in rows] == SUMS
+    assert [row["answer"] for row in rows] == ["5", "7", "9", "11", "13"]
+    assert not any(flag.startswith("key_") for row in rows for flag in row["flags"])
+
+
+# ------------------------------------------------------------------------------------------- keys
+
+
+def booklet(counts, order=None, answered=None):
+    """A paper of several tests with a booklet of solutions that repeat the problems."""
+    tests, lists = [], []
+    for place, count in enumerate(counts):
+        name = ("speed", "team", "relay")[place]
+        said = [
+            f"In the {name} part find the value of {n} plus {100 * place}."
+            for n in range(1, count + 1)
+        ]
+        tests.append(
+            f"= The {name} part\n"
+            + "\n".join(rf"#block[{n}\. {text}]" for n, text in enumerate(said, 1))
+        )
+        lists.append(
+            "\n".join(
+                rf"#block[{n}\. {text} Answer: $#rect[{n + 100 * place}]$]"
+                if answered is None
+                else rf"#block[{n}\. {n + 100 * place}]"
+                for n, text in enumerate(said, 1)
+            )
+        )
+    lists = [lists[place] for place in order or range(len(lists))]
+    return "\n#pagebreak()\n".join([*tests, "= Answer Key\n" + "\n#v(2em)\n".join(lists)])
+
+
+def test_lists_out_of_order_go_to_the_tests_whose_problems_they_repeat(tmp_path):
+    rows = extract(paper(tmp_path, booklet([5, 5], order=[1, 0])))
+    assert len(rows) == 10
+    for row in rows:
+        one, other = [int(w.strip(".")) for w in row["statement"].split() if w[0].isdigit()]
+        assert row["answer"] == str(one + other)
+        assert "key_order" not in row["flags"]
+
+
+def test_lists_of_other_lengths_than_the_tests_are_flagged(tmp_path):
+    source = booklet([6, 4, 5], order=[0, 2], answered=False)
+    rows = extract(paper(tmp_path, source))
+    wrong = [
+        row
+        for row in rows
+        if row["answer"] is not None
+        and row["answer"]
+        != str(sum(int(w.strip(".")) for w in row["statement"].split() if w[0].isdigit()))
+    ]
+    assert all({"key_order", "key_count"} & set(row["flags"]) for row in wrong)
+
+
+@pytest.mark.parametrize(
+    ("statement", "answer", "doubtful"),
+    [
+        ("Find the number of games.", "thus", True),
+        ("Find x.", "12", False),
+        ("On which day is it?", "Saturday", False),
+        ("Find the length.", "5 cm", False),
+        ("Find all x.", "no real solutions", False),
+        ("Find x.", "we get that it is 5", True),
+        ("Find the area.", "the area of the large triangle minus the small circle inside", True),
+        ("Prove that the sum of two odd numbers is always an even number.",
+         "the sum of two odd numbers is always an even number", True),
+        ("Find the ordered pair (x, y).", "7", True),
+        ("Find the ordered pair (x, y).", "(7, 3)", False),
+        ("How many ordered pairs are there? Call the pair (a, b).", "7", False),
+        ("What is the probability that both are red?", r"\frac{3}{2}", True),
+        ("What is the probability that both are red?", r"\frac{2}{3}", False),
+        ("The probability is m/n. Find m + n, the probability written in lowest terms.", "7", False),
+        ("Find x.", "x =", True),
+    ],
+)  # fmt: skip
+def test_an_answer_that_cannot_be_what_is_asked_is_doubtful(statement, answer, doubtful):
+    assert is_doubtful(statement, answer) == doubtful
+
+
+def test_a_stated_answer_beats_a_box_of_the_working_and_the_difference_is_flagged(tmp_path):
+    problems = "\n".join(rf"#block[{n}\. {text}]" for n, text in enumerate(SUMS, 1))
+    key = "= Solutions\n" + "\n".join(
+        rf"#block[{n}\. {text}]" "\n" rf"#block[*Answer:* {2 * n + 3}]" "\n"
+        rf"#block[Take #box(stroke: 0.5pt, inset: 3pt)[$ {n} $] and add.]"
+        for n, text in enumerate(SUMS, 1)
+    )  # fmt: skip
+    rows = extract(paper(tmp_path, problems), paper(tmp_path, key, "key.pdf"))
+    assert [row["answer"] for row in rows] == ["5", "7", "9", "11", "13"]
+
+
+# ------------------------------------------------------------------------------------ turned pages
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_turned_page_reads_as_it_did_and_its_boxes_lie_on_it(tmp_path, degrees):
+    source = "\n".join(rf"#block[{n}\. {text}]" for n, text in enumerate(SUMS, 1))
+    straight = paper(tmp_path, source)
+    document = pypdfium2.PdfDocument(straight)
+    document[0].set_rotation(degrees)
+    document.save(tmp_path / "turned.pdf")
+    rows, turned = extract(straight), extract(tmp_path / "turned.pdf")
+    assert statements(turned) == statements(rows)
+    width, height = document[0].get_size()
+    for one, other in zip(rows, turned, strict=True):
+        x0, top, x1, bottom = one["box"]
+        back = {
+            90: (width - bottom, x0, width - top, x1),
+            180: (width - x1, height - bottom, width - x0, height - top),
+            270: (top, height - x1, bottom, height - x0),
+        }[degrees]
+        assert other["box"] == pytest.approx(back, abs=0.1)
+
+
+# ------------------------------------------------------------------------------------------ ink
+
+
+def with_picture(tmp_path, formula="$ 3 x + 4 = 19 $"):
+    """A paper in which a formula is a picture in its line."""
+    page = f"#set page(width: auto, height: auto, margin: 1pt)\n#set text(size: 11pt)\n{formula}"
+    (tmp_path / "formula.png").write_bytes(typst.compile(page.encode(), format="png", ppi=400.0))
+    source = (
+        '#set text(font: "New Computer Modern", size: 11pt)\n#set page(margin: 1in)\n'
+        + r"1. Solve #box(image("
+        + '"formula.png", height: 10pt'
+        + r")) for the unknown number." + "\n\n2. Find the sum of 4 and 5.\n"
+    )  # fmt: skip
+    (tmp_path / "paper.typ").write_text(source)
+    typst.compile(tmp_path / "paper.typ", output=tmp_path / "paper.pdf", ignore_system_fonts=True)
+    return tmp_path / "paper.pdf"
+
+
+@needs_tesseract
+def test_a_formula_that_is_a_picture_is_read_as_drawn(tmp_path):
+    first, second = extract(with_picture(tmp_path))
+    said = first["statement"].replace("3 x", "3x")  # the picture has a thin space there
+    assert said == "Solve 3x + 4 = 19 for the unknown number."
+    assert "formula" in first["flags"]
+    assert second["flags"] == ["no_answer"]
+
+
+def test_a_formula_that_is_a_picture_is_never_lost_in_silence(tmp_path, monkeypatch):
+    path = with_picture(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    first, second = extract(path)
+    assert "unread" in first["flags"]
+    assert second["flags"] == ["no_answer"]
+
+
+# ------------------------------------------------------------------------------- faults of our own
+
+
+def test_a_fault_of_the_geometry_costs_flags_and_no_paper(tmp_path, monkeypatch):
+    source = "\n".join(rf"#block[{n}\. {text} $x^2/2$]" for n, text in enumerate(SUMS, 1))
+    path = paper(tmp_path, source)
+    real = layout.read_lines
+
+    def failing(region, body):
+        if region.rules:
+            raise TypeError("no rule")
+        return real(region, body)
+
+    monkeypatch.setattr(layout, "read_lines", failing)
+    rows = extract(path)
+    assert len(rows) == 5
+    assert all("unread" in row["flags"] for row in rows)
+
+
+def test_a_fault_that_nothing_helps_blames_this_program_and_not_the_file(tmp_path, monkeypatch):
+    path = paper(tmp_path, r"1\. Find x.")
+    monkeypatch.setattr(sheets, "read_layout", lambda *_: {}["missing"])
+    with pytest.raises(ExamError) as told:
+        extract(path)
+    assert "page 1: this program failed on it (KeyError" in told.value.cause
+    assert "the file may be sound" in told.value.remedy
+
+
+# ----------------------------------------------------------------------------------- third reading
+
+
+def scanned(statement, third, flags=("formula",), **changes):
+    """A row of a scan, its lines and its sheet with a third reading."""
+    row = {
+        "number": "7", "statement_plain": statement.replace("{", "").replace("}", ""), "statement": statement, "options": [],
+        "method": "ocr", "flags": [*flags], **changes,
+    }  # fmt: skip
+    line = SimpleNamespace(page=1, box=(50.0, 100.0, 500.0, 112.0))
+    passage = SimpleNamespace(lines=[line])
+    lines = [((50.0, 99.0, 499.0, 113.0), third), ((50.0, 300.0, 499.0, 313.0), "8. Next")]
+    return row, passage, {1: SimpleNamespace(third=lines)}
+
+
+@pytest.mark.parametrize(
+    ("statement", "third", "flags", "left"),
+    [
+        ("Find x if x^2 = 9.", "7. Find x if x² = 9.", ["formula", "doubtful"], []),
+        ("Find x if x^2 = 9.", "7. Find x if x² = 9.", ["formula", "figure"], ["formula", "figure"]),
+        ("Find x if x^2 = 9.", "7. Find x if x² = 8.", ["formula"], ["formula"]),
+        ("Find x if x + 2 = 9.", "7. Find x if x − 2 = 9.", ["formula"], ["formula"]),
+        ("Find 3x if x = 9.", "7. Find x if 3x = 9.", ["formula"], ["formula"]),
+        ("Find x if x^2 = 9.", "7. Find x if x² = 9. T1. 12", ["formula"], ["formula"]),
+        ("Find x.", "7. Find x.", ["doubtful", "key_formula", "no_answer"], ["key_formula", "no_answer"]),
+    ],
+)  # fmt: skip
+def test_only_full_agreement_settles_doubts_and_no_others(statement, third, flags, left):
+    row, passage, sheet = scanned(statement, third, flags)
+    settle(row, passage, sheet)
+    assert row["flags"] == left
+
+
+def test_a_third_reading_lends_its_spaces_where_it_has_the_same_letters():
+    row, passage, sheet = scanned("Ifp^{2} = k, pa ss on.", "7. If p² = k, pass on.")
+    settle(row, passage, sheet)
+    assert row["statement"] == "If p^{2} = k, pass on."
+    assert row["statement_plain"] == "If p^2 = k, pass on."
+    row, passage, sheet = scanned("Ifp^{2} = k.", "7. If p² = m.")
+    settle(row, passage, sheet)
+    assert row["statement"] == "Ifp^{2} = k."
+
+
+def test_signs_count_and_spellings_do_not():
+    assert signature("∠ABC ≤ 90°") == signature("∠ABC ⩽ 90")
+    assert signature("x - 2") != signature("x + 2")
+    assert agrees({"number": "1", "statement_plain": "½", "options": []}, "1. 1/2") is True
+
+
+def test_a_third_reader_that_is_not_there_is_said(tmp_path):
+    from distil.exams.scans.third_reading import Reader
+
+    with pytest.raises(ExamError, match=r"asks for rapidocr==0.0.1, (which is not|but version)"):
+        Reader("rapidocr==0.0.1", tmp_path / "paper.pdf")
