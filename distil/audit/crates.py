@@ -139,7 +139,7 @@ class Builder:
     """Puts one crate together from the records of a study."""
 
     def __init__(self, records: Records) -> None:
-        self.records = records
+        self.kept = records
         self.records = [records.by_path[path] for path in sorted(records.by_path)]
         self.read = {record.path: [*self._find_read(record)] for record in self.records}
         self.happened = {row["record"]: row for row in records.history}  # the last run of each job
@@ -159,9 +159,9 @@ class Builder:
         code = self.project["license"]
         licence = self._add(f"https://spdx.org/licenses/{code}", "CreativeWork", name=code)
         root = self.crate.root_dataset
-        root["name"] = f"Study {self.records.study}"
+        root["name"] = f"Study {self.kept.study}"
         root["description"] = (
-            f"{self.project['description']}: the study `{self.records.study}`, with the records of "
+            f"{self.project['description']}: the study `{self.kept.study}`, with the records of "
             f"its {len(self.records)} jobs."
         )
         root["datePublished"] = published
@@ -307,13 +307,13 @@ class Builder:
                 step["connection"] = connections[rule]
             steps.append(step)
         workflow["hasPart"], workflow["step"] = tools, steps
-        workflow["input"] = self._open_ports("input", self.records.writers)
-        workflow["output"] = self._open_ports("output", self.records.readers)
+        workflow["input"] = self._open_ports("input", self.kept.writers)
+        workflow["output"] = self._open_ports("output", self.kept.readers)
 
     def _rules(self) -> dict[str, list[Record]]:
         """Return the records of each rule, rules in an order of the DAG."""
         found: dict[str, list[Record]] = {
-            rule: [] for layer in layers(rule_edges(self.records)) for rule in layer
+            rule: [] for layer in layers(rule_edges(self.kept)) for rule in layer
         }
         for record in self.records:
             found.setdefault(record.rule, []).append(record)
@@ -335,7 +335,7 @@ class Builder:
             (record.rule, source, _port(record.rule, "input", row["name"]))
             for record in self.records
             for row in record.content["input"]
-            if row["path"] in self.records.writers
+            if row["path"] in self.kept.writers
             for source in self.fits[row["path"]]
             if source.split("/")[2] == "output"
         }
@@ -407,7 +407,7 @@ class Builder:
         }
         for path, row in sorted(rows.items()):
             self._add_file(path, row)
-        folder = self.records.folder
+        folder = self.kept.folder
         for path in [
             *(record.path for record in self.records),
             folder / history.RUNS,
@@ -440,7 +440,7 @@ class Builder:
         """
         path = Path(row["path"])
         outside = path.is_absolute() or ".." in path.parts
-        return outside or (row["size"] > LARGEST and row["path"] not in self.records.writers)
+        return outside or (row["size"] > LARGEST and row["path"] not in self.kept.writers)
 
     def _reference(self, row: dict[str, Any]) -> dict[str, str]:
         """Return the reference to the entity of a file."""
@@ -513,7 +513,7 @@ class Builder:
             yield run
 
     def _happened(self, record: Record) -> dict[str, Any]:
-        return self.happened[record.path.relative_to(self.records.folder).as_posix()]
+        return self.happened[record.path.relative_to(self.kept.folder).as_posix()]
 
     def _times(self, record: Record) -> tuple[str, str]:
         """Return when a job started and ended, in ISO 8601 with milliseconds."""

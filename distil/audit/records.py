@@ -25,6 +25,7 @@ SHAPE = {
     "script": str,
     "code": str,
     "fingerprint": {"modules": {str: str}, "packages": {str: str}, "python": str},
+    "executables": dict,
     "facts": dict,
 }
 FORMAT = 1

@@ -67,8 +67,9 @@ def test_a_place_that_cannot_be_written_is_one_line(finished, command):
 def test_the_study_verifies_against_its_own_anchor_and_no_other(finished):
     done = distil("--study", "micro", "verify", "--anchor", cwd=finished.path)
     assert done.returncode == 0, done.stdout
-    anchor, ok = done.stdout.splitlines()[-2:]
+    anchor, history, ok = done.stdout.splitlines()[-3:]
     digest = anchor.removeprefix("anchor: ")
+    assert len(history.removeprefix("history: ")) == 64
     assert ok == "ok"
     assert len(digest) == 64
     other = distil("verify", "--anchor", "0" * 64, cwd=finished.path)

@@ -177,8 +177,8 @@ def downstream(jobs: Graph, direct: set[str]) -> set[str]:
 @functools.cache
 def reached(script: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the `distil` files and the third-party names a script imports, by ModuleFinder."""
-    # The records are in no fingerprint (distil/content/fingerprint.py says why).
-    finder = modulefinder.ModuleFinder(path=[str(ROOT)], excludes=["distil.lineage.record"])
+    # The room of records is in no fingerprint (distil/content/fingerprint.py says why).
+    finder = modulefinder.ModuleFinder(path=[str(ROOT)], excludes=["distil.lineage"])
     finder.run_script(str(ROOT / "scripts" / f"{script}.py"))
     # A module that a process of its own runs is named by a string (`python -m distil.x`).
     pending = True
