@@ -84,6 +84,17 @@ rule judge_claims:
                 labels={"table": "claims under other gradings"},
             ),
         ],
+        multiverse=[
+            "results/{study}/tables/multiverse.csv",
+            "results/{study}/tables/multiverse.md",
+            "results/{study}/tables/multiverse.rows.parquet",
+            report(
+                "results/{study}/tables/multiverse.html",
+                caption="../report/multiverse.rst",
+                category="Gain",
+                labels={"table": "gain under every combination of choices"},
+            ),
+        ],
         agreement=[
             "results/{study}/tables/agreement.csv",
             "results/{study}/tables/agreement.md",
@@ -208,6 +219,15 @@ rule draw_figures:
                 caption="../report/figure_graders.rst",
                 category="Claims",
                 labels={"figure": "gain by grader"},
+            ),
+        ],
+        multiverse=[
+            "results/{study}/figures/multiverse.png",
+            report(
+                "results/{study}/figures/multiverse.svg",
+                caption="../report/multiverse.rst",
+                category="Gain",
+                labels={"figure": "gain under every combination of choices"},
             ),
         ],
     log:

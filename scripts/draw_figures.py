@@ -3,13 +3,13 @@
 Input: `answers`, `stops`, `curves`, as of judge_claims, and `tested`, its table of claims. Output:
 one list of files a figure, as SVG and PNG: `claims` (all of them, with the published figures),
 `curves` (validation losses with the stops), `words` (accuracy against words), `sections`, `seeds`,
-`checkpoints`, `discordance`, `stops`, `graders`. Params: as of judge_claims.
+`checkpoints`, `discordance`, `stops`, `graders`, `multiverse`. Params: as of judge_claims.
 """
 
 import pandas as pd
 
 from distil.claims.selections import read_study
-from distil.report import plots, summaries
+from distil.report import multiverse, plots, summaries
 
 
 def draw(study, claims: pd.DataFrame) -> dict[str, plots.Drawing]:
@@ -26,6 +26,9 @@ def draw(study, claims: pd.DataFrame) -> dict[str, plots.Drawing]:
         "discordance": plots.plot_discordance(*summaries.discordance(study)),
         "stops": plots.plot_stops(summaries.tabulate_stops(study), alpha),
         "graders": plots.plot_graders(summaries.gains_by_grading(study), alpha),
+        "multiverse": plots.plot_multiverse(
+            multiverse.tabulate_multiverse(study), multiverse.AXES, alpha
+        ),
     }
 
 

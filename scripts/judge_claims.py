@@ -6,32 +6,29 @@ Input: `answers` (answers.parquet), `grades` (Parquet, in the order of `runs`), 
 (resources/published.yaml).
 Output: one list of files a table: `claims` (distil/claims/table.py describes its columns; its rows
 are claim, estimand, column, row), `levels` (Q4), `seeds` (Q2), `stops` (Q1), `leakage`, `graders`,
-`agreement`, `disagreements`. A list holds the table as CSV, Markdown and HTML, the claims as LaTeX
-as well, and as Parquet the rows behind each cell (cell, column, row).
-Params: `title`, `published`, `alpha`, `margin`, `primary_stop`, `levels`, `sections`, `bootstrap`,
-`runs`.
+`multiverse`, `agreement`, `disagreements`. A list holds the table as CSV, Markdown and HTML, the
+claims as LaTeX as well, and as Parquet the rows behind each cell (cell, column, row).
+Params: `title`, `runs` and the settings of the analysis plan (distil/claims/plan.py).
 """
 
 from distil.claims.selections import read_study
 from distil.claims.table import (
     judge_gradings,
     judge_study,
-    links,
     read_published,
     readable,
     reasons,
 )
 from distil.content.sources import Sources
-from distil.report import graders, summaries, tables
+from distil.report import graders, multiverse, summaries, tables
 
 
 def write_claims(paths, study, published, title) -> None:
     """Write the claims table with the reason of each verdict."""
     table, rows = judge_study(study, published)
-    linked = links(["levels", "seeds", "stops", "splits"])
     tables.write(
         paths, table, f"Claims: {title}", reasons(table),
-        readable=readable(table), links=linked, rows=rows,
+        readable=readable(table), rows=rows,
     )  # fmt: skip
 
 
@@ -68,6 +65,14 @@ def write_gradings(paths, study, published, title) -> None:
     tables.write(paths, table, f"Claims under other gradings: {title}", notes, rows=rows)
 
 
+def write_multiverse(paths, study, title) -> None:
+    """Write the gain under every combination of choices."""
+    rows = Sources()
+    table = multiverse.tabulate_multiverse(study, sources=rows)
+    notes = [multiverse.summarise(table, study.alpha)]
+    tables.write(paths, table, f"Multiverse of the gain: {title}", notes, rows=rows)
+
+
 def write_agreement(output, answers, grades, problems, title) -> None:
     """Write how far the graders agree, and the answers to look at.
 
@@ -95,6 +100,7 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
     write_claims(output.claims, study, published, params.title)
     write_gains(output, study, params.title)
     write_gradings(output.graders, study, published, params.title)
+    write_multiverse(output.multiverse, study, params.title)
     grades = graders.read_grades(dict(zip(params.runs, input.grades, strict=True)))
     problems = graders.read_problems([*input.problems, *input.benchmarks])
     write_agreement(output, study.answers, grades, problems, params.title)

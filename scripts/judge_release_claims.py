@@ -9,7 +9,7 @@ Params: `title` and the settings of the analysis plan.
 
 import pandas as pd
 
-from distil.claims.table import links, read_published, readable, reasons
+from distil.claims.table import read_published, readable, reasons
 from distil.release import counts, forensics
 from distil.report import tables
 
@@ -17,10 +17,9 @@ from distil.report import tables
 def write_claims(paths, release, published) -> None:
     """Write the claims table with the reason of each verdict."""
     table, rows = counts.judge_release(release, published)
-    linked = links(["levels", "splits", "forensics"])
     tables.write(
         paths, table, f"Claims: {release.settings['title']}", reasons(table),
-        readable=readable(table), links=linked, rows=rows,
+        readable=readable(table), rows=rows,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 - `selections`: graded answers by role, estimand, level, stop and section.
 - `formulas`: one named function a claim.
 - `findings`: what a formula returns.
+- `gradings`: other readings of the verdicts.
 - `plan`: the settings that decide a verdict, and their hash.
 - `verdicts`: what follows from a finding.
 - `wording`: numbers and p-values as tables and sentences print them.

@@ -66,7 +66,7 @@ class Entry:
         figures = self.published
         if "from" in figures:
             doublings = math.log2(figures["words_from"] / figures["words_to"])
-            return round((figures["from"] - figures["to"]) / doublings, 6)
+            return round((figures["from"] - figures["to"]) / doublings, 2)
         return figures.get("value")
 
     @property

@@ -34,7 +34,7 @@ def base_accuracy(study: GradedAnswers, estimand: str) -> Finding:
 
 
 def teacher_accuracy(study: GradedAnswers, estimand: str) -> Finding:
-    """Accuracy of the teacher's first answers."""
+    """Accuracy of the teacher, the mean over its samples where it was asked several times."""
     return _accuracy(study, answers(study, Selection("teacher", estimand)))
 
 

@@ -58,8 +58,6 @@ ROLES = ("base", "teacher", "student")
 ESTIMANDS = ("held_out", "in_sample", "transfer")
 STOPS = ("pilot", "seed", "nested", "patience", "one_se", "horizon")
 MAIN_FOLD = "temporal"
-OTHER_GRADINGS = ("strict", "second", "judge")
-GRADINGS = ("primary", *OTHER_GRADINGS, "best", "worst")
 
 
 class MissingAnswersError(ValueError):
@@ -373,18 +371,22 @@ def _once(lookup: Callable[..., Any]) -> Callable[..., Any]:
     """Keep what a function of a study and further, hashable arguments has found, in the study."""
 
     @functools.wraps(lookup)
-    def known(study: GradedAnswers, *asked: Any) -> Any:
-        key = (lookup, *asked)
+    def known(study: GradedAnswers, *asked: Any, **chosen: Any) -> Any:
+        key = (lookup, *asked, *chosen.items())
         if key not in study.found:
-            study.found[key] = lookup(study, *asked)
+            study.found[key] = lookup(study, *asked, **chosen)
         return study.found[key]
 
     return known
 
 
 @_once
-def rows_of(study: GradedAnswers, estimand: str, role: str | None) -> pd.DataFrame:
+def rows_of(
+    study: GradedAnswers, estimand: str, role: str | None, *, whole: bool = False
+) -> pd.DataFrame:
     """Return the rows of an estimand and a role (None: all), sorted by problem and seed.
+
+    The columns are those that selections need, or all (`whole`).
 
     Raises:
         ValueError: If the role or the estimand is unknown.
@@ -401,7 +403,8 @@ def rows_of(study: GradedAnswers, estimand: str, role: str | None) -> pd.DataFra
     if role is not None:
         keep &= table["role"] == role
     known = [name for name in (*COLUMNS, *OPTIONAL) if name in table]
-    return table.loc[keep, known].sort_values(["problem", "seed"], kind="stable")
+    columns = list(table.columns) if whole else known
+    return table.loc[keep, columns].sort_values(["problem", "seed"], kind="stable")
 
 
 def select(study: GradedAnswers, selection: Selection) -> pd.DataFrame:
@@ -649,42 +652,3 @@ def differences(first: Answers, second: Answers) -> np.ndarray:
     if one.shape[1] > 1 and two.shape[1] > 1 and list(first.right) != list(second.right):
         raise ValueError(f"{first.filter} and {second.filter} have different seeds")
     return one - two
-
-
-def has_grading(study: GradedAnswers, grading: str) -> bool:
-    """Tell whether the answers hold what a reading of the verdicts needs."""
-    if grading not in OTHER_GRADINGS:
-        return True
-    column = f"{grading}_verdict"
-    return column in study.answers.columns and bool(study.answers[column].notna().any())
-
-
-def regraded(study: GradedAnswers, grading: str) -> GradedAnswers:
-    """The same study under another reading of the verdicts.
-
-    Args:
-        study: The study's graded answers.
-        grading: `primary`; `strict`, `second` or `judge` for other verdict columns; `best` counts
-            every unknown answer in the student's favour (right for the student, wrong for others),
-            `worst` against.
-
-    Returns:
-        A study whose `verdict` is that reading.
-
-    Raises:
-        ValueError: If the reading is unknown or its column is absent.
-    """
-    table = study.answers
-    if grading == "primary":
-        return study
-    if grading in OTHER_GRADINGS:
-        column = f"{grading}_verdict"
-        if column not in table.columns:
-            raise ValueError(f"grading {grading!r}: the answers have no column {column}")
-        return replace(study, answers=table.assign(verdict=table[column]))
-    if grading not in ("best", "worst"):
-        raise ValueError(f"grading {grading!r}: use one of {', '.join(GRADINGS)}")
-    favoured = (table["role"] == "student") == (grading == "best")
-    doubtful = table["verdict"] == "unknown"
-    verdict = table["verdict"].mask(doubtful & favoured, "right")
-    return replace(study, answers=table.assign(verdict=verdict.mask(doubtful & ~favoured, "wrong")))

@@ -13,16 +13,12 @@ import yaml
 
 from distil.claims.findings import EXPECTED, Entry
 from distil.claims.formulas import FORMULAS, find
+from distil.claims.gradings import GRADINGS, has_grading, regraded
 from distil.claims.plan import AnalysisPlan, digest_of
-from distil.claims.selections import (
-    GRADINGS,
-    GradedAnswers,
-    MissingAnswersError,
-    has_grading,
-    regraded,
-)
+from distil.claims.selections import GradedAnswers, MissingAnswersError
 from distil.claims.verdicts import (
     DIFFERS,
+    NO_FIGURE,
     OPEN,
     SAME,
     UNTESTED,
@@ -313,12 +309,16 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         direction and size, without those that are blank throughout. The accuracies stand in one
         row for each estimand; what is no test stands in `reasons`.
     """
-    rows = _accuracy_rows(table)
+    rows, told = _accuracy_rows(table), set()
     for _, row in table.iterrows():
         if row["kind"] != "effect" or row["here"] is None or row["direction"] == UNTESTED:
             continue
+        if row["id"] in told and row["size"] in (None, NO_FIGURE):
+            # A second estimand of which no word is said: `reasons` has it.
+            continue
+        told.add(row["id"])
         digits = 3 if row["unit"] == "loss" else 1
-        between = f"{shown(row['low'], digits)} to {shown(row['high'], digits)}"
+        between = f"{shown(row['low'], digits)}, {shown(row['high'], digits)}"
         rows.append(
             {
                 "question": f"{row['id']} {row['label']}, {_words(row['estimand'])}",
@@ -363,11 +363,6 @@ def _counted(row: pd.Series) -> str:
         return ""
     same = row["clusters"] in (None, row["n"])
     return f"{row['n']}" if same else f"{row['n']} ({row['clusters']})"
-
-
-def links(names: Sequence[str]) -> dict[str, str]:
-    """Addresses of the tables that rows refer to, relative to the folder of the claims."""
-    return {name: f"../tables/{name}.md" for name in names}
 
 
 def reasons(table: pd.DataFrame) -> list[str]:

@@ -117,25 +117,3 @@ def cluster_sums(matrix: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.
     sums = np.zeros((count, matrix.shape[1]))
     np.add.at(sums, codes, matrix)
     return sums, np.bincount(codes, minlength=count).astype(float)
-
-
-def linearised(matrix: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Return one independent value per cluster whose mean is the mean over all questions.
-
-    The mean over questions is a ratio of cluster sums to cluster sizes; its linearisation
-    (Cochran, Sampling Techniques, 3rd ed., 1977, section 6.3) turns it into a plain mean, so that
-    tests for independent values apply. Without clusters these are the values themselves.
-
-    Args:
-        matrix: Answers or differences, shape (questions, seeds).
-        codes: Cluster numbers, shape (questions,).
-
-    Returns:
-        An array of shape (clusters,).
-
-    >>> linearised(np.array([[1.0], [0.0], [1.0]]), np.array([0, 0, 1])).round(3).tolist()
-    [0.444, 0.889]
-    """
-    sums, sizes = cluster_sums(matrix.mean(axis=1, keepdims=True), codes)
-    mean = sums.sum() / sizes.sum()
-    return mean + (sums[:, 0] - mean * sizes) * len(sizes) / sizes.sum()

@@ -461,6 +461,52 @@ def plot_graders(gradings: pd.DataFrame, alpha: float = 0.05) -> Drawing:
     return Drawing(figure, "Gain over the base by grading", f"Gain in points: {cells}.")
 
 
+def plot_multiverse(table: pd.DataFrame, axes: Sequence[str], alpha: float = 0.05) -> Drawing:
+    """Gain under every combination of choices, rising, with the choices below.
+
+    Args:
+        table: The columns of `axes`, primary, gain, low, high (points), as of tabulate_multiverse.
+        axes: Names of the columns that hold the choices.
+        alpha: One minus the confidence level.
+
+    Returns:
+        The drawing.
+    """
+    rows = table.sort_values("gain", kind="stable").reset_index(drop=True)
+    choices = [(axis, value) for axis in axes for value in dict.fromkeys(table[axis])]
+    with _style():
+        figure = Figure(figsize=(6.8, 2.6 + 0.2 * len(choices)), layout="constrained")
+        gains, marks = figure.subplots(2, 1, sharex=True, height_ratios=[2.3, 0.2 * len(choices)])
+        for whole, colour, mark in ((False, BLUE, "."), (True, RED, "D")):
+            drawn = rows[rows["primary"] == whole]
+            gains.vlines(drawn.index, drawn["low"], drawn["high"], color=colour, linewidth=1.0)
+            gains.plot(drawn.index, drawn["gain"], mark, color=colour, markersize=5 if whole else 4)
+        gains.axhline(0, color=GREY, linewidth=1.0, linestyle="--")
+        gains.set_ylabel("gain (points)")
+        gains.set_title("Gain under every combination of choices")
+        for place, (axis, value) in enumerate(reversed(choices)):
+            held = rows.index[rows[axis] == value]
+            marks.plot(held, [place] * len(held), "|", color=GREY, markersize=5)
+            chosen = rows.index[rows["primary"] & (rows[axis] == value)]
+            marks.plot(chosen, [place] * len(chosen), "D", color=RED, markersize=4)
+        labels = [f"{axis}: {value}" for axis, value in reversed(choices)]
+        marks.set_yticks(range(len(choices)), labels)
+        marks.set_ylim(-0.7, len(choices) - 0.3)
+        marks.tick_params(axis="y", length=0, labelsize=7.5)
+        marks.xaxis.set_major_locator(NullLocator())
+        marks.set_xlabel(
+            f"{len(rows)} combinations by gain, {_confidence(alpha)} intervals; diamond: primary"
+        )
+    primary = rows[rows["primary"]]
+    told = "; ".join(_between(row) for _, row in primary.iterrows()) or "none"
+    return Drawing(
+        figure,
+        "Gain over the base under every combination of choices",
+        f"Gain in points under {len(rows)} combinations, from {rows['gain'].min():+.1f} to "
+        f"{rows['gain'].max():+.1f}; primary {told}.",
+    )
+
+
 def plot_checkpoints(
     band: pd.DataFrame, stops: Mapping[str, Sequence[int]], alpha: float = 0.05
 ) -> Drawing:

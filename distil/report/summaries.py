@@ -9,17 +9,8 @@ import numpy as np
 import pandas as pd
 
 from distil.claims.formulas import compared
-from distil.claims.selections import (
-    GRADINGS,
-    STOPS,
-    MissingAnswersError,
-    base,
-    differences,
-    has_grading,
-    paired,
-    regraded,
-    student,
-)
+from distil.claims.gradings import GRADINGS, has_grading, regraded
+from distil.claims.selections import STOPS, MissingAnswersError, base, differences, paired, student
 from distil.content.addresses import row_id
 from distil.content.sources import Sources
 from distil.inference.estimates import Estimate

@@ -12,7 +12,7 @@ from distil.content.files import write_atomically
 from distil.content.sources import Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
 
@@ -69,7 +69,6 @@ def as_markdown(
     frame: pd.DataFrame,
     title: str,
     notes: Sequence[str] = (),
-    links: Mapping[str, str] | None = None,
 ) -> str:
     """Render a frame as a Markdown document with a title and notes below.
 
@@ -77,24 +76,17 @@ def as_markdown(
         frame: The table.
         title: Heading.
         notes: Sentences below the table.
-        links: Addresses by text of a cell in column `table`.
 
     Returns:
         The document.
     """
-    place = list(frame.columns).index("table") if links and "table" in frame.columns else None
-
-    def linked(cells: list[str]) -> list[str]:
-        if place is not None and cells[place] in links:
-            cells[place] = f"[{cells[place]}]({links[cells[place]]})"
-        return cells
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(c.replace("|", r"\|").replace("\n", " ") for c in cells) + " |"
 
     lines = [f"# {title}", "", line([str(name) for name in frame.columns])]
     lines.append("|" + " --- |" * len(frame.columns))
-    lines += [line(linked(cells)) for cells in _cells(frame)]
+    lines += [line(cells) for cells in _cells(frame)]
     if notes:
         lines += ["", *(f"- {note}" for note in notes)]
     return "\n".join(lines) + "\n"
@@ -104,7 +96,6 @@ def as_html(
     frame: pd.DataFrame,
     title: str,
     notes: Sequence[str] = (),
-    links: Mapping[str, str] | None = None,
 ) -> str:
     """Render a frame as a page that stands alone.
 
@@ -112,22 +103,13 @@ def as_html(
         frame: The table.
         title: Heading and page title.
         notes: Sentences below the table.
-        links: Addresses by text of a cell in column `table`.
 
     Returns:
         The page.
     """
-
-    def cell(name: str, text: str) -> str:
-        escaped = html.escape(text)
-        if name == "table" and links and text in links:
-            escaped = f'<a href="{html.escape(links[text], quote=True)}">{escaped}</a>'
-        return f"<td>{escaped}</td>"
-
     head = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in frame.columns)
-    names = [str(name) for name in frame.columns]
     body = "\n".join(
-        "<tr>" + "".join(cell(n, t) for n, t in zip(names, cells, strict=True)) + "</tr>"
+        "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in cells) + "</tr>"
         for cells in _cells(frame)
     )
     below = "".join(f"<li>{html.escape(note)}</li>\n" for note in notes)
@@ -194,7 +176,6 @@ def write(
     notes: Sequence[str] = (),
     *,
     readable: pd.DataFrame | None = None,
-    links: Mapping[str, str] | None = None,
     rows: Sources | pd.DataFrame | None = None,
 ) -> None:
     """Write a table to each path, in the format its suffix names.
@@ -205,7 +186,6 @@ def write(
         title: Heading of the other formats.
         notes: Sentences below the table.
         readable: The table for readers; without it, `frame` less its blank columns.
-        links: Addresses for the cells of column `table`, for Markdown and HTML.
         rows: The rows behind each cell, for Parquet.
 
     Raises:
@@ -219,9 +199,9 @@ def write(
         if path.suffix == ".csv":
             text = as_csv(frame)
         elif path.suffix == ".md":
-            text = as_markdown(seen, title, notes, links)
+            text = as_markdown(seen, title, notes)
         elif path.suffix == ".html":
-            text = as_html(seen, title, notes, links)
+            text = as_html(seen, title, notes)
         elif path.suffix == ".tex":
             text = as_latex(seen, title, notes)
         else:

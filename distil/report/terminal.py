@@ -9,7 +9,8 @@ from pathlib import Path
 
 # No line is longer, however wide the terminal is.
 WIDEST = 100
-UNITS = {"percent": "%", "iteration": ""}
+UNITS = {"percent": "%"}
+DIGITS = {"percent": 1, "points": 1, "points per doubling": 1, "loss": 3}
 INDENT = 5
 # A study's pages, the best first.
 PAGES = ("index.html", "claims/claims.html", "claims/claims.md")
@@ -55,7 +56,7 @@ def verdict(row: dict[str, str]) -> str:
 def figures(row: dict[str, str]) -> tuple[str, str]:
     """Return a claim's value with its unit and its interval, as far as it has them."""
     unit = row["unit"]
-    digits = 1 if unit in ("percent", "points") else 0
+    digits = DIGITS.get(unit, 0)
 
     def number(text: str) -> str:
         try:

@@ -318,12 +318,12 @@ class Study(AnyStudy):
     """A study that trains: a checked configuration, seen as lists of files."""
 
     tables_made = (
-        "splits", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
-        "traces", "verdicts",
+        "splits", "levels", "seeds", "stops", "leakage", "graders", "multiverse", "agreement",
+        "disagreements", "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
         "claims", "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops",
-        "graders",
+        "graders", "multiverse",
     )  # fmt: skip
 
     def __init__(self, config: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import simulated_study as simulated
 import yaml
 from scipy import stats
 
-from distil.claims import compare, selections, verdicts
+from distil.claims import compare, gradings, selections, verdicts
 from distil.claims.findings import EXPECTED, Entry, Finding
 from distil.claims.formulas import (
     FORMULAS,
@@ -24,6 +24,7 @@ from distil.claims.formulas import (
     level_slope,
     loss_rise,
     stop_worth,
+    teacher_accuracy,
 )
 from distil.claims.plan import AnalysisPlan, digest_of
 from distil.claims.table import (
@@ -47,7 +48,8 @@ from scripts import judge_claims
 
 PUBLISHED = read_published("resources/published.yaml")
 TABLES = (
-    "claims", "levels", "seeds", "stops", "leakage", "graders", "agreement", "disagreements",
+    "claims", "levels", "seeds", "stops", "leakage", "graders", "multiverse", "agreement",
+    "disagreements",
 )  # fmt: skip
 
 FIVE_FOLDS = {
@@ -205,7 +207,7 @@ def test_a_null_verdict_is_missing_and_an_empty_answer_wrong(study):
 
 def test_unknown_is_not_right_and_bounds_the_gain(study):
     worst, primary, best = (
-        gain_over_base(selections.regraded(study, name), "held_out").estimate.estimate
+        gain_over_base(gradings.regraded(study, name), "held_out").estimate.estimate
         for name in ("worst", "primary", "best")
     )
     assert worst < primary < best
@@ -488,7 +490,21 @@ def test_the_table_is_narrow_enough_and_says_n_and_clusters(study):
     line = row(grouped, "C4", "held_out")
     assert (line["n"], line["clusters"]) == (108, 9)
     shown = readable(grouped).set_index("question")
-    assert shown.loc["C4 gain over base, held out", "n (clusters)"] == "108 (9)"
+    assert shown.loc["C4 gain, held out", "n (clusters)"] == "108 (9)"
+
+
+def test_several_samples_of_the_teacher_are_averaged(study):
+    teacher = study.answers[study.answers["role"] == "teacher"]
+    second = teacher.assign(row=teacher["row"] + ".s2", seed=1)
+    second["verdict"] = "wrong"
+    both = dataclasses.replace(study, answers=pd.concat([study.answers, second], ignore_index=True))
+    once = teacher_accuracy(study, "held_out")
+    found = teacher_accuracy(both, "held_out")
+    assert found.estimate.estimate == pytest.approx(once.estimate.estimate / 2)
+    assert (found.runs, found.estimate.n) == (2, once.estimate.n)
+    short = dataclasses.replace(both, answers=both.answers.drop(index=both.answers.index[-1]))
+    with pytest.raises(selections.IncompleteAnswersError, match="role=teacher"):
+        teacher_accuracy(short, "in_sample")
 
 
 def test_strata_that_a_study_declares_leave_the_variance(study):

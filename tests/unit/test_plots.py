@@ -26,6 +26,7 @@ NAMES = [
     "checkpoints",
     "discordance",
     "graders",
+    "multiverse",
 ]
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -67,7 +67,7 @@ def tested(tmp_path, monkeypatch):
     (folder / "claims.csv").write_text(
         "id,claim,estimand,unit,published,here,low,high,direction,size\n"
         f"C4,{'A gain that takes many words to say ' * 5},held_out,points,4.76,17.27273,4.2,30.3,holds,not comparable\n"
-        "C6,A minimum,validation,iteration,,120,100,120,open,no figure\n"
+        "C6,A rise,validation,loss,,0.012,0.007,0.018,open,no figure\n"
         "Q5,A name,name,name,,,,,,\n",
         encoding="utf-8",
     )
@@ -79,7 +79,7 @@ def test_the_claims_fit_the_terminal(tested, width):
     text = claims.closing_text("mine", width)
     assert max(map(len, text.splitlines())) <= min(width, 100)
     assert "17.3 points (4.2 to 30.3) holds; paper 4.76: not comparable" in " ".join(text.split())
-    assert re.search(r" 120 +\(100 to 120\)  open$", text, re.M)
+    assert re.search(r"0\.012 loss +\(0\.007 to 0\.018\)  open$", text, re.M)
     assert "distil explain C4 --study mine" in text
 
 

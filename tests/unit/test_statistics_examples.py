@@ -15,11 +15,11 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import cochrans_q
 
 from distil import inference
+from distil.inference import clusters as clusters_module
+from distil.inference.clusters import clustered_contrast, joint_test
 from distil.inference.gains import (
     accuracy,
     bootstrap_gain,
-    equivalence,
-    equivalence_of,
     mcnemar_exact,
     paired_gain,
     seeds_t,
@@ -34,11 +34,11 @@ from distil.inference.levels import (
     section_contrast,
     section_interaction,
     trend,
+    words_curve,
 )
 from distil.inference.power import (
     detectable_gain,
     equivalence_items,
-    equivalence_power,
     gain_power,
     mcnemar_detectable,
     mcnemar_power,
@@ -182,22 +182,11 @@ def test_accuracy_of_identical_seeds_is_as_uncertain_as_one_seed():
     assert (many.low, many.high) == pytest.approx((one.low, one.high), abs=1e-3)
 
 
-def test_equivalence_reproduces_the_one_sample_example_of_toster():
-    # R package TOSTER, ?TOSTone: m = 0.54, sd = 1.2, n = 100 against 0.5 within d = 0.3:
-    # t = 3.3333 and -2.6667 with 99 degrees of freedom; the larger p decides.
-    values = np.random.default_rng(0).normal(size=100)
-    values = 0.54 + 1.2 * (values - values.mean()) / values.std(ddof=1)
-    found = equivalence(values, 0.5, 0.36)
-    assert found.p == pytest.approx(stats.t.sf(2.0 + 2 / 3, 99))
-    assert found.p == pytest.approx(0.0045, abs=5e-5)
-    assert equivalence_of(found, 0.5, 0.36).p == pytest.approx(found.p)
-
-
 def test_equivalence_needs_about_4500_questions_for_two_points():
     assert equivalence_items(0.6943, 0.02) == 4545
-    n = 4545
-    se = np.sqrt(0.6943 * 0.3057 / n)
-    assert equivalence_power(se, 0.02) == pytest.approx(0.8, abs=0.001)
+    # Julious 2004, equation 21: two one-sided tests at that standard error have 80 % power.
+    se = np.sqrt(0.6943 * 0.3057 / 4545)
+    assert 2 * stats.norm.cdf(0.02 / se - stats.norm.ppf(0.95)) - 1 == pytest.approx(0.8, abs=1e-3)
 
 
 # ------------------------------------------------------------------------------------- levels
@@ -418,8 +407,6 @@ def test_power_is_that_of_the_distributions_of_scipy(df):
     power = moved.sf(critical) + moved.cdf(-critical)
     assert gain_power(shift, 1.0, df) == pytest.approx(power, rel=1e-9)
     assert detectable_gain(2.0, df) == pytest.approx(2 * (critical + t.ppf(0.8)))
-    shown = max(0.0, 2 * stats.norm.cdf(3.0 - t.ppf(0.95)) - 1)
-    assert equivalence_power(1.0, 3.0, df) == pytest.approx(shown)
 
 
 # --------------------------------------------------------------------------------- degenerate
@@ -443,7 +430,6 @@ def test_answers_that_all_agree_give_finite_honest_results(value, shape):
     for found in (
         paired_gain(differences),
         bootstrap_gain(differences, replicates=100),
-        equivalence(differences, 0.0, 0.02),
         seeds_t(differences.mean(axis=0)),
     ):
         assert np.isfinite([found.estimate, found.low, found.high, found.p, found.se]).all()
@@ -491,7 +477,6 @@ def test_levels_without_any_difference_give_p_one():
         (lambda: paired_gain([0.0, 1.0], ["a"]), "labels"),
         (lambda: mcnemar_exact([1, 0], [1]), "pair them"),
         (lambda: wilson(5, 4), "not a count"),
-        (lambda: equivalence([0.0, 1.0], 0.5, 0.0), "margin"),
         (lambda: trend([[1.0, 0.0]], [3, 0]), "positive"),
         (lambda: section_contrast([1.0, 0.0], ["fs", "js"], "tp"), "tp"),
         (lambda: mcnemar_power(10, 0.5, 0.4), "impossible"),
@@ -500,6 +485,105 @@ def test_levels_without_any_difference_give_p_one():
 def test_impossible_input_is_refused_by_name(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def test_cr2_of_two_groups_is_welchs_variance_with_the_degrees_of_freedom_of_bell_and_mccaffrey():
+    # Imbens and Kolesar (Review of Economics and Statistics 98, 2016) for 3 of 30 treated: 2.5.
+    values = np.random.default_rng(0).normal(size=30)
+    inside = np.arange(30) < 3
+    design = np.column_stack([np.ones(30), inside])
+    found = clustered_contrast(values, np.arange(30), design, (0.0, 1.0))
+    first, second = values[:3].var(ddof=1) / 3, values[3:].var(ddof=1) / 27
+    assert found.se == pytest.approx(np.sqrt(first + second))
+    exact = (1 / 3 + 1 / 27) ** 2 / (1 / (9 * 2) + 1 / (729 * 26))
+    assert found.df == pytest.approx(exact)
+    assert round(exact, 1) == 2.5
+
+
+def test_cr2_of_equal_clusters_is_the_t_test_of_their_means():
+    rng = np.random.default_rng(1)
+    values = (rng.normal(0, 1, 12)[:, None] + rng.normal(0, 1, (12, 5))).ravel()
+    found = clustered_contrast(values, np.arange(12).repeat(5))
+    test = stats.ttest_1samp(values.reshape(12, 5).mean(axis=1), 0.0)
+    assert (found.df, found.p) == pytest.approx((11, test.pvalue))
+    joint = joint_test(values, np.arange(12).repeat(5), np.ones((60, 1)), np.ones((1, 1)))
+    assert joint == pytest.approx((test.statistic**2, 11, test.pvalue))
+
+
+@pytest.mark.parametrize("groups", [36, 60])
+def test_few_and_many_clusters_agree_where_they_meet(groups, monkeypatch):
+    rng = np.random.default_rng(2)
+    values, codes = rng.normal(size=groups * 4), np.arange(groups).repeat(4)
+    found = []
+    for many in (1, 1000):
+        monkeypatch.setattr(clusters_module, "MANY", many)
+        found.append(clustered_contrast(values, codes))
+    assert [one.method for one in found] == ["CR1", "CR2"]
+    assert found[0].se == pytest.approx(found[1].se, rel=1e-6)
+
+
+def test_a_section_of_one_template_is_not_tested():
+    rng = np.random.default_rng(3)
+    clusters = np.arange(6).repeat(4)
+    inside = clusters == 5
+    values = rng.normal(0, 0.05, 24) + 0.15 * inside
+    found = difference_of_means(values, inside, clusters)
+    assert (found.low, found.high, found.p) == (-2.0, 2.0, 1.0)
+    assert "1 cluster in a group" in found.note
+
+
+def test_thirty_won_and_none_lost_leave_room_above():
+    first, second = pairs(0, 30, 0, 102)
+    found = mcnemar_exact(first, second)
+    assert found.high > found.estimate + 0.05
+
+
+@pytest.mark.parametrize(
+    ("effect", "se", "df"), [(15.0, 1.0, 650), (0.2753, 0.0178, 650), (9, 1, 3)]
+)
+def test_power_is_never_nan(effect, se, df):
+    assert 0.99 < gain_power(effect, se, df) <= 1.0
+
+
+@given(
+    st.integers(1, 12).flatmap(
+        lambda n: st.tuples(
+            st.lists(st.lists(st.integers(0, 1), min_size=4, max_size=4), min_size=n, max_size=n),
+            st.lists(st.integers(0, 4), min_size=n, max_size=n),
+            st.lists(st.sampled_from(["fs", "js", "tp"]), min_size=n, max_size=n),
+        )
+    )
+)
+@settings(max_examples=80, deadline=None)
+def test_no_answers_whatsoever_give_nan(drawn):
+    right, clusters, sections = np.array(drawn[0], dtype=float), drawn[1], np.array(drawn[2])
+    gains, codes = right[:, :3] - right[:, 3:], np.unique(clusters, return_inverse=True)[1]
+    found = [
+        accuracy(right, clusters),
+        paired_gain(gains, clusters),
+        paired_gain(gains, clusters, strata=sections),
+        bootstrap_gain(gains, clusters, replicates=100),
+        mcnemar_exact(right[:, 0], right[:, 1]),
+        trend(right, [8, 4, 2, 1], clusters, permutations=50),
+        section_interaction(gains, sections, clusters),
+    ]
+    inside = sections == "tp"
+    if inside.any() and not inside.all():
+        found.append(difference_of_means(gains.mean(axis=1), inside, codes))
+        found.append(section_contrast(gains, sections, "tp", clusters))
+    for one in found:
+        figures = [one.estimate, one.low, one.high, one.p, one.se, *one.extra.values()]
+        assert np.isfinite(figures).all(), one
+        assert not np.isnan(one.df)
+        assert 0 <= one.p <= 1
+        assert -2 <= one.low <= one.high <= 2 or one.test.startswith("OLS")
+        power = gain_power(0.05, one.se, max(one.df, 1.0))
+        assert 0 <= power <= 1
+    for frame in (
+        simultaneous_band([right[:, :2], right[:, 2:]], clusters, replicates=50),
+        words_curve(right, [8, 4, 2, 1], clusters, replicates=50, points=5),
+    ):
+        assert np.isfinite(frame.to_numpy(dtype=float)).all()
 
 
 @given(

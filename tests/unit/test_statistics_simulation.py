@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import coverage, replications
 from distil.inference import levels as level_tests
 from distil.inference.gains import (
     accuracy,
     bootstrap_gain,
-    equivalence,
     mcnemar_exact,
     paired_gain,
     seeds_t,
@@ -131,16 +131,6 @@ def test_accuracy_interval_covers(clustered):
         found = accuracy(right, clusters)
         covered += found.low <= 0.60 <= found.high
     assert within(covered / count, 0.93, 0.97, count)
-
-
-def test_equivalence_is_claimed_in_5_percent_at_the_edge_of_the_margin():
-    count = studies(300, 4_000)
-    claimed = 0
-    for number in range(count):
-        differences, clusters = study(np.random.default_rng([13, number]), gain=0.10)
-        # Wide enough for the other side not to matter: the edge itself is tested.
-        claimed += equivalence(differences, 0.0, 0.10, clusters).p < 0.05
-    assert within(claimed / count, 0.03, 0.07, count)
 
 
 def leveled(rng, fall=0.0):
@@ -269,3 +259,75 @@ def test_odds_ratio_of_a_level_keeps_its_size():
         found = odds_ratios(frame, "right ~ level").set_index("term")
         rejected += found.loc["level", "p"] < 0.05
     assert within(rejected / count, 0.03, 0.07, count)
+
+
+# ------------------------------------------------------------------------ few clusters
+
+FEW = [
+    coverage.Design(36, 144),
+    coverage.Design(36, 144, even=False),
+    coverage.Design(10, 120),
+    coverage.Design(10, 120, even=False),
+    coverage.Design(5, 120),
+]
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.15])
+@pytest.mark.parametrize("design", FEW, ids=lambda design: design.name)
+def test_paired_gain_keeps_size_and_coverage_with_few_clusters(design, gain):
+    count = studies(100, 4_000)
+    covered, rejected, refused = coverage.paired(design, gain, count).rates()
+    assert within(covered, 0.93, 0.97, count)
+    if not gain and not refused:
+        assert within(rejected, 0.03, 0.07, count)
+
+
+@pytest.mark.parametrize("clusters", [2, 3, 4])
+def test_too_few_clusters_give_an_interval_and_no_test(clusters):
+    count = studies(100, 4_000)
+    covered, rejected, _ = coverage.paired(coverage.Design(clusters, 120), 0.15, count).rates()
+    assert within(covered, 0.93, 0.97, count)
+    assert rejected == 0
+
+
+@pytest.mark.parametrize("gain", [0.05, 0.15])
+def test_mcnemar_covers_away_from_the_null(gain):
+    count = studies(1_000, 4_000)
+    covered, _, _ = coverage.pairs(coverage.Design(500, 500), gain, count).rates()
+    assert within(covered, 0.93, 0.97, count)
+
+
+@pytest.mark.parametrize("clusters", [36, 10, 5])
+def test_accuracy_covers_with_few_clusters(clusters):
+    count = studies(100, 4_000)
+    covered, _, _ = coverage.accuracies(coverage.Design(clusters, 120), 0.0, count).rates()
+    assert within(covered, 0.93, 0.97, count)
+
+
+def test_bands_cover_with_ten_clusters():
+    count, design = studies(60, 2_000), coverage.Design(10, 120)
+    assert within(coverage.band(design, 0.15, count).rates()[0], 0.92, 0.97, count)
+    assert within(coverage.line(design, 0.15, count).rates()[0], 0.92, 0.98, count)
+
+
+@pytest.mark.parametrize("sizes", [(5, 5, 1), (3, 2, 2), (4, 4, 4)])
+def test_sections_of_few_templates_make_no_false_alarms(sizes):
+    count = studies(100, 4_000)
+    pair = joint = 0
+    for number in range(count):
+        rng = np.random.default_rng([51, number])
+        clusters = np.arange(sum(sizes)).repeat(8)
+        sections = np.array(["fs", "js", "tp"]).repeat(sizes).repeat(8)
+        values = rng.normal(0, 0.3, sum(sizes))[clusters] + rng.normal(0, 0.3, len(clusters))
+        pair += section_contrast(values, sections, "tp", clusters).p < 0.05
+        joint += section_interaction(values, sections, clusters).p < 0.05
+    assert pair / count <= 0.05 + (0 if FULL else 2 * np.sqrt(0.05 * 0.95 / count))
+    assert joint / count <= 0.07 + (0 if FULL else 2 * np.sqrt(0.05 * 0.95 / count))
+
+
+@pytest.mark.parametrize("disagreement", [0.05, 0.10])
+def test_replications_of_the_published_truth_are_called_the_same_size(disagreement):
+    count = studies(100, 2_000)
+    found = replications.size_words("C3", "in_sample", 0.0, disagreement, count)
+    assert found["same"] >= 0.80
+    assert replications.size_words("C3", "in_sample", 5.0, disagreement, count)["same"] <= 0.05

@@ -186,7 +186,7 @@ def test_every_cell_of_the_claims_table_leads_to_pages_of_recorded_pdfs(looking)
     claims = pd.read_csv(Path("results", STUDY, "claims", "claims.csv"))
     reached = 0
     for claim in claims.to_dict("records"):
-        for column in ("here", "low", "high", "p", "verdict"):
+        for column in ("here", "low", "high", "p", "direction", "size"):
             chain = explainer.explain(f"{claim['id']}:{column}:{claim['estimand']}")
             stages = {stage.name: stage.entries for stage in chain.stages}
             assert "cell" in stages

@@ -1,0 +1,46 @@
+"""Settings of the claims through the study file: missing answers, clusters and strata."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+CLAIMS = "results/micro/claims/claims.csv"
+
+
+def claims(study) -> pd.DataFrame:
+    return pd.read_csv(study.path / CLAIMS).set_index(["id", "estimand"])
+
+
+def test_lost_answers_stop_the_claims_until_the_study_file_says_to_do_without(study):
+    before = claims(study).loc[("C4", "held_out")]
+    path = study.path / "results" / "micro" / "grades" / "answers.parquet"
+    answers = pd.read_parquet(path)
+    base = (answers["role"] == "base") & (answers["part"] == "test") & (answers["level"] == "R1")
+    path.unlink()  # the file may be a hard link into the copied study
+    answers.drop(index=answers[base].index[:2]).to_parquet(path, index=False)
+    done = study.snakemake("--", CLAIMS, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode
+    assert "answers for role=base estimand=in_sample level=R1 are missing" in said
+    assert "claims.missing: pairs" in said
+    study.edit("config.micro.yaml", "missing: refuse", "missing: pairs")
+    assert study.ran("--", CLAIMS) == {"judge_claims"}
+    after = claims(study).loc[("C4", "held_out")]
+    assert (after["missing"], after["n"]) == (2, before["n"] - 2)
+    assert "2 of" in after["reason"]
+    assert "lack an answer and are left out" in after["reason"]
+
+
+def test_clusters_and_strata_of_the_study_file_decide_the_claims_alone(study):
+    made = claims(study).loc[("C4", "held_out")]
+    assert "by wording" in made["reason"]
+    study.edit("config.micro.yaml", "clusters: template", "clusters: question")
+    study.edit("config.micro.yaml", "strata: wording", "strata: null")
+    assert study.ran("--", CLAIMS) == {"judge_claims"}
+    single = claims(study).loc[("C4", "held_out")]
+    assert (single["clusters"], single["here"]) == (single["n"], made["here"])
+    assert made["clusters"] < single["clusters"]
+    assert single["plan_sha256"] != made["plan_sha256"]
+    multiverse = pd.read_csv(study.path / "results/micro/tables/multiverse.csv")
+    [primary] = multiverse[multiverse["primary"]].to_dict("records")
+    assert (primary["clusters"], primary["n"]) == ("question", single["n"])
