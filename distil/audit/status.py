@@ -8,8 +8,7 @@ States:
 
 Snakemake decides by the same reasons (distil/study/snakemake_patches.py), but for one: a file that
 was edited by hand is kept and read, since only a person can tell whether it may go. It is named
-here, by `verify` and at the end of every run until it is removed. `snakemake -n` also leaves out
-`plan_predictions` while `split_datasets` is to run: nobody has asked for a plan yet.
+here, by `verify` and at the end of every run until it is removed.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ and is written only once all outputs are complete. So, in the main process:
 
 - whether params, inputs or code of a job changed is answered from its record (`PersistenceBase`:
   `has_metadata`, `has_outdated_metadata`, `params_changed`, `input_changed`, `input_checksums`);
+- nothing starts where the records cannot be read, which is not the same as none being there;
 - before and after the jobs the history is closed, and after them the records are held against the
   plan once more, for the targets that were asked for (`Workflow.execute`).
 
@@ -143,9 +144,10 @@ def _execute(
     """Run the workflow, close the history, and hold what was asked for against its records.
 
     Raises:
-        SystemExit: some of it is not what its records say.
+        SystemExit: the records cannot be read, or some of it is not what they say.
     """
     run, folder = os.environ.get("DISTIL_RUN"), study.results / "lineage"
+    _require_readable(folder)
     common = settings["executor_plugin"].common_settings
     if common.dryrun_exec or common.touch_exec:
         study.planning = common.dryrun_exec
@@ -173,6 +175,20 @@ def _execute(
         if not made:
             print("Nothing was to be done: the claims below are what their records say.")
         print(closing(study.name), flush=True)
+
+
+def _require_readable(folder: Path) -> None:
+    """Stop where the folder of the records is there and cannot be read: every job would run."""
+    try:
+        with os.scandir(folder):
+            pass
+    except FileNotFoundError:
+        pass  # the first run
+    except OSError as error:
+        raise SystemExit(
+            f"{folder}: cannot be read ({error.strerror}), so that what has run is not known and "
+            "no job is started; mend the folder or its permissions, then start Snakemake again"
+        ) from error
 
 
 def _tell_stale(stale: dict[str, list[Reason]]) -> Iterator[str]:

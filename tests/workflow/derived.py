@@ -158,17 +158,13 @@ def downstream(jobs: Graph, direct: set[str]) -> set[str]:
     Below a checkpoint that will run, a dry run names every job that asks for it: what these
     will do is known only once it has run.
     """
-    found = reach(
+    return reach(
         direct,
         jobs,
         lambda above, other: (
             bool(jobs[other].input & jobs[above].output) or asks(jobs, other, above)
         ),
     )
-    if any(jobs[name].rule == "split_datasets" for name in found):
-        # Until the rows are made, nobody has asked for a plan yet.
-        found -= of_rules(jobs, {"plan_predictions"})
-    return found
 
 
 # --------------------------------------------------------------------------------- code

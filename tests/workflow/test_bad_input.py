@@ -68,12 +68,13 @@ def test_after_a_clock_was_set_back_nothing_is_stale_and_what_cannot_be_made_is_
     own = ("claims/", "tables/", "lineage/judge_claims", "versions.jsonl")
     assert without(contents(study), *own) == without(before, *own)
     # The remedy of docs/lineage.md: the files are dated anew, by content they are what they were.
-    for top in ("results", "resources"):
+    for top in ("results", "resources", "distil"):
         for file in (study.path / top).rglob("*"):
             os.utime(file)
     assert study.ran("--", table) == {"judge_claims"}
+    study.snakemake()  # what read the tables before, such as the page
     monkeypatch.chdir(study.path)
-    assert not [fault for fault in verify.verify(STUDY) if table in fault.path]
+    assert verify.verify(STUDY) == []
 
 
 def test_results_of_another_study_under_this_ones_name_are_named_record_by_record(

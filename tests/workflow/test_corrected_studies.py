@@ -183,6 +183,8 @@ def test_flagged_problems_of_any_pdf_are_read_again_and_the_reading_is_explained
         "sections": {"fs": "Freshman-Sophomore"},
     }
     config["folds"] = {"temporal": {"train": [2011], "validation": [2012], "test": [2013]}}
+    # What only typeset papers have: a contest of speed, templates and wordings.
+    config["claims"] |= {"speed_section": None, "clusters": "text", "strata": None}
     config["teacher"]["money_cap"] = 1.0
     target = "results/mine/problems/2011.jsonl"
     said = "Find the value of $x^2$ if $x = 5$ and write it in digits"

@@ -95,17 +95,8 @@ def appended(path: Path, text: str):
 
 def not_fresh(config: Path) -> set[str]:
     """Return the jobs that `distil status` calls other than fresh, the study being the folder."""
-    return _asked_for(
-        status.compute_status("micro", planned.expected_jobs([config])).named(
-            STALE, GONE, UNDECIDED
-        )
-    )
-
-
-def _asked_for(jobs: set[str]) -> set[str]:
-    """Leave out what nobody asks for while the rows are to be made (distil/audit/status.py)."""
-    made = any(name.startswith("split_datasets") for name in jobs)
-    return jobs - {"plan_predictions"} if made else jobs
+    found = status.compute_status("micro", planned.expected_jobs([config]))
+    return found.named(STALE, GONE, UNDECIDED)
 
 
 def not_fresh_anew() -> set[str]:
@@ -116,7 +107,7 @@ def not_fresh_anew() -> set[str]:
     )  # fmt: skip
     assert done.stdout, done.stderr
     rows = json.loads(done.stdout)["jobs"]
-    return _asked_for({row["job"] for row in rows if row["state"] != FRESH})
+    return {row["job"] for row in rows if row["state"] != FRESH}
 
 
 def configured(config: dict, folder: Path) -> Path:

@@ -12,14 +12,22 @@ import functools
 import itertools
 import re
 import struct
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from distil.exams.errors import ExamError
-from distil.exams.text.typefaces import BITMAP, OMS, OMX, OT1, Typeface
+from distil.exams.text.symbols import compatible
+from distil.exams.text.typefaces import (
+    BITMAP,
+    OMS,
+    OMX,
+    OT1,
+    Typeface,
+    font_name,
+    glyph_names,
+)
 
 
 @dataclass(slots=True)
@@ -176,35 +184,6 @@ def open_document(path: Path):
         document.close()
         raise ExamError(path, "the PDF has no pages", "download it again or repair it")
     return document
-
-
-def font_name(raw, font) -> str:
-    """Return a PDFium font's base name."""
-    length = raw.FPDFFont_GetBaseFontName(font, None, 0)
-    if not length:
-        return ""
-    buffer = ctypes.create_string_buffer(length)
-    raw.FPDFFont_GetBaseFontName(font, buffer, length)
-    return buffer.value.decode("utf-8", "replace")
-
-
-PUT = re.compile(rb"\bdup\s+(\d{1,3})\s*/([A-Za-z0-9_.]{1,40})\s+put\b")
-MAX_PROGRAM = 4 * 1024**2
-
-
-def glyph_names(raw, font) -> dict[int, str]:
-    """Return the names of glyphs by code in the clear part of a Type 1 font program."""
-    length = ctypes.c_size_t()
-    raw.FPDFFont_GetFontData(font, None, 0, ctypes.byref(length))
-    if not 0 < length.value <= MAX_PROGRAM:
-        return {}
-    data = (ctypes.c_uint8 * length.value)()
-    raw.FPDFFont_GetFontData(font, data, length.value, ctypes.byref(length))
-    program = bytes(data)
-    if not program.startswith((b"%!", b"\x80\x01")):
-        return {}
-    clear = program.partition(b"eexec")[0]
-    return {int(code): name.decode("ascii") for code, name in PUT.findall(clear)}
 
 
 def read_page(document, index: int, path: Path, typefaces: dict | None = None) -> Page:
@@ -715,15 +694,3 @@ def sort_path(path: list, pen: float, stroked: bool, result: Page) -> None:
         # A filled rectangle is a background colour.
     elif stroked or (x1 - x0 > THIN and bottom - top > THIN):
         result.drawings.append((x0, top, x1, bottom))
-
-
-COMPATIBLE = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
-
-
-def compatible(text: str) -> str:
-    """Return text with ligatures and presentation forms spelled out, mathematics left alone."""
-    return "".join(
-        COMPATIBLE.get(char)
-        or (unicodedata.normalize("NFKC", char) if "\uff00" <= char <= "\uffef" else char)
-        for char in text
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import unicodedata
 
 from distil.notation.characters import COMMANDS, DOUBLE, FRAKTUR, LITERAL, SCRIPT
 
@@ -84,3 +85,15 @@ def latex_of(char: str) -> str:
     if alphabet == "bf" and letter.isalpha():
         return f"\\mathbf{{{letter}}}"
     return letter
+
+
+COMPATIBLE = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+
+
+def compatible(text: str) -> str:
+    """Return text with ligatures and presentation forms spelled out, mathematics left alone."""
+    return "".join(
+        COMPATIBLE.get(char)
+        or (unicodedata.normalize("NFKC", char) if "\uff00" <= char <= "\uffef" else char)
+        for char in text
+    )

@@ -7,6 +7,7 @@ MSAM. Other mathematics fonts for TeX name their glyphs in the font program itse
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Callable
 
@@ -289,3 +290,32 @@ class Typeface:
                 return 0.799 < width < 0.813
             return text not in "[]{}|/\\" or (text in "[]" and width > 0.7)
         return False
+
+
+def font_name(raw, font) -> str:
+    """Return a PDFium font's base name."""
+    length = raw.FPDFFont_GetBaseFontName(font, None, 0)
+    if not length:
+        return ""
+    buffer = ctypes.create_string_buffer(length)
+    raw.FPDFFont_GetBaseFontName(font, buffer, length)
+    return buffer.value.decode("utf-8", "replace")
+
+
+PUT = re.compile(rb"\bdup\s+(\d{1,3})\s*/([A-Za-z0-9_.]{1,40})\s+put\b")
+MAX_PROGRAM = 4 * 1024**2
+
+
+def glyph_names(raw, font) -> dict[int, str]:
+    """Return the names of glyphs by code in the clear part of a Type 1 font program."""
+    length = ctypes.c_size_t()
+    raw.FPDFFont_GetFontData(font, None, 0, ctypes.byref(length))
+    if not 0 < length.value <= MAX_PROGRAM:
+        return {}
+    data = (ctypes.c_uint8 * length.value)()
+    raw.FPDFFont_GetFontData(font, data, length.value, ctypes.byref(length))
+    program = bytes(data)
+    if not program.startswith((b"%!", b"\x80\x01")):
+        return {}
+    clear = program.partition(b"eexec")[0]
+    return {int(code): name.decode("ascii") for code, name in PUT.findall(clear)}
