@@ -9,7 +9,7 @@ from typing import Any
 
 from distil.content.files import read_jsonl
 from distil.content.hashing import sha256_bytes, sha256_file
-from distil.exams.extraction import crop_safely
+from distil.exams.drawing import crop_safely
 from distil.review.crops import places, write_crops
 
 

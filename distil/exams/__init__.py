@@ -1,6 +1,6 @@
 """Problems and keys from exam papers in PDF.
 
-- `extraction`: read a paper, draw a place, with or without limits.
+- `extraction`: read a paper, with or without limits.
 - `printing`: the problems of one paper as JSON lines.
 - `sheets`: pages of a PDF to sheets of lines.
 - `problems`: rows of a paper's problems and answers.

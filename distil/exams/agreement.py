@@ -110,4 +110,5 @@ def signature(text: str) -> str:
     """Return the letters, digits, relations and signs of a text, each in one spelling."""
     text = unicodedata.normalize("NFKC", LEFT_OUT.sub("", text))
     text = "".join(SIGN.get(char, char) for char in text)
-    return re.sub(r"[^\w+=<>-]|_", "", text).lower()
+    # k and K are two variables, and have one shape.
+    return re.sub(r"[^\w+=<>-]|_", "", text)

@@ -1,4 +1,4 @@
-"""Read a paper or draw a place of it, in this process or in one that is killed at its limits.
+"""Read a paper, in this process or in one that is killed at its limits.
 
     from distil.exams.extraction import extract_safely
 
@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from distil.exams.workers import run_worker
 
 
 def extract(
@@ -92,11 +94,14 @@ def survey_safely(
     Raises:
         ExamError: as for `extract_safely`.
     """
-    from distil.exams.workers import run_survey
-
-    return run_survey(
-        Path(paper), memory=memory, cpu_seconds=cpu_seconds, wall_seconds=wall_seconds
-    )
+    request = {
+        "module": "distil.exams.extraction",
+        "function": "serve_survey",
+        "paper": str(paper),
+        "memory": memory,
+        "cpu_seconds": cpu_seconds,
+    }
+    return run_worker(Path(paper), request, wall_seconds)
 
 
 def extract_safely(
@@ -124,70 +129,23 @@ def extract_safely(
     Raises:
         ExamError: as for `extract`, or a limit was reached, or the process died.
     """
-    from distil.exams.workers import run_extraction
-
-    return run_extraction(
-        Path(paper),
-        Path(key) if key is not None else None,
-        memory=memory,
-        cpu_seconds=cpu_seconds,
-        wall_seconds=wall_seconds,
-        options=options,
-    )
-
-
-def crop(pdf: Path | str, page: int, box: Sequence[float], dpi: int = 110) -> bytes:
-    """Return the picture of a place in a PDF.
-
-    Args:
-        pdf: the file.
-        page: 1-based page number.
-        box: x0, top, x1, bottom in points from the page's top-left corner.
-        dpi: dots per inch.
-
-    Returns:
-        PNG bytes.
-
-    Raises:
-        ExamError: the file or the page cannot be read, or the box is empty.
-    """
-    from distil.exams.drawing import crop_places
-
-    return crop_places(Path(pdf), [(page, box)], dpi)[0]
+    request = {
+        "module": "distil.exams.extraction",
+        "function": "serve_extraction",
+        "paper": str(paper),
+        "key": str(key) if key is not None else None,
+        "memory": memory,
+        "cpu_seconds": cpu_seconds,
+        "options": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
+    }
+    return run_worker(Path(paper), request, wall_seconds)
 
 
-def crop_safely(
-    pdf: Path | str,
-    places: Sequence[tuple[int, Sequence[float]]],
-    *,
-    dpi: int,
-    memory: int,
-    cpu_seconds: int,
-    wall_seconds: int,
-) -> list[bytes]:
-    """Return the pictures of places in a PDF, drawn in a process that is killed at its limits.
+def serve_survey(request: dict[str, Any]) -> list[dict]:
+    """Answer a request of `survey_safely`."""
+    return survey(request["paper"])
 
-    Args:
-        pdf: the file.
-        places: page (1-based) and box of each, as for `crop`.
-        dpi: dots per inch.
-        memory: bytes of address space the process may have.
-        cpu_seconds: processor time it may use.
-        wall_seconds: time on the clock it may take.
 
-    Returns:
-        PNG bytes of each place, in order.
-
-    Raises:
-        ExamError: as for `crop`, or a limit was reached, or the process died.
-    """
-    from distil.exams.workers import run_crops
-
-    return run_crops(
-        Path(pdf),
-        places,
-        dpi=dpi,
-        memory=memory,
-        cpu_seconds=cpu_seconds,
-        wall_seconds=wall_seconds,
-    )
+def serve_extraction(request: dict[str, Any]) -> list[dict]:
+    """Answer a request of `extract_safely`."""
+    return extract(request["paper"], request["key"], **request["options"])

@@ -1,74 +1,22 @@
-"""Extraction in a process that can be killed: PDFium can hang on a PDF of 580 bytes."""
+"""Processes that are killed at their limits: PDFium can hang on a PDF of 580 bytes.
+
+run_worker(path, {"module": "distil.exams.drawing", "function": "serve_crops", ...}, 120)
+"""
 
 from __future__ import annotations
 
-import base64
 import contextlib
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from distil.exams.errors import ExamError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def run_extraction(
-    paper: Path,
-    key: Path | None,
-    *,
-    memory: int,
-    cpu_seconds: int,
-    wall_seconds: int,
-    options: dict,
-) -> list[dict]:
-    """Do what `distil.exams.extract_safely` promises."""
-    request = {
-        "paper": str(paper),
-        "key": str(key) if key is not None else None,
-        "memory": memory,
-        "cpu_seconds": cpu_seconds,
-        "options": {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()},
-    }
-    return run_worker(paper, request, wall_seconds)
-
-
-def run_survey(paper: Path, *, memory: int, cpu_seconds: int, wall_seconds: int) -> list[dict]:
-    """Do what `distil.exams.extraction.survey_safely` promises."""
-    request = {
-        "survey": True,
-        "paper": str(paper),
-        "memory": memory,
-        "cpu_seconds": cpu_seconds,
-    }
-    return run_worker(paper, request, wall_seconds)
-
-
-def run_crops(
-    pdf: Path,
-    places: Sequence[tuple[int, Sequence[float]]],
-    *,
-    dpi: int,
-    memory: int,
-    cpu_seconds: int,
-    wall_seconds: int,
-) -> list[bytes]:
-    """Do what `distil.exams.crop_safely` promises."""
-    request = {
-        "paper": str(pdf),
-        "places": [[page, list(box)] for page, box in places],
-        "dpi": dpi,
-        "memory": memory,
-        "cpu_seconds": cpu_seconds,
-    }
-    return [base64.b64decode(picture) for picture in run_worker(pdf, request, wall_seconds)]
 
 
 def run_worker(paper: Path, request: dict, wall_seconds: int) -> list:
@@ -149,17 +97,12 @@ def serve() -> int:
 
 
 def answer_request(request: dict) -> list:
-    """Return the rows of a paper, or the pictures of places in it as base64 text."""
-    if "places" in request:
-        from distil.exams.drawing import crop_places
+    """Return what a function gives for the request that names it by `module` and `function`.
 
-        pictures = crop_places(Path(request["paper"]), request["places"], request["dpi"])
-        return [base64.b64encode(picture).decode("ascii") for picture in pictures]
-    from distil.exams.extraction import extract, survey
-
-    if request.get("survey"):
-        return survey(request["paper"])
-    return extract(request["paper"], request["key"], **request["options"])
+    It is loaded by name, so that whoever starts a worker depends on the code that it runs there
+    and on none of the others'.
+    """
+    return getattr(importlib.import_module(request["module"]), request["function"])(request)
 
 
 def limit_resource(resource, name: str, value: int) -> None:

@@ -315,6 +315,8 @@ def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
         if best[0] + LONGEST_ANSWER + 50 < len(text):
             at_end = False
         best = (best[0], answer, at_end) if answer else None
+    # Both patterns end in "answer" after another word, which costs less to look for.
+    named = named and " answer" in text.lower()
     for found in (*_NAMED_LAST.finditer(text), *_GOT_AS.finditer(text)) if named else ():
         if best is None or found.start(1) > best[0]:
             named = re.split(r"\b(?:so|thus|hence|therefore|that|then|,)\s+", found[1])[-1]

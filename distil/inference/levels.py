@@ -298,8 +298,9 @@ def section_contrast(
         p = min(1.0, len(contrasts) * found.p)
     return Estimate(
         estimate=found.estimate,
-        low=found.low,
-        high=found.high,
+        # A difference of two differences of shares is at most 2, however few the clusters.
+        low=max(found.low, -2.0),
+        high=min(found.high, 2.0),
         p=p,
         se=found.se,
         n=len(matrix),

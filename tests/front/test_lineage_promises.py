@@ -19,9 +19,10 @@ import psutil
 import pytest
 
 from distil.content.sealed import Seal, read_lines, seal
-from distil.lineage.history import CHAIN, RUNS, VERSIONS
+from distil.lineage.history import CHAIN, RUNS, VERSIONS, read_chain
 from tests.workflow.checkout import Checkout
 
+TORTURE = bool(os.environ.get("DISTIL_TORTURE"))
 CONFIG = "config.micro.yaml"
 TOP = Path("results", "micro")
 CLAIMS = "results/micro/claims/claims.csv"
@@ -96,7 +97,7 @@ def test_any_deleted_file_is_made_again_whoever_reads_it(study):
 # ------------------------------------------------- D2, D8, D10: the records are the truth
 
 
-@pytest.mark.parametrize("lost", [".snakemake", ".snakemake/metadata"])
+@pytest.mark.parametrize("lost", [".snakemake", *([".snakemake/metadata"] if TORTURE else [])])
 def test_a_change_is_seen_without_the_metadata_of_snakemake(study, lost):
     shutil.rmtree(study.path / lost)
     assert study.planned() == set(), "results that are as recorded run nothing"
@@ -108,9 +109,43 @@ def test_a_change_is_seen_without_the_metadata_of_snakemake(study, lost):
     done = distil(study, "export", "build/crate")
     assert done.returncode == 1
     assert not (study.path / "build" / "crate").exists()
-    if lost == ".snakemake":
-        study.snakemake()
-        assert distil(study, "verify").stdout.endswith("ok\n")
+
+
+CHANGES = [
+    (CONFIG, "levels_per_problem: 2", "levels_per_problem: 3"),
+    (
+        "scripts/draw_figures.py",
+        'if __name__ == "__main__":',
+        'CHANGED = 1\nif __name__ == "__main__":',
+    ),
+    ("results/micro/traces/2011/solutions.jsonl", "2011-", "2012-"),
+    (CONFIG, "margin: 2.0", "margin: 3.0"),
+    (CONFIG, "max_tokens: 8000", "max_tokens: 8001"),
+    ("distil/datasets/splits.py", "def ", "CHANGED = 1\n\n\ndef "),
+    ("requirements.lock", "matplotlib==", "matplotlib==9!"),
+    ("resources/prompts/paper/student.txt", "\n", "!\n"),
+    ("rules/claims.smk", "published=", "printed="),
+    ("resources/published.yaml", "\n", "\n# changed\n"),
+]
+
+
+def test_a_change_reruns_the_same_jobs_with_and_without_the_metadata_of_snakemake(study):
+    kept = study.path / "kept"
+    for name, old, new in CHANGES if TORTURE else CHANGES[:3]:
+        path = study.path / name
+        if not path.is_file() or old not in path.read_text(encoding="utf-8"):
+            continue
+        before, state = path.read_bytes(), path.stat()
+        study.edit(name, old, new)
+        planned = study.planned()
+        (study.path / ".snakemake").rename(kept)
+        assert study.planned() == planned, name
+        shutil.rmtree(study.path / ".snakemake")
+        kept.rename(study.path / ".snakemake")
+        assert planned, name
+        path.write_bytes(before)
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert study.planned() == set()
 
 
 def test_names_of_inputs_and_outputs_that_are_swapped_rerun_their_rule(study):
@@ -149,7 +184,6 @@ def test_a_file_edited_by_hand_stops_the_run_until_it_is_removed(study, finished
     assert "no cause" not in moved.stdout
     path.unlink()
     assert study.ran() == {"tabulate_splits"}
-    assert distil(study, "verify").stdout.endswith("ok\n")
 
 
 # ------------------------------------------------------------------------- D4: undeclared reads
@@ -196,7 +230,7 @@ def test_an_undeclared_read_fails_the_job_with_file_and_remedy(study):
 # ----------------------------------------------------------------------- D5: edits during a job
 
 
-@pytest.mark.parametrize("put_back", [False, True])
+@pytest.mark.parametrize("put_back", [True, *([False] if TORTURE else [])])
 def test_code_edited_while_a_job_runs_makes_its_files_count_for_nothing(study, put_back):
     # A module that the job has not loaded: a worker of its could.
     script = study.path / "scripts" / "tabulate_splits.py"
@@ -239,9 +273,10 @@ def forge(study: Checkout, *, link: bool) -> None:
 
 
 def test_a_history_with_fresh_seals_is_named(study):
-    head = distil(study, "verify", "--anchor").stdout.partition("history: ")[2].split()[0]
-    assert len(head) == 64
-    assert distil(study, "verify", "--head", head).returncode == 0
+    head = read_chain(study.path / TOP / "lineage").head
+    done = distil(study, "verify", "--anchor", "--head", head)
+    assert done.returncode == 0
+    assert f"history: {head}\n" in done.stdout
     assert distil(study, "plan").returncode == 0
     forge(study, link=False)
     assert distil(study, "plan").returncode == 1
@@ -254,9 +289,9 @@ def test_a_history_with_fresh_seals_is_named(study):
     assert "no run whose digest" in done.stdout
 
 
-@pytest.mark.parametrize("name", [RUNS, VERSIONS, CHAIN])
+@pytest.mark.parametrize("name", [RUNS, VERSIONS, CHAIN] if TORTURE else [CHAIN])
 def test_a_history_cut_short_is_named(study, name):
-    head = distil(study, "verify", "--anchor").stdout.partition("history: ")[2].split()[0]
+    head = read_chain(study.path / TOP / "lineage").head
     path = study.path / TOP / "lineage" / name
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     assert distil(study, "verify", "--head", head).returncode in (1, 2)
@@ -296,7 +331,6 @@ def test_stored_rows_are_held_to_their_seals_and_to_what_was_used_first(study):
     }
     segment.write_bytes(whole)
     replace(journal, '"agent":"x', '"agent":"')
-    assert distil(study, "verify").stdout.endswith("ok\n")
     # With fresh seals the change is used, and named by what used it.
     for path in store.rglob("*.jsonl"):
         rows = [{**row, "tokens": row["tokens"][:3]} for _, row in read_lines(path)]
@@ -372,6 +406,8 @@ def test_another_recogniser_on_path_runs_what_it_read_again(study, tmp_path):
     with pypdfium2.PdfDocument(study.path / TOP / "exams" / "2014-fs.pdf") as document:
         pages = [page.render(scale=2).to_pil().convert("L") for page in document]
     pages[0].save(folder / "2014-fs.pdf", save_all=True, append_images=pages[1:], resolution=144)
+    for year in (2011, 2012, 2013):
+        shutil.copy(study.path / TOP / "exams" / f"{year}-fs.pdf", folder)
     made = subprocess.run(
         [sys.executable, "-m", "distil", "new", "mine", str(folder), "--like", CONFIG],
         cwd=study.path, capture_output=True, text=True, check=False,

@@ -295,6 +295,7 @@ def test_a_third_reading_lends_its_spaces_where_it_has_the_same_letters():
 def test_signs_count_and_spellings_do_not():
     assert signature("∠ABC ≤ 90°") == signature("∠ABC ⩽ 90")
     assert signature("x - 2") != signature("x + 2")
+    assert signature("kS") != signature("KS")
     assert agrees({"number": "1", "statement_plain": "½", "options": []}, "1. 1/2") is True
 
 

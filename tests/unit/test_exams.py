@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import pytest
 import typst
 
+from distil.exams.drawing import crop
 from distil.exams.errors import ExamError
-from distil.exams.extraction import crop, extract, extract_safely
+from distil.exams.extraction import extract, extract_safely
 from distil.exams.words import join_lines
 from distil.notation.plain import plain
 

@@ -16,8 +16,9 @@ from PIL import Image
 
 from distil.content.files import write_jsonl
 from distil.content.hashing import sha256_bytes
+from distil.exams.drawing import crop, crop_safely
 from distil.exams.errors import ExamError
-from distil.exams.extraction import crop, crop_safely, extract
+from distil.exams.extraction import extract
 from distil.review.corrections import read_corrections
 from distil.review.crops import read_crops
 from distil.review.page import meaning

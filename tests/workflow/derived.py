@@ -361,7 +361,7 @@ SHAPES = {
     ),
     "a section dropped": lambda: _shape(
         exams__sections={"fs": "Freshman-Sophomore", "js": "Junior-Senior"},
-        exams__typeset__questions={"fs": 4, "js": 4},
+        exams__typeset__questions={"fs": 4, "js": 4}, claims__speed_section=None,
     ),
     "a seed added": lambda: _shape(adapters__seeds=([], [3])),
     "a seed dropped": lambda: _shape(adapters__seeds=([2], [])),
