@@ -73,9 +73,8 @@ def test_files_over_a_megabyte_are_compared_by_content(study):
     figure = "results/micro/figures/curves.svg"
     big = study.path / "results/micro/adapters/temporal/prompt/seed-1/curve.csv"
     big.write_bytes(big.read_bytes() + b"\n" * 1_500_000)
-    assert "draw_figures" in study.ran(
-        "--", figure, check=False
-    )  # an edited file is read, and named at the end
+    # An edited file is read, and named at the end.
+    assert "draw_figures" in study.ran("--", figure, check=False)
     os.utime(big, (time.time() + 60,) * 2)
     assert study.planned("--", figure) == set()
     state = big.stat()
