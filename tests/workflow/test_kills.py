@@ -33,7 +33,7 @@ def contents(study: Checkout) -> dict[str, str | list[str]]:
         for path in sorted(top.rglob("*"))
         if path.is_file()
         and path.relative_to(top).parts[0] not in ASIDE
-        and path.name not in (history.RUNS, history.VERSIONS, history.CHAIN)
+        and path.name not in (history.RUNS, history.VERSIONS, history.CHAIN, "run.js")
     } | {
         # Each once, in the order in which jobs ended.
         history.VERSIONS: sorted((top / "lineage" / history.VERSIONS).read_text().splitlines())
