@@ -203,7 +203,7 @@ def test_a_new_version_of_a_package_reruns_the_jobs_that_need_it(inside, jobs, p
 
 
 def test_a_helper_of_the_rules_reruns_what_it_is_asked_for_and_no_more(inside, jobs):
-    study = inside.path / "distil" / "study.py"
+    study = inside.path / "distil" / "study" / "shape.py"
     text = study.read_text(encoding="utf-8")
     old = 'return {key: self.config["predictions"][key] for key in chosen}'
     assert text.count(old) == 1
