@@ -265,6 +265,11 @@ def leaves(value, path=()):
 # Text that only certain others may take the place of.
 TEXTS = {
     ("teacher", "mode"): "replay",
+    ("predictions", "decoder"): "continuous",
+    ("claims", "speed_section"): "js",
+    ("claims", "clusters"): "question",
+    ("claims", "strata"): "section",
+    ("claims", "missing"): "pairs",
     ("teacher", "hosts", "simulated", "api_key_env"): "OTHER_KEY",
 }
 
@@ -278,7 +283,7 @@ def other(path: tuple[str, ...], value):
     if isinstance(value, int):
         return value + 1
     if isinstance(value, float):
-        return value * 0.5 if value else 1.0
+        return value * 0.5 if value else 0.5
     return f"{value}x" if isinstance(value, str) else None
 
 
