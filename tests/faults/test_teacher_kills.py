@@ -119,7 +119,8 @@ def test_segment_that_cannot_grow_ends_all_paid_calls_and_the_next_run_goes_on(t
 
 @pytest.mark.timeout(600)
 def test_four_workers_that_share_keys_pay_for_each_once(tmp_path):
-    with FaultHost(latency=0.01) as host:
+    # Slow enough that the last worker starts before the first has asked for everything.
+    with FaultHost(latency=0.2) as host:
         processes = [worker(host, tmp_path, 8, 0, SHARED_KEYS) for _ in range(4)]
         asked = [int(process.communicate()[0].split()[-1]) for process in processes]
         assert [process.returncode for process in processes] == [0] * 4
