@@ -21,7 +21,7 @@ CALLED_BY_OTHERS = {
     "do_GET", "do_POST", "log_message", "close_connection", "daemon_threads", "request_queue_size",
     "protocol_version", "disable_nagle_algorithm", "wbufsize", "ConnectionCls",
     "pool_classes_by_scheme", "trust_env", "has_metadata", "has_outdated_metadata",
-    "input_checksums", "normalizer", "pre_tokenizer", "decoder",
+    "input_checksums", "serve_crops", "serve_extraction", "serve_survey", "normalizer", "pre_tokenizer", "decoder",
     "correctness_reward", "compute_score", "data_source",
 }  # fmt: skip
 
