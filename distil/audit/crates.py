@@ -179,7 +179,7 @@ class Builder:
         self._add_data()
         root["mentions"] = [*self._add_jobs(), *self._add_runs()]
         text = croissant.describe(
-            self.records,
+            self.kept,
             description=root["description"],
             license=licence.id,
             datePublished=published,

@@ -1,6 +1,6 @@
 """Processes that are killed at their limits: PDFium can hang on a PDF of 580 bytes.
 
-run_worker(path, {"module": "distil.exams.drawing", "function": "serve_crops", ...}, 120)
+run_worker(path, {"module": MODULE, "function": NAME, "memory": BYTES, ...}, wall_seconds)
 """
 
 from __future__ import annotations

@@ -80,7 +80,9 @@ def test_a_change_whose_job_was_killed_is_run_by_the_same_command_again(study):
     wait_for_job(study, run, "split_datasets.py").send_signal(signal.SIGKILL)
     out, _ = run.communicate()
     assert run.returncode, out
-    assert study.planned() == wanted
+    # What does not wait for the killed job may have been made before the kill.
+    assert wanted - study.planned() <= {"tabulate_traces"}
+    assert study.planned() <= wanted
     assert distil(study, "verify").returncode not in (0, None)
 
 

@@ -42,7 +42,7 @@ ELSEWHERE = {
     "pretrain_student", "import_transcriptions", "audit_release_splits", "import_release_counts",
     "measure_release_levels", "judge_release_claims", "collect_exam",
     "import_benchmark", "read_crops", "review_problems", "tabulate_extraction",
-    "judge_answers",
+    "judge_answers", "grade_release_answers",
 }  # fmt: skip
 
 
