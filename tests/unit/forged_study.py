@@ -93,7 +93,7 @@ class Forge:
         record = {
             "format": 1, "rule": rule, "wildcards": wildcards, "params": params, **files,
             "script": f"scripts/{rule}.py", "code": sha256_text(canonical_json(fingerprint)),
-            "fingerprint": fingerprint, "facts": {},
+            "fingerprint": fingerprint, "facts": {}, "executables": {},
         }  # fmt: skip
         happened = {
             "run": self.run, "started": f"2026-11-{self.run[-2:]}T10:00:00.000+00:00", "seconds": 1.0,
