@@ -65,8 +65,14 @@ def _end_with_parents() -> None:
     else:
         return  # a cluster's job: its scheduler ends it
 
+    def alive(process: psutil.Process) -> bool:
+        # A killed process that nobody has waited for yet is a zombie, which psutil calls running.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return False
+
     def watch() -> None:
-        while all(process.is_running() for process in above):
+        while all(map(alive, above)):
             time.sleep(0.2)
         if callable(signal.getsignal(signal.SIGTERM)):
             # The job waits for something that was paid for: it is told to stop, and given time.

@@ -175,9 +175,11 @@ def test_keys_is_the_reference_in_the_docs():
 
 def test_make_stops_at_a_study_that_no_file_names():
     for target in ("reproduce", "report", "review"):
+        # Called by another make, as the tests are, make names the folders that it enters.
         done = subprocess.run(
-            ["make", target, "STUDY=typo"], cwd=ROOT, capture_output=True, text=True, check=False
-        )
+            ["make", "--no-print-directory", target, "STUDY=typo"],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
         assert done.returncode == 2
         assert "no config*.yaml names the study typo" in done.stderr
         assert "micro" in done.stderr
