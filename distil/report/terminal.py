@@ -71,8 +71,14 @@ def figures(row: dict[str, str]) -> tuple[str, str]:
     return here, f"({number(row['low'])} to {number(row['high'])})"
 
 
-def closing_text(study: str, width: int | None = None) -> str:
-    """Return what a full run ends with: claims, the page to open, three commands to try."""
+def closing_text(study: str, width: int | None = None, *, answers: bool = False) -> str:
+    """Return what a full run ends with: claims, the page to open, three commands to try.
+
+    Args:
+        study: its name.
+        width: columns, as for `claims_text`.
+        answers: with the answers to the review's questions instead of the command that shows them.
+    """
     top = Path("results", study)
     page = next((top / name for name in PAGES if (top / name).is_file()), None)
     named = "" if study == "sample" else f" --study {study}"
@@ -82,8 +88,10 @@ def closing_text(study: str, width: int | None = None) -> str:
         (f"distil review{named}", "see what was read from the exams with doubt"),
     )
     longest = max(len(command) for command, _ in commands)
-    lines = [claims_text(study, width, answers=False)]
-    lines.append(f"Answers to the questions of the review: distil claims{named}\n")
+    lines = [claims_text(study, width, answers=answers)]
+    if not answers:
+        lines.append(f"Answers to the questions of the review: distil claims{named}")
+    lines.append("")
     if page:
         lines.append(f"Open {page}")
     lines.append("Next, after `. .venv/bin/activate`:")
