@@ -106,7 +106,7 @@ def verify(
         *_check_code(records),
         *_check_plan(records, jobs or (), files),
         *check_installed(records),
-        *_check_stores(records),
+        *_check_stores(records, files),
         *_check_repeats(records),
         *_find_unlisted(records),
         *_find_orphans(records, jobs),
@@ -332,10 +332,11 @@ def _check_chain(records: Records) -> Iterator[Fault]:
         )
 
 
-def _check_stores(records: Records) -> Iterator[Fault]:
+def _check_stores(records: Records, files: Files) -> Iterator[Fault]:
     """Hold the stores under state/ against the seals of their lines and the chain of runs.
 
-    A torn last line is no fault: a writer that was killed leaves one.
+    A torn last line is no fault: a writer that was killed leaves one. What a training left may be
+    removed at any time.
     """
     changed = set()
     for path in sorted(Path("state", records.study).rglob("*.jsonl")):
@@ -352,6 +353,14 @@ def _check_stores(records: Records) -> Iterator[Fault]:
     for path, damage in find_altered_state(records.folder):
         if path not in changed:
             yield Fault(MISSING if damage.missing else MISMATCH, path.as_posix(), damage.message)
+    latest = {line["record"]: line for line in records.history}
+    for line in latest.values():
+        for name, sha256 in line.get("state", {}).items():
+            if files.sha256(name) not in (None, sha256):
+                message = (
+                    f"is not what {line['record']} left; remove it: a training then makes it anew"
+                )
+                yield Fault(MISMATCH, name, message)
 
 
 def _check_repeats(records: Records) -> Iterator[Fault]:
