@@ -74,7 +74,9 @@ def run(main: Callable[..., Any], job: Any) -> None:
         with name_unwritable(record_file):
             record_file.unlink(missing_ok=True)
         with _guarded(job, {**settings, "how": offered["how"]}) as seen:
+            begun = time.monotonic()
             result = main(**{name: value for name, value in offered.items() if name in taken}) or {}
+            spent = time.monotonic() - begun
         code.require_unchanged()
         record = {
             "format": 1,
@@ -93,6 +95,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
             "run": os.environ.get("DISTIL_RUN"),
             "started": started.isoformat(timespec="milliseconds"),
             "seconds": round(time.monotonic() - clock, 3),
+            "main_seconds": round(spent, 3),
             "host": platform.node(),
             "platform": platform.platform(),
             "plan_sha256": os.environ.get("DISTIL_PLAN") or None,
