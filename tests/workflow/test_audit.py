@@ -175,6 +175,20 @@ def test_every_single_change_is_named_whether_its_mtime_is_kept_or_not(inside, m
     assert verify.verify(STUDY, jobs=jobs, recompute=recompute) == []
 
 
+def test_the_next_run_takes_in_a_store_that_was_removed_and_one_that_has_grown(inside):
+    lost = next(Path("state", STUDY, "predictions").rglob("*.jsonl"))
+    lost.unlink()
+    longer = next(Path("state", STUDY, "teacher").rglob("*.jsonl"))
+    with longer.open("ab") as stream:
+        stream.write(longer.read_bytes().splitlines(keepends=True)[-1])
+    told = {fault.path: fault.message for fault in verify.verify(STUDY)}
+    assert told.keys() == {lost.as_posix(), longer.as_posix()}
+    assert "the next run notes it" in told[lost.as_posix()]
+    assert "start snakemake" in told[longer.as_posix()]
+    assert inside.ran() == set()
+    assert verify.verify(STUDY) == []
+
+
 def test_another_anchor_or_head_is_named(looking, capsys):
     chance = random.Random(7)
     right, head = verify.anchor(STUDY), read_chain(Path("results", STUDY, "lineage")).head
