@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from distil.student.blas import load_blas  # noqa: E402
+from distil.student.sampling import DecodingTask  # noqa: E402
 
 load_blas()
 
@@ -136,6 +137,7 @@ def bench_generation() -> None:
         render_prompt(tokenizer, row["messages"][0]["content"])
         for row in read_rows("train")[:PROMPTS]
     ]
+    task = DecodingTask(prompts, tokenizer.eos_token_ids, MAX_TOKENS)
     seconds = {"stock": [], "ours": [], "continuous": []}
     for _ in range(ROUNDS):
         started = time.perf_counter()
@@ -147,18 +149,14 @@ def bench_generation() -> None:
         mx.reset_peak_memory()
         started = time.perf_counter()
         with helper_process(serve_batches) as helper:
-            answers = decode_batches(
-                model, prompts, tokenizer.eos_token_ids, MAX_TOKENS, BatchShape(), helper
-            )
+            answers = decode_batches(model, task, BatchShape(), helper)
         texts = [answer_text(tokenizer, answer.tokens) for answer in answers]
         seconds["ours"].append((time.perf_counter() - started) / PROMPTS)
         found = {}
         started = time.perf_counter()
         ContinuousDecoder(BatchShape().width)(
             model,
-            prompts,
-            tokenizer.eos_token_ids,
-            MAX_TOKENS,
+            task,
             lambda numbers, answers, found=found: found.update(zip(numbers, answers, strict=True)),
         )
         seconds["continuous"].append((time.perf_counter() - started) / PROMPTS)

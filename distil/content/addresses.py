@@ -65,6 +65,7 @@ FILES = {
     "training": "adapters/{run}/{name}.json",
     "plan": "predictions/plans/{run}.json",
     "predictions": "predictions/{run}.parquet",
+    "student responses": "predictions/{run}_responses.jsonl",
     "answers": "grades/answers.parquet",
     "judgements": "grades/judge.parquet",
     "judge responses": "grades/judge_responses.jsonl",
