@@ -397,6 +397,12 @@ def _check_server(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
             ("predictions", "server", "host"),
             f"{server['host']} is the simulated teacher, which serves no student; name another",
         )
+    if server.get("adapters") and server["model"] == "default_model":
+        yield (
+            ("predictions", "server", "model"),
+            "default_model answers without any adapter in mlx_lm.server; name the model as the"
+            " server was started with it (--model)",
+        )
     model = host.get("models", {}).get(server["model"])
     if model and (model["input"] or model["output"]):
         yield (
