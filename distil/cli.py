@@ -588,7 +588,7 @@ def lock(
     return 0
 
 
-@app.command(rich_help_panel=CHANGES)
+@app.command(rich_help_panel=STUDIES)
 def adapters(
     context: typer.Context,
     folder: Annotated[Path, typer.Argument(resolve_path=True, help="Made if need be.")],

@@ -17,6 +17,8 @@ level are also cut at each of `caps` (level `R1@64`).
 import json
 from pathlib import Path
 
+from distil.content.addresses import capped_level
+
 
 def stop_iterations(stops: dict, kinds: list[str], seed: int) -> set[int]:
     """Return the checkpoints that the wanted kinds of stop chose for a seed."""
@@ -34,7 +36,7 @@ def full_plan(
     params,
 ) -> list[dict]:
     """Plan one checkpoint (None: the base) that everything is asked of."""
-    capped = [f"{levels[0]}@{cap}" for cap in params.caps]
+    capped = [capped_level(levels[0], cap) for cap in params.caps]
     rows = [
         {"iteration": iteration, "benchmark": "competition", "level": level, "years": tested}
         for level in [*levels, *capped]

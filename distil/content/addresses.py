@@ -126,6 +126,17 @@ def sample_id(name: str, sample: int) -> str:
     return f"{name}.s{sample + 1}" if sample else name
 
 
+def capped_level(level: str, cap: int) -> str:
+    """Return the level of answers to `level` that were cut at some tokens: `R1@64`."""
+    return f"{level}@{cap}"
+
+
+def split_level(level: str) -> tuple[str, int | None]:
+    """Return the level that was asked for, and the cap that its answers were cut at, if any."""
+    asked, _, cap = level.partition("@")
+    return asked, int(cap) if cap else None
+
+
 def parse_row(text: str) -> Address:
     """Return the kind and the fields of a row's id.
 

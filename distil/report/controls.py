@@ -8,24 +8,22 @@ import pandas as pd
 
 from distil.claims.formulas import compared
 from distil.claims.selections import MissingAnswersError, paired, student
+from distil.content.addresses import split_level
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distil.claims.selections import GradedAnswers
 
-CAP_MARK = "@"
-
 
 def capped_levels(study: GradedAnswers) -> list[str]:
     """List the levels at which answers were cut, as `R1@64`, the longest cap first."""
     names = study.answers["level"].dropna().unique()
-    found = [name for name in names if CAP_MARK in name]
-    return sorted(found, key=lambda name: (name.partition(CAP_MARK)[0], -int(_cap(name))))
-
-
-def _cap(level: str) -> str:
-    return level.partition(CAP_MARK)[2]
+    caps = {name: split_level(name) for name in names}
+    return sorted(
+        (name for name, (_, cap) in caps.items() if cap),
+        key=lambda name: (caps[name][0], -caps[name][1]),
+    )
 
 
 def cap_notes(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
@@ -51,11 +49,12 @@ def cap_notes(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
             cut = student(study, estimand, level=name)
         except MissingAnswersError:
             continue
-        nearest = min(asked, key=lambda level: abs(asked[level].words - cut.words))
+        level, cap = split_level(name)
+        nearest = min(asked, key=lambda one: abs(asked[one].words - cut.words))
         one, two = paired(cut, asked[nearest])
         found = compared(study, one, two)
         sentences.append(
-            f"{name} (asked as {name.partition(CAP_MARK)[0]}, cut at {_cap(name)} tokens, "
+            f"{name} (asked as {level}, cut at {cap} tokens, "
             f"{cut.words:.1f} words) minus {nearest} as asked for ({asked[nearest].words:.1f} "
             f"words): {100 * found.estimate:+.1f} points ({100 * found.low:.1f} to "
             f"{100 * found.high:.1f}), p {found.p:.3g}."

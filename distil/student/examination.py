@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distil.content.addresses import sample_id
+from distil.content.addresses import sample_id, split_level
 from distil.content.files import read_jsonl
 from distil.content.hashing import canonical_json, sha256_text
 from distil.student.questions import load_prompts, published_text, question_text
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from distil.student.rows import Answer
 
-CAP_MARK = "@"
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("id", "problem", "benchmark", "level")),
@@ -57,12 +56,6 @@ class Question(NamedTuple):
     def cap(self) -> int | None:
         """Tokens that the answer is cut at, below `max_tokens`; None without a cap."""
         return split_level(self.item["level"])[1]
-
-
-def split_level(level: str) -> tuple[str, int | None]:
-    """Return the level that is asked for, and the cap."""
-    asked, _, cap = level.partition(CAP_MARK)
-    return asked, int(cap) if cap else None
 
 
 def read_benchmarks(problems: Sequence[str], benchmarks: Sequence[str]) -> dict[str, list[dict]]:
