@@ -291,6 +291,7 @@ def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple,
     yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
     yield from _check_teacher(config)
+    yield from _check_server(config)
     yield from _check_problems(config)
     yield from _check_files(config)
     if student:
@@ -376,8 +377,49 @@ def _check_teacher(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
         "grading.judge": config["grading"]["judge"],
         "problems.vision": config["problems"]["vision"],
     }
+    predictions = config["predictions"]
+    server = predictions.get("server")
+    if server:
+        others["predictions.server"] = {**server, "max_tokens": predictions["max_tokens"]}
     agents |= {place: agent for place, agent in others.items() if agent}
     yield from teacher_settings.faults(config["teacher"], agents)
+
+
+def _check_server(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    predictions = config["predictions"]
+    server = predictions.get("server")
+    if (predictions["decoder"] == "http") != bool(server):
+        yield (
+            ("predictions", "server"),
+            "goes with predictions.decoder: http, and with no other; set both or neither",
+        )
+    for place, cap in enumerate(predictions.get("caps", [])):
+        if cap >= predictions["max_tokens"]:
+            yield (
+                ("predictions", "caps", place),
+                f"{cap} cuts nothing below predictions.max_tokens ({predictions['max_tokens']})",
+            )
+    if not server:
+        return
+    host = config["teacher"]["hosts"].get(server["host"], {})
+    if host.get("base_url") == teacher_settings.SIMULATED:
+        yield (
+            ("predictions", "server", "host"),
+            f"{server['host']} is the simulated teacher, which serves no student; name another",
+        )
+    if server.get("adapters") and server["model"] == "default_model":
+        yield (
+            ("predictions", "server", "model"),
+            "default_model answers without any adapter in mlx_lm.server; name the model as the"
+            " server was started with it (--model)",
+        )
+    model = host.get("models", {}).get(server["model"])
+    if model and (model["input"] or model["output"]):
+        yield (
+            ("predictions", "server", "model"),
+            "costs money by the token, which teacher.money_cap cannot hold for a student's runs;"
+            " take a server of your own, with prices of 0",
+        )
 
 
 def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:

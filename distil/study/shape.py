@@ -495,12 +495,46 @@ class Study(AnyStudy):
             "benchmarks": self.config["benchmarks"],
             "stops": self.config["predictions"]["stops"],
             "levels": self.config["predictions"]["levels"],
+            "caps": self.config["predictions"].get("caps", []),
+            "validation_problems": self.config["predictions"].get("validation_problems"),
         }
 
     def decoding(self) -> dict[str, Any]:
         """What can change a decoded answer."""
         chosen = ("max_tokens", "batch_size", "decoder")
-        return {key: self.config["predictions"][key] for key in chosen}
+        found = {key: self.config["predictions"][key] for key in chosen}
+        return {**found, "sampling": self.sampling}
+
+    @property
+    def sampling(self) -> dict[str, Any] | None:
+        """How answers are drawn; None for the likeliest ones."""
+        return self.config["predictions"].get("sampling")
+
+    @property
+    def served(self) -> bool:
+        """Whether a server answers for the student."""
+        return self.config["predictions"]["decoder"] == "http"
+
+    @property
+    def decoded_runs(self) -> list[str]:
+        """The student's runs that are decoded here."""
+        return [] if self.served else self.student_runs
+
+    def server(self) -> dict[str, Any]:
+        """What shapes the answers of a server: `teacher` as of an agent, `adapters`, `sampling`."""
+        predictions = self.config["predictions"]
+        agent = {"max_tokens": predictions["max_tokens"], "temperature": 0.0, "extra": {}}
+        agent |= {key: value for key, value in predictions["server"].items() if key != "adapters"}
+        if self.sampling:
+            agent |= {key: self.sampling[key] for key in ("temperature", "top_p")}
+        return {
+            "teacher": teacher_settings.shaping(self.config["teacher"], agent),
+            "sampling": self.sampling,
+        }
+
+    def getting_served(self) -> dict[str, Any]:
+        """Where a server finds the adapters: shapes no answer."""
+        return {"adapters": self.config["predictions"]["server"].get("adapters")}
 
     def page_inputs(self) -> dict[str, list[str]]:
         """What the page shows besides claims and problems."""
