@@ -7,6 +7,7 @@ the key and the remedy.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from distil.content.files import write_atomically
+from distil.content.hashing import sha256_text
 from distil.datasets import splits
 from distil.review.corrections import CorrectionError, read_corrections
 from distil.teacher import settings as teacher_settings
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 # The one in C where PyYAML was built with it: six times faster, at every start of Snakemake.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SCHEMA = Path(__file__).resolve().parents[2] / "config.schema.yaml"
+# The sha256 of the schema and the configuration that were found to agree last.
+PASSED = Path(".snakemake", "distil-config")
 
 # Keys of study files that were written for an earlier version.
 MOVED = {
@@ -201,15 +206,20 @@ def _blame(contents: Sequence[tuple[str | Path, Any]], key: Sequence) -> str:
 
 
 def _against_schema(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    """Yield what is against the schema; loading it takes longer than a small dry run's own work."""
+    text = json.dumps(config)
+    digest = sha256_text(f"{SCHEMA.read_text(encoding='utf-8')}\n{text}")
+    if PASSED.is_file() and digest in PASSED.read_text(encoding="utf-8").split():
+        return
     import jsonschema
 
-    schema = _load(SCHEMA)
-    validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(
-        validator.iter_errors(json.loads(json.dumps(config))), key=lambda e: str(e.path)
-    )
+    validator = jsonschema.Draft202012Validator(_load(SCHEMA))
+    errors = sorted(validator.iter_errors(json.loads(text)), key=lambda e: str(e.path))
     for error in errors:
         yield from _explain(error)
+    if not errors and PASSED.parent.is_dir():
+        with contextlib.suppress(OSError):
+            write_atomically(PASSED, f"{digest}\n".encode())
 
 
 def _explain(error: Any) -> Iterator[tuple[tuple, str]]:

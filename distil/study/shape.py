@@ -23,29 +23,6 @@ if TYPE_CHECKING:
 
 
 PUBLISHED = "resources/published.yaml"
-# Settings of a rule that say how a result is got and shape none: they are handed to jobs apart from
-# the others, and no record holds them. Those of the teacher are told apart in distil.teacher.
-HOW = {"workers"}
-
-
-def shaping(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings without those that only say how a result is got."""
-    return {
-        key: shaping(value) if isinstance(value, dict) else value
-        for key, value in settings.items()
-        if key not in HOW
-    }
-
-
-def getting(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that only say how a result is got, at their places."""
-    found = {}
-    for key, value in settings.items():
-        if key in HOW:
-            found[key] = value
-        elif isinstance(value, dict) and (inner := getting(value)):
-            found[key] = inner
-    return found
 
 
 class AnyStudy:
@@ -73,8 +50,11 @@ class AnyStudy:
 
         Jobs are given them as `how`, beside their params; a change reruns nothing.
         """
-        section = self.config.get("teacher")
-        return {"teacher": teacher_settings.how(section)} if section else {}
+        teacher, grading = self.config.get("teacher"), self.config.get("grading")
+        return {
+            **({"teacher": teacher_settings.how(teacher)} if teacher else {}),
+            **({"grading": {"workers": grading["workers"]}} if grading else {}),
+        }
 
     @property
     def plan_sha256(self) -> str | None:
@@ -485,7 +465,7 @@ class Study(AnyStudy):
 
     def grading(self) -> dict[str, Any]:
         """What can change a verdict of the first two graders."""
-        return {key: self.config["grading"][key] for key in ("limits", "workers")}
+        return {"limits": self.config["grading"]["limits"]}
 
     def judge(self) -> dict[str, Any]:
         """What shapes the answers of the judge."""
