@@ -36,7 +36,8 @@ def write_gains(output, study, title) -> None:
     """Write the tables of the gain: by level, seed and stop, in sample and held out."""
     rows = Sources()
     table = summaries.tabulate_levels(study, sources=rows)
-    notes = [*summaries.level_tests(study), *controls.cap_notes(study)]
+    notes = [*summaries.level_tests(study), *controls.length_notes(study)]
+    notes += controls.cap_notes(study)
     tables.write(output.levels, table, f"Response lengths: {title}", notes, rows=rows)
     rows = Sources()
     table, notes = summaries.tabulate_seeds(study, sources=rows), summaries.seed_notes(study)

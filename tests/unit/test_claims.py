@@ -52,6 +52,7 @@ TABLES = (
     "disagreements",
 )  # fmt: skip
 
+SIDES = (selections.student, selections.base)
 FIVE_FOLDS = {
     f"fold-{index + 1}": {
         "train": [year for year in range(2011, 2016) if year not in (test, held)],
@@ -559,6 +560,20 @@ def test_answers_cut_at_a_cap_stand_below_the_levels_and_change_nothing_else(stu
     assert re.match(r"R1@9 \(asked as R1, cut at 9 tokens, 9\.9 words\) minus R4 as asked", note)
     assert controls.cap_notes(study) == []
     pd.testing.assert_frame_equal(judge_study(both, PUBLISHED)[0], judged[0])
+
+
+def test_the_gain_by_asked_length_is_the_slope_of_the_gains(study):
+    (note,) = controls.length_notes(study)
+    said = float(re.search(r"changes by ([+-]\d+\.\d) points", note)[1])
+    pairs = [
+        selections.paired(*(one(study, "held_out", level=level) for one in SIDES))
+        for level in study.levels
+    ]
+    gains = [selections.differences(*pair).mean() for pair in pairs]
+    words = np.log2([(one.words + two.words) / 2 for one, two in pairs])
+    assert said == pytest.approx(100 * np.polyfit(words, gains, 1)[0], abs=0.05)
+    alone = dataclasses.replace(study, settings={**study.settings, "levels": ["R1"]})
+    assert controls.length_notes(alone) == []
 
 
 def test_validation_accuracy_stands_beside_the_loss_at_every_checkpoint(study):
