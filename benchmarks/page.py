@@ -60,6 +60,7 @@ def make_answers(folds: int, checkpoints: int) -> pd.DataFrame:
                     "iteration": iteration, "level": level, "benchmark": benchmark,
                     "part": "test", "problem": problems, "cluster": problems,
                     "verdict": rng.choice(["right", "wrong"], QUESTIONS),
+                    "words": rng.integers(5, 200, QUESTIONS),
                 }
             )
         )  # fmt: skip

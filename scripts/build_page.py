@@ -19,7 +19,7 @@ from distil.content.files import read_jsonl, write_atomically
 from distil.report.page import evidence, overview, shards, texts
 
 EMPTY = ["row", "run", "role", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
-         "problem", "cluster", "verdict"]  # fmt: skip
+         "problem", "cluster", "verdict", "words"]  # fmt: skip
 
 
 def read_answers(paths) -> pd.DataFrame:

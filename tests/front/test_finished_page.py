@@ -18,9 +18,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from distil.claims.formulas import base, student
 from distil.claims.selections import paired, read_study
 from distil.content.files import read_jsonl, write_jsonl
-from distil.inference.gains import accuracy, paired_gain
+from distil.inference.gains import paired_gain
+from distil.inference.levels import section_contrast, trend
 from distil.report.page import shards
 from distil.report.page.copies import write_zip
 from distil.review.corrections import read_corrections
@@ -133,66 +135,100 @@ def test_a_cell_leads_to_the_page_of_the_exam_the_answer_and_its_verdict(
     assert problem["pdf_sha256"] in done.stdout
 
 
-def arithmetic(page) -> dict[str, float]:
-    page.locator(".arithmetic summary").click()
-    return {
-        name: float(page.locator(f'[data-test="{name}"]').inner_text())
-        for name in ("estimate", "low", "high")
-    }
+def exact(page, name: str) -> float:
+    """A number of the arithmetic with the ten digits of the tables."""
+    return float(page.locator(f'[data-test="{name}"]').get_attribute("data-value"))
 
 
 @needs_chromium
-def test_the_arithmetic_gives_the_numbers_of_the_table(opened, finished):
+def test_the_arithmetic_gives_the_numbers_of_the_table_to_the_last_digit(opened, finished):
     checked = set()
     for row in table(finished):
         page = opened(f"{row['id']}/{row['estimand']}")
-        if row["here"] == "" or row["low"] == "":
+        if row["here"] == "":
+            assert page.locator(".arithmetic").count() == 0
             continue
-        if page.locator(".grid").count() == 0 and page.locator(".arithmetic-none").count() == 0:
-            page.wait_for_timeout(300)
-        if page.locator(".arithmetic").count() == 0:
-            continue
-        found = arithmetic(page)
-        wanted = {"estimate": row["here"], "low": row["low"], "high": row["high"]}
-        for name, text in wanted.items():
-            assert found[name] == pytest.approx(float(text), abs=0.00501), (row["id"], name)
-        checked.add(row["id"])
-    assert {"C1", "C3", "C4"} <= checked
+        page.wait_for_selector(".arithmetic")
+        page.locator(".arithmetic summary").click()
+        names = ["here"] if row["unit"] == "levels" else ["here", "low", "high"]
+        for name in names:
+            found = exact(page, "estimate" if name == "here" else name)
+            assert found == pytest.approx(float(row[name]), rel=2e-9, abs=1e-12), (row["id"], name)
+        checked.add(row["formula"])
+    made = {row["formula"] for row in table(finished) if row["here"] != ""}
+    assert checked == made, "every row with a number says how it follows"
 
 
-@needs_chromium
-def test_what_if_gives_what_the_estimators_give(opened, finished, monkeypatch):
+@pytest.fixture
+def answered(finished, monkeypatch):
+    """What the claims of the micro study are computed from."""
     monkeypatch.chdir(finished.path)
     record = json.loads(Path("results/micro/lineage/judge_claims/job.json").read_text())
     files = {"stops": [], "curves": []}
     for one in record["input"]:
         if one["name"] in files:
             files[one["name"]].append(one["path"])
-    from distil.claims.formulas import base, student
+    return read_study("results/micro/grades/answers.parquet", files["stops"], record["params"])
 
-    study = read_study("results/micro/grades/answers.parquet", files["stops"], record["params"])
-    tuned, plain = paired(student(study, "held_out"), base(study, "held_out"))
-    right = tuned.right.to_numpy() - plain.right.to_numpy()
-    names = list(tuned.right.index)
-    page = opened(f"C4/held_out/{names[0]}/seed-{next(iter(tuned.right))}")
-    page.wait_for_selector(".card .verdict-line")
-    page.get_by_role("button", name=re.compile("what if")).click()
-    changed = right.copy()
-    changed[0, 0] += 1 if tuned.right.iloc[0, 0] == 0 else -1
-    expected = paired_gain(changed, tuned.clusters, study.alpha, tuned.strata)
+
+def toggle(page, address: str, answers: list[tuple[str, str]]) -> None:
+    """Turn the verdicts of (question, run) in a claim's grid."""
+    for problem, slug in answers:
+        page.evaluate("address => { location.hash = address }", f"{address}/{problem}/{slug}")
+        page.wait_for_selector(f'.card h3:has-text("{problem}"):has-text("{slug.split("-")[-1]}")')
+        page.wait_for_selector(".card .verdict-line")
+        page.get_by_role("button", name=re.compile("what if")).click()
+
+
+def assert_changed(page, expected) -> None:
     for name, value in (("changed", expected.estimate), ("changed-low", expected.low),
                         ("changed-high", expected.high)):  # fmt: skip
-        assert float(page.locator(f'[data-test="{name}"]').inner_text()) == pytest.approx(
-            100 * value, abs=0.00501
-        )
+        assert exact(page, name) == pytest.approx(100 * value, rel=2e-9, abs=1e-9), name
+
+
+@needs_chromium
+def test_what_if_gives_what_the_estimators_give(opened, answered):
+    tuned, plain = paired(student(answered, "held_out"), base(answered, "held_out"))
+    right = tuned.right.to_numpy() - plain.right.to_numpy()
+    names = list(tuned.right.index)
+    page = opened("C4/held_out")
+    toggle(page, "C4/held_out", [(names[0], f"seed-{next(iter(tuned.right))}")])
+    changed = right.copy()
+    changed[0, 0] += 1 if tuned.right.iloc[0, 0] == 0 else -1
+    assert_changed(page, paired_gain(changed, tuned.clusters, answered.alpha, tuned.strata))
     page.get_by_role("button", name="take the toggle back").click()
     page.get_by_role("button", name="strike this question").click()
     strata = None if tuned.strata is None else tuned.strata[1:]
-    expected = paired_gain(right[1:], tuned.clusters[1:], study.alpha, strata)
-    assert float(page.locator('[data-test="changed"]').inner_text()) == pytest.approx(
-        100 * expected.estimate, abs=0.00501
+    assert_changed(page, paired_gain(right[1:], tuned.clusters[1:], answered.alpha, strata))
+    page.get_by_role("button", name="put back").click()
+    assert page.locator('[data-test="changed"]').count() == 0
+
+
+@needs_chromium
+def test_what_if_at_several_levels_gives_what_the_estimators_give(opened, answered):
+    levels = paired(*(student(answered, "held_out", level=level) for level in answered.levels))
+    matrices = [one.right.copy() for one in levels]
+    names, seeds = list(matrices[0].index), list(matrices[0])
+    chosen = [(0, 0, 0), (1, 1, 0), (5, 0, 0), (7, 0, 5), (8, 1, 0)]  # question, seed, level
+    for question, seed, level in chosen:
+        matrices[level].iloc[question, seed] = 1 - matrices[level].iloc[question, seed]
+    turned = [(names[question], f"seed-{seeds[seed]}.{answered.levels[level]}")
+              for question, seed, level in chosen]  # fmt: skip
+    page = opened("C7/held_out")
+    toggle(page, "C7/held_out", turned)
+    means = np.column_stack([matrix.mean(axis=1) for matrix in matrices])
+    words = [one.words for one in levels]
+    assert_changed(
+        page, trend(means, words, levels[0].clusters, permutations=0, alpha=answered.alpha)
     )
-    assert np.isfinite(accuracy(tuned.right, tuned.clusters).low)
+    page = opened("C8/held_out")
+    toggle(page, "C8/held_out", turned)
+    drops = matrices[0].to_numpy() - matrices[-1].to_numpy()
+    speed = answered.plan.speed_section
+    assert_changed(
+        page,
+        section_contrast(drops, levels[0].sections, speed, levels[0].clusters, answered.alpha),
+    )
 
 
 @needs_chromium

@@ -1,7 +1,8 @@
 """Verdicts question by question, and which of them each claim rests on.
 
 A column is what one run answered at one level and checkpoint of one benchmark. Its verdicts are a
-text with a sign for each question in the order of `questions`: see `SIGNS`.
+text with a sign for each question in the order of `questions` (see `SIGNS`); the words of its
+answers, which the slope over levels rests on, are numbers in the same order.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def list_questions(
         strata: the column of the strata whose shares are fixed; None for none.
 
     Returns:
-        id, benchmark, year, section, cluster, stratum, parts ({fold: part}), text (for the search).
+        id, benchmark, year, section, cluster, alike (its group of duplicates), stratum, parts
+        ({fold: part}), text (for the search).
     """
     found: dict[str, dict[str, Any]] = {}
     chosen = answers.drop_duplicates(["problem", "fold"])
@@ -47,6 +49,8 @@ def list_questions(
                 "benchmark": row["benchmark"],
                 # What shares no template with others is a group of its own.
                 "cluster": row["problem"] if pd.isna(row[groups]) else row[groups],
+                # What the splits keep apart, whatever the plan counts as one.
+                "alike": row["problem"] if pd.isna(row["cluster"]) else row["cluster"],
                 "stratum": None if strata is None or pd.isna(row[strata]) else row[strata],
                 "parts": {},
             },
@@ -59,6 +63,7 @@ def list_questions(
                 "id": name,
                 "benchmark": "competition",
                 "cluster": name,
+                "alike": name,
                 "stratum": None,
                 "parts": {},
             }
@@ -117,8 +122,8 @@ def _places(rows: pd.DataFrame) -> pd.MultiIndex:
 
 def verdicts(
     answers: pd.DataFrame, columns: Sequence[int], questions: Sequence[Mapping[str, Any]]
-) -> dict[str, str]:
-    """Return the verdicts of each column.
+) -> dict[str, dict[str, Any]]:
+    """Return the verdicts of each column, and the words of its answers.
 
     Args:
         answers: graded answers, each once.
@@ -126,16 +131,24 @@ def verdicts(
         questions: as of `list_questions`.
 
     Returns:
-        {number of a column: a sign for each question}.
+        `verdicts`: {number of a column: a sign for each question}; `words`: {number of a column:
+        words of the answer to each question, None where it was not asked}.
     """
     places = {row["id"]: place for place, row in enumerate(questions)}
-    found: dict[int, list[str]] = {}
-    for column, problem, verdict in zip(
-        columns, answers["problem"], answers["verdict"], strict=True
+    signs: dict[int, list[str]] = {}
+    words: dict[int, list[int | None]] = {}
+    for column, problem, verdict, count in zip(
+        columns, answers["problem"], answers["verdict"], answers["words"], strict=True
     ):
-        signs = found.setdefault(column, [NOT_ASKED] * len(questions))
-        signs[places[problem]] = SIGNS.get(verdict, "u")
-    return {str(column): "".join(signs) for column, signs in sorted(found.items())}
+        place = places[problem]
+        signs.setdefault(column, [NOT_ASKED] * len(questions))[place] = SIGNS.get(verdict, "u")
+        words.setdefault(column, [None] * len(questions))[place] = (
+            None if pd.isna(count) else int(count)
+        )
+    return {
+        "verdicts": {str(column): "".join(row) for column, row in sorted(signs.items())},
+        "words": {str(column): row for column, row in sorted(words.items())},
+    }
 
 
 def shard_of(column: Mapping[str, Any]) -> str:

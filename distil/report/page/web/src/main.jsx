@@ -2,6 +2,7 @@ import "katex/dist/katex.css";
 import "./style.css";
 import { render } from "preact";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { Arithmetic } from "./arithmetic.jsx";
 import { Card } from "./card.jsx";
 import { ClaimHead, Claims, keyOf } from "./claims.jsx";
 import { asObjects, isThere, load, shardOf } from "./data.js";
@@ -26,26 +27,29 @@ function parse(hash) {
 }
 
 function useVerdicts(study, grid) {
-  const [verdicts, setVerdicts] = useState({});
+  const [{ verdicts, words }, setFound] = useState({ verdicts: {}, words: {} });
   const [fault, setFault] = useState(null);
   const wanted = useMemo(() => (grid ? [...new Set(grid.columns.flatMap((column) => [...column.cells.values()]).map((number) => shardOf(study.columns[number])))].sort() : []), [grid]);
   useEffect(() => {
     let left = false;
     Promise.all(wanted.map((name) => load(`verdicts/${name}`))).then(
-      (found) => { if (!left) setVerdicts(Object.assign({}, ...found)); },
+      (found) => {
+        const both = (name) => Object.assign({}, ...found.map((shard) => shard[name]));
+        if (!left) setFound({ verdicts: both("verdicts"), words: both("words") });
+      },
       (error) => { if (!left) setFault(error.message); },
     );
     return () => { left = true; };
   }, [wanted.join(" ")]);
-  return { verdicts, fault, ready: wanted.length === 0 || Object.keys(verdicts).length > 0 };
+  return { verdicts, words, fault, ready: wanted.length === 0 || Object.keys(verdicts).length > 0 };
 }
 
 /** Grid and card of one claim, or of the answers at one level. */
-function Answers({ study, grid, head, base, formula, claim, problem, slug, run }) {
+function Answers({ study, grid, head, base, claim, problem, slug, run }) {
   const [toggles, setToggles] = useState({ toggled: new Map(), struck: new Set() });
   useEffect(() => setToggles({ toggled: new Map(), struck: new Set() }), [base]);
-  const { verdicts, fault, ready } = useVerdicts(study, grid);
-  const state = useMemo(() => ({ verdicts, ...toggles }), [verdicts, toggles]);
+  const { verdicts, words, fault, ready } = useVerdicts(study, grid);
+  const state = useMemo(() => ({ verdicts, words, ...toggles }), [verdicts, words, toggles]);
   const place = problem ? study.questions.findIndex((row) => row.id === problem) : -1;
   const go = useCallback((question, column) => { location.hash = `${base}/${study.questions[question].id}/${column}`; }, [base]);
   const goAddress = (address) => { location.hash = address; };
@@ -58,8 +62,9 @@ function Answers({ study, grid, head, base, formula, claim, problem, slug, run }
       <div class="left">
         {head}
         {fault ? <p class="fault" role="alert">{fault}</p> : null}
+        {claim && ready ? <Arithmetic study={study} grid={grid} state={state} claim={claim} change={setToggles} /> : null}
         {grid.columns.length && ready ? (
-          <Evidence study={study} grid={grid} state={state} go={go} formula={formula} claim={claim} change={setToggles}
+          <Evidence study={study} grid={grid} state={state} go={go}
             chosen={place >= 0 ? { question: place, slug } : null} />
         ) : null}
       </div>
@@ -83,7 +88,7 @@ function ClaimView({ study, claims, claim, route, run }) {
       {cell.other.length ? <OtherRows rows={cell.other} study={study} /> : null}
     </>
   );
-  return <Answers study={study} grid={grid} head={head} base={key} formula={claim.formula} claim={claim} problem={route.problem} slug={route.slug} run={run} />;
+  return <Answers study={study} grid={grid} head={head} base={key} claim={claim} problem={route.problem} slug={route.slug} run={run} />;
 }
 
 function OtherRows({ rows, study }) {
