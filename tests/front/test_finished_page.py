@@ -268,24 +268,105 @@ def test_a_correction_made_on_the_page_is_one_that_the_study_takes(opened, tmp_p
 
 
 @needs_chromium
+def test_a_rule_of_the_workflow_shows_its_files_code_and_the_claims_on_it(opened, finished):
+    page = opened("workflow")
+    page.wait_for_selector(".dag .node")
+    stages = page.locator(".dag .node").count()
+    page.get_by_role("button", name="unfold every stage").click()
+    assert page.locator(".dag .node").count() > stages
+    page.locator('.dag .node[data-node="train_adapter"]').focus()
+    page.keyboard.press("Enter")
+    panel = page.locator(".node-panel")
+    folder = finished.path / "results/micro/lineage/train_adapter"
+    record = json.loads((folder / "fold=temporal,seed=1,variant=prompt.json").read_text())
+    job = panel.locator('details:has(summary:has-text("seed=1,"))')
+    job.locator("summary").click()
+    text = job.inner_text()
+    for side in ("input", "output"):
+        assert all(one["path"] in text for one in record[side][:12])
+    assert record["code"][:12] in text
+    assert "lineage/train_adapter/fold=temporal,seed=1,variant=prompt.json" in text
+    assert "logs/train_adapter/temporal/prompt/seed-1.log" in text
+    resting = set(job.locator(".resting a").all_inner_texts())
+    assert {"C4 held out", "C6 validation"} <= resting
+    assert not {"C1 held out", "C2 held out"} & resting, "base and teacher rest on no adapter"
+    job.get_by_role("button", name="made by split_datasets").first.click()
+    assert panel.locator("h3").inner_text() == "split_datasets"
+    page.locator('.workflow input[type="search"]').fill("seed-2.parquet")
+    page.wait_for_selector(".dag .node.dim")
+    assert page.locator('.dag .node.dim[data-node="predict_answers"]').count() == 0
+    before = page.locator("svg.dag").evaluate("svg => svg.getBoundingClientRect().width")
+    page.get_by_role("button", name="larger").click()
+    assert page.locator("svg.dag").evaluate("svg => svg.getBoundingClientRect().width") > before
+
+
+@needs_chromium
+def test_two_runs_are_compared_from_a_file_chosen_on_the_page(opened, finished, tmp_path):
+    top = tmp_path / "other"
+    shutil.copytree(finished.path / "results/micro", top)
+    path = top / "claims" / "claims.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.loc[(frame["id"] == "C1") & (frame["estimand"] == "held_out"), "low"] = "12.5"
+    frame.to_csv(path, index=False)
+    done = distil("diff", finished.path / "results/micro", top, "--json", cwd=finished.path)
+    moved = json.loads(done.stdout)
+    assert "C1:low:held_out" in {one["cell"] for one in moved}
+    (tmp_path / "moved.json").write_text(done.stdout, encoding="utf-8")
+    page = opened("compare")
+    assert "one run only" in page.locator("main").inner_text()
+    page.locator('input[type="file"]').set_input_files(tmp_path / "moved.json")
+    page.wait_for_selector(".moved")
+    for one in moved:
+        line = page.locator(".moved tr", has=page.get_by_text(one["cell"], exact=True)).first
+        assert line.locator("td").nth(0).get_attribute("title") == (one["before"] or "")
+        assert line.locator("td").nth(1).get_attribute("title") == (one["after"] or "")
+        for cause, evidence in one["causes"].items():
+            assert page.locator(f".cause.{cause}").count() >= 1
+            assert all(page.get_by_text(said, exact=True).count() for said in evidence)
+    page.get_by_role("link", name="C1:low:held_out").click()
+    page.wait_for_selector('.claim-head .crumb:has-text("C1")')
+    (tmp_path / "other.json").write_text('{"cells": 3}', encoding="utf-8")
+    page = opened("compare")
+    page.locator('input[type="file"]').set_input_files(tmp_path / "other.json")
+    assert "no output of distil diff" in page.locator('[role="alert"]').inner_text()
+
+
+@needs_chromium
+def test_the_last_two_runs_are_compared_on_the_page(opened, study, browser):
+    """A run that changes a setting is told beside the page, with the cells that it moved."""
+    study.edit("config.micro.yaml", "alpha: 0.05", "alpha: 0.01")
+    study.snakemake()
+    page = opened("compare", top=study.path / "results" / "micro")
+    page.wait_for_selector(".moved")
+    assert page.locator(".compare caption", has_text="Runs of this study").count() == 1
+    assert page.get_by_role("link", name="C4:low:held_out").count() == 1
+    assert page.locator(".cause.params").count() >= 1
+    assert "alpha" in page.locator(".moved").first.inner_text()
+
+
+@needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_violation_of_accessibility_is_found(opened, scheme):
     axe = PARTS / "axe-core" / "axe.min.js"
     if not axe.is_file():
         pytest.skip("no axe-core here: make page-bundle")
-    for address in ("", "C4/held_out", "levels", "training", "data", "review", "workflow"):
+    for address in ("", "C4/held_out", "levels", "training", "data", "review", "workflow",
+                    "compare"):  # fmt: skip
         page = opened(address)
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(300)
         page.evaluate(axe.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run().then(found => found.violations.map(one => "
+        # Only colours differ in the dark.
+        rules = '{runOnly: ["color-contrast"]}' if scheme == "dark" else "{}"
+        found = page.evaluate(f"axe.run({rules}).then(found => found.violations.map(one => "
                               "[one.id, one.nodes.slice(0, 3).map(node => node.html)]))")  # fmt: skip
         assert found == [], address
 
 
 @needs_chromium
 def test_no_view_is_wider_than_its_screen(opened):
-    for address in ("", "C4/held_out/2014-fs-04/seed-1", "levels", "training", "data", "review"):
+    for address in ("", "C4/held_out/2014-fs-04/seed-1", "levels", "training", "data", "review",
+                    "workflow", "compare"):  # fmt: skip
         page = opened(address)
         for width in WIDTHS.values():
             page.set_viewport_size({"width": width, "height": 900})

@@ -6,6 +6,7 @@ import { Arithmetic } from "./arithmetic.jsx";
 import { Card } from "./card.jsx";
 import { ClaimHead, Claims, keyOf } from "./claims.jsx";
 import { asObjects, isThere, load, shardOf } from "./data.js";
+import { Compare } from "./compare.jsx";
 import { Evidence } from "./evidence.jsx";
 import { browse, buildGrid } from "./grid.js";
 import { Passport } from "./passport.jsx";
@@ -13,7 +14,7 @@ import { Review } from "./review.jsx";
 import { Data, Levels, Training } from "./views.jsx";
 import { Workflow } from "./workflow.jsx";
 
-const VIEWS = { claims: "Claims", answers: "Answers", levels: "Levels", training: "Training", data: "Data", workflow: "Workflow", review: "Review" };
+const VIEWS = { claims: "Claims", answers: "Answers", levels: "Levels", training: "Training", data: "Data", workflow: "Workflow", compare: "Compare", review: "Review" };
 
 function parse(hash) {
   const parts = decodeURIComponent(hash.replace(/^#/, "")).split("/").filter(Boolean);
@@ -158,7 +159,8 @@ function Page({ study, run }) {
         {route.view === "levels" ? <Levels study={study} /> : null}
         {route.view === "training" ? <Training study={study} /> : null}
         {route.view === "data" ? <Data study={study} /> : null}
-        {route.view === "workflow" ? <Workflow study={study} run={run} /> : null}
+        {route.view === "workflow" ? <Workflow study={study} run={run} claims={claims} /> : null}
+        {route.view === "compare" ? <Compare study={study} run={run} /> : null}
         {route.view === "review" ? <Review study={study} wanted={route.problem} /> : null}
       </main>
       <footer><p>Every number of this page is in <code>results/{study.name}</code>; nothing is loaded from elsewhere.</p></footer>
