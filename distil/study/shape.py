@@ -243,11 +243,18 @@ class AnyStudy:
         return {
             "title": self.config["title"],
             "kind": kinds[self.config["exams"]["source"]],
+            "include_statements": self.include_statements,
             "sections": self.config["exams"]["sections"],
             "runs": [],
             "corrections": self.all_corrections(),
             "claims": self.claims(),
         }
+
+    @property
+    def include_statements(self) -> bool:
+        """Whether copies of the page hold the exams' own words; of made-up exams unless set."""
+        made_up = self.config["exams"]["source"] == "typeset"
+        return bool(self.config.get("page", {}).get("include_statements", made_up))
 
     def claims(self) -> dict[str, Any]:
         """What the claims are computed under."""

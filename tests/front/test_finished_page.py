@@ -452,7 +452,7 @@ def test_the_zip_of_others_exams_leaves_their_words_out(finished, hostile, tmp_p
     study = hostile / "page" / "study.js"
     before = study.read_bytes()
     try:
-        shards.write(study, "study", {**shards.decode(before), "kind": "papers"})
+        shards.write(study, "study", {**shards.decode(before), "include_statements": False})
         assert not write_zip(hostile, tmp_path / "papers.zip")
     finally:
         study.write_bytes(before)
