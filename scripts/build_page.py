@@ -7,8 +7,8 @@ Input: `bundle` (the page without its data), `claims` (CSV), `claim_rows` (Parqu
 Output: `index`; `study`, what is there at once; `verdicts`, a script for base and teacher
 (common.js) and one for each fold; `texts`, one for each year and one for each other benchmark.
 Params: `title`, `kind` (sample, papers or released), `include_statements` (whether copies hold the
-exams' own words), `sections` ({short name: name}), `runs`, `corrections` (all entries), `claims`
-(the analysis plan).
+exams' own words), `not_run` (what was not), `sections` ({short name: name}), `runs`, `corrections`
+(all entries), `claims` (the analysis plan).
 """
 
 from pathlib import Path
@@ -75,6 +75,7 @@ def write_study(input, output, params, problems, questions, columns, found) -> N
         "name": params.study,
         "kind": params.kind,
         "include_statements": params.include_statements,
+        "not_run": params.not_run,
         "sections": params.sections,
         "settings": params.claims,
         "claims": overview.read_table(input.claims),

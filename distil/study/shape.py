@@ -244,11 +244,16 @@ class AnyStudy:
             "title": self.config["title"],
             "kind": kinds[self.config["exams"]["source"]],
             "include_statements": self.include_statements,
+            "not_run": self.not_run(),
             "sections": self.config["exams"]["sections"],
             "runs": [],
             "corrections": self.all_corrections(),
             "claims": self.claims(),
         }
+
+    def not_run(self) -> list[str]:
+        """What a reader might take for done in this study, and which was not, with its setting."""
+        raise NotImplementedError
 
     @property
     def include_statements(self) -> bool:
@@ -292,6 +297,10 @@ class ReleaseStudy(AnyStudy):
         folder = Path(self.folder, release.PAPERS)
         papers = read_manifest(release.MANIFEST, self.years, self.sections, folder=folder)
         return {name: entry for name, entry in papers.items() if Path(entry["file"]).is_file()}
+
+    def not_run(self) -> list[str]:
+        """What a reader might take for done in this study, and which was not."""
+        return ["training, and asking a model or a teacher: the release's files were counted again"]
 
     def transcriptions(self) -> list[str]:
         """The transcribed questions, one file a year."""
@@ -560,6 +569,26 @@ class Study(AnyStudy):
     def page(self) -> dict[str, Any]:
         """What the page says of the study itself, and the runs in the order of their files."""
         return {**super().page(), "runs": self.runs}
+
+    def not_run(self) -> list[str]:
+        """What a reader might take for done in this study, and which was not, with its setting."""
+        config = self.config
+        made_up = config["exams"]["source"] == "typeset"
+        told = {
+            "real papers, a real teacher and a student of the published size": made_up,
+            "year folds, which hold every year out once (folds)": len(self.folds) == 1,
+            "an adapter for each length (adapters.protocols)": (
+                "adapter" not in config["adapters"]["protocols"]
+            ),
+            "training by the published loop (adapters.protocols)": (
+                "published" not in config["adapters"]["protocols"]
+            ),
+            "a benchmark besides the competition (benchmarks)": len(config["benchmarks"]) == 1,
+            "a chat model as grader (grading.judge)": not config["grading"]["judge"],
+            "second readings by a vision model (problems.vision)": not config["problems"]["vision"],
+            "a comparison with published figures (published)": not config["published"],
+        }
+        return [what for what, missing in told.items() if missing]
 
     def claims(self) -> dict[str, Any]:
         """What the claims and their tables are computed under."""

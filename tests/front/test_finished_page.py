@@ -268,6 +268,45 @@ def test_a_correction_made_on_the_page_is_one_that_the_study_takes(opened, tmp_p
 
 
 @needs_chromium
+def test_the_head_says_what_was_not_run(opened):
+    page = opened()
+    page.locator(".not-run summary").click()
+    text = page.locator(".not-run").inner_text()
+    assert "a student of the published size" in text
+    assert "a chat model as grader (grading.judge)" in text
+
+
+@needs_chromium
+def test_a_printed_card_is_the_card_without_what_can_only_be_clicked(opened):
+    page = opened("C4/held_out/2014-fs-04/seed-1")
+    page.wait_for_selector(".card .verdict-line")
+    page.emulate_media(media="print", color_scheme="dark")
+    for hidden in ("nav", ".filters", ".grid-box", ".what-buttons"):
+        assert not page.locator(hidden).first.is_visible(), hidden
+    for shown in (".passport h1", ".claim-head h2", ".card .picture img", ".card .verdict-line"):
+        assert page.locator(shown).first.is_visible(), shown
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(255, 255, 255)", "paper is white in the dark, too"
+
+
+@needs_chromium
+def test_columns_of_the_grid_are_narrowed_to_a_level_and_a_stop(opened):
+    page = opened("C7/held_out")
+    page.wait_for_selector("table.grid")
+    page.locator(".choice", has_text="level").locator("select").select_option("R6")
+    names = page.locator("table.grid thead th span").all_inner_texts()
+    assert names, "columns are left"
+    assert all("R6" in name or name.startswith(("base", "teacher")) for name in names)
+    page = opened("Q1/held_out")
+    page.wait_for_selector("table.grid")
+    before = page.locator("table.grid thead th").count()
+    stop = page.locator(".choice", has_text="stop")
+    if stop.count():  # the two stops chose different checkpoints
+        stop.locator("select").select_option("horizon")
+        assert page.locator("table.grid thead th").count() < before
+
+
+@needs_chromium
 def test_a_rule_of_the_workflow_shows_its_files_code_and_the_claims_on_it(opened, finished):
     page = opened("workflow")
     page.wait_for_selector(".dag .node")

@@ -58,8 +58,8 @@ function Steps({ made }) {
     case "slope":
       return (
         <>
-          <Rows caption="Answers by level" head={[...LEVEL_HEAD, "log2 words − their mean"]} rows={made.levels.map((row) => [...levelCells(row), number(row.score, 4)])} />
-          <p class="formula">Σ accuracy × (log2 words − mean) / Σ (log2 words − mean)² = {percent(made.estimate)} points per doubling of the words.</p>
+          <Rows caption="Answers by level" head={[...LEVEL_HEAD, "x = log2 words, centred"]} rows={made.levels.map((row) => [...levelCells(row), number(row.score, 4)])} />
+          <p class="formula">Σ accuracy × x / Σ x² = {percent(made.estimate)} points per doubling of the words.</p>
         </>
       );
     case "levels":

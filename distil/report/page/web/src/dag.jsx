@@ -64,7 +64,7 @@ export function Dag({ jobs, opened, setOpened, chosen, choose, fits }) {
   const [zoom, setZoom] = useState(1);
   const { nodes, edges } = useMemo(() => foldJobs(jobs, opened), [jobs, opened]);
   const { width, height, at, lines } = useMemo(() => layOut(nodes, edges), [nodes, edges]);
-  const whole = () => setZoom(Math.min(1, Math.max(0.35, (box.current.clientWidth - 24) / width)));
+  const whole = () => setZoom(Math.min(1, Math.max(0.6, (box.current.clientWidth - 24) / width)));
   useLayoutEffect(whole, [width]);
   const step = (by) => setZoom((now) => (by > 0 ? ZOOMS.find((one) => one > now + 0.01) : ZOOMS.findLast((one) => one < now - 0.01)) ?? now);
   const above = (name) => edges.filter(([, two]) => two === name).map(([one]) => one);

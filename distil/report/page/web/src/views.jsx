@@ -10,10 +10,13 @@ export function Table({ table, name, caption }) {
   const [whole, setWhole] = useState(false);
   const filled = table.columns.map((column, place) => [column, place]).filter(([, place]) => table.rows.some((row) => row[place] !== ""));
   const isNumber = (place) => table.rows.every((row) => row[place] === "" || /^-?\d+(\.\d+)?(e-?\d+)?$/.test(row[place]));
-  const cell = (column, text) => {
+  const isDecimal = (text) => /^-?\d*\.\d+(e-?\d+)?$/.test(text);
+  // A whole number among decimals is written like them.
+  const decimals = new Set(filled.map(([, place]) => place).filter((place) => isNumber(place) && table.rows.some((row) => isDecimal(row[place]))));
+  const cell = (column, text, place) => {
     if (text === "") return "";
     if (/^p$|_p$|p_holm/.test(column)) return pText(text);
-    return /^-?\d*\.\d+(e-?\d+)?$/.test(text) ? number(text) : text;
+    return decimals.has(place) || isDecimal(text) ? number(text) : text;
   };
   const rows = whole ? table.rows : table.rows.slice(0, 60);
   return (
@@ -24,7 +27,7 @@ export function Table({ table, name, caption }) {
           <thead><tr>{filled.map(([column, place]) => <th key={column} scope="col" class={isNumber(place) ? "number" : ""}>{spaced(column)}</th>)}</tr></thead>
           <tbody>
             {rows.map((row, at) => (
-              <tr key={at}>{filled.map(([column, place]) => <td key={column} class={isNumber(place) ? "number" : ""} dir="auto">{cell(column, row[place])}</td>)}</tr>
+              <tr key={at}>{filled.map(([column, place]) => <td key={column} class={isNumber(place) ? "number" : ""} dir="auto">{cell(column, row[place], place)}</td>)}</tr>
             ))}
           </tbody>
         </table>
@@ -100,7 +103,7 @@ export function Training({ study }) {
             places.set(at, new Set([...(places.get(at) ?? []), name]));
           }
         }
-        const marks = [...places].sort((a, b) => a[0] - b[0]).map(([x, names]) => ({ x, name: [...names].join(", ") }));
+        const marks = [...places].sort((a, b) => a[0] - b[0]).map(([x, names]) => ({ x, name: [...names].map(spaced).join(", ") }));
         const pilot = stops.pilot?.seed;
         return (
           <div key={`${fold} ${variant}`}>
