@@ -304,6 +304,12 @@ def test_columns_of_the_grid_are_narrowed_to_a_level_and_a_stop(opened):
     if stop.count():  # the two stops chose different checkpoints
         stop.locator("select").select_option("horizon")
         assert page.locator("table.grid thead th").count() < before
+    page = opened("answers/R1@horizon/competition")
+    page.wait_for_selector("table.grid")
+    assert page.locator(".choice", has_text="stop").locator("select").input_value() == "horizon"
+    page.locator("table.grid td").last.click()
+    page.wait_for_selector(".card .fine")
+    assert "#answers/R1@horizon/competition/" in page.locator(".card").inner_text()
 
 
 @needs_chromium

@@ -69,9 +69,8 @@ export function buildGrid(study, cell) {
   return { columns, questions, levels: [...new Set(columns.map((column) => column.level))] };
 }
 
-/** A claim-like cell for browsing: everything asked at one level, at the primary stop. */
-export function browse(study, level, benchmark) {
-  const stop = study.settings.primary_stop;
+/** A claim-like cell for browsing: everything asked at one level, at one way to stop. */
+export function browse(study, level, benchmark, stop) {
   const questions = study.questions.flatMap((row, place) => (row.benchmark === benchmark ? [place] : []));
   const tests = questions.filter((place) => Object.values(study.questions[place].parts).includes("test"));
   const columns = study.columns.flatMap((column, number) => {

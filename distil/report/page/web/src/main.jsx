@@ -12,6 +12,7 @@ import { browse, buildGrid } from "./grid.js";
 import { Passport } from "./passport.jsx";
 import { Review } from "./review.jsx";
 import { Data, Levels, Training } from "./views.jsx";
+import { spaced } from "./words.js";
 import { Workflow } from "./workflow.jsx";
 
 const VIEWS = { claims: "Claims", answers: "Answers", levels: "Levels", training: "Training", data: "Data", workflow: "Workflow", compare: "Compare", review: "Review" };
@@ -105,24 +106,29 @@ function OtherRows({ rows, study }) {
 }
 
 function Browse({ study, route, run }) {
-  const level = route.level ?? study.settings.levels[0];
+  // As R1, or R1@horizon for another stop than the primary one.
+  const primary = study.settings.primary_stop;
+  const [level, stop = primary] = (route.level ?? study.settings.levels[0]).split("@");
+  const stops = [...new Set(study.stops.flatMap((row) => Object.keys(row.stops)))].sort((a, b) => (b === primary) - (a === primary) || (a < b ? -1 : 1));
+  const at = (changed) => { const to = { level, stop, benchmark, ...changed }; return `answers/${to.level}${to.stop === primary ? "" : `@${to.stop}`}/${to.benchmark}`; };
   const benchmarks = [...new Set(study.questions.map((row) => row.benchmark))];
   const benchmark = route.benchmark ?? benchmarks[0];
   const grid = useMemo(() => {
-    const { cell, sets } = browse(study, level, benchmark);
+    const { cell, sets } = browse(study, level, benchmark, stop);
     return buildGrid({ ...study, evidence: { ...study.evidence, sets } }, cell);
-  }, [level, benchmark]);
+  }, [level, benchmark, stop]);
   const head = (
     <header class="claim-head">
       <h2>All answers</h2>
-      <p class="reason">At the primary stop ({study.settings.primary_stop}), one level at a time.</p>
+      <p class="reason">One level and one way to stop at a time; the primary stop is {spaced(primary)}. Stops other than those of the study file were asked test years at {study.settings.levels[0]} only.</p>
       <div class="filters">
-        <label class="choice"><span>level</span><select value={level} onChange={(event) => { location.hash = `answers/${event.currentTarget.value}/${benchmark}`; }}>{study.settings.levels.map((name) => <option key={name}>{name}</option>)}</select></label>
-        {benchmarks.length > 1 ? <label class="choice"><span>benchmark</span><select value={benchmark} onChange={(event) => { location.hash = `answers/${level}/${event.currentTarget.value}`; }}>{benchmarks.map((name) => <option key={name}>{name}</option>)}</select></label> : null}
+        <label class="choice"><span>level</span><select value={level} onChange={(event) => { location.hash = at({ level: event.currentTarget.value }); }}>{study.settings.levels.map((name) => <option key={name}>{name}</option>)}</select></label>
+        {stops.length > 1 ? <label class="choice"><span>stop</span><select value={stop} onChange={(event) => { location.hash = at({ stop: event.currentTarget.value }); }}>{stops.map((name) => <option key={name} value={name}>{spaced(name)}</option>)}</select></label> : null}
+        {benchmarks.length > 1 ? <label class="choice"><span>benchmark</span><select value={benchmark} onChange={(event) => { location.hash = at({ benchmark: event.currentTarget.value }); }}>{benchmarks.map((name) => <option key={name}>{name}</option>)}</select></label> : null}
       </div>
     </header>
   );
-  return <Answers study={study} grid={grid} head={head} base={`answers/${level}/${benchmark}`} problem={route.problem} slug={route.slug} run={run} />;
+  return <Answers study={study} grid={grid} head={head} base={at({})} problem={route.problem} slug={route.slug} run={run} />;
 }
 
 function ProblemView({ study, id, run }) {
