@@ -146,6 +146,11 @@ def test_runs_plan_status_and_compare_answer(finished, tmp_path):
     assert done.stdout.split() == [
         str(tmp_path / "drawn" / name) for name in ("rules.svg", "files.svg")
     ]
+    for name in ("rules.svg", "files.svg"):
+        text = (tmp_path / "drawn" / name).read_text(encoding="utf-8")
+        width = float(re.search(r'<svg[^>]* width="([\d.]+)pt"', text)[1])
+        assert width <= 830 * 0.75, "its letters are shrunk at the width of a README"
+    assert "traces/ (" in text, "files are folded into their folders"
     assert "solver" in distil("responses", cwd=finished.path).stdout
 
 
