@@ -231,7 +231,8 @@ class AnyStudy:
         names = ("benchmarks", "answers", "predictions", "grades", "crops", "solutions", "traces",
                  "curves", "stops", "duplicates")  # fmt: skip
         tables = [f"{self.results}/tables/{name}.csv" for name in self.tables_made]
-        return {"tables": tables, **{name: [] for name in names}}
+        rows = [table.replace(".csv", ".rows.parquet") for table in tables]
+        return {"tables": tables, "table_rows": rows, **{name: [] for name in names}}
 
     def page_shards(self) -> dict[str, list[str]]:
         """The scripts that hold the page's data: verdicts by fold, texts by year and benchmark."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import json
@@ -18,6 +19,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from distil.audit.chains import as_json
+from distil.audit.explain import Explainer
 from distil.claims.formulas import base, student
 from distil.claims.selections import paired, read_study
 from distil.content.files import read_jsonl, write_jsonl
@@ -26,6 +29,7 @@ from distil.inference.levels import section_contrast, trend
 from distil.report.page import shards
 from distil.report.page.copies import write_zip
 from distil.review.corrections import read_corrections
+from distil.review.crops import read_crops
 from tests.front.test_command_line import distil
 from tests.workflow.checkout import ROOT
 
@@ -101,38 +105,112 @@ def test_a_cell_leads_to_the_page_of_the_exam_the_answer_and_its_verdict(
     rows = rows[rows["row"].str.contains("#") & (rows["claim"] == "C4")]
     graded = pd.read_parquet("results/micro/grades/answers.parquet")
     graded = graded.drop_duplicates("row").set_index("row")
+    explainer = Explainer("micro")
     for row, estimand in random.Random(2).sample(
         sorted(set(zip(rows["row"], rows["estimand"], strict=True))), 10
     ):
-        run, _, name = row.partition("#")
+        run = row.partition("#")[0]
         answer = graded.loc[row]
         slug = run if run in ("base", "teacher") else run.rpartition("/")[2]
         page = opened(f"C4/{estimand}/{answer['problem']}/{slug}")
         page.wait_for_selector(".card .verdict-line")
-        card = page.locator(".card")
-        said = pd.read_parquet(f"results/micro/predictions/{run}.parquet").set_index("id").loc[name]
-        grade = pd.read_parquet(f"results/micro/grades/{run}.parquet").set_index("id").loc[name]
-        assert card.locator('[data-test="verdict"]').inner_text() == grade["verdict"]
-        assert grade["rule"] in card.inner_text()
-        lines = [
-            line for line in said["text"].split("\n") if line and not re.search(r"[\\^_]", line)
-        ]
-        for line in lines:
-            assert line.strip() in card.locator(".response").inner_text()
-        assert said["token_ids_sha256"] in card.locator(".chain").inner_text() or run == "teacher"
-        problem = next(
-            one for one in read_jsonl(f"results/micro/problems/{int(answer['year'])}.jsonl")
-            if one["id"] == answer["problem"]
-        )  # fmt: skip
-        assert problem["pdf_sha256"] in card.locator(".chain").inner_text()
-        assert f"page {problem['page']}" in card.locator(".picture").first.inner_text()
-        width = card.locator(".picture img").first.evaluate("image => image.naturalWidth")
-        assert width > 50
+        assert page.locator(".card .picture img").first.evaluate("one => one.naturalWidth") > 50
+        compare_with_chain(page, explainer, row)
     done = distil(
         "explain", f"results/micro/grades/answers.parquet#{row}", "--json", cwd=finished.path
     )
-    assert said["token_ids_sha256"] in done.stdout or run == "teacher"
-    assert problem["pdf_sha256"] in done.stdout
+    target = f"results/micro/grades/answers.parquet#{row}"
+    assert json.loads(done.stdout) == json.loads(as_json(explainer.explain(target)))
+
+
+def told(chain: dict, stage: str) -> dict:
+    """The first entry of a stage, as `distil explain --json` has it."""
+    return next(iter(entries(chain, stage)), {})
+
+
+def entries(chain: dict, stage: str) -> list[dict]:
+    return next((one["entries"] for one in chain["chain"] if one["stage"] == stage), [])
+
+
+def compare_with_chain(page, explainer, row: str) -> None:
+    """Compare every number, text and hash of the card that is open with the answer's chain."""
+    target = f"results/micro/grades/answers.parquet#{row}"
+    chain = json.loads(as_json(explainer.explain(target)))
+    card = page.locator(".card")
+    text = card.inner_text()
+    grade, said = told(chain, "grades"), told(chain, "predictions")
+    answer = told(chain, "graded answers")
+    # Behind a student's answer stand its training problems, too.
+    own = {answer["problem"], f"{answer['problem']} statement", f"{answer['problem']} key"}
+    problem = next((one for one in entries(chain, "problems") if one["id"] in own), {})
+    pages = [one for one in entries(chain, "pages") if one["id"] in own]
+    assert card.locator('[data-test="verdict"]').inner_text() == grade["verdict"]
+    assert f"by rule {grade['rule']}" in text
+    assert f"strict reading: {grade['strict_verdict'] or 'none'}" in text
+    assert f"second grader: {grade['second_verdict'] or 'none'}" in text
+    assert f"{said['words']} words, " in text
+    assert f"level {answer['level']}" in text
+    for line in said["text"].split("\n"):
+        if line and not re.search(r"[\\^_]", line):
+            assert line.strip() in card.locator(".response").inner_text()
+    for name in ("prompt_sha256", "token_ids_sha256", "adapter_sha256"):
+        assert said.get(name) is None or said[name] in text, name
+    assert problem.get("pdf_sha256") is None or problem["pdf_sha256"] in text
+    pictures = card.locator(".picture")
+    assert pictures.count() == len(pages)
+    for entry in pages:
+        what = "key" if entry["id"].endswith(" key") else "paper"
+        picture = card.locator(".picture", has_text=f"printed in the {what}, page {entry['page']}")
+        box = ", ".join(str(int(edge + 0.5)) for edge in entry["box"])
+        assert f"box {box} pt" in picture.inner_text()
+        assert picture.locator(".place").get_attribute("title").endswith(entry["sha256"])
+        data = picture.locator("img").get_attribute("src").partition("base64,")[2]
+        name = entry["id"].partition(" ")[0]
+        crops = read_crops(f"results/micro/crops/{answer['year']}.parquet")
+        crop = crops[name, "key" if what == "key" else "statement"]
+        assert base64.b64decode(data) == crop["png"]
+
+
+@needs_chromium
+def test_ten_cells_of_each_table_lead_to_the_crop_and_agree_with_explain(
+    opened, finished, monkeypatch
+):
+    monkeypatch.chdir(finished.path)
+    explainer, draw = Explainer("micro"), random.Random(3)
+    page, walked = opened("data"), set()
+    for name in explainer.tables.names[1:]:
+        rows = list(explainer.tables.rows(name))
+        cells = [cell for cell in explainer.tables.cells()
+                 if cell.table == name and explainer.tables.computed(cell)
+                 and explainer.tables._read(name)[1].get((cell.row, cell.column))]  # fmt: skip
+        for cell in draw.sample(cells, min(10, len(cells))):
+            behind = explainer.tables.sources(cell)
+            address = f"table/{name}/{cell.column}/{rows.index(cell.row) + 1}"
+            page.evaluate("address => { location.hash = address }", address)
+            page.wait_for_selector(f'.claim-head code:text-is("{explained(cell)}")')
+            assert page.locator('[data-test="cell"]').inner_text() == cell.value.strip()
+            walked.add(name)
+            answers = sorted(row for row in behind if "#" in row)
+            if not answers:
+                listed = page.locator(".ids code").all_text_contents()
+                assert set(listed) == set(sorted(behind)[:200])
+                page.locator(".more summary").click()
+                page.locator(".ids a").first.click()
+                page.wait_for_selector(".card .picture img")
+                continue
+            page.wait_for_selector("table.grid td")
+            asked = page.locator("table.grid td").filter(has=page.locator(".cell:not(.none)"))
+            asked.nth(draw.randrange(asked.count())).click()
+            page.wait_for_selector(".card .verdict-line")
+            command = page.locator(".card .copy code").last.inner_text()
+            row = command.partition("answers.parquet#")[2]
+            assert row in behind or row.startswith(("base#", "teacher#")), "those stand beside"
+            compare_with_chain(page, explainer, row)
+    assert {"levels", "seeds", "stops", "graders", "leakage", "agreement"} <= walked
+
+
+def explained(cell) -> str:
+    return f"distil explain {cell.address} --study micro"
 
 
 def exact(page, name: str) -> float:
@@ -431,7 +509,7 @@ def hostile(finished, tmp_path_factory) -> Path:
     record = json.loads(
         (finished.path / "results/micro/lineage/build_page/job.json").read_text(encoding="utf-8")
     )
-    lists = ("tables", "problems", "benchmarks", "answers", "predictions", "grades", "crops",
+    lists = ("tables", "table_rows", "problems", "benchmarks", "answers", "predictions", "grades", "crops",
              "solutions", "traces", "curves", "stops", "duplicates")  # fmt: skip
     given = {name: [] for name in lists}
     for one in record["input"]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
 SIGNS = {"right": "r", "wrong": "w", "unknown": "u"}
 NOT_ASKED = "."
@@ -183,3 +186,41 @@ class Evidence:
             self._places[key] = len(self.sets)
             self.sets.append(list(key))
         return self._places[key]
+
+
+def read_cells(paths: Iterable[str | Path], rows: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """Return which answers and other rows each cell of the tables rests on.
+
+    Args:
+        paths: tables/NAME.rows.parquet, with cell, column and row.
+        rows: {row id of an answer: (its column, the place of its question)}.
+
+    Returns:
+        `tables`: {table: {row: {column: number of an entry}}}; `entries`: `columns` and `other` as
+        of `Evidence`, cells of the same rows sharing one; `sets`.
+    """
+    found = Evidence(rows)
+    entries: list[dict[str, Any]] = []
+    known: dict[bytes, int] = {}
+    tables: dict[str, dict[str, dict[str, int]]] = {}
+    for path in sorted(map(str, paths)):
+        name = path.rpartition("/")[2].removesuffix(".rows.parquet")
+        table = pq.read_table(path)
+        coded = table["row"].combine_chunks().dictionary_encode()
+        ids = coded.dictionary.to_pylist()
+        frame = pd.DataFrame(
+            {
+                "cell": table["cell"].to_pandas().astype("category"),
+                "column": table["column"].to_pandas().astype("category"),
+                "row": coded.indices.to_numpy(zero_copy_only=False),
+            }
+        )
+        grouped = frame.groupby(["cell", "column"], sort=True, observed=True)["row"]
+        for (cell, column), chosen in grouped:
+            codes = np.unique(chosen.to_numpy())
+            key = name.encode() + codes.tobytes()
+            if key not in known:
+                known[key] = len(entries)
+                entries.append(found.add(ids[code] for code in codes))
+            tables.setdefault(name, {}).setdefault(str(cell), {})[str(column)] = known[key]
+    return {"tables": tables, "entries": entries, "sets": found.sets}

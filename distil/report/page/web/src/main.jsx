@@ -3,7 +3,7 @@ import "./style.css";
 import { render } from "preact";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { Arithmetic } from "./arithmetic.jsx";
-import { Card } from "./card.jsx";
+import { Card, Copy } from "./card.jsx";
 import { ClaimHead, Claims, keyOf } from "./claims.jsx";
 import { asObjects, isThere, load, shardOf } from "./data.js";
 import { Compare } from "./compare.jsx";
@@ -22,6 +22,7 @@ function parse(hash) {
   if (parts.length === 0) return { view: "claims" };
   if (parts[0] === "problem") return { view: "problem", problem: parts[1] };
   if (parts[0] === "answers") return { view: "answers", level: parts[1], benchmark: parts[2], problem: parts[3], slug: parts[4] };
+  if (parts[0] === "table") return { view: "table", table: parts[1], column: parts[2], row: Number(parts[3]), problem: parts[4], slug: parts[5] };
   if (parts[0] === "review") return { view: "review", problem: parts[1] };
   if (parts[0] in VIEWS) return { view: parts[0] };
   const [id, estimand, problem, slug] = parts;
@@ -93,13 +94,47 @@ function ClaimView({ study, claims, claim, route, run }) {
   return <Answers study={study} grid={grid} head={head} base={key} claim={claim} problem={route.problem} slug={route.slug} run={run} />;
 }
 
+/** The problem that a row's id names, as in trace/2014-fs-07.R1. */
+function problemOf(study, row) {
+  const name = row.split("/").at(-1).split(".")[0];
+  return study.questions.some((question) => question.id === name) ? name : null;
+}
+
+/** One cell of a table: the answers, or other rows, that it is computed from. */
+function TableCell({ study, route, run }) {
+  const [shard, setShard] = useState(null);
+  useEffect(() => { load("cells").then(setShard, () => setShard({ tables: {}, entries: [], sets: [] })); }, []);
+  const table = study.tables[route.table];
+  const name = table?.names[route.row - 1];
+  const entry = shard?.entries[shard.tables[route.table]?.[name]?.[route.column]];
+  const grid = useMemo(() => (entry ? buildGrid({ ...study, evidence: { ...study.evidence, sets: shard.sets } }, entry) : null), [entry]);
+  if (!shard) return <p class="waiting">Loading ...</p>;
+  if (!entry) return <p class="fault" role="alert">No table of this study has that cell, or it is not computed from rows.</p>;
+  const value = table.rows[route.row - 1][table.columns.indexOf(route.column)];
+  const named = study.name === "sample" ? "" : ` --study ${study.name}`;
+  const head = (
+    <>
+      <header class="claim-head">
+        <p class="crumb">table {spaced(route.table)} · {name}</p>
+        <h2>{spaced(route.column)}: <span data-test="cell">{value}</span></h2>
+        <p><Copy text={`distil explain ${route.table}:${name}:${route.column}${named}`} /></p>
+      </header>
+      {entry.other.length ? <OtherRows rows={entry.other} study={study} /> : null}
+    </>
+  );
+  return <Answers study={study} grid={grid} head={head} base={`table/${route.table}/${route.column}/${route.row}`} problem={route.problem} slug={route.slug} run={run} />;
+}
+
 function OtherRows({ rows, study }) {
   const curves = rows.filter((row) => row.startsWith("curve/"));
   return (
     <details class="more">
       <summary>rests on {rows.length} {curves.length === rows.length ? "validation losses" : "other rows"}</summary>
       {curves.length ? <p><a href="#training">the curves of {new Set(curves.map((row) => row.split("/").slice(0, 4).join("/"))).size} seeds</a></p> : null}
-      <ul class="ids">{rows.slice(0, 200).map((row) => <li key={row}><code>{row}</code></li>)}</ul>
+      <ul class="ids">{rows.slice(0, 200).map((row) => {
+        const problem = problemOf(study, row);
+        return <li key={row}>{problem ? <a href={`#problem/${problem}`}><code>{row}</code></a> : <code>{row}</code>}</li>;
+      })}</ul>
       {rows.length > 200 ? <p class="fine">and {rows.length - 200} more: distil --study {study.name} explain</p> : null}
     </details>
   );
@@ -161,6 +196,7 @@ function Page({ study, run }) {
         {route.view === "claims" && claim ? <><p class="back"><a href="#">‹ all claims</a></p><ClaimView key={keyOf(claim)} study={study} claims={claims} claim={claim} route={route} run={run} /></> : null}
         {route.view === "claims" && !claim ? <>{route.claim ? <p class="fault" role="alert">There is no claim {route.claim}.</p> : null}<Claims study={study} claims={claims} go={go} /></> : null}
         {route.view === "answers" ? <Browse study={study} route={route} run={run} /> : null}
+        {route.view === "table" ? <><p class="back"><a href="#data">‹ all tables</a></p><TableCell key={`${route.table} ${route.column} ${route.row}`} study={study} route={route} run={run} /></> : null}
         {route.view === "problem" ? <ProblemView study={study} id={route.problem} run={run} /> : null}
         {route.view === "levels" ? <Levels study={study} /> : null}
         {route.view === "training" ? <Training study={study} /> : null}
