@@ -26,6 +26,7 @@ function Rows({ caption, head, rows }) {
 function Pairs({ made }) {
   const { both, gained, lost, neither } = made.counts;
   const [one, two] = made.names;
+  if (made.drawn) return <p class="formula">Mean over questions of {one} minus {two}, each the mean over the answers that were drawn: {percent(made.estimate)} points.</p>;
   return (
     <>
       <table class="counts">

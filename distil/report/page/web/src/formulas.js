@@ -17,18 +17,39 @@ function foldsOf(study, estimand) {
   return estimand === "held_out" && others.length ? others : [mainFold(study)];
 }
 
-/** Questions that count, and what each column says of them: 1 for right, 0 else. */
+/** Columns whose answers count as one: the samples that a run drew at one level and checkpoint. */
+function cellsOf(columns) {
+  const found = new Map();
+  for (const column of columns) {
+    const key = [column.role, column.variant, column.seed, column.level, column.iteration].join(" ");
+    found.set(key, [...(found.get(key) ?? []), column]);
+  }
+  return [...found.values()];
+}
+
+/** Questions that count, and how right each run is on them: 1 or 0, or the mean over its samples.
+ *
+ * `counts`: of each side, how many answers there are and how many of them are right; `drawn`:
+ * whether a run has several answers to a question.
+ */
 function readRight(study, grid, state, sides) {
   const questions = grid.questions.filter((question) => !state.struck.has(question)
     && sides.every((columns) => columns.every((column) => column.cells.has(question))));
   if (questions.length === 0 || sides.some((columns) => columns.length === 0)) return null;
-  const right = (columns) => questions.map((question) =>
-    columns.map((column) => (verdictOf(state, column, question) === "r" ? 1 : 0)));
+  const one = (column, question) => (verdictOf(state, column, question) === "r" ? 1 : 0);
+  const cells = sides.map(cellsOf);
+  const right = (side) => questions.map((question) => side.map((columns) => mean(columns.map((column) => one(column, question)))));
+  const count = (columns) => ({
+    right: questions.reduce((sum, question) => sum + columns.reduce((own, column) => own + one(column, question), 0), 0),
+    asked: questions.length * columns.length,
+  });
   return {
     questions,
     clusters: questions.map((question) => study.questions[question].cluster),
     strata: questions.map((question) => study.questions[question].stratum ?? ""),
-    right: sides.map(right),
+    right: cells.map(right),
+    counts: sides.map(count),
+    drawn: cells.some((side) => side.some((columns) => columns.length > 1)),
   };
 }
 
@@ -38,7 +59,7 @@ function share({ study, grid, state }, columns) {
   const [rows] = found.right;
   return {
     kind: "share", scale: 100, ...accuracy(rows, found.clusters, Number(study.settings.alpha)),
-    counts: { right: rows.flat().reduce((sum, value) => sum + value, 0), asked: rows.length * rows[0].length },
+    counts: found.counts[0],
   };
 }
 
@@ -53,7 +74,7 @@ function difference({ study, grid, state }, one, two, names) {
     counts[value ? (other ? "both" : "gained") : other ? "lost" : "neither"] += 1;
     return value - other;
   }));
-  return { kind: "difference", scale: 100, names, ...pairedGain(differences, found.clusters, Number(study.settings.alpha), found.strata), counts };
+  return { kind: "difference", scale: 100, names, drawn: found.drawn, ...pairedGain(differences, found.clusters, Number(study.settings.alpha), found.strata), counts };
 }
 
 /** Columns of the student by level, longest first; null where a level has none. */
@@ -69,9 +90,8 @@ function levelRows({ study, grid, state }, sides) {
   const rows = study.settings.levels.map((level, place) => {
     const counts = sides[place].flatMap((column) => found.questions.map((question) => state.words[column.cells.get(question)]?.[question]));
     if (counts.some((count) => count === undefined || count === null)) return null;
-    const answers = found.right[place].flat();
-    const right = answers.reduce((sum, value) => sum + value, 0);
-    return { level, words: mean(counts), right, asked: answers.length, accuracy: right / answers.length };
+    const { right, asked } = found.counts[place];
+    return { level, words: mean(counts), right, asked, accuracy: right / asked };
   });
   return rows.includes(null) ? null : { ...found, rows };
 }

@@ -12,10 +12,11 @@ function slugs(columns, study) {
   const places = new Map();
   for (const one of student) {
     const column = study.columns[one.number];
-    const place = `${column.run} ${column.level} ${column.benchmark}`;
+    const place = `${column.run} ${column.level} ${column.benchmark} ${column.sample}`;
     places.set(place, (places.get(place) ?? 0) + 1);
   }
   const iterations = [...places.values()].some((count) => count > 1);
+  const drawn = columns.some((one) => study.columns[one.number].sample);
   return (column) =>
     [
       // The seed of the teacher is the number of its sample, from 0, where it has several.
@@ -23,6 +24,7 @@ function slugs(columns, study) {
       variants && column.variant,
       levels && column.level,
       iterations && column.role === "student" && String(column.iteration).padStart(5, "0"),
+      drawn && column.role !== "teacher" && `sample-${(column.sample ?? 0) + 1}`,
     ].filter(Boolean).join(".");
 }
 
@@ -63,7 +65,8 @@ export function buildGrid(study, cell) {
     (a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role)
       || (a.level ?? "").localeCompare(b.level ?? "")
       || (a.iteration ?? 0) - (b.iteration ?? 0)
-      || (a.seed ?? 0) - (b.seed ?? 0),
+      || (a.seed ?? 0) - (b.seed ?? 0)
+      || (a.sample ?? 0) - (b.sample ?? 0),
   );
   const questions = [...new Set(own.flatMap((one) => one.questions))].sort((a, b) => a - b);
   return { columns, questions, levels: [...new Set(columns.map((column) => column.level))] };
