@@ -473,8 +473,8 @@ def test_no_violation_of_accessibility_is_found(opened, scheme):
     axe = PARTS / "axe-core" / "axe.min.js"
     if not axe.is_file():
         pytest.skip("no axe-core here: make page-bundle")
-    for address in ("", "C4/held_out", "levels", "training", "data", "review", "workflow",
-                    "compare"):  # fmt: skip
+    for address in ("", "C4/held_out/2014-fs-04/seed-1", "C7/held_out", "levels", "training",
+                    "data", "table/levels/gain/1", "review", "workflow", "compare"):  # fmt: skip
         page = opened(address)
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(300)
