@@ -455,7 +455,7 @@ def test_two_runs_are_compared_from_a_file_chosen_on_the_page(opened, finished, 
 
 
 @needs_chromium
-def test_the_last_two_runs_are_compared_on_the_page(opened, study, browser):
+def test_the_last_two_runs_are_compared_on_the_page(opened, study):
     """A run that changes a setting is told beside the page, with the cells that it moved."""
     study.edit("config.micro.yaml", "alpha: 0.05", "alpha: 0.01")
     study.snakemake()

@@ -40,7 +40,8 @@ def write_zip(top: Path, target: Path, *, statements: bool = False) -> bool:
     if not (top / "index.html").is_file():
         raise FileNotFoundError(2, "there is no page of this study yet: run it", str(top))
     study = shards.decode((top / "page" / "study.js").read_bytes())
-    whole = statements or bool(study["include_statements"])
+    # A page of an older state does not say it.
+    whole = statements or study.get("include_statements", study["kind"] == "sample")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in [top / "index.html", *sorted((top / "page").rglob("*.js"))]:
