@@ -73,8 +73,12 @@ docs: setup ## make docs/config.md from the schema, and docs/commands.md from th
 readme: setup ## put the claims of the finished sample study into the README
 	$(BIN)/python -m docs.pages readme
 
-site: docs ## build the documentation as a site, offline: build/site
+site: docs ## build the documentation as a site, offline, with the page of a finished STUDY: build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@if [ -f results/$(STUDY)/index.html ]; then \
+	    $(BIN)/distil page build/site/$(STUDY).zip --study $(STUDY) && \
+	    $(BIN)/python -m zipfile -e build/site/$(STUDY).zip build/site; \
+	else echo "without the page of a study: results/$(STUDY) is not finished"; fi
 	@echo "open build/site/index.html"
 
 page-bundle: ## bundle the page of a study anew from distil/report/page/web (needs node and npm)

@@ -167,17 +167,22 @@ def explain(
     context: typer.Context,
     target: Annotated[
         str,
-        typer.Argument(help="C4, C4:low:held_out, levels:R1/fs:gain, FILE#ROW, PDF#PAGE or FILE."),
+        typer.Argument(
+            help="C4, C4:held_out, C4:low:held_out, levels:R1/fs:gain, 2024-fs-07, FILE#ROW, "
+            "PDF#PAGE or FILE."
+        ),
     ],
     used_by: Annotated[
         bool, typer.Option("--used-by", help="Go the other way: what rests on the target.")
     ] = False,
     json: Json = False,
     html: Annotated[bool, typer.Option("--html", help="Print everything, as a page.")] = False,
-    most: Annotated[int, typer.Option(help="Entries shown of each stage, in text.")] = 3,
+    most: Annotated[
+        int, typer.Option(help="Entries shown of each step, with all that they say.")
+    ] = 0,
     study: Study = None,
 ) -> int:
-    """Walk from a number, a row or a file back to the exam pages.
+    """Walk from a number, a row or a file back to the exam pages, the answer first.
 
     Examples: `distil explain C4`, `distil explain 2024-fs-07 --used-by`.
     """

@@ -211,7 +211,8 @@ class AnyStudy:
         names = ("benchmarks", "answers", "predictions", "grades", "crops", "solutions", "traces",
                  "curves", "stops", "duplicates")  # fmt: skip
         tables = [f"{self.results}/tables/{name}.csv" for name in self.tables_made]
-        return {"tables": tables, **{name: [] for name in names}}
+        rows = [table.replace(".csv", ".rows.parquet") for table in tables]
+        return {"tables": tables, "table_rows": rows, **{name: [] for name in names}}
 
     def page_shards(self) -> dict[str, list[str]]:
         """The scripts that hold the page's data: verdicts by fold, texts by year and benchmark."""
@@ -223,11 +224,23 @@ class AnyStudy:
         return {
             "title": self.config["title"],
             "kind": kinds[self.config["exams"]["source"]],
+            "include_statements": self.include_statements,
+            "not_run": self.not_run(),
             "sections": self.config["exams"]["sections"],
             "runs": [],
             "corrections": self.all_corrections(),
             "claims": self.claims(),
         }
+
+    def not_run(self) -> list[str]:
+        """What a reader might take for done in this study, and which was not, with its setting."""
+        raise NotImplementedError
+
+    @property
+    def include_statements(self) -> bool:
+        """Whether copies of the page hold the exams' own words; of made-up exams unless set."""
+        made_up = self.config["exams"]["source"] == "typeset"
+        return bool(self.config.get("page", {}).get("include_statements", made_up))
 
     def claims(self) -> dict[str, Any]:
         """What the claims are computed under."""
@@ -265,6 +278,10 @@ class ReleaseStudy(AnyStudy):
         folder = Path(self.folder, release.PAPERS)
         papers = read_manifest(release.MANIFEST, self.years, self.sections, folder=folder)
         return {name: entry for name, entry in papers.items() if Path(entry["file"]).is_file()}
+
+    def not_run(self) -> list[str]:
+        """What a reader might take for done in this study, and which was not."""
+        return ["training, and asking a model or a teacher: the release's files were counted again"]
 
     def transcriptions(self) -> list[str]:
         """The transcribed questions, one file a year."""
@@ -567,6 +584,26 @@ class Study(AnyStudy):
     def page(self) -> dict[str, Any]:
         """What the page says of the study itself, and the runs in the order of their files."""
         return {**super().page(), "runs": self.runs}
+
+    def not_run(self) -> list[str]:
+        """What a reader might take for done in this study, and which was not, with its setting."""
+        config = self.config
+        made_up = config["exams"]["source"] == "typeset"
+        told = {
+            "real papers, a real teacher and a student of the published size": made_up,
+            "year folds, which hold every year out once (folds)": len(self.folds) == 1,
+            "an adapter for each length (adapters.protocols)": (
+                "adapter" not in config["adapters"]["protocols"]
+            ),
+            "training by the published loop (adapters.protocols)": (
+                "published" not in config["adapters"]["protocols"]
+            ),
+            "a benchmark besides the competition (benchmarks)": len(config["benchmarks"]) == 1,
+            "a chat model as grader (grading.judge)": not config["grading"]["judge"],
+            "second readings by a vision model (problems.vision)": not config["problems"]["vision"],
+            "a comparison with published figures (published)": not config["published"],
+        }
+        return [what for what, missing in told.items() if missing]
 
     def claims(self) -> dict[str, Any]:
         """What the claims and their tables are computed under."""
