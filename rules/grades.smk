@@ -22,6 +22,8 @@ rule grade_predictions:
         run="|".join(study.runs),
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("grade_predictions"),
     params:
         settings=sorted_keys(shaping(study.grading())),
         how=getting(study.grading()),
@@ -49,8 +51,11 @@ if config["grading"]["judge"]:
             "results/{study}/logs/judge_answers.log",
         benchmark:
             "results/{study}/timings/judge_answers.tsv"
+        localrule: needs.local("judge_answers")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("judge_answers"),
         params:
             settings=sorted_keys({"teacher": study.judge(), "runs": study.runs}),
             store="state/{study}/teacher",
@@ -80,6 +85,8 @@ rule collect_answers:
         "results/{study}/timings/collect_answers.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("collect_answers"),
     params:
         settings=sorted_keys({"runs": study.runs, "folds": study.folds}),
         code=fingerprint("scripts/collect_answers.py"),

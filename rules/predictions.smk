@@ -25,8 +25,11 @@ checkpoint plan_predictions:
         "results/{study}/logs/plan_predictions.log",
     benchmark:
         "results/{study}/timings/plan_predictions.tsv"
+    localrule: needs.local("plan_predictions")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("plan_predictions"),
     params:
         settings=sorted_keys(study.examination()),
         code=fingerprint("scripts/plan_predictions.py"),
@@ -56,9 +59,7 @@ rule predict_answers:
     conda:
         "../envs/study.yaml"
     resources:
-        gpu=study.resources["gpu"],
-        mem_mb=study.resources["memory_mb"],
-        runtime=study.resources["minutes"],
+        **needs.of("predict_answers"),
     params:
         settings=sorted_keys(study.decoding()),
         store="state/{study}/predictions",
@@ -85,8 +86,11 @@ rule predict_teacher:
         "results/{study}/logs/predict_teacher.log",
     benchmark:
         "results/{study}/timings/predict_teacher.tsv"
+    localrule: needs.local("predict_teacher")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("predict_teacher"),
     params:
         settings={"level": study.levels[0]},
         code=fingerprint("scripts/predict_teacher.py"),

@@ -3,6 +3,7 @@
 - `hashing`: sha256 of bytes, texts and files; canonical JSON.
 - `files`: JSON Lines files; files that are replaced whole.
 - `sealed`: append-only files of sealed lines.
+- `leases`: locks between processes and between machines, with and without flock.
 - `addresses`: ids of rows, paths of files, names of jobs.
 - `fingerprint`: the code and packages that a script runs, as one hash.
 - `progress`: how far a long job is, told in its log.

@@ -495,11 +495,6 @@ class Study(AnyStudy):
         """The judge's verdicts, where the study has a judge."""
         return [f"{self.results}/grades/judge.parquet"] if self.config["grading"]["judge"] else []
 
-    @property
-    def resources(self) -> dict[str, int]:
-        """What a job that opens the student needs: gpu, memory_mb, minutes."""
-        return self.config["student"]["resources"]
-
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
         other = {"protocols", "seeds", "pilot_seed", "patience"}

@@ -81,7 +81,6 @@ def test_killed_studies_resume_to_the_same_results_and_records(finished, tmp_pat
             assert running.returncode == 0
             # It came to its end: begin again with nothing but what was paid for and trained.
             subprocess.run(["rm", "-r", str(study.path / "results")], check=True)
-        study.dry("--unlock")
     study.snakemake()
     assert contents(study) == expected
 
@@ -141,8 +140,6 @@ def test_a_change_of_a_finished_study_survives_a_kill_of_its_job(finished, study
             killed = os.killpg(running.pid, signal.SIGKILL) or rule
     running.wait()
     assert killed, "the job was met at work"
-    if kind != "job":
-        study.dry("--unlock")
     assert {name for name in study.planned() if name.startswith(rule)} == {
         name for name in wanted if name.startswith(rule)
     }
