@@ -6,15 +6,21 @@ import csv
 import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from distil.audit.cells import NotFoundError, Tables
 from distil.audit.records import Records, read_records
 from distil.content.addresses import file_path, parse_file
 from distil.content.files import read_jsonl
 from distil.content.sources import row_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # What names a row in a file that holds rows, the first of these that a row has.
 IDS = ("row", "id", "request_sha256")
@@ -40,6 +46,38 @@ class StudyRows:
         self.records: Records = read_records(study)
         self.top = Path("results") / study
         self.tables = Tables(self.top)
+        self._answers: frozenset[str] | None = None
+
+    def read_only(self, answers: Iterable[str]) -> None:
+        """Read no answers, predictions and grades but those with some ids (RUN#ID).
+
+        A number rests on few of the answers of a large study.
+        """
+        self._answers = frozenset(answers)
+
+    def _wanted(self, path: Path) -> pc.Expression | None:
+        """Return the condition on the rows of a Parquet file that are read; None for all."""
+        if self._answers is None:
+            return None
+        try:
+            kind, fields = parse_file(path)
+        except ValueError:
+            return None
+        if kind == "answers":
+            return pc.field("row").isin(list(self._answers))
+        if kind in ("predictions", "grades"):
+            start = f"{fields['run']}#"
+            ids = [row.removeprefix(start) for row in self._answers if row.startswith(start)]
+            return pc.field("id").isin(pa.array(ids, pa.string()))
+        return None
+
+    def answers_to(self, problems: Iterable[str]) -> set[str]:
+        """Return the ids of the graded answers to some problems; none where a study has none."""
+        path = self.path("answers")
+        if not path.is_file():
+            return set()
+        found = pq.read_table(path, columns=["row"], filters=pc.field("problem").isin([*problems]))
+        return set(found["row"].to_pylist())
 
     def path(self, kind: str, **fields: Any) -> Path:
         """Return the path of a file of the study (distil/content/addresses.py)."""
@@ -76,7 +114,8 @@ class StudyRows:
         if path.suffix == ".jsonl":
             return read_jsonl(path)
         if path.suffix == ".parquet":
-            return json.loads(pd.read_parquet(path).to_json(orient="records"))
+            found = pd.read_parquet(path, filters=self._wanted(path))
+            return json.loads(found.to_json(orient="records"))
         with path.open(encoding="utf-8", newline="") as stream:
             return list(csv.DictReader(stream))
 
@@ -102,14 +141,6 @@ class StudyRows:
     def entry(self, path: Path, key: str, **facts: Any) -> dict[str, Any]:
         """Return an entry of a stage: where it stands, with which hash, and what it says."""
         return {"id": key, "file": path.as_posix(), "sha256": self.sha256(path), **facts}
-
-    @functools.cached_property
-    def answers(self) -> pd.DataFrame:
-        """The table of graded answers; empty where the study has none, as the release's."""
-        path = self.path("answers")
-        if path.is_file():
-            return pd.read_parquet(path)
-        return pd.DataFrame(columns=["row", "problem", "role", "fold", "variant"])
 
     @functools.cached_property
     def problems(self) -> dict[str, tuple[Path, dict[str, Any]]]:

@@ -11,6 +11,7 @@ import sys
 import pytest
 import yaml
 
+from distil.lineage import history
 from distil.study.needs import NEEDS
 from tests.workflow.checkout import Checkout
 
@@ -120,3 +121,15 @@ def test_profile_whose_limits_would_not_hold_is_refused(study, slurm):
     assert done.returncode
     assert "give the profile as --workflow-profile" in done.stdout + done.stderr
     assert not slurm.exists()
+
+
+def test_jobs_beside_each_other_get_a_gpu_each(study):
+    config = override(study, adapters={"seeds": [1, 2, 3, 4]}, student=ASKED["student"])
+    study.snakemake(
+        "--cores", "2", "--resources", "gpu=2", "--until", "train_adapter",
+        "--configfile", "config.micro.yaml", config, environment={"CUDA_VISIBLE_DEVICES": "4,7"},
+    )  # fmt: skip
+    rows, _ = history.read(study.path / "results/micro/lineage/runs.jsonl")
+    used = {row["record"]: row["gpu"] for row in rows if row.get("gpu")}
+    assert len(used) == 2
+    assert set(used.values()) == {"4", "7"}
