@@ -82,8 +82,8 @@ def find_slurm(folder: Path) -> str | None:
 # ----------------------------------------------------------------------------------------- runs
 
 
-def copy(target: Path) -> Path:
-    """Copy what git tracks or would track."""
+def copy_source(target: Path) -> Path:
+    """Copy what git tracks or would track: all runs are of this one state."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -94,6 +94,12 @@ def copy(target: Path) -> Path:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     return target
+
+
+def copy(target: Path) -> Path:
+    """Return a copy of the source for one run."""
+    shutil.rmtree(target, ignore_errors=True)
+    return Path(shutil.copytree(FOLDER / "source", target))
 
 
 def command(study: str, *arguments: str) -> list[str]:
@@ -229,8 +235,8 @@ class Killed:
         """Wait until the run has said something."""
         limit = time.monotonic() + LONGEST
         while text not in self.said():
-            if time.monotonic() > limit:
-                raise Failed(f"the run never said {text!r}")
+            if time.monotonic() > limit or self.snakemake.poll() is not None:
+                raise Failed(f"the run never said {text!r}; see {self.folder / 'output.log'}")
             time.sleep(0.5)
 
     def scancel(self, job: locks.AtWork) -> str:
@@ -298,8 +304,8 @@ def kill_jobs(folder: Path, study: str, name: str) -> Iterator[Kill]:
 # -------------------------------------------------------------------------------------- evidence
 
 
-def write_evidence(ran: list[str], kills: list[Kill], failure: str | None) -> None:
-    """Write docs/cluster-test.md."""
+def describe_state() -> str:
+    """Name the commit, and say whether anything was changed since."""
 
     def git(*arguments: str) -> str:
         asked = ["git", *arguments]
@@ -308,10 +314,15 @@ def write_evidence(ran: list[str], kills: list[Kill], failure: str | None) -> No
         ).stdout.strip()
 
     dirty = " with uncommitted changes" if git("status", "--porcelain") else ""
+    return f"Commit {git('rev-parse', 'HEAD')}{dirty}"
+
+
+def write_evidence(state: str, ran: list[str], kills: list[Kill], failure: str | None) -> None:
+    """Write docs/cluster-test.md."""
     lines = [
         "# Evidence of `make cluster-test`",
         "",
-        f"Commit {git('rev-parse', 'HEAD')}{dirty}; {slurm('sinfo', '--version')}, "
+        f"{state}; {slurm('sinfo', '--version')}, "
         f"{slurm('sinfo', '--noheader', '--format=%D')} node, accounting off or not asked; Python "
         f"{platform.python_version()}. Figures are seconds on the clock of a machine that did "
         "other work as well.",
@@ -339,6 +350,7 @@ def main() -> int:
         print(f"cluster-test: skipped: {reason}")
         return 0
     ran, kills, failure = [], [], None
+    state = copy_source(FOLDER / "source") and describe_state()
     try:
         for study in asked.studies:
             name = yaml.safe_load((ROOT / study).read_text(encoding="utf-8"))["study"]
@@ -366,7 +378,7 @@ def main() -> int:
     except Failed as found:
         failure = str(found)
         print(f"cluster-test: {failure}", file=sys.stderr)
-    write_evidence(ran, kills, failure)
+    write_evidence(state, ran, kills, failure)
     return int(failure is not None)
 
 

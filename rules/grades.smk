@@ -19,7 +19,7 @@ rule grade_predictions:
     benchmark:
         "results/{study}/timings/grade_predictions/{run}.tsv"
     wildcard_constraints:
-        run="|".join(study.runs),
+        run=study.run_pattern("teacher", "base"),
     conda:
         "../envs/study.yaml"
     resources:

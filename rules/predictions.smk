@@ -55,7 +55,7 @@ rule predict_answers:
     benchmark:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
-        run="|".join(study.student_runs),
+        run=study.run_pattern("base"),
     conda:
         "../envs/study.yaml"
     resources:

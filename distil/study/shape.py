@@ -419,6 +419,14 @@ class Study(AnyStudy):
             ),
         ]
 
+    def run_pattern(self, *others: str) -> str:
+        """What the wildcard `run` may be: each seed of each fold and variant, and some others.
+
+        The same as all of them listed, which Snakemake would try one by one for every file.
+        """
+        parts = ("|".join(map(str, some)) for some in (self.folds, self.variants, self.seeds))
+        return "|".join([*others, "(?:{})/(?:{})/seed-(?:{})".format(*parts)])
+
     @functools.cached_property
     def runs(self) -> list[str]:
         """All that gives answers."""

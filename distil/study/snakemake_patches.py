@@ -157,6 +157,7 @@ def _patch_lock(study: str) -> None:
                 file=sys.stderr,
             )
             self.cleanup_locks()
+            Path(self.path, "locks").mkdir(parents=True, exist_ok=True)  # it removes the folder
         with main_process.named(), original(self):  # named first: a kill may come between
             for line in end_orphans(study):
                 print(line, file=sys.stderr)
