@@ -350,7 +350,8 @@ def main() -> int:
         print(f"cluster-test: skipped: {reason}")
         return 0
     ran, kills, failure = [], [], None
-    state = copy_source(FOLDER / "source") and describe_state()
+    copy_source(FOLDER / "source")
+    state = describe_state()
     try:
         for study in asked.studies:
             name = yaml.safe_load((ROOT / study).read_text(encoding="utf-8"))["study"]
