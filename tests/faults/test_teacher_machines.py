@@ -42,13 +42,13 @@ def machine(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
 
-    def start(host: FaultHost, name: str, keys: int) -> subprocess.Popen:
+    def start(host: FaultHost, name: str, first: int, count: int) -> subprocess.Popen:
         own = tmp_path / name
         own.mkdir(exist_ok=True)
         paths = os.pathsep.join(map(str, (tmp_path / "site", HERE.parent.parent)))
         return subprocess.Popen(
             [sys.executable, HERE / "teacher_worker.py", host.url, shared / "journal",
-             own / "acknowledged", "2", "0", str(keys)],
+             own / "acknowledged", "2", str(first), str(count)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "TMPDIR": str(own), "SHARED": str(shared), "PYTHONPATH": paths},
         )  # fmt: skip
@@ -68,7 +68,7 @@ def spans(folder: Path) -> list[tuple[str, str]]:
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="files are looked up in /proc")
 def test_two_machines_pay_one_after_the_other_and_for_nothing_twice(tmp_path, machine):
     with FaultHost(latency=0.05) as host:
-        workers = [machine(host, name, 20) for name in ("a", "b")]
+        workers = [machine(host, name, 0, 20) for name in ("a", "b")]
         asked = []
         for worker in workers:
             out, err = worker.communicate(timeout=120)
@@ -82,10 +82,10 @@ def test_two_machines_pay_one_after_the_other_and_for_nothing_twice(tmp_path, ma
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="files are looked up in /proc")
 def test_machine_takes_the_place_of_a_payer_that_died_and_not_of_one_at_work(tmp_path, machine):
     with FaultHost(latency=0.2) as host:
-        first = machine(host, "a", 200)
+        first = machine(host, "a", 0, 400)
         assert first.stdout.readline() == "ready\n"
         time.sleep(1.5)
-        second = machine(host, "b", 20)
+        second = machine(host, "b", 380, 20)
         assert second.stdout.readline() == "ready\n"
         time.sleep(3.0)  # longer than a dead machine is waited for
         assert second.poll() is None
