@@ -111,7 +111,7 @@ def test_training_asks_slurm_for_a_gpu_and_what_the_study_file_says(study, slurm
         assert part in training[0]
     assert re.search(r"-gpu=3|-task=3", training[0])
     # Seconds of work, and all that pays, is not submitted.
-    assert not [call for call in calls if "rule_split_datasets" in call or "solve" in call]
+    assert not [call for call in calls if "rule_split" in call or "rule_solve" in call]
 
 
 def test_profile_whose_limits_would_not_hold_is_refused(study, slurm):
