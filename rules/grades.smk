@@ -25,8 +25,7 @@ rule grade_predictions:
     resources:
         **needs.of("grade_predictions"),
     params:
-        settings=sorted_keys(shaping(study.grading())),
-        how=getting(study.grading()),
+        settings=sorted_keys(study.grading()),
         code=fingerprint("scripts/grade_predictions.py"),
     script:
         "../scripts/grade_predictions.py"

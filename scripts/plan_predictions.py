@@ -3,15 +3,21 @@
 Input: `stops`, one JSON per fold and variant (.../adapters/FOLD/VARIANT/stops.json). Output:
 `plans`, one JSON per run (.../plans/base.json, .../plans/FOLD/VARIANT/seed-SEED.json), a list of
 {iteration, benchmark, level, years}; `years` is null for a benchmark that has none. Params:
-`folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`.
+`folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`, `caps`,
+`validation_problems`.
 
 A checkpoint that one of `stops` chose answers the test years at every level, all other years and
 benchmarks at the first level. Any other checkpoint answers the test years at the first level, for
 what the other stops are worth and the gain along the checkpoints. The base answers everything.
+Where `validation_problems` is set, any other checkpoint answers so many of the validation years'
+questions too (`at_most`). The answers of chosen checkpoints and the base to the test years' first
+level are also cut at each of `caps` (level `R1@64`).
 """
 
 import json
 from pathlib import Path
+
+from distil.content.addresses import capped_level
 
 
 def stop_iterations(stops: dict, kinds: list[str], seed: int) -> set[int]:
@@ -27,12 +33,13 @@ def full_plan(
     tested: list[int],
     untested: list[int],
     levels: list[str],
-    benchmarks: list[str],
+    params,
 ) -> list[dict]:
     """Plan one checkpoint (None: the base) that everything is asked of."""
+    capped = [capped_level(levels[0], cap) for cap in params.caps]
     rows = [
         {"iteration": iteration, "benchmark": "competition", "level": level, "years": tested}
-        for level in levels
+        for level in [*levels, *capped]
     ]
     if untested:
         rows.append(
@@ -45,7 +52,7 @@ def full_plan(
         )
     rows += [
         {"iteration": iteration, "benchmark": name, "level": levels[0], "years": None}
-        for name in benchmarks
+        for name in params.benchmarks
         if name != "competition"
     ]
     return rows
@@ -68,17 +75,14 @@ def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str,
                 tested=tested,
                 untested=untested,
                 levels=levels,
-                benchmarks=params.benchmarks,
+                params=params,
             )
         else:
-            rows.append(
-                {
-                    "iteration": iteration,
-                    "benchmark": "competition",
-                    "level": levels[0],
-                    "years": tested,
-                }
-            )
+            item = {"iteration": iteration, "benchmark": "competition", "level": levels[0]}
+            rows.append({**item, "years": tested})
+            if params.validation_problems:
+                at_most = {"at_most": params.validation_problems}
+                rows.append({**item, "years": sorted(parts["validation"]), **at_most})
     return rows
 
 
@@ -91,7 +95,7 @@ def plan_base(params) -> list[dict]:
         tested=sorted(tested),
         untested=sorted(years - tested),
         levels=params.levels,
-        benchmarks=params.benchmarks,
+        params=params,
     )
 
 

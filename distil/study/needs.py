@@ -82,6 +82,7 @@ NEEDS = {
     "choose_stops": LOCAL,
     "plan_predictions": LOCAL,
     "predict_teacher": LOCAL,
+    "ask_student": ASKING,
     "grade_predictions": Need(mem_mb=2000, per_mb=20),
     "judge_answers": ASKING,
     "collect_answers": Need(mem_mb=1500),

@@ -40,6 +40,8 @@ def plan(tmp_path, variant="prompt", **changes):
         "benchmarks": ["competition", "math500"],
         "stops": ["nested"],
         "levels": LEVELS,
+        "caps": [],
+        "validation_problems": None,
         **changes,
     }
     plan_predictions.main(
@@ -88,3 +90,18 @@ def test_an_adapter_of_one_level_is_asked_at_that_level(tmp_path):
         ("math500", "R2", None),
     }
     assert asked[10] == {("competition", "R2", (2014, 2015))}
+
+
+def test_caps_and_validation_questions_are_asked_where_the_study_file_says_so(tmp_path):
+    asked = plan(tmp_path, caps=[64, 16], validation_problems=30)
+    capped = {("competition", f"R1@{cap}", (2014, 2015)) for cap in (64, 16)}
+    assert asked["base"][None] == EVERYTHING | capped
+    chosen = asked["temporal/prompt/seed-1"]
+    assert chosen[20] == EVERYTHING | capped
+    assert chosen[10] == TEST_YEARS | {("competition", "R1", (2013,))}
+    (item,) = [
+        row
+        for row in json.loads((tmp_path / "plans/temporal/prompt/seed-1.json").read_text())
+        if row["iteration"] == 10 and row["years"] == [2013]
+    ]
+    assert item["at_most"] == 30
