@@ -107,10 +107,7 @@ cluster-test: setup ## studies on Slurm: bytes of a local run, kills; CLUSTER_ST
 pack: setup ## results, records and metadata in one file: make pack STUDY=sample FILE=study.tar.gz
 	$(BIN)/distil pack $(FILE) --study $(STUDY)
 
-uncluster-test: setup ## studies on Slurm: bytes of a local run, kills; CLUSTER_STUDIES="FILE ..."; writes docs/cluster-test.md
-	$(BIN)/python -m benchmarks.cluster $(CLUSTER_STUDIES)
-
-pack: setup ## put a packed study in place, checked: make unpack FILE=study.tar.gz
+unpack: setup ## put a packed study in place, checked: make unpack FILE=study.tar.gz
 	$(BIN)/distil unpack $(FILE)
 
 export: setup ## the study as an RO-Crate with Croissant: make export STUDY=sample CRATE=build/crate

@@ -278,7 +278,7 @@ def job(rule: str, wildcards: dict[str, str], inputs: dict, outputs: dict, setti
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     params = {"settings": settings, "code": fingerprint(f"scripts/{rule}.py"), "sources": {}}
     return SimpleNamespace(
-        rule=rule, wildcards=Wildcards(fromdict={"study": STUDY, **wildcards}), config={},
+        rule=rule, wildcards=Wildcards(fromdict={"study": STUDY, **wildcards}), config={"how": {"grading": {"workers": 1}}},
         input=listed(inputs), output=listed(outputs),
         params=Params(fromdict=params), log=[], threads=1, resources=ResourceList(fromdict={}),
     )  # fmt: skip
@@ -305,7 +305,7 @@ def grade_job() -> Any:
         {"predictions": f"{TOP}/predictions/base.parquet",
          "problems": [*problems(), f"{TOP}/benchmarks/math500.jsonl"]},
         {"grades": f"{TOP}/grades/base.parquet"},
-        {"limits": {"memory_mb": 2000, "cpu_seconds": 4}, "workers": 1},
+        {"limits": {"memory_mb": 2000, "cpu_seconds": 4}},
     )  # fmt: skip
 
 
