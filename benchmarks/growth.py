@@ -278,7 +278,8 @@ def job(rule: str, wildcards: dict[str, str], inputs: dict, outputs: dict, setti
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     params = {"settings": settings, "code": fingerprint(f"scripts/{rule}.py"), "sources": {}}
     return SimpleNamespace(
-        rule=rule, wildcards=Wildcards(fromdict={"study": STUDY, **wildcards}), config={"how": {"grading": {"workers": 1}}},
+        rule=rule, wildcards=Wildcards(fromdict={"study": STUDY, **wildcards}),
+        config={"how": {"grading": {"workers": 1}}},
         input=listed(inputs), output=listed(outputs),
         params=Params(fromdict=params), log=[], threads=1, resources=ResourceList(fromdict={}),
     )  # fmt: skip
