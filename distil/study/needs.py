@@ -82,7 +82,7 @@ NEEDS = {
     "choose_stops": LOCAL,
     "plan_predictions": LOCAL,
     "predict_teacher": LOCAL,
-    "ask_student": ASKING,
+    "ask_student": Need(mem_mb=1500, runtime=2880, local=True),
     "grade_predictions": Need(mem_mb=2000, per_mb=20),
     "judge_answers": ASKING,
     "collect_answers": Need(mem_mb=1500),
