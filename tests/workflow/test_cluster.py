@@ -7,13 +7,14 @@ import os
 import re
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
 
 from distil.lineage import history
 from distil.study.needs import NEEDS
-from tests.workflow.checkout import Checkout
+from tests.workflow.checkout import Checkout, copy_repository
 
 ASKED = {
     "resources": {
@@ -133,3 +134,31 @@ def test_jobs_beside_each_other_get_a_gpu_each(study):
     used = {row["record"]: row["gpu"] for row in rows if row.get("gpu")}
     assert len(used) == 2
     assert set(used.values()) == {"4", "7"}
+
+
+# Python reads it at its start, in every job: nothing of the study can be locked.
+WITHOUT_FLOCK = """
+import errno, fcntl, os
+real = fcntl.flock
+
+def flock(handle, kind):
+    if os.readlink(f"/proc/self/fd/{handle}").startswith((FOLDER + "/state", FOLDER + "/results")):
+        open("/proc/self/cwd/refused", "a").close()
+        raise OSError(errno.ENOSYS, "Function not implemented")
+    real(handle, kind)
+
+fcntl.flock = flock
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="files are looked up in /proc")
+def test_jobs_run_where_the_file_system_has_no_flock(tmp_path):
+    study = copy_repository(tmp_path / "repository")
+    site = f"FOLDER = {str(study.path)!r}\n{WITHOUT_FLOCK}"
+    (study.path / "sitecustomize.py").write_text(site, encoding="utf-8")
+    wanted = "results/micro/exams/truth.jsonl"
+    study.snakemake("--", wanted, environment={"PYTHONPATH": str(study.path)})
+    assert (study.path / wanted).is_file()
+    assert (study.path / "refused").exists()
+    assert not list(study.path.glob("state/**/*.lease"))
+    assert not list(study.path.glob("results/**/*.lease"))
