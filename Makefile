@@ -18,7 +18,7 @@ FOLDER ?= resources/jobmc-release
 REVIEW := results/$(STUDY)/review/problems.html
 RELEASED := --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
 
-.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs readme site page-bundle matrix pack unpack export
+.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs readme site page-bundle matrix cluster-test pack unpack export
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -104,6 +104,9 @@ study-long: setup ## 1,000 iterations and an adapter per level as well; about tw
 
 torture: setup ## every fault test at its full count; writes docs/torture.md
 	$(BIN)/python -m benchmarks.torture
+
+cluster-test: setup ## studies on Slurm: bytes of a local run, kills; CLUSTER_STUDIES="FILE ..."; writes docs/cluster-test.md
+	$(BIN)/python -m benchmarks.cluster $(CLUSTER_STUDIES)
 
 pack: setup ## results, records and metadata in one file: make pack STUDY=sample FILE=study.tar.gz
 	$(BIN)/distil pack $(FILE) --study $(STUDY)

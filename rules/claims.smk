@@ -123,6 +123,8 @@ rule judge_claims:
         "results/{study}/timings/judge_claims.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("judge_claims"),
     params:
         settings=sorted_keys({**study.claims(), "runs": study.runs}),
         code=fingerprint("scripts/judge_claims.py"),
@@ -236,6 +238,8 @@ rule draw_figures:
         "results/{study}/timings/draw_figures.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("draw_figures"),
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/draw_figures.py"),

@@ -19,6 +19,8 @@ rule extract_problems:
         "results/{study}/timings/extract_problems/{year}.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("extract_problems"),
     params:
         settings=lambda wildcards: sorted_keys(
             {
@@ -46,6 +48,8 @@ rule crop_problems:
         "results/{study}/timings/crop_problems/{year}.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("crop_problems"),
     params:
         settings=sorted_keys({"dpi": 150, "limits": config["problems"]["limits"]}),
         code=fingerprint("scripts/crop_problems.py"),
@@ -68,8 +72,11 @@ if study.vision:
             "results/{study}/logs/read_crops/{year}.log",
         benchmark:
             "results/{study}/timings/read_crops/{year}.tsv"
+        localrule: needs.local("read_crops")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("read_crops"),
         params:
             settings=sorted_keys({"teacher": study.reader()}),
             store="state/{study}/teacher",
@@ -92,8 +99,11 @@ if config["exams"]["source"] != "release":
             "results/{study}/logs/correct_problems/{year}.log",
         benchmark:
             "results/{study}/timings/correct_problems/{year}.tsv"
+        localrule: needs.local("correct_problems")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("correct_problems"),
         params:
             settings=lambda wildcards: sorted_keys(
                 {
@@ -129,8 +139,11 @@ rule review_problems:
         "results/{study}/logs/review_problems.log",
     benchmark:
         "results/{study}/timings/review_problems.tsv"
+    localrule: needs.local("review_problems")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("review_problems"),
     params:
         settings=sorted_keys(
             {

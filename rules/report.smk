@@ -36,6 +36,8 @@ rule build_page:
         "results/{study}/timings/build_page.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("build_page"),
     params:
         settings=sorted_keys(study.page()),
         code=fingerprint("scripts/build_page.py"),

@@ -2,6 +2,7 @@
 
 - `config`: the study file, read strictly and checked whole.
 - `shape`: years, folds, variants and seeds of a study, and the files these name.
+- `needs`: the memory, time, processors and GPU that each rule's jobs ask for.
 - `environment`: whether this Python holds what a study runs on.
 - `manifest`: the exam PDFs of a study and the tests that each holds.
 - `snakemake_patches`: Snakemake made to decide by the records of jobs.

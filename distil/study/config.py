@@ -19,6 +19,7 @@ from distil.content.files import write_atomically
 from distil.content.hashing import sha256_text
 from distil.datasets import splits
 from distil.review.corrections import CorrectionError, read_corrections
+from distil.study import needs
 from distil.teacher import settings as teacher_settings
 
 if TYPE_CHECKING:
@@ -270,6 +271,7 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
 
 def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple, str]]:
     """Find what no schema can: keys that do not go together, and files that are not there."""
+    yield from _check_resources(config)
     sections, speed = config["exams"]["sections"], config["claims"]["speed_section"]
     if speed is not None and speed not in sections:
         yield (
@@ -296,6 +298,21 @@ def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple,
     yield from _check_files(config)
     if student:
         yield from _check_student(config)
+
+
+def _check_resources(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    """Check that resources are asked for rules that there are, each where it can run."""
+    import difflib
+
+    rules = {path.stem for path in (SCHEMA.parent / "scripts").glob("*.py")}
+    for rule, asked in config.get("resources", {}).items():
+        if rule not in rules | {needs.DEFAULT}:
+            near = difflib.get_close_matches(rule, rules | {needs.DEFAULT}, n=1)
+            hint = f"did you mean {near[0]}?" if near else "docs/cluster.md lists the rules"
+            yield ("resources", rule), f"no rule has this name; {hint}"
+        elif "local" in asked and not needs.NEEDS.get(rule, needs.Need()).local:
+            where = "all rules" if rule == needs.DEFAULT else "this rule, whose jobs go to nodes"
+            yield ("resources", rule, "local"), f"cannot be chosen for {where}; remove it"
 
 
 def _check_problems(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:

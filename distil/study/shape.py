@@ -416,6 +416,14 @@ class Study(AnyStudy):
             ),
         ]
 
+    def run_pattern(self, *others: str) -> str:
+        """What the wildcard `run` may be: each seed of each fold and variant, and some others.
+
+        The same as all of them listed, which Snakemake would try one by one for every file.
+        """
+        parts = ("|".join(map(str, some)) for some in (self.folds, self.variants, self.seeds))
+        return "|".join([*others, "(?:{})/(?:{})/seed-(?:{})".format(*parts)])
+
     @functools.cached_property
     def runs(self) -> list[str]:
         """All that gives answers."""
@@ -492,11 +500,6 @@ class Study(AnyStudy):
         """The judge's verdicts, where the study has a judge."""
         return [f"{self.results}/grades/judge.parquet"] if self.config["grading"]["judge"] else []
 
-    @property
-    def resources(self) -> dict[str, int]:
-        """What a job that opens the student needs: gpu, memory_mb, minutes."""
-        return self.config["student"]["resources"]
-
     def training(self) -> dict[str, Any]:
         """What shapes an adapter; neither the list of seeds nor the pilot does."""
         other = {"protocols", "seeds", "pilot_seed", "patience"}
@@ -531,11 +534,6 @@ class Study(AnyStudy):
     def served(self) -> bool:
         """Whether a server answers for the student."""
         return self.config["predictions"]["decoder"] == "http"
-
-    @property
-    def decoded_runs(self) -> list[str]:
-        """The student's runs that are decoded here."""
-        return [] if self.served else self.student_runs
 
     def server(self) -> dict[str, Any]:
         """What shapes the answers of a server: `teacher` as of an agent, `adapters`, `sampling`."""
