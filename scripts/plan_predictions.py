@@ -2,8 +2,9 @@
 
 Input: `stops`, one JSON per fold and variant (.../adapters/FOLD/VARIANT/stops.json). Output:
 `plans`, one JSON per run (.../plans/base.json, .../plans/FOLD/VARIANT/seed-SEED.json), a list of
-{iteration, benchmark, level, years}; `years` is null for a benchmark that has none. Params:
-`folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`.
+{iteration, benchmark, level, years}; `years` is null for a benchmark that has none. Of a fold that
+lists ids, `only` and `without` name the problems of these years that are, or are not, asked.
+Params: `folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`.
 
 A checkpoint that one of `stops` chose answers the test years at every level, all other years and
 benchmarks at the first level. Any other checkpoint answers the test years at the first level, for
@@ -13,12 +14,19 @@ what the other stops are worth and the gain along the checkpoints. The base answ
 import json
 from pathlib import Path
 
+from distil.datasets.splits import year_of
+
 
 def stop_iterations(stops: dict, kinds: list[str], seed: int) -> set[int]:
     """Return the checkpoints that the wanted kinds of stop chose for a seed."""
     return {
         stops["seed"][str(seed)] if kind == "seed" else stops[kind]["iteration"] for kind in kinds
     }
+
+
+def ask(iteration: int | None, level: str, years: list[int]) -> dict:
+    """Plan the competition's problems of some years at one level."""
+    return {"iteration": iteration, "benchmark": "competition", "level": level, "years": years}
 
 
 def full_plan(
@@ -28,21 +36,26 @@ def full_plan(
     untested: list[int],
     levels: list[str],
     benchmarks: list[str],
+    only: list[str] | None = None,
 ) -> list[dict]:
-    """Plan one checkpoint (None: the base) that everything is asked of."""
-    rows = [
-        {"iteration": iteration, "benchmark": "competition", "level": level, "years": tested}
-        for level in levels
-    ]
+    """Plan one checkpoint (None: the base) that everything is asked of.
+
+    Args:
+        iteration: the checkpoint.
+        tested: years that are asked at every level.
+        untested: years that are asked at the first level.
+        levels: the levels, the first one first.
+        benchmarks: names of the benchmarks.
+        only: the problems of `tested` that are asked at every level, where it is not all of them;
+            the others are then asked at the first level.
+    """
+    rows = [ask(iteration, level, tested) for level in levels]
     if untested:
-        rows.append(
-            {
-                "iteration": iteration,
-                "benchmark": "competition",
-                "level": levels[0],
-                "years": untested,
-            }
-        )
+        rows.append(ask(iteration, levels[0], untested))
+    if only is not None:
+        for row in rows:
+            row["only"] = only
+        rows[-1]["without"] = rows[-1].pop("only")
     rows += [
         {"iteration": iteration, "benchmark": name, "level": levels[0], "years": None}
         for name in benchmarks
@@ -59,7 +72,12 @@ def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str,
     elif variant != "prompt":
         levels = [level for level in levels if level.lower() == variant]
     chosen = stop_iterations(stops, params.stops, seed)
-    tested, untested = sorted(parts["test"]), sorted(parts["train"] + parts["validation"])
+    by_id = isinstance(parts["test"][0], str)
+    years = list_years(params.folds) if by_id else parts["test"]
+    tested, untested = (
+        sorted(years),
+        sorted(years if by_id else parts["train"] + parts["validation"]),
+    )
     rows = []
     for iteration in params.checkpoints:
         if iteration in chosen:
@@ -69,30 +87,39 @@ def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str,
                 untested=untested,
                 levels=levels,
                 benchmarks=params.benchmarks,
+                only=sorted(parts["test"]) if by_id else None,
             )
         else:
-            rows.append(
-                {
-                    "iteration": iteration,
-                    "benchmark": "competition",
-                    "level": levels[0],
-                    "years": tested,
-                }
-            )
+            rows.append(ask(iteration, levels[0], tested))
+            if by_id:
+                rows[-1]["only"] = sorted(parts["test"])
     return rows
 
 
+def list_years(folds: dict[str, dict[str, list]]) -> list[int]:
+    """Return all years of some folds."""
+    return sorted(
+        {year_of(entry) for parts in folds.values() for part in parts.values() for entry in part}
+    )
+
+
 def plan_base(params) -> list[dict]:
-    """Plan the base: every level on each year that some fold tests on."""
-    tested = {year for parts in params.folds.values() for year in parts["test"]}
-    years = {year for parts in params.folds.values() for part in parts.values() for year in part}
-    return full_plan(
+    """Plan the base: every level on each year, and each problem, that some fold tests on."""
+    entries = {entry for parts in params.folds.values() for entry in parts["test"]}
+    tested = {entry for entry in entries if isinstance(entry, int)}
+    years = list_years(params.folds)
+    rows = full_plan(
         None,
         tested=sorted(tested),
-        untested=sorted(years - tested),
+        untested=sorted(set(years) - tested),
         levels=params.levels,
         benchmarks=params.benchmarks,
     )
+    if only := sorted(
+        entry for entry in entries if isinstance(entry, str) and year_of(entry) not in tested
+    ):
+        rows += [{**ask(None, level, years), "only": only} for level in params.levels[1:]]
+    return rows
 
 
 def main(*, input, output, params) -> None:  # noqa: A002

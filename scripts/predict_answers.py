@@ -1,6 +1,6 @@
 """Decode one run's answers: the base student, or all checkpoints of one seed.
 
-Input `plan` (JSON, a list of {iteration, benchmark, level, years}), `problems` (JSONL by year),
+Input `plan` (JSON, as plan_predictions writes it), `problems` (JSONL by year),
 `benchmarks` (JSONL, the file's name is the benchmark's), `student_prompt`, `levels`,
 `system` (the system turn of a published adapter, or none), `student`
 (model.lock.json), `adapters` (ITERATION.safetensors and adapter_config.json; none for the base).
@@ -87,6 +87,9 @@ def select_problems(item: dict[str, Any], benchmarks: dict[str, list[dict]]) -> 
     rows = benchmarks[item["benchmark"]]
     if item["years"] is not None:
         rows = [row for row in rows if row["year"] in item["years"]]
+    if "only" in item:
+        rows = [row for row in rows if row["id"] in item["only"]]
+    rows = [row for row in rows if row["id"] not in item.get("without", ())]
     return sorted(rows, key=lambda row: row["id"])
 
 

@@ -47,6 +47,7 @@ STAGES = {
     "trace": "traces",
     "solution": "solutions",
     "response": "stored responses",
+    "account": "accounts of problems",
     "problem": "problems",
     "correction": "corrections",
     "reading": "second readings",
@@ -224,6 +225,20 @@ def _problem(study: StudyRows, id: str) -> Iterator[Entry | Link]:  # noqa: A002
     yield from places(study, path, row)
 
 
+def _account(study: StudyRows, year: str, id: str) -> Iterator[Entry | Link]:  # noqa: A002
+    """What became of a problem: itself where the study takes it, else as it was read."""
+    path = study.path("accounts", year=year)
+    row = study.rows(path).get(id)
+    if row is None:  # of a year that the study does not have
+        return
+    yield study.entry(path, id, **without(row, "id"))
+    name = id.removesuffix(".read")
+    if row["fate"] == "taken":
+        yield "problem", {"id": id}
+    elif name in study.rows(study.path("extraction", year=year)):
+        yield "extracted", {"id": name, "year": year}
+
+
 def _correction(study: StudyRows, id: str, number: int) -> Iterator[Entry | Link]:  # noqa: A002
     path, row = study.problems[id]
     writer = study.records.writers.get(path.as_posix())
@@ -391,6 +406,7 @@ EDGES: dict[str, Callable[..., Iterator[Entry | Link]]] = {
     "trace": _trace,
     "solution": _solution,
     "response": _response,
+    "account": _account,
     "problem": _problem,
     "correction": _correction,
     "reading": _reading,

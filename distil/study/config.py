@@ -318,10 +318,16 @@ def _check_problems(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
 
 def _check_folds(config: dict[str, Any], years: list[int]) -> Iterator[tuple[tuple, str]]:
     for fold, parts in config["folds"].items():
+        if parts is None:
+            continue
         try:
+            if "file" in parts:
+                parts = splits.read_fold(parts["file"], years)
             splits.named_fold(fold, parts, years)
         except ValueError as error:
             yield ("folds", fold), str(error).removeprefix(f"folds.{fold}: ")
+    if not any(config["folds"].values()):
+        yield ("folds",), "every fold is null; keep one"
 
 
 def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
