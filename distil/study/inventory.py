@@ -14,17 +14,19 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from snakemake.utils import update_config
 
 from distil.content.hashing import sha256_file
 from distil.exams.tests import UNCHECKED
 from distil.student.model import LOCK_NAME, check_model
 from distil.study.config import ConfigError, check, read_yaml
 from distil.study.names import known_studies
-from distil.study.shape import open_study
+from distil.study.shape import Study, open_study
 
 READY, MISSING, WRONG, PLACEHOLDER, NOTE = "ready", "missing", "wrong", "placeholder", "note"
 # States that keep a study from running to its end.
@@ -208,11 +210,15 @@ def _disk(study: Any) -> Iterator[Item]:
         yield Item("disk", "space", MISSING, said, "make 20 GB of room for the model and results")
 
 
-def open_named(name: str) -> tuple[Any, Path]:
+def open_named(name: str, files: Sequence[Path] = ()) -> tuple[Any, Path]:
     """Open the study of a name by its study file.
 
+    Args:
+        name: the study's.
+        files: its study files, merged in order, where there are more than that one.
+
     Returns:
-        The study and the path of its file, relative to the repository's root.
+        The study and the path of its first file, relative to the repository's root if it can be.
 
     Raises:
         ConfigError: the file cannot be used.
@@ -221,10 +227,29 @@ def open_named(name: str) -> tuple[Any, Path]:
     where = Path(known_studies(Path.cwd())[name])
     if where.suffix != ".yaml":
         raise ValueError(f"{name}: has results, but no study file (config*.yaml) here; restore it")
-    config, faults = read_yaml(where)
-    if faults:
-        raise ConfigError(faults)
-    return open_study(check([where], config, student=False)), where
+    paths = [*files] or [where]
+    config: dict[str, Any] = {}
+    for path in paths:
+        content, faults = read_yaml(path)
+        if faults:
+            raise ConfigError(faults)
+        update_config(config, content)
+    study = open_study(check(paths, config, student=False))
+    if study.name != name:
+        raise ValueError(f"{paths[0]}: is of the study {study.name}, not of {name}")
+    return study, paths[0]
+
+
+def open_training(name: str) -> Study:
+    """Open a study that trains.
+
+    Raises:
+        ValueError: it trains nothing.
+    """
+    study, _ = open_named(name)
+    if not isinstance(study, Study):
+        raise ValueError(f"{name}: a re-analysis of a release opens no model")  # noqa: TRY004
+    return study
 
 
 def print_inventory(name: str, *, as_json: bool = False) -> int:
