@@ -348,11 +348,10 @@ class Study(AnyStudy):
     def __init__(self, config: dict[str, Any]) -> None:
         """Keep the configuration; lists of files are made on demand."""
         super().__init__(config, config["exams"]["years"])
-        # Each fold's years, or ids of problems, by part; a fold that an override made null is none.
+        # Each fold's years, or ids of problems, by part.
         self.folds: dict[str, dict[str, list[Any]]] = {
             name: read_fold(parts["file"], self.years) if "file" in parts else parts
             for name, parts in config["folds"].items()
-            if parts is not None
         }
         self.levels: list[str] = config["levels"]
         self.seeds: list[int] = config["adapters"]["seeds"]
