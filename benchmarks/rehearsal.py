@@ -10,8 +10,8 @@ the public release. The teacher is a host on loopback that answers each problem 
 own trace of it (`ReplayHost`). The student is a Qwen2 of random 4-bit weights with 32,768
 positions, so that no number of the claims table means anything: the title says REHEARSAL. Every
 stage runs as it would: reading, matching, asking, distilling, training, answering, grading, claims.
-Then the review page and the export are made, `distil verify` must find nothing, and `check_results`
-holds what came out against the transcription. The exit code is 1 if anything differs.
+Then it is exported, `distil verify` must find nothing, and `check_results` holds what came out
+against the transcription. The exit code is 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -394,12 +394,21 @@ def rehearse(release: Path, math500: Path, student: Path | None, small: bool, co
         write_study(release, math500, address, model.as_posix(), small)
         if student is None:
             make_model(model, release)
+        snakemake = (
+            "snakemake",
+            "--cores",
+            str(cores),
+            "--configfile",
+            str(CONFIG),
+            "--quiet",
+            "all",
+        )
         steps = (
             ("distil", "fetch", STUDY, "--from", str(release)),
-            ("snakemake", "--cores", str(cores), "--configfile", str(CONFIG), "--quiet", "all"),
-            ("snakemake", "--cores", str(cores), "--configfile", str(CONFIG), "--quiet", "all",
-             "--", f"results/{STUDY}/review/problems.html"),
-        )  # fmt: skip
+            (*snakemake, "--", "problems"),
+            ("distil", "estimate", STUDY),
+            (*snakemake, "--", "primary" if small else "levels"),
+        )
         for step in steps:
             if code := run(*step):
                 print(f"rehearsal: stopped, exit code {code}")
@@ -410,15 +419,20 @@ def rehearse(release: Path, math500: Path, student: Path | None, small: bool, co
     faults = 0
     faults += run("distil", "export", str(crate), "--study", STUDY) != 0
     faults += run("distil", "verify", "--study", STUDY) != 0
-    total = 0
+    return 1 if faults + report(release) else 0
+
+
+def report(release: Path) -> int:
+    """Print the claims table and every comparison that differs; return how many do."""
+    print((Path("results", STUDY) / "claims/claims.md").read_text(encoding="utf-8"))
+    total = faults = 0
     for what, expected, seen in check_results(release):
         total += 1
         if expected != seen:
             faults += 1
             print(f"differs: {what}: expected {expected}, seen {seen}")
-    print((Path("results", STUDY) / "claims/claims.md").read_text(encoding="utf-8"))
-    print(f"rehearsal: {total} comparisons, {faults} faults")
-    return 1 if faults else 0
+    print(f"rehearsal: {total} comparisons, {faults} differ")
+    return faults
 
 
 def main() -> int:
@@ -429,6 +443,7 @@ def main() -> int:
     parser.add_argument("--math500", type=Path, help="MATH-500's test.jsonl")
     parser.add_argument("--student", type=Path, help="a locked model; a random one unless given")
     parser.add_argument("--cores", type=int, default=1)
+    parser.add_argument("--check", action="store_true", help="only compare what a run left")
     given = parser.parse_args()
     math500 = given.math500 or next(
         (path for path in (ROOT / "resources/math500/test.jsonl", SHARED / "math500/test.jsonl")
@@ -440,6 +455,8 @@ def main() -> int:
         release = find_release(given.release)
     except FileNotFoundError as error:
         raise SystemExit(f"rehearsal: {error}") from None
+    if given.check:
+        return 1 if report(release) else 0
     return rehearse(release.resolve(), math500.resolve(), given.student, given.small, given.cores)
 
 

@@ -24,6 +24,7 @@ KEYS = (
     ("fold", "variant", "part", "year", "section"),
     ("year", "section", "level", "status"),
     ("trace",),
+    ("problem", "fate"),
     ("set", "part"),
     ("level", "section"),
     ("check", "claim"),

@@ -60,8 +60,12 @@ def print_estimate(name: str, files: Sequence[Path] = ()) -> int:
         )
         if not known:
             return 0
+        traces = count_traces(study, known)
         print(
-            f"until then, problems are the {len(known)} of {study.config['problems']['selection']}"
+            f"until then, problems are the {len(known)} of "
+            f"{study.config['problems']['selection']}: "
+            f"{len(known) * study.teacher('solver')['samples']:,} requests to the solver, at "
+            f"most {traces:,} each to distiller and verifier\n"
         )
         problems = known
     else:
@@ -80,10 +84,15 @@ def _selected(study: Study) -> list[dict[str, Any]]:
     ]
 
 
-def _teacher(study: Study, problems: Sequence[Mapping[str, Any]]) -> list[str]:
+def count_traces(study: Study, problems: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many texts the distiller is asked for if every solution is right."""
     years = {row["id"]: row["year"] for row in problems if row["year"] in study.traced_years}
     keyed = {row["id"] for row in problems if row["answer"]}
     needed = needed_levels(years, study.level_choice(), study.levels)
+    return sum(len(levels) for problem, levels in needed.items() if problem in keyed)
+
+
+def _teacher(study: Study, problems: Sequence[Mapping[str, Any]]) -> list[str]:
     section = study.config["teacher"]
     lines = estimate.estimate(
         study.name,
@@ -91,7 +100,7 @@ def _teacher(study: Study, problems: Sequence[Mapping[str, Any]]) -> list[str]:
         study.how(),
         {agent: study.prompt(f"{agent}.txt") for agent in ("solver", "distiller", "verifier")},
         problems,
-        sum(len(levels) for problem, levels in needed.items() if problem in keyed),
+        count_traces(study, problems),
     )
     journal = Journal(Path("state") / study.name / "teacher")
     journal.refresh()

@@ -37,6 +37,7 @@ LINES = {"math500": 500}
 # What a host's address looks like while it is only an example.
 _EXAMPLE = re.compile(r"//(?:HOST|host|your|example)\b|//[^/]*\bexample\.(?:com|org)\b")
 _ASSUMED = re.compile(r"#\s*ASSUME")
+_COMMIT = re.compile("[0-9a-f]{40}")
 FEW = 3  # things of a kind that are listed though they are ready
 LEAST_FREE = 20 * 1024**3  # bytes: a 4-bit 7B model, its adapters and a study's results
 
@@ -136,6 +137,15 @@ def _benchmarks(study: Any, quick: bool) -> Iterator[Item]:
 
 def _model(study: Any, quick: bool) -> Iterator[Item]:
     folder = Path(study.config["student"]["model"])
+    source = study.config["student"].get("source")
+    if source and not _COMMIT.fullmatch(source["revision"]):
+        yield Item(
+            "model", "revision", NOTE,
+            f"{source['repository']} at {source['revision']}, a branch or tag that may move",
+            f"{LOCK_NAME} pins every file by sha256 once the model is there; to pin the download "
+            f"as well, write the commit that distil fetch {study.name} names (or that the "
+            "repository's page shows) as student.source.revision",
+        )  # fmt: skip
     fetch = f"distil fetch {study.name}, or put the model's files into {folder}"
     if not folder.is_dir():
         yield Item("model", folder.name, MISSING, f"{folder}: no such folder", fetch)
@@ -237,7 +247,7 @@ def open_named(name: str, files: Sequence[Path] = ()) -> tuple[Any, Path]:
     study = open_study(check(paths, config, student=False))
     if study.name != name:
         raise ValueError(f"{paths[0]}: is of the study {study.name}, not of {name}")
-    return study, paths[0]
+    return study, Path(os.path.relpath(paths[0]))
 
 
 def open_training(name: str) -> Study:

@@ -786,3 +786,20 @@ def test_the_minimum_is_read_from_adapters_trained_as_published_where_there_are_
     assert theirs.estimate.estimate == ours.estimate.estimate
     assert all("/prompt/" in row for row in ours.rows)
     assert all("/published/" in row for row in theirs.rows)
+
+
+def test_a_fold_that_cuts_through_years_is_read_in_sample_and_never_held_out(study):
+    answers = study.answers[study.answers["fold"] == study.folds[0]]
+    places = {"train": "test", "validation": "train", "test": "validation"}
+    odd = answers["problem"].map(lambda name: int(name[-1]) % 2 == 1)
+    mixed = answers["part"].where(~odd, answers["part"].map(places))
+    both = dataclasses.replace(
+        study,
+        answers=pd.concat([study.answers, answers.assign(fold="released", part=mixed)]),
+        stops={**study.stops, "released": study.stops[study.folds[0]]},
+    )
+    assert study.random_folds == []
+    assert both.random_folds == ["released"]
+    assert both.folds_of("in_sample") == ["released"]
+    assert both.folds_of("held_out") == study.folds_of("held_out")
+    assert both.folds_of("transfer") == study.folds_of("transfer")
