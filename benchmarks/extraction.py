@@ -2,9 +2,11 @@ r"""Extraction against other tools: `python benchmarks/extraction.py [--tools] [
 
 Reads the text PDFs of `../shared/data/contests` and compares with their ground truth. Other tools
 run from a throw-away environment beside the system's temporary files (`--tools` installs pypdf,
-pdfplumber and pdfminer.six there; pdftotext is used if it is on PATH); all of them get the same
-splitting at numbers, since they give text only. With `--scans` the scanned papers of
-`../shared/data/jobmc-release` are read and compared with the release's own transcription.
+pdfplumber, pdfminer.six, pymupdf4llm and rapidocr there, none of which the study uses but rapidocr,
+if asked; pdftotext and tesseract are used if they are on PATH); all of them get the same splitting
+at numbers, since they give text only. pymupdf4llm gives Markdown, whose raised text counts as
+exponents. With `--scans` the scanned papers of `../shared/data/jobmc-release` are read and compared
+with the release's own transcription, with `--tools` beside plain tesseract and rapidocr alone.
 
 Scores: F1 of problems found with their number and a text at least 80 % alike; mean similarity of
 characters (difflib, spaces left out); share of problems with every exponent, fraction, subscript
@@ -50,6 +52,22 @@ OTHERS = {
     "pdfminer.six": "import sys\nfrom pdfminer.high_level import extract_text\n"
     "print(extract_text(sys.argv[1]))",
 }
+# pymupdf4llm asks rapidocr for pages that it takes for scans, if it is there.
+MARKDOWN = "import sys,pymupdf4llm\nprint(pymupdf4llm.to_markdown(sys.argv[1],show_progress=False))"
+# Each page drawn at the dots per inch that the reader likes best, then read by it alone.
+TESSERACT = """import io,subprocess,sys,pypdfium2
+for page in pypdfium2.PdfDocument(sys.argv[1]):
+    drawn=io.BytesIO()
+    page.render(scale=300/72).to_pil().save(drawn,"PNG")
+    print(subprocess.run(["tesseract","-","-"],input=drawn.getvalue(),capture_output=True).stdout.decode())
+"""
+RAPIDOCR = """import sys,pypdfium2,numpy
+from rapidocr import RapidOCR
+engine=RapidOCR(params={"Global.log_level":"error"})
+for page in pypdfium2.PdfDocument(sys.argv[1]):
+    found=engine(numpy.asarray(page.render(scale=200/72).to_pil().convert("RGB"))[:,:,::-1])
+    print("\\n".join(found.txts or ()))
+"""
 PYPDFIUM = (
     "import sys,pypdfium2\nprint('\\n'.join(p.get_textpage().get_text_bounded() for p in "
     "pypdfium2.PdfDocument(sys.argv[1])))"
@@ -101,14 +119,19 @@ def group(text: str, start: int) -> tuple[str, int]:
 
 
 def split_numbers(text: str) -> dict[str, str]:
-    """Split a tool's text at its numbers: the longest run 1, 2, 3 ... of line starts."""
+    """Split a tool's text at its numbers: the longest run 1, 2, 3 ... (the last of equals)."""
+    return max(reversed(number_runs(text)), key=len, default={})
+
+
+def number_runs(text: str) -> list[dict[str, str]]:
+    """Return every run 1, 2, 3 ... of line starts, with the text up to the next number."""
     lines = text.replace("\r", "").split("\n")
     starts = [
         (index, int(match[1]), match.end())
         for index, line in enumerate(lines)
         if (match := re.match(r"\s*(\d{1,2})[.)]\s", line))
     ]
-    best: list = []
+    found = []
     for first in range(len(starts)):
         if starts[first][1] != 1:
             continue
@@ -116,13 +139,12 @@ def split_numbers(text: str) -> dict[str, str]:
         for other in starts[first + 1 :]:
             if other[1] == run[-1][1] + 1:
                 run.append(other)
-        if len(run) >= len(best):
-            best = run
-    problems = {}
-    for place, (index, number, cut) in enumerate(best):
-        stop = best[place + 1][0] if place + 1 < len(best) else len(lines)
-        problems[str(number)] = " ".join([lines[index][cut:], *lines[index + 1 : stop]])
-    return problems
+        problems = {}
+        for place, (index, number, cut) in enumerate(run):
+            stop = run[place + 1][0] if place + 1 < len(run) else len(lines)
+            problems[str(number)] = " ".join([lines[index][cut:], *lines[index + 1 : stop]])
+        found.append(problems)
+    return found
 
 
 def truth_of_contests() -> dict[str, dict[str, dict]]:
@@ -177,10 +199,16 @@ def score(found: dict[str, dict[str, str]], latex: bool, misses: list | None = N
     }
 
 
-def fastest(read: Callable[[], Any]) -> tuple[Any, float]:
+def plain_markdown(text: str) -> str:
+    """Return Markdown as LaTeX-like text: raised text as exponents, without emphasis and heads."""
+    text = re.sub(r"<sup>(.*?)</sup>", r"^{\1}", text)
+    return re.sub(r"</?u>|~~|\*\*|(?<!\w)_|_(?!\w)|^#+ ", "", text, flags=re.M)
+
+
+def fastest(read: Callable[[], Any], rounds: int = ROUNDS) -> tuple[Any, float]:
     """Return what a function gives, and the least processor seconds of some calls of it."""
     seconds = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         clock = processor_time()
         found = read()
         seconds.append(processor_time() - clock)
@@ -203,14 +231,20 @@ def run_extract(papers: list[Path]) -> tuple[dict, float]:
     return found, total
 
 
-def run_command(papers: list[Path], command: list[str], imports: list[str]) -> tuple[dict, float]:
+def run_command(
+    papers: list[Path],
+    command: list[str],
+    imports: list[str],
+    rounds: int = ROUNDS,
+    read: Callable[[str], str] = str,
+) -> tuple[dict, float]:
     """Return what a tool's text splits into, and its seconds less those of starting it."""
     found, total = {}, 0.0
-    idle = fastest(lambda: run(imports))[1] if imports else 0.0
+    idle = fastest(lambda: run(imports), rounds)[1] if imports else 0.0
     for paper in papers:
         words = [part if part != "PDF" else str(paper) for part in command]
-        text, seconds = fastest(lambda words=words: run(words))
-        found[paper.name] = split_numbers(text)
+        text, seconds = fastest(lambda words=words: run(words), rounds)
+        found[paper.name] = split_numbers(read(text))
         total += max(0.0, seconds - idle)
     return found, total
 
@@ -228,9 +262,10 @@ def tools_environment() -> str:
     if not python.exists():
         venv.create(folder, with_pip=True)
     subprocess.run(
-        [str(python), "-m", "pip", "install", "-q", "pypdf", "pdfplumber", "pdfminer.six"],
+        [str(python), "-m", "pip", "install", "-q", "pypdf", "pdfplumber", "pdfminer.six",
+         "pymupdf4llm>=1,<2", "rapidocr==3.10.0", "onnxruntime", "pypdfium2"],
         check=True,
-    )
+    )  # fmt: skip
     return str(python)
 
 
@@ -263,6 +298,11 @@ def contests(with_tools: bool, show_misses: bool) -> None:
     for name, (command, imports) in commands.items():
         found, seconds = run_command(papers, command, imports)
         results[name] = {**score(found, latex=False), "ms_page": 1000 * seconds / pages}
+    if with_tools:
+        code = MARKDOWN
+        command = [python, "-c", code, "PDF"], [python, "-c", code[: code.rindex("\nprint(")]]
+        found, seconds = run_command(papers, *command, rounds=1, read=plain_markdown)
+        results["pymupdf4llm"] = {**score(found, latex=True), "ms_page": 1000 * seconds / pages}
     print("| tool | F1 | similarity | exponents | fractions | subscripts | ms/page |")
     print("|---|---|---|---|---|---|---|")
     for name, row in results.items():
@@ -290,7 +330,27 @@ def main() -> None:
     if options.scans is not None:
         import scans
 
+        print("== this repository")
         scans.report(DATA / "jobmc-release", options.scans)
+        if options.tools:
+            for name, code in (("tesseract", TESSERACT), ("rapidocr", RAPIDOCR)):
+                print(f"== {name} alone")
+                scans.report(DATA / "jobmc-release", options.scans, False, read_alone(code))
+
+
+def read_alone(code: str) -> Callable[[Path], list[dict]]:
+    """Return a reader of papers that gives what another tool's text splits into."""
+    python = tools_environment()
+
+    def read(paper: Path) -> list[dict]:
+        return [
+            {"section": str(place), "number": number, "statement_plain": text, "options": [],
+             "answer": None, "answer_raw": None, "flags": ["given by another tool"]}
+            for place, problems in enumerate(number_runs(run([python, "-c", code, str(paper)])))
+            for number, text in problems.items()
+        ]  # fmt: skip
+
+    return read
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@ r"""Exam papers made for the benchmark: real problems, many layouts, known truth
 The problems are those of `../shared/data/math500` (LaTeX source by people); every other one is held
 out, so that a change tried on one half can be scored once on the other. `STYLES` names the layouts:
 document class, fonts, numbering, options, figures and kind of key. LaTeX layouts need a TeX system,
-office layouts LibreOffice and pandoc 3, typst layouts pandoc 3; what is absent is left out and
-said.
+office layouts LibreOffice and pandoc 3, typst layouts pandoc 3, printed layouts pandoc 3 and the
+tool that prints; what is absent is left out and said. `layouts.py` reads the papers and scores.
 
 `canonical.canonical` turns LaTeX source into what extraction writes, which makes the truth.
 """
@@ -512,6 +512,124 @@ def typeset_office(
         check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     return folder / f"{name}.pdf", None
+
+
+# ------------------------------------------------------------------------------ printed otherwise
+
+# Keys: maker ("mathml", "katex": HTML printed by Chromium; "text": HTML whose formulas are raised
+# and lowered text; "eqn": groff with eqn; "dvips": LaTeX by PostScript with bitmap fonts; "scan":
+# LaTeX printed, scanned at 200 dpi and a little askew), and those of OFFICE.
+PRINTED: dict[str, dict] = {
+    "browser-mathml": {"maker": "mathml", "number": "list", "options": "lines", "key": "page"},
+    "browser-katex": {"maker": "katex", "number": "typed:Problem %d.", "key": "page"},
+    "browser-text": {"maker": "text", "number": "list", "runs": True, "key": "page"},
+    "weasyprint-text": {"maker": "weasyprint", "number": "list", "runs": True, "key": "inline"},
+    "groff-eqn": {"maker": "eqn", "number": "typed:%d.", "options": "row", "key": "page"},
+    "dvips-bitmaps": {"maker": "dvips", "number": r"\arabic*.", "class":
+                      r"\documentclass[11pt]{article}", "key": "page"},
+    "scan-200dpi": {"maker": "scan", "number": r"\arabic*.", "class":
+                    r"\documentclass[12pt]{article}", "fonts": TIMES, "key": "page"},
+}  # fmt: skip
+BROKEN |= {
+    "mathml": re.compile(r"&|\\\\"), "katex": re.compile(r"&|\\\\"), "text": re.compile(r"&|\\\\"),
+    "weasyprint": re.compile(r"&|\\\\"),
+    "eqn": re.compile(r"\\circ|&|\\\\|\||\\left|\\binom|[{}]\^"),
+    "dvips": re.compile(r"(?!)"), "scan": re.compile(r"(?!)"),
+}  # fmt: skip
+
+
+def typeset_printed(
+    name: str, style: dict, problems: list[Problem], folder: Path
+) -> tuple[Path, None] | None:
+    """Return the PDF of a paper by a browser, groff or PostScript; None: a tool is absent."""
+    made = folder / f"{name}.pdf"
+    maker = style["maker"]
+    if maker in ("dvips", "scan"):
+        return print_latex(name, style, problems, folder)
+    tool = {"eqn": "groff", "weasyprint": "weasyprint"}.get(maker, "chromium")
+    pandoc = find_pandoc()
+    if pandoc is None or not shutil.which(tool):
+        return None
+    source, breaks = folder / f"{name}.src.tex", folder / "breaks.lua"
+    source.write_text(pandoc_source(style, problems), "utf-8")
+    breaks.write_text(PAGES, "utf-8")
+    base = [pandoc, "-s", "-f", "latex", str(source), f"--lua-filter={breaks}"]
+    if maker == "eqn":
+        made.with_suffix(".ms").write_bytes(
+            subprocess.run([*base, "-t", "ms"], check=True, capture_output=True).stdout
+        )
+        drawn = subprocess.run(
+            ["groff", "-ms", "-e", "-t", "-k", "-Tps", str(made.with_suffix(".ms"))],
+            check=True, capture_output=True,
+        ).stdout  # fmt: skip
+        subprocess.run(["ps2pdf", "-", str(made)], input=drawn, check=True)
+        return made, None
+    how = {"mathml": ["--mathml"], "katex": [f"--katex={katex(folder)}"]}.get(maker, [])
+    page = folder / f"{name}.html"
+    subprocess.run(
+        [*base, *how, "-t", "html", "-M", "title=Contest", "-o", str(page)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    if maker == "weasyprint":
+        command = ["weasyprint", str(page), str(made)]
+    else:
+        command = ["chromium", "--headless", "--no-sandbox", "--allow-file-access-from-files",
+                   "--virtual-time-budget=10000", "--no-pdf-header-footer",
+                   f"--print-to-pdf={made}", page.as_uri()]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    return made, None
+
+
+PAGES = """
+function Para(p)
+  if #p.content == 1 and p.content[1].text == "NEWPAGE" then
+    if FORMAT:match("html") then
+      return pandoc.RawBlock("html", '<div style="break-before:page"></div>')
+    else return pandoc.RawBlock("ms", ".bp") end
+  end
+end
+"""
+
+
+def katex(folder: Path) -> str:
+    """Return the address of KaTeX, fetched from npm into a folder once."""
+    home = folder / "node_modules" / "katex" / "dist"
+    if not home.is_dir():
+        subprocess.run(
+            ["npm", "install", "--silent", "--prefix", str(folder), "katex@0.16"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+    return home.as_uri() + "/"
+
+
+def print_latex(
+    name: str, style: dict, problems: list[Problem], folder: Path
+) -> tuple[Path, None] | None:
+    """Return a LaTeX paper with bitmap fonts, or as a scan of its print."""
+    if not shutil.which("latex") or not shutil.which("ps2pdf"):
+        return None
+    paper, _ = latex_source(style, problems)
+    path = folder / name
+    if style["maker"] == "dvips":
+        path.with_suffix(".tex").write_text(paper, "utf-8")
+        for command in (["latex", "-interaction=nonstopmode", f"{name}.tex"],
+                        ["dvips", "-q", "-V1", "-D600", f"{name}.dvi", "-o"],
+                        ["ps2pdf", f"{name}.ps"]):  # fmt: skip
+            subprocess.run(command, cwd=folder, check=False, capture_output=True, timeout=300)
+        made = path.with_suffix(".pdf")
+        return (made, None) if made.exists() else None
+    printed = run_latex(paper, folder / f"{name}-print", "pdflatex")
+    if printed is None:
+        return None
+    import pypdfium2
+
+    pages = [
+        page.render(scale=200 / 72, grayscale=True).to_pil().rotate(0.4, fillcolor=255)
+        for page in pypdfium2.PdfDocument(printed)
+    ]
+    made = path.with_suffix(".pdf")
+    pages[0].save(made, save_all=True, append_images=pages[1:], resolution=200, quality=70)
+    return made, None
 
 
 def compile_typst(source: Path, style: dict) -> Path:

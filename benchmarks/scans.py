@@ -14,6 +14,7 @@ import json
 import re
 import resource
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from distil.exams.extraction import extract
@@ -144,8 +145,20 @@ def truth(folder: Path, year: int) -> list[dict[str, dict]]:
     return out
 
 
-def report(folder: Path, names: list[str], show: bool = True) -> dict:
-    """Read the papers and print the scores; return them."""
+def report(
+    folder: Path,
+    names: list[str],
+    show: bool = True,
+    read: Callable[[Path], list[dict]] = extract,
+) -> dict:
+    """Read the papers and print the scores; return them.
+
+    Args:
+        folder: the download of the release.
+        names: parts of the names of the papers to read; none: all.
+        show: print what is missed, paper by paper.
+        read: gives the rows of a paper.
+    """
     total: Counter = Counter()
     wrong_unflagged = []
     for year, papers in files(folder).items():
@@ -154,7 +167,7 @@ def report(folder: Path, names: list[str], show: bool = True) -> dict:
             if names and not any(name in path.name for name in names):
                 continue
             used = processor_seconds()
-            rows = extract(path)
+            rows = read(path)
             seconds = processor_seconds() - used
             groups: dict[str, dict] = {}
             for row in rows:

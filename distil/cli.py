@@ -158,7 +158,7 @@ def claims(context: typer.Context, study: Study = None) -> int:
     """Show the tested claims, and what to look at next."""
     from distil.report.terminal import closing_text
 
-    print(closing_text(enter(context, study)))
+    print(closing_text(enter(context, study), answers=True))
     return 0
 
 

@@ -15,8 +15,8 @@ import re
 import unicodedata
 
 from distil.exams.segmentation import Passage
-from distil.exams.text.glyphs import Box, around
 from distil.exams.text.layout import Sheet
+from distil.exams.text.page import Box, around
 from distil.notation.plain import plain
 
 SETTLED = {"formula", "doubtful"}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from distil.exams.keys import Answer
 from distil.exams.markers import QUESTION
-from distil.exams.text.glyphs import Box, around
 from distil.exams.text.layout import Sheet
+from distil.exams.text.page import Box, around
 from distil.exams.words import join_lines
 
 

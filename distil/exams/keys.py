@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from distil.exams.markers import QUESTION, Marker, choose_chains, find_chains, find_markers
 from distil.exams.segmentation import SOLUTION
-from distil.exams.text.glyphs import Box, around
 from distil.exams.text.layout import TextLine
+from distil.exams.text.page import Box, around
 from distil.exams.words import join_lines
 from distil.notation.answers import canonical_answer
 from distil.notation.braces import last_argument

@@ -18,8 +18,9 @@ from distil.exams.pairing import is_doubtful, pair_lists
 from distil.exams.segmentation import Passage, split_problems
 from distil.exams.sheets import lines_of, read_sheets
 from distil.exams.tests import SeenTest, assign_tests, gather_tests
-from distil.exams.text.glyphs import Box, around, moved
+from distil.exams.text.glyphs import moved
 from distil.exams.text.layout import Sheet, TextLine
+from distil.exams.text.page import Box, around
 from distil.exams.words import join_lines, vocabulary_of
 from distil.notation.answers import canonical_answer
 from distil.notation.braces import last_argument

@@ -19,16 +19,7 @@ from pathlib import Path
 
 from distil.content.hashing import sha256_file
 from distil.exams.errors import ExamError, program_fault
-from distil.exams.text.glyphs import (
-    MAX_SILENT,
-    Box,
-    Glyph,
-    Matrix,
-    Page,
-    moved,
-    open_document,
-    read_page,
-)
+from distil.exams.text.glyphs import moved, open_document, read_page
 from distil.exams.text.items import usual_size
 from distil.exams.text.layout import (
     Sheet,
@@ -39,6 +30,8 @@ from distil.exams.text.layout import (
     read_layout,
     touches,
 )
+from distil.exams.text.page import Box, Glyph, Matrix, Page
+from distil.exams.text.paths import MAX_SILENT
 
 MAX_PAGES = 400
 FEW_GLYPHS = 25

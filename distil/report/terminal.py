@@ -16,12 +16,13 @@ INDENT = 5
 PAGES = ("index.html", "claims/claims.html", "claims/claims.md")
 
 
-def claims_text(study: str, width: int | None = None) -> str:
+def claims_text(study: str, width: int | None = None, *, answers: bool = True) -> str:
     """Return a study's claims as text that fits the terminal.
 
     Args:
         study: its name; results/STUDY/claims/claims.csv is read.
         width: columns of the terminal; those of this one unless given, and never more than 100.
+        answers: with the answers to the review's questions (Q1 to Q5), which are no claims.
 
     Raises:
         FileNotFoundError: its claims have not been tested here.
@@ -30,7 +31,7 @@ def claims_text(study: str, width: int | None = None) -> str:
     if not path.is_file():
         raise FileNotFoundError(2, f"study {study} has no tested claims here yet", str(path))
     with path.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
+        rows = [row for row in csv.DictReader(stream) if answers or row["id"][0] != "Q"]
     width = min(width or shutil.get_terminal_size().columns, WIDEST)
     cells = [(row["estimand"].replace("_", " "), *figures(row), verdict(row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -70,8 +71,14 @@ def figures(row: dict[str, str]) -> tuple[str, str]:
     return here, f"({number(row['low'])} to {number(row['high'])})"
 
 
-def closing_text(study: str, width: int | None = None) -> str:
-    """Return what a full run ends with: claims, the page to open, three commands to try."""
+def closing_text(study: str, width: int | None = None, *, answers: bool = False) -> str:
+    """Return what a full run ends with: claims, the page to open, three commands to try.
+
+    Args:
+        study: its name.
+        width: columns, as for `claims_text`.
+        answers: with the answers to the review's questions instead of the command that shows them.
+    """
     top = Path("results", study)
     page = next((top / name for name in PAGES if (top / name).is_file()), None)
     named = "" if study == "sample" else f" --study {study}"
@@ -81,7 +88,10 @@ def closing_text(study: str, width: int | None = None) -> str:
         (f"distil review{named}", "see what was read from the exams with doubt"),
     )
     longest = max(len(command) for command, _ in commands)
-    lines = [claims_text(study, width), ""]
+    lines = [claims_text(study, width, answers=answers)]
+    if not answers:
+        lines.append(f"Answers to the questions of the review: distil claims{named}")
+    lines.append("")
     if page:
         lines.append(f"Open {page}")
     lines.append("Next, after `. .venv/bin/activate`:")

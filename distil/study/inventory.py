@@ -310,4 +310,5 @@ def summary(items: list[Item]) -> str:
         f"{kind} ({sum(item.kind == kind for item in wanting)})"
         for kind in dict.fromkeys(item.kind for item in wanting)
     )
-    return f"{len(wanting)} things are missing or to be filled in: {kinds}"
+    things = "1 thing is" if len(wanting) == 1 else f"{len(wanting)} things are"
+    return f"{things} missing or to be filled in: {kinds}"

@@ -122,7 +122,7 @@ def describe(job: Job, now: float, drawn: bool) -> str:
         return text
     done, total = int(found["done"]), int(found["total"])
     text += f"  {done} of {total} {found['unit']}"
-    if 0 < done < total:
+    if 0 < done < total and " left" not in (found["note"] or ""):
         text += f", {clock(spent / done * (total - done))} left"
     if found["note"]:
         text += f", {found['note']}"

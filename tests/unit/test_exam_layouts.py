@@ -77,6 +77,69 @@ def test_rules_before_a_contest_are_no_problems_and_get_no_answers(tmp_path):
     assert not any(flag.startswith("key_") for row in rows for flag in row["flags"])
 
 
+# ---------------------------------------------------------------------- pages printed from the web
+
+
+def printed(tmp_path, content):
+    """A page of Helvetica and Symbol with a content stream, as a program that prints pages writes it."""
+    fonts = "/F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> "
+    fonts += "/S << /Type /Font /Subtype /Type1 /BaseFont /Symbol >>"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 400 300] /Contents 4 0 R "
+        f"/Resources << /Font << {fonts} >> >> >>",
+        f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
+    ]
+    data, places = "%PDF-1.4\n", []
+    for number, item in enumerate(objects, 1):
+        places.append(len(data))
+        data += f"{number} 0 obj\n{item}\nendobj\n"
+    start = len(data)
+    data += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n"
+    data += "".join(f"{place:010} 00000 n \n" for place in places)
+    data += f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n"
+    path = tmp_path / "printed.pdf"
+    path.write_bytes(data.encode("latin-1"))
+    return path
+
+
+def text(x, y, shown, size=12, font="F"):
+    return f"BT /{font} {size} Tf {x} {y} Td ({shown}) Tj ET\n"
+
+
+def test_raised_text_at_eight_ninths_of_the_size_is_an_exponent(tmp_path):
+    content = text(40, 250, "1. Find 5x") + text(93, 255.4, "2", size=10.67)
+    content += text(109, 250, "+ 3 for x = 4.") + text(40, 220, "2. Find the sum of 4 and 5.")
+    assert statements(extract(printed(tmp_path, content)))["1"] == "Find 5x^{2} + 3 for x = 4."
+
+
+def test_a_root_drawn_as_one_clipped_path_covers_what_its_bar_does(tmp_path):
+    # The sign and a bar 4,000 points long, clipped to its own width, as KaTeX draws it.
+    x, y = 97, 247
+    sign = f"{x} {y + 5} m {x + 2} {y + 6} {x + 3} {y + 5} {x + 5} {y} c {x + 9} {y + 13} l "
+    sign += f"{x + 4000} {y + 13} l {x + 4000} {y + 12.4} l {x + 9.5} {y + 12.4} l h f\n"
+    clip = f"q {x} {y - 1} 42 16 re W n\n"
+    content = text(40, 250, "1. What is") + clip + sign + "Q\n" + text(109, 250, "x + 5")
+    content += text(143, 250, "+ 7?") + text(40, 220, "2. Find the sum of 4 and 5.")
+    assert statements(extract(printed(tmp_path, content)))["1"] == r"What is \sqrt{x + 5} + 7?"
+
+
+def test_the_bar_of_a_root_that_is_a_character_is_a_bar(tmp_path):
+    content = text(40, 250, "1. What is") + text(100, 250, "\\326", font="S")
+    content += text(106.6, 250, "\\140", font="S") + text(106.6, 250, "3")
+    content += text(118, 250, "+ 2?") + text(40, 220, "2. Find the sum of 4 and 5.")
+    assert statements(extract(printed(tmp_path, content)))["1"] == r"What is \sqrt{3} + 2?"
+
+
+def test_a_point_beside_an_overline_is_not_under_it(tmp_path):
+    content = text(40, 250, "1. Find 0.") + text(90, 250, "7") + "89.5 260 7 .6 re f\n"
+    content += text(100, 250, "as a fraction.") + text(40, 220, "2. Find the sum of 4 and 5.")
+    assert statements(extract(printed(tmp_path, content)))["1"] == (
+        r"Find 0.\overline{7} as a fraction."
+    )
+
+
 # ------------------------------------------------------------------------------------------- keys
 
 

@@ -65,8 +65,19 @@ def test_expressions_typeset_by_typst_come_back_equal(tmp_path, display):
 
 
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
-@pytest.mark.parametrize("packages", ["", r"\usepackage[T1]{fontenc}", r"\usepackage{mathptmx}"])
-def test_expressions_typeset_by_latex_come_back_equal(tmp_path, packages):
+@pytest.mark.parametrize(
+    ("packages", "font"),
+    [
+        ("", "cmr10.pfb"),
+        (r"\usepackage[T1]{fontenc}", "sfrm1000.pfb"),
+        (r"\usepackage{mathptmx}", "utmr8a.pfb"),
+    ],
+)
+def test_expressions_typeset_by_latex_come_back_equal(tmp_path, packages, font):
+    found = subprocess.run(["kpsewhich", font], check=False, stdout=subprocess.DEVNULL)
+    if found.returncode:
+        # TeX then sets bitmaps made on the spot, and names too few of them on such pages.
+        pytest.skip(f"this TeX has no {font}")
     missed = []
 
     @settings(COMMON, max_examples=max(2, EXAMPLES // 3))

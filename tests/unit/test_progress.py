@@ -81,6 +81,10 @@ def test_the_claims_fit_the_terminal(tested, width):
     assert "17.3 points (4.2 to 30.3) holds; paper 4.76: not comparable" in " ".join(text.split())
     assert re.search(r"0\.012 loss +\(0\.007 to 0\.018\)  open$", text, re.M)
     assert "distil explain C4 --study mine" in text
+    # The review's questions have answers, not claims; the command shows them.
+    assert "Q5" not in text
+    assert "distil claims --study mine" in text
+    assert "Q5" in claims.claims_text("mine", width)
 
 
 def test_the_page_of_the_study_is_what_to_open(tested):

@@ -15,7 +15,7 @@ import numpy as np
 
 from distil.exams.scans.pages import render
 from distil.exams.scans.shapes import CLASS_OF, CLASSES, classify
-from distil.exams.text.glyphs import Box, Page
+from distil.exams.text.page import Box, Page
 
 # Dots per inch at which a page is drawn to look for ink: a point of print is 1.5 dots.
 DPI = 110

@@ -41,7 +41,8 @@ from distil.exams.scans.marks import (
 from distil.exams.scans.readings import Char, Sign, read_row
 from distil.exams.scans.shapes import JUNK
 from distil.exams.scans.structures import Sheet
-from distil.exams.text.glyphs import Glyph, Matrix, Page, Rule, turned_page
+from distil.exams.text.glyphs import turned_page
+from distil.exams.text.page import Glyph, Matrix, Page, Rule
 
 DPI = 300
 SCALE = DPI / 72

@@ -20,7 +20,7 @@ import cv2
 
 from distil.exams.errors import ExamError
 from distil.exams.scans.pages import render
-from distil.exams.text.glyphs import Box, Page
+from distil.exams.text.page import Box, Page
 
 # Dots per inch: its detector is trained on lines some 30 dots high.
 DPI = 200

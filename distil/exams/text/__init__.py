@@ -1,6 +1,8 @@
 """Pages with a text layer: characters with their places to lines of LaTeX.
 
-- `glyphs`: characters, rules and boxes of a page, as PDFium gives them.
+- `page`: glyphs, rules and boxes of a page as data.
+- `glyphs`: a page filled from a PDF, as PDFium gives its characters.
+- `paths`: rules, frames and root signs among what a page draws.
 - `typefaces`: what a font's character codes stand for.
 - `symbols`: the letter and the LaTeX of one character.
 - `items`: glyphs and finished pieces, and the regions that own them.

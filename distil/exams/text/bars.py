@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from distil.exams.text.glyphs import Box, Rule
 from distil.exams.text.items import (
     Bounds,
     Item,
     Line,
     Region,
     bounds,
+    by_place,
     by_size,
     extent,
     right_end,
@@ -24,6 +24,7 @@ from distil.exams.text.items import (
 )
 from distil.exams.text.joins import DELIMITERS
 from distil.exams.text.matrices import assemble
+from distil.exams.text.page import Box, Rule
 from distil.exams.text.rendering import render, space_operators
 from distil.exams.text.tolerances import AXIS, BARS, SCRIPT_RATIO
 
@@ -537,6 +538,12 @@ def overline(rule: Rule, region: Region) -> bool:
     ]
     if not row:
         return False  # a rule through the foot of a glyph, as a blank's own ink
+    row.sort(key=by_place)
+    # A narrow sign beside the rule, as the point of 0.7, is not under it.
+    while len(row) > 1 and misfit(bounds(row[1:]), rule) < misfit(bounds(row), rule):
+        row = row[1:]
+    while len(row) > 1 and misfit(bounds(row[:-1]), rule) < misfit(bounds(row), rule):
+        row = row[:-1]
     box = bounds(row)
     if abs(box.x0 - rule.x0) > BARS.over_edge * size or abs(box.x1 - rule.x1) > (
         BARS.over_edge * size

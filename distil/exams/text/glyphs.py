@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import itertools
 import re
 import struct
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from distil.exams.errors import ExamError
+from distil.exams.text.page import Box, Glyph, Matrix, Page, Rule
+from distil.exams.text.paths import address_of, hull, read_drawings
 from distil.exams.text.symbols import compatible
 from distil.exams.text.typefaces import (
     BITMAP,
@@ -29,118 +28,8 @@ from distil.exams.text.typefaces import (
     glyph_names,
 )
 
-
-@dataclass(slots=True)
-class Glyph:
-    """One character as printed.
-
-    Attributes:
-        text: what it says, Unicode, never empty.
-        x0, x1: left end and right end of advance and ink together, points.
-        top, bottom: extent of its ink, y grows downwards, points.
-        base: y of its baseline, points.
-        size: font size as printed, points.
-        order: position in the content stream.
-        style: subset of "bimxtudr": bold, italic, mathematics font, extension (OMX) font,
-            typewriter, unmapped, doubtful, recognised as drawn.
-        spaced: whether the file holds a space character just before it.
-    """
-
-    text: str
-    x0: float
-    x1: float
-    top: float
-    bottom: float
-    base: float
-    size: float
-    order: int
-    style: str = ""
-    spaced: bool = False
-
-
-@dataclass(slots=True)
-class Rule:
-    """A straight horizontal (or vertical) line; `y` (or `x0`) is the middle of its thickness.
-
-    `bar` says that it is known to be a fraction's.
-    """
-
-    x0: float
-    x1: float
-    top: float
-    bottom: float
-    bar: bool = False
-
-    @property
-    def y(self) -> float:
-        """Middle height, points."""
-        return (self.top + self.bottom) / 2
-
-    @property
-    def width(self) -> float:
-        """Length, points."""
-        return self.x1 - self.x0
-
-
-Box = tuple[float, float, float, float]
-# Two rows (a, b, c) for a * x + b * y + c.
-Matrix = Sequence[Sequence[float]]
-
-
-def around(first: Box, *others: Box) -> Box:
-    """Return the box around boxes."""
-    if not others:
-        return first
-    x0s, tops, x1s, bottoms = zip(first, *others, strict=True)
-    return min(x0s), min(tops), max(x1s), max(bottoms)
-
-
-@dataclass(slots=True)
-class Page:
-    """What one page shows.
-
-    Attributes:
-        number: 1-based.
-        width, height: points, as displayed.
-        glyphs: in the order of the content stream.
-        rules: horizontal rules.
-        verticals: vertical rules.
-        frames: rectangles drawn around something.
-        drawings: boxes of curves and slanted lines.
-        images: boxes of bitmaps.
-        hidden: number of glyphs in invisible text (an OCR layer under a scan).
-        unread: places of ink that recognition could not account for; of scans only.
-        silent: boxes of text that has no character.
-        blanks: lines to write on, x0, top, x1, bottom; of scans only.
-        lying: how many characters would stand upright if the page were turned clockwise by 90, 180
-            or 270 degrees.
-        turn: degrees by which it was turned clockwise to be read.
-        back: from its points to those of the page as displayed; None: the same.
-    """
-
-    number: int
-    width: float
-    height: float
-    glyphs: list[Glyph] = field(default_factory=list)
-    rules: list[Rule] = field(default_factory=list)
-    verticals: list[Rule] = field(default_factory=list)
-    frames: list[Box] = field(default_factory=list)
-    drawings: list[Box] = field(default_factory=list)
-    images: list[Box] = field(default_factory=list)
-    hidden: int = 0
-    unread: list[tuple[float, float]] = field(default_factory=list)
-    silent: list[Box] = field(default_factory=list)
-    blanks: list[Box] = field(default_factory=list)
-    lying: Counter[int] = field(default_factory=Counter)
-    turn: int = 0
-    back: Matrix | None = None
-
-
-# Lines are no thicker, points.
-THIN = 2.5
-MAX_SEGMENTS = 20_000
-MAX_FORM_DEPTH = 8
-MAX_SILENT = 2_000
+# The bar of a root sign as a character of Adobe's Symbol font, as groff's eqn sets it.
+EXTENDER = "\uf8e5"
 GROWING = set("()[]{}|∥‖√⌊⌋⌈⌉⟨⟩")
 
 
@@ -289,11 +178,6 @@ PLACES = struct.Struct("6d4f")
 SPACES = {0x20, 0xA0, 0x09, 0x0A, 0x0D, 0x3000, *range(0x2000, 0x200C)}
 # Variation selectors, joiners and invisible operators print nothing.
 SILENT = {*range(0xFE00, 0xFE10), 0x200C, 0x200D, *range(0x2060, 0x2065), 0xFEFF}
-
-
-def address_of(handle) -> int | None:
-    """Return where a handle of PDFium points, by which two are told to be one; None: nowhere."""
-    return ctypes.addressof(handle.contents) if handle else None
 
 
 def by_address(function, result, *arguments):
@@ -467,6 +351,9 @@ def read_text(raw, text, page: Page, place, typefaces: dict[str, Typeface]) -> s
                 page.lying[known.lying] += 1
             continue
         glyph = glyph_at(source, index, code, known)
+        if glyph.text == EXTENDER:
+            page.rules.append(Rule(glyph.x0, glyph.x1, glyph.top, glyph.bottom))
+            continue
         if not (glyph.top > -page.height and glyph.bottom < 2 * page.height):
             continue  # nobody sees it, and look-ups by height would grow with it
         previous = glyphs[-1] if glyphs and not spaced and last == index - 1 else None
@@ -556,141 +443,3 @@ def grow_delimiters(page: Page) -> None:
                 if beside and longer and piece[1] < glyph.bottom + 1 and piece[3] > glyph.top - 1:
                     glyph.top, glyph.bottom = min(glyph.top, piece[1]), max(glyph.bottom, piece[3])
                     grown = True
-
-
-def read_drawings(raw, page, result: Page, place, spoken: set[int]) -> None:
-    """Sort the page's paths and images into rules, frames, drawings and images.
-
-    Text objects that are not among those with characters go to `result.silent`.
-    """
-    identity = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
-    budget = [MAX_SEGMENTS]
-    edges = [ctypes.c_float() for _ in range(4)]
-    for index in range(raw.FPDFPage_CountObjects(page)):
-        item = raw.FPDFPage_GetObject(page, index)
-        if raw.FPDFPageObj_GetType(item) == raw.FPDF_PAGEOBJ_TEXT:
-            if (
-                address_of(item) not in spoken
-                and len(result.silent) < MAX_SILENT
-                and raw.FPDFPageObj_GetBounds(item, *map(ctypes.byref, edges))
-            ):
-                left, bottom, right, top = (edge.value for edge in edges)
-                if right - left > 0.3 and top - bottom > 1.0:
-                    result.silent.append(hull([place(left, bottom), place(right, top)]))
-            continue
-        read_object(raw, item, identity, result, place, 0, budget)
-
-
-def compose(inner: tuple, outer: tuple) -> tuple:
-    """Return the matrix that applies `inner`, then `outer` (PDF order a, b, c, d, e, f)."""
-    a, b, c, d, e, f = inner
-    p, q, r, s, t, u = outer
-    return (
-        a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s,
-        e * p + f * r + t, e * q + f * s + u,
-    )  # fmt: skip
-
-
-def read_object(raw, item, outer: tuple, result: Page, place, depth: int, budget: list) -> None:
-    """Add one page object to the page; a form's objects one by one."""
-    kind = raw.FPDFPageObj_GetType(item)
-    if kind not in (raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_IMAGE, raw.FPDF_PAGEOBJ_FORM):
-        return
-    matrix = raw.FS_MATRIX()
-    raw.FPDFPageObj_GetMatrix(item, ctypes.byref(matrix))
-    local = (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
-    whole = compose(local, outer)
-    if kind == raw.FPDF_PAGEOBJ_FORM:
-        if depth < MAX_FORM_DEPTH:
-            for index in range(raw.FPDFFormObj_CountObjects(item)):
-                child = raw.FPDFFormObj_GetObject(item, index)
-                read_object(raw, child, whole, result, place, depth + 1, budget)
-        return
-    if kind == raw.FPDF_PAGEOBJ_IMAGE:
-        corners = [place(*apply(whole, x, y)) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1))]
-        x0, top, x1, bottom = hull(corners)
-        # Old converters of PostScript draw bars as bitmaps that are one dot high.
-        if not add_rule(x0, top, x1, bottom, 0.0, result):
-            result.images.append((x0, top, x1, bottom))
-        return
-    read_path(raw, item, whole, result, place, budget)
-
-
-def apply(matrix: tuple, x: float, y: float) -> tuple[float, float]:
-    """Return a point moved by a PDF matrix."""
-    a, b, c, d, e, f = matrix
-    return a * x + c * y + e, b * x + d * y + f
-
-
-def hull(points: list) -> Box:
-    """Return the box around points."""
-    xs = [x for x, _ in points]
-    ys = [y for _, y in points]
-    return (min(xs), min(ys), max(xs), max(ys))
-
-
-def read_path(raw, item, matrix: tuple, result: Page, place, budget: list) -> None:
-    """Split a path into its strokes and sort each."""
-    fill, stroke = ctypes.c_int(), ctypes.c_int()
-    raw.FPDFPath_GetDrawMode(item, ctypes.byref(fill), ctypes.byref(stroke))
-    if not fill.value and not stroke.value:
-        return
-    thickness = ctypes.c_float()
-    raw.FPDFPageObj_GetStrokeWidth(item, ctypes.byref(thickness))
-    pen = 0.0
-    if stroke.value:
-        a, b, c, d, _, _ = matrix
-        pen = max(thickness.value * abs(a * d - b * c) ** 0.5, 0.05)
-    count = raw.FPDFPath_CountSegments(item)
-    x, y = ctypes.c_float(), ctypes.c_float()
-    paths: list[list] = []
-    curved = False
-    budget[0] -= count
-    if budget[0] < 0:
-        return
-    for index in range(count):
-        segment = raw.FPDFPath_GetPathSegment(item, index)
-        raw.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y))
-        kind = raw.FPDFPathSegment_GetType(segment)
-        curved = curved or kind == raw.FPDF_SEGMENT_BEZIERTO
-        point = place(*apply(matrix, x.value, y.value))
-        if kind == raw.FPDF_SEGMENT_MOVETO or not paths:
-            paths.append([])
-        paths[-1].append(point)
-    if curved:
-        everything = [point for path in paths for point in path]
-        if everything:
-            result.drawings.append(hull(everything))
-        return
-    for path in paths:
-        sort_path(path, pen, bool(stroke.value), result)
-
-
-def add_rule(x0: float, top: float, x1: float, bottom: float, pen: float, result: Page) -> bool:
-    """Add a thin box to the page as a rule, or a vertical one; return whether it is thin."""
-    thickness = bottom - top + pen
-    if thickness <= THIN and x1 - x0 > 1.0 and x1 - x0 > 2 * thickness:
-        result.rules.append(Rule(x0, x1, top - pen / 2, bottom + pen / 2))
-    elif x1 - x0 + pen <= THIN and bottom - top > 1.0:
-        result.verticals.append(Rule(x0 - pen / 2, x1 + pen / 2, top, bottom))
-    else:
-        return False
-    return True
-
-
-def sort_path(path: list, pen: float, stroked: bool, result: Page) -> None:
-    """Add one stroke made of straight lines to the page."""
-    if len(path) < 2:
-        return
-    x0, top, x1, bottom = hull(path)
-    if add_rule(x0, top, x1, bottom, pen, result):
-        return
-    if all(abs(a[0] - b[0]) < 0.3 or abs(a[1] - b[1]) < 0.3 for a, b in itertools.pairwise(path)):
-        if stroked and len(path) in (4, 5):
-            result.frames.append((x0, top, x1, bottom))
-        elif stroked and len(path) > 2:
-            for a, b in itertools.pairwise(path):
-                sort_path([a, b], pen, True, result)
-        # A filled rectangle is a background colour.
-    elif stroked or (x1 - x0 > THIN and bottom - top > THIN):
-        result.drawings.append((x0, top, x1, bottom))

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import NamedTuple, Self
 
-from distil.exams.text.glyphs import Box, Glyph, Rule
+from distil.exams.text.page import Box, Glyph, Rule
 
 by_size = attrgetter("size")
 by_left_end = attrgetter("x0")

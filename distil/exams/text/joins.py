@@ -9,8 +9,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from distil.exams.text.glyphs import Glyph
 from distil.exams.text.items import HeightIndex, Item, by_left_end, usual_size
+from distil.exams.text.page import Glyph
 from distil.exams.text.symbols import latex_of, letter_of
 from distil.exams.text.tolerances import AXIS, JOINS
 from distil.notation.characters import BIG_OPERATORS, CLOSERS, INTEGRALS, OPENERS

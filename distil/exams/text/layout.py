@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from distil.exams.text.columns import find_columns, share_out
-from distil.exams.text.glyphs import Box, Glyph, Matrix, Page
 from distil.exams.text.items import Item, Line, Region, right_end, usual_size
 from distil.exams.text.joins import items_of
 from distil.exams.text.mathematics import read_lines
+from distil.exams.text.page import Box, Glyph, Matrix, Page
 from distil.exams.text.rendering import render
 
 COLUMN_GAP = 1.2
@@ -463,6 +463,7 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
                 and PAGE_NUMBER.search(line.text)
                 and (foot or len(line.text) < 60)
                 and not ends_sentence(line, before)
+                and not is_beside_text(sheet, line)
             ):
                 continue
             if line is sheet.lines[-1] and is_page_number(sheet, line):
@@ -473,6 +474,18 @@ def drop_running_lines(sheets: list[Sheet]) -> None:
             keep.append(line)
         sheet.lines = keep
         before = keep[-1] if keep else before
+
+
+def is_beside_text(sheet: Sheet, line: TextLine) -> bool:
+    """Return whether a line stands at the height of a longer one, as an exponent off its line."""
+    _, top, _, bottom = line.box
+    return any(
+        other.box[1] < bottom - 0.1 * line.body
+        and top < other.box[3] - 0.1 * line.body
+        and len(other.text) > len(line.text)
+        for other in sheet.lines
+        if other is not line
+    )
 
 
 def ends_sentence(line: TextLine, before: TextLine | None) -> bool:

@@ -45,7 +45,9 @@ def sort_into_lines(items: list[Item], body: float | None = None) -> list[Line]:
         big.sort(key=lambda run: min(item.order for item in run))
     builder = LineBuilder(body)
     for run in big:
-        if page or not builder.lines or not builder.attach_script(run):
+        # Some programs that print web pages set raised text at eight ninths of the size.
+        scripts = not page or max(map(by_size, run)) < LINES.script_most * body
+        if not (scripts and builder.lines and builder.attach_script(run)):
             builder.add_to_line(run)
     waiting = builder.place_all(sorted(raised, key=lambda item: item.order))
     for item in list(waiting):

@@ -20,10 +20,10 @@ the size above the baseline, which is how such pieces find their line.
 from __future__ import annotations
 
 from distil.exams.text.bars import build_bars
-from distil.exams.text.glyphs import Rule
 from distil.exams.text.items import Line, Region
 from distil.exams.text.limits import build_limits
 from distil.exams.text.matrices import assemble
+from distil.exams.text.page import Rule
 
 
 def read_lines(region: Region, body: float) -> tuple[list[Line], list[Rule]]:

@@ -261,6 +261,8 @@ class LineTolerances:
     same_size: float = 1.02
     # The file has a script right after its host, unless it has two.
     not_next: float = 0.15
+    # The largest raised text in units of the usual size: WeasyPrint sets it at .89.
+    script_most: float = 0.93
     # Scripts of letters: TeX raises by .29 to .41 and lowers by .15 to .25, more for tall scripts.
     sup_least: float = 0.16
     sup_most: float = 0.95
