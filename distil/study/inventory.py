@@ -47,7 +47,7 @@ class Item:
     """One thing that a study needs.
 
     Attributes:
-        kind: paper, benchmark, model, teacher, disk or device.
+        kind: paper, tests, benchmark, model, teacher or disk.
         name: which one.
         state: `ready`, `missing`, `wrong`, `placeholder`, or `note` for what is only worth knowing.
         said: what is there, or what is wrong with it.
@@ -71,7 +71,7 @@ def take_inventory(
         config_file: its study file, for messages.
         quick: whether to take a file that is there for the right one, unread.
     """
-    found = [*_papers(study, quick)]
+    found = [*_papers(study, quick), *_tests(study, config_file)]
     if hasattr(study, "folds"):
         found += [*_benchmarks(study, quick), *_model(study, quick), *_teacher(study, config_file)]
     return [*found, *_disk(study)]
@@ -96,13 +96,21 @@ def _papers(study: Any, quick: bool) -> Iterator[Item]:
             )  # fmt: skip
         else:
             yield Item("paper", name, READY, file)
+
+
+def _tests(study: Any, config_file: str | Path | None) -> Iterator[Item]:
+    """Papers of which the manifest does not say yet what they hold."""
+    if study.config["exams"]["source"] == "typeset":
+        return
+    where = config_file or "STUDY_FILE"
     for name, entry in study.manifest.items():
         if entry["tests"] == UNCHECKED:
             yield Item(
-                "paper", name, PLACEHOLDER,
-                "nobody has checked yet which tests it holds",
-                f"snakemake results/{study.name}/extractions/YEAR.jsonl reads it and proposes the "
-                "lines for the manifest",
+                "tests", name, PLACEHOLDER,
+                "nobody has checked yet which tests the paper holds",
+                f"with its PDF there, snakemake --cores 1 --configfile {where} -- "
+                f"results/{study.name}/extractions/YEAR.jsonl reads it and proposes the lines for "
+                "the manifest",
             )  # fmt: skip
 
 
