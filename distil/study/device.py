@@ -71,13 +71,13 @@ def measure(study: Study) -> Speed:
     rows = []
     for number, level in zip(range(count), itertools.cycle(study.levels), strict=False):
         length = wordings[level].get("words", 100)
-        text = itertools.islice(itertools.cycle(words), number, number + length)
+        said = itertools.islice(itertools.cycle(words), number, number + length)
         question = question_text(problems[number % len(problems)], level, prompts)
         rows.append(
             {
                 "messages": [
                     {"role": "user", "content": question},
-                    {"role": "assistant", "content": " ".join(text)},
+                    {"role": "assistant", "content": " ".join(said)},
                 ]
             }
         )
