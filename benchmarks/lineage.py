@@ -1,10 +1,11 @@
 """What lineage costs: `python -m benchmarks.lineage`, in one run on the micro study.
 
-Prints ratios: a dry run with nothing to do against an empty workflow of Snakemake (and against
-`dvc repro` on as many stages, if a dvc is on PATH or named by DISTIL_DVC); `distil verify` with a
-cold cache against `sha256sum` on the same files; what leaving a record costs beside what the job
-itself takes; and what one changed statement costs in requests, generated answers and seconds
-against the whole.
+Prints ratios: a dry run with nothing to do against an empty workflow of Snakemake, in seconds of
+the processor, so that other work beside it counts for little, and on the clock; the same against
+`dvc repro` on as many stages, if a dvc is on PATH or named by DISTIL_DVC; `distil verify` with a
+cold cache against `sha256sum` on the same files; what bookkeeping and starting take of the seconds
+of all jobs, of the sample study, too, where it has been run here; and what one changed statement
+costs in requests, generated answers and seconds against the whole.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ import time
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from distil.content.addresses import record_path
 from distil.content.fingerprint import describe
 from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.lineage.record import leave_record
-from tests.workflow.checkout import Checkout, copy_repository
+from tests.workflow.checkout import ROOT, Checkout, copy_repository
 
 LARGE = "large"
 EMPTY = "rule all:\n    input: []\n"
 REPEATS = 5
+CHILDREN = ("children_user", "children_system")
 
 
 def seconds(command: list[str], folder: Path) -> float:
@@ -44,10 +45,27 @@ def seconds(command: list[str], folder: Path) -> float:
     return statistics.median(times[1:])
 
 
-def empty_workflow(folder: Path) -> float:
-    """Time Snakemake on a workflow without rules."""
+def compare_dry_runs(folder: Path, study: Path) -> tuple[float, float]:
+    """Return a dry run with nothing to do over one of an empty workflow: processor, clock.
+
+    The two take turns, and the medians are compared.
+    """
     (folder / "Snakefile").write_text(EMPTY)
-    return seconds([sys.executable, "-m", "snakemake", "-n", "--cores", "1"], folder)
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1"]
+    places = {folder: command, study: [*command, "--configfile", "config.micro.yaml"]}
+    found: dict[Path, list[tuple[float, float]]] = {place: [] for place in places}
+    for _ in range(REPEATS + 1):
+        for place, typed in places.items():
+            start, before = time.perf_counter(), os.times()
+            subprocess.run(typed, cwd=place, check=True, capture_output=True)
+            after = os.times()
+            cpu = sum(getattr(after, k) - getattr(before, k) for k in CHILDREN)
+            found[place].append((cpu, time.perf_counter() - start))
+    idle, ours = (
+        [statistics.median(times) for times in zip(*found[place][1:], strict=True)]
+        for place in places
+    )
+    return ours[0] / idle[0], ours[1] / idle[1]
 
 
 def dvc_repro(folder: Path, study: Checkout) -> float | None:
@@ -123,45 +141,30 @@ def verify_ratio(study: Checkout, name: str) -> tuple[float, float]:
     return plain / ours, sum((study.path / path).stat().st_size for path in files) / 1e6
 
 
-# A job that does nothing but leave its record, timed from the first import to the end.
-RECORD_ONLY = """
-import json, sys, time
-from types import SimpleNamespace
-start = time.perf_counter()
-from distil.lineage.record import run
-record = json.load(open(sys.argv[1]))
+def job_shares(top: Path) -> tuple[float, float, float]:
+    """Return what a study's jobs spend on bookkeeping and on starting, as shares of their seconds.
 
-class Files(list):
-    def __init__(self, rows):
-        super().__init__(row["path"] for row in rows)
-        self.names = [(row["name"], row["path"]) for row in rows if row["name"]]
-    def items(self):
-        return self.names
+    Args:
+        top: results/STUDY of a finished study.
 
-run(lambda: None, SimpleNamespace(
-    rule=record["rule"], log=[], threads=1, config=json.loads(sys.argv[2]),
-    input=Files(record["input"]), output=Files(record["output"]), resources={},
-    params={"settings": record["params"], "code": record["code"]}, wildcards=record["wildcards"],
-))
-print(time.perf_counter() - start)
-"""
+    Returns:
+        Hashing inputs and outputs, describing code and writing the record: share, and seconds a job
+        (median); and the share of Python's start and the imports of the script.
 
-
-def record_cost(study: Checkout) -> tuple[float, float]:
-    """Return the seconds that a record costs a job (median over the rules), and their share."""
-    config = json.dumps(yaml.safe_load((study.path / "config.micro.yaml").read_text()))
-    runs = (study.path / "results/micro/lineage/runs.jsonl").read_text().splitlines()
-    whole = {row["record"]: row["seconds"] for row in map(json.loads, runs)}
-    costs, jobs = [], []
-    for folder in sorted((study.path / "results/micro/lineage").iterdir()):
-        for path in sorted(folder.glob("*.json"))[:1] if folder.is_dir() else []:
-            done = subprocess.run(
-                [sys.executable, "-c", RECORD_ONLY, str(path.relative_to(study.path)), config],
-                cwd=study.path, check=True, capture_output=True, text=True,
-            )  # fmt: skip
-            costs.append(float(done.stdout))
-            jobs.append(whole[path.relative_to(folder.parent).as_posix()])
-    return statistics.median(costs), sum(costs) / sum(jobs)
+    Raises:
+        ValueError: a job ran before `main` was timed; run the study anew.
+    """
+    lines = (top / "lineage" / "runs.jsonl").read_text(encoding="utf-8").splitlines()
+    latest = {row["record"]: row for row in map(json.loads, lines)}
+    if old := [name for name, row in latest.items() if "main_seconds" not in row]:
+        raise ValueError(f"{top}: {old[0]} ran before `main` was timed; run the study anew")
+    inside = [row["seconds"] - row["main_seconds"] for row in latest.values()]
+    processes = 0.0
+    for path in (top / "timings").rglob("*.tsv"):
+        header, row = path.read_text(encoding="utf-8").splitlines()[:2]
+        processes += float(dict(zip(header.split("\t"), row.split("\t"), strict=True))["s"])
+    started = processes - sum(row["seconds"] for row in latest.values())
+    return sum(inside) / processes, statistics.median(inside), started / processes
 
 
 def row_reuse(study: Checkout) -> dict[str, float]:
@@ -198,21 +201,24 @@ def main() -> None:
         study = copy_repository(folder / "repository")
         study.snakemake()
         (folder / "empty").mkdir()
-        idle = empty_workflow(folder / "empty")
-        ours = seconds(
-            [sys.executable, "-m", "snakemake", "-n", "--cores", "1",
-             "--configfile", "config.micro.yaml"], study.path,
-        )  # fmt: skip
-        print(f"no-op dry run / empty workflow: {ours / idle:.2f}")
+        cpu, wall = compare_dry_runs(folder / "empty", study.path)
+        print(f"no-op dry run / empty workflow: {cpu:.2f} (on the clock {wall:.2f})")
         (folder / "dvc").mkdir()
-        dvc = dvc_repro(folder / "dvc", study)
-        print(f"no-op dry run / dvc repro: {ours / dvc:.2f}" if dvc else "dvc repro: no dvc found")
+        if dvc := dvc_repro(folder / "dvc", study):
+            command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1"]
+            ours = seconds([*command, "--configfile", "config.micro.yaml"], study.path)
+            print(f"no-op dry run / dvc repro: {ours / dvc:.2f}")
+        else:
+            print("dvc repro: no dvc found")
         write_adapters(study)
         for name, what in (("micro", "micro study"), (LARGE, "adapters of a 7B student")):
             ratio, size = verify_ratio(study, name)
             print(f"verify / sha256sum, throughput, {what} ({size:.0f} MB): {ratio:.2f}")
-        cost, share = record_cost(study)
-        print(f"record / job, seconds: {share:.3f} ({cost:.2f} s a job)")
+        for top in (study.path / "results" / "micro", ROOT / "results" / "sample"):
+            if top.is_dir():
+                share, cost, start = job_shares(top)
+                print(f"bookkeeping / jobs, seconds, {top.name}: {share:.3f} ({cost:.2f} s a job)")
+                print(f"start of Python and imports / jobs, seconds, {top.name}: {start:.3f}")
         for what, ratio in row_reuse(study).items():
             print(f"one changed statement / all, {what}: {ratio:.3f}")
 

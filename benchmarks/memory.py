@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from distil.student.blas import load_blas  # noqa: E402
+from distil.student.sampling import DecodingTask  # noqa: E402
 
 load_blas()
 
@@ -114,7 +115,7 @@ def main(folder: Path) -> None:
     started = time.monotonic()
     prompts = [[(3 * i + j) % 500 + 3 for j in range(200 + 9 * i)] for i in range(16)]
     predicted = memory.decoding_peak(model, rows=16, padded=336, answer=8)
-    decode_batches(model, prompts, [2], 8, BatchShape(width=16, length_class=336))
+    decode_batches(model, DecodingTask(prompts, [2], 8), BatchShape(width=16, length_class=336))
     report("answers, 16 x (336 + 8) tokens", predicted, started)
     with tempfile.TemporaryDirectory() as temporary:
         for checkpointing, lengths in ((True, [300]), (True, [600, 500]), (False, [200])):

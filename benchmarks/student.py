@@ -1,16 +1,22 @@
 """The student's speed against stock mlx-lm, both with the same BLAS, on the sample study's rows.
 
-    python -m benchmarks.student
+    python -m benchmarks.student [--peft PYTHON]
 
-`make bench` makes the rows first. Prints ratios, never absolute promises: the machine's noise hits
+`make bench` makes the rows first. With PYTHON, an interpreter of an environment that has torch and
+PEFT (`uv venv peft && uv pip install --python peft/bin/python torch peft transformers`; they are
+not in the lock), the same batches are trained and the same prompts answered there, too, with one
+and with two threads. Prints ratios, never absolute promises: the machine's noise hits
 both sides of a ratio. Stock and ours alternate over three rounds, a seed each; the middle of the
 times and the mean of the losses are taken.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from distil.student.blas import load_blas  # noqa: E402
+from distil.student.sampling import DecodingTask  # noqa: E402
 
 load_blas()
 
@@ -34,6 +41,7 @@ from mlx_lm.tuner.trainer import TrainingArgs, train  # noqa: E402
 from distil.content.files import read_jsonl  # noqa: E402
 from distil.student.adapters import add_lora  # noqa: E402
 from distil.student.answering import answer_text  # noqa: E402
+from distil.student.batches import order_epoch  # noqa: E402
 from distil.student.continuous import ContinuousDecoder  # noqa: E402
 from distil.student.decoding import BatchShape, decode_batches, serve_batches  # noqa: E402
 from distil.student.encoding import encode_rows  # noqa: E402
@@ -107,8 +115,12 @@ def train_ours(rows: list[dict], seed: int) -> tuple[float, object]:
         return time.perf_counter() - started, model
 
 
-def bench_training() -> None:
-    """Print the ratio of tokens a second for the same rows and iterations, and both losses."""
+def bench_training() -> float:
+    """Print the ratio of tokens a second for the same rows and iterations, and both losses.
+
+    Returns:
+        Seconds of our loop.
+    """
     rows = read_rows("train")
     _, tokenizer = load_student(STUDENT)
     held = encode_rows(tokenizer, read_rows("validation"), SETTINGS.max_tokens)
@@ -127,16 +139,22 @@ def bench_training() -> None:
         f" {np.mean(losses['stock']):.4f}"
         " (targets 1.25 x, the same loss or less)"
     )
+    return ours
 
 
-def bench_generation() -> None:
-    """Print the ratio of seconds per answer, and how many texts are the same."""
+def bench_generation() -> tuple[float, list[list[int]]]:
+    """Print the ratio of seconds per answer, and how many texts are the same.
+
+    Returns:
+        Seconds per answer of ours, and the answers' tokens.
+    """
     model, tokenizer = load_student(STUDENT)
     prompts = [
         render_prompt(tokenizer, row["messages"][0]["content"])
         for row in read_rows("train")[:PROMPTS]
     ]
-    seconds = {"stock": [], "ours": [], "continuous": []}
+    task = DecodingTask(prompts, tokenizer.eos_token_ids, MAX_TOKENS)
+    seconds = {"stock": [], "ours": [], "continuous": [], "batch_generate": []}
     for _ in range(ROUNDS):
         started = time.perf_counter()
         stock = [
@@ -147,21 +165,23 @@ def bench_generation() -> None:
         mx.reset_peak_memory()
         started = time.perf_counter()
         with helper_process(serve_batches) as helper:
-            answers = decode_batches(
-                model, prompts, tokenizer.eos_token_ids, MAX_TOKENS, BatchShape(), helper
-            )
+            answers = decode_batches(model, task, BatchShape(), helper)
         texts = [answer_text(tokenizer, answer.tokens) for answer in answers]
         seconds["ours"].append((time.perf_counter() - started) / PROMPTS)
         found = {}
         started = time.perf_counter()
         ContinuousDecoder(BatchShape().width)(
             model,
-            prompts,
-            tokenizer.eos_token_ids,
-            MAX_TOKENS,
+            task,
             lambda numbers, answers, found=found: found.update(zip(numbers, answers, strict=True)),
         )
         seconds["continuous"].append((time.perf_counter() - started) / PROMPTS)
+        started = time.perf_counter()
+        stock_batches = mlx_lm.batch_generate(
+            model, tokenizer, prompts, max_tokens=MAX_TOKENS, completion_batch_size=128,
+            prefill_batch_size=32,
+        )  # fmt: skip
+        seconds["batch_generate"].append((time.perf_counter() - started) / PROMPTS)
     agree = sum(found[i] == answer for i, answer in enumerate(answers))
     same = sum(a == b for a, b in zip(stock, texts, strict=False))
     per_stock, per_ours = (statistics.median(seconds[name]) for name in ("stock", "ours"))
@@ -179,6 +199,64 @@ def bench_generation() -> None:
         f"prediction: {per_continuous / per_ours:.1f} x mlx-lm's batch generator of the same width,"
         f" {agree} of {PROMPTS} answers the same"
     )
+    per_batch = statistics.median(seconds["batch_generate"])
+    same = sum(a == b for a, b in zip(stock_batches.texts, texts, strict=True))
+    print(
+        f"prediction: {per_batch / per_ours:.1f} x batch_generate, 128 rows, prompts read by 32,"
+        f" {same} of {PROMPTS} texts the same"
+    )
+    return per_ours, [list(answer.tokens) for answer in answers]
+
+
+def bench_peft(python: str, training: float, per_answer: float, answers: list[list[int]]) -> None:
+    """Print our speed against torch and PEFT on the same batches and prompts.
+
+    Args:
+        python: interpreter that has torch and PEFT.
+        training: seconds that our loop took.
+        per_answer: seconds of one of our answers.
+        answers: tokens of ours.
+    """
+    _, tokenizer = load_student(STUDENT)
+    rows = read_rows("train")
+    encoded = encode_rows(tokenizer, rows, SETTINGS.max_tokens)
+    batches: list[list[int]] = []
+    epoch = 0
+    while len(batches) < SETTINGS.horizon:
+        lengths = list(map(len, encoded.tokens))
+        batches += order_epoch(lengths, SETTINGS.batch_size, SETTINGS.seed, epoch)
+        epoch += 1
+    job = {
+        "model": str(STUDENT),
+        "batches": [
+            [{"tokens": list(encoded.tokens[i]), "prompt": encoded.prompts[i]} for i in batch]
+            for batch in batches[: SETTINGS.horizon]
+        ],
+        "prompts": [
+            list(render_prompt(tokenizer, row["messages"][0]["content"])) for row in rows[:PROMPTS]
+        ],
+        "ends": sorted(tokenizer.eos_token_ids),
+        "width": 128,
+        "max_tokens": MAX_TOKENS,
+        **{name: getattr(SETTINGS, name) for name in ("rank", "scale", "layers", "learning_rate")},
+    }
+    for threads in (1, 2):
+        with tempfile.TemporaryDirectory() as temporary:
+            file = Path(temporary) / "job.json"
+            file.write_text(json.dumps({**job, "threads": threads}), encoding="utf-8")
+            done = subprocess.run(
+                [python, str(ROOT / "benchmarks/peft_side.py"), str(file)],
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+        found = json.loads(done.stdout.splitlines()[-1])
+        same = sum(a == b for a, b in zip(found["answers"], answers, strict=True))
+        print(
+            f"torch {found['torch']} + PEFT, threads: {threads}: training"
+            f" {found['training'] / training:.2f} x as long as ours, last loss"
+            f" {found['losses'][-1]:.3f}; prediction"
+            f" {found['generation'] / len(answers) / per_answer:.2f} x as long,"
+            f" {same} of {len(answers)} answers the same"
+        )
 
 
 def bench_blas() -> None:
@@ -194,6 +272,11 @@ def bench_blas() -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--peft", metavar="PYTHON", help="interpreter that has torch and PEFT")
+    peft = parser.parse_args().peft
     bench_blas()
-    bench_training()
-    bench_generation()
+    took = bench_training()
+    generated = bench_generation()
+    if peft:
+        bench_peft(peft, took, *generated)

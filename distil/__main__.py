@@ -13,7 +13,7 @@ from pathlib import Path
 from distil.study.environment import require_packages
 from distil.study.names import find_repository
 
-ROOT = Path(__file__).resolve().parents[1]
+OWN = Path("distil", "__main__.py")  # of a repository
 
 
 def main() -> None:
@@ -21,8 +21,9 @@ def main() -> None:
     if sys.argv[1:2] != ["grade"]:  # the grader works without the packages of the study
         require_packages("distil")
     here = find_repository(Path.cwd())
-    if here and here != ROOT:
-        # A copy or another checkout: its results must be looked at with its own code.
+    if here and not (here / OWN).samefile(__file__):
+        # A copy or another checkout: its results must be looked at with its own code. (A folder
+        # whose `distil` is a link to ours has ours.)
         path = os.pathsep.join(filter(None, (str(here), os.environ.get("PYTHONPATH"))))
         os.environ["PYTHONPATH"] = path
         os.execv(  # noqa: S606 - no shell is wanted

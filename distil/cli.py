@@ -405,14 +405,9 @@ def check(
 
     chosen = enter(context, name or study)
     try:
-        code = inventory.print_inventory(chosen, as_json=as_json)
-        if device:
-            from distil.study.device import print_speed
-
-            print_speed(inventory.open_training(chosen))
+        return inventory.print_inventory(chosen, as_json=as_json, device=device)
     except ValueError as error:
         return Commands.tell(context.parent, str(error), MISUSED)
-    return code
 
 
 @app.command(rich_help_panel=STUDIES)
@@ -598,6 +593,31 @@ def lock(
             print(lock_checked(folder))
         except (ValueError, OSError, MemoryError) as error:
             return Commands.tell(context.parent, f"{folder} is not locked: {error}", 1)
+    return 0
+
+
+@app.command(rich_help_panel=STUDIES)
+def adapters(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(resolve_path=True, help="Made if need be.")],
+    base: Annotated[
+        str, typer.Option(metavar="MODEL", help="The base's name, as PEFT's files hold it.")
+    ] = "",
+    study: Study = None,
+) -> int:
+    """Lay a study's adapters out for a server, and print their names there.
+
+    Each gets a folder that mlx_lm.server, vLLM and the PEFT library read, named by run, checkpoint
+    and the hash of its weights, as `predictions.decoder: http` asks for it.
+    """
+    from distil.student.serving import lay_out
+
+    name = enter(context, study)
+    try:
+        for found in lay_out(Path("results", name), folder, base):
+            print(found)
+    except (ValueError, FileNotFoundError) as error:
+        return Commands.tell(context.parent, str(error), COULD_NOT)
     return 0
 
 

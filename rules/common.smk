@@ -23,7 +23,7 @@ from distil.audit.planned import every_output
 from distil.study import config as configuration
 from distil.content.fingerprint import contents, fingerprint, sorted_keys
 from distil.report.terminal import closing_text
-from distil.study.shape import getting, open_study, shaping
+from distil.study.shape import open_study
 from distil.study.snakemake_patches import decide_by_records
 
 configuration.check(workflow.configfiles, config, student=False)

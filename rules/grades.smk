@@ -23,8 +23,7 @@ rule grade_predictions:
     conda:
         "../envs/study.yaml"
     params:
-        settings=sorted_keys(shaping(study.grading())),
-        how=getting(study.grading()),
+        settings=sorted_keys(study.grading()),
         code=fingerprint("scripts/grade_predictions.py"),
     script:
         "../scripts/grade_predictions.py"

@@ -1,9 +1,12 @@
-"""Answers of base, teacher and every adapter, by greedy decoding.
+"""Answers of base, teacher and every adapter, decoded here or asked of a server.
 
 In: problems, benchmarks, prompts, the student, adapters, stops; the teacher's solutions
-Out: results/STUDY/predictions/RUN.parquet, RUN being base, teacher or FOLD/VARIANT/seed-SEED
+Out: results/STUDY/predictions/RUN.parquet, RUN being base, teacher or FOLD/VARIANT/seed-SEED; with
+predictions.decoder http, RUN_responses.jsonl, the raw responses it was made from
 Kept outside the DAG: state/STUDY/predictions, rows decoded before
 """
+
+NO_RUN = "(?!)"  # matches nothing: where a server answers, no run is decoded here
 
 
 # A checkpoint for the same reason as split_datasets: one more seed or another loss rewrites the
@@ -35,7 +38,7 @@ checkpoint plan_predictions:
 
 
 rule predict_answers:
-    """Decode one run's answers greedily: the base student, or all checkpoints of one seed."""
+    """Decode one run's answers: the base student, or all checkpoints of one seed."""
     input:
         plan=plan,
         problems=study.problems(),
@@ -52,7 +55,7 @@ rule predict_answers:
     benchmark:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
-        run="|".join(study.student_runs),
+        run="|".join(study.decoded_runs) or NO_RUN,
     conda:
         "../envs/study.yaml"
     resources:
@@ -71,6 +74,45 @@ rule predict_answers:
         ),
     script:
         "../scripts/predict_answers.py"
+
+
+if study.served:
+
+    rule ask_student:
+        """Ask a server for one run's answers: the base student, or all checkpoints of one seed."""
+        input:
+            plan=plan,
+            problems=study.problems(),
+            benchmarks=study.benchmark_files(),
+            student_prompt=study.prompt("student.txt"),
+            levels=study.prompt("levels.yaml"),
+            system=lambda wildcards: study.system_prompt(wildcards.run),
+            student=student_lock,
+            adapters=lambda wildcards: study.adapters(wildcards.run),
+        output:
+            predictions="results/{study}/predictions/{run}.parquet",
+            responses="results/{study}/predictions/{run}_responses.jsonl",
+        log:
+            "results/{study}/logs/ask_student/{run}.log",
+        benchmark:
+            "results/{study}/timings/ask_student/{run}.tsv"
+        wildcard_constraints:
+            run="|".join(study.student_runs),
+        conda:
+            "../envs/study.yaml"
+        params:
+            settings=sorted_keys(study.server()),
+            how=study.getting_served(),
+            store="state/{study}/predictions",
+            code=fingerprint("scripts/ask_student.py"),
+            sources=lambda wildcards: contents(
+                study.prompt("student.txt"),
+                study.prompt("levels.yaml"),
+                *study.system_prompt(wildcards.run),
+                study.student("model.lock.json"),
+            ),
+        script:
+            "../scripts/ask_student.py"
 
 
 rule predict_teacher:

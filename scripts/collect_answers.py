@@ -8,7 +8,8 @@ what typeset exams were made from; or nothing), `predictions` and `grades` (Parq
 Columns: row, role (base, teacher, student), run, fold, variant, seed, iteration, level, benchmark,
 part (of the problem or its year in the fold), problem, cluster, template and wording (of typeset
 exams; of their transfer items the template alone), year, section, verdict, strict_verdict,
-second_verdict, judge_verdict (null without a judge), words, finish.
+second_verdict, judge_verdict (null without a judge), words, finish; and, where base and students
+drew several answers, sample, the number of the answer to its question.
 
 `seed` of the teacher is the number of its sample, where it has several; the first is 0.
 Base and teacher belong to no fold, so they stand once for each: `fold` is set and `part` with it.
@@ -118,9 +119,10 @@ def main(*, input, output, params) -> None:  # noqa: A002
             strict=True,
         )
     ]
-    for column in ("seed", "iteration", "year"):
+    columns = [*COLUMNS, *(["sample"] if "sample" in answers else [])]
+    for column in {"seed", "iteration", "year", "sample"} & set(columns):
         answers[column] = answers[column].astype("Int64")
-    answers = answers[COLUMNS].sort_values(["fold", "row"], ignore_index=True)
+    answers = answers[columns].sort_values(["fold", "row"], ignore_index=True)
     answers.to_parquet(output.answers, index=False)
 
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import requests
 
+from distil.content.downloads import download
 from distil.content.files import write_atomically
 from distil.content.hashing import sha256_bytes
-
-LARGEST = 200 * 1024**2
-PATIENCE = (20, 60)  # seconds to connect, and of silence
 
 
 def check(data: bytes, name: str, sha256: str) -> bytes:
@@ -38,25 +36,18 @@ def check(data: bytes, name: str, sha256: str) -> bytes:
 
 
 def fetch(url: str) -> bytes:
-    """Return what lies at an address, at most `LARGEST` bytes.
+    """Return what lies at an address.
 
     Raises:
         ValueError: it cannot be had; the message names the address and the remedy.
     """
     try:
-        with requests.get(url, timeout=PATIENCE, stream=True) as answer:
-            answer.raise_for_status()
-            data = b""
-            for piece in answer.iter_content(1 << 16):
-                data += piece
-                if len(data) > LARGEST:
-                    raise ValueError(f"{url}: over {LARGEST} bytes; download it by hand")
+        return download(url)
     except requests.RequestException as error:
         raise ValueError(
             f"{url}: cannot be downloaded ({error}); download it by hand and name it as a file "
             "in the manifest"
         ) from error
-    return data
 
 
 def main(*, input, output, params) -> dict:  # noqa: A002

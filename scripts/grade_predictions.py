@@ -1,6 +1,6 @@
 """Grade predictions against the keys.
 
-Input `predictions` (Parquet) and `problems` (JSONL files); params `limits`, `workers`;
+Input `predictions` (Parquet) and `problems` (JSONL files); params `limits`; how: `workers`;
 output `grades`, a Parquet file sorted by id: id, problem, verdict, strict_verdict, second_verdict,
 reason, extracted, rule.
 """
@@ -103,7 +103,7 @@ def question(problem: dict) -> str:
     return (problem.get("statement") or "") + options
 
 
-def main(*, input, output, params) -> None:  # noqa: A002
+def main(*, input, output, params, how) -> None:  # noqa: A002
     problems = [input.problems] if isinstance(input.problems, str) else list(input.problems)
     predictions = pq.read_table(
         input.predictions, columns=["id", "problem", "text", "finish"]
@@ -112,7 +112,8 @@ def main(*, input, output, params) -> None:  # noqa: A002
         cpu_seconds=params.limits["cpu_seconds"],
         memory_bytes=params.limits["memory_mb"] * 10**6,
     )
-    rows = grade(predictions, read_problems(problems), params.workers, limits)
+    workers = how["grading"]["workers"]
+    rows = grade(predictions, read_problems(problems), workers, limits)
     table = pa.table({name: pa.array([row[name] for row in rows], pa.string()) for name in COLUMNS})
     pq.write_table(table, output.grades, compression="zstd")
 

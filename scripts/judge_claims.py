@@ -24,7 +24,7 @@ from distil.claims.table import (
     reasons,
 )
 from distil.content.sources import Sources
-from distil.report import graders, multiverse, summaries, tables
+from distil.report import controls, graders, multiverse, summaries, tables
 
 
 def write_claims(paths, study, published, title, accounted) -> None:
@@ -66,14 +66,17 @@ def problem_notes(accounted: pd.DataFrame) -> list[str]:
 def write_gains(output, study, title) -> None:
     """Write the tables of the gain: by level, seed and stop, in sample and held out."""
     rows = Sources()
-    table, notes = summaries.tabulate_levels(study, sources=rows), summaries.level_tests(study)
+    table = summaries.tabulate_levels(study, sources=rows)
+    notes = [*summaries.level_tests(study), *controls.cap_notes(study)]
     tables.write(output.levels, table, f"Response lengths: {title}", notes, rows=rows)
     rows = Sources()
     table, notes = summaries.tabulate_seeds(study, sources=rows), summaries.seed_notes(study)
     tables.write(output.seeds, table, f"Seeds: {title}", notes, rows=rows)
     rows = Sources()
     table = summaries.tabulate_stops(study, sources=rows)
-    tables.write(output.stops, table, f"Stops: {title}", rows=rows)
+    steps = controls.validation_accuracy(study, summaries.checkpoints(study))
+    notes = controls.validation_notes(steps)
+    tables.write(output.stops, table, f"Stops: {title}", notes, rows=rows)
     rows = Sources()
     table = summaries.tabulate_leakage(study, sources=rows)
     notes = [

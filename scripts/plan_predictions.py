@@ -4,16 +4,21 @@ Input: `stops`, one JSON per fold and variant (.../adapters/FOLD/VARIANT/stops.j
 `plans`, one JSON per run (.../plans/base.json, .../plans/FOLD/VARIANT/seed-SEED.json), a list of
 {iteration, benchmark, level, years}; `years` is null for a benchmark that has none. Of a fold that
 lists ids, `only` and `without` name the problems of these years that are, or are not, asked.
-Params: `folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`.
+Params: `folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`, `caps`,
+`validation_problems`.
 
 A checkpoint that one of `stops` chose answers the test years at every level, all other years and
 benchmarks at the first level. Any other checkpoint answers the test years at the first level, for
 what the other stops are worth and the gain along the checkpoints. The base answers everything.
+Where `validation_problems` is set, any other checkpoint answers so many of the validation years'
+questions too (`at_most`). The answers of chosen checkpoints and the base to the test years' first
+level are also cut at each of `caps` (level `R1@64`).
 """
 
 import json
 from pathlib import Path
 
+from distil.content.addresses import capped_level
 from distil.datasets.splits import year_of
 
 
@@ -24,47 +29,46 @@ def stop_iterations(stops: dict, kinds: list[str], seed: int) -> set[int]:
     }
 
 
-def ask(iteration: int | None, level: str, years: list[int]) -> dict:
-    """Plan the competition's problems of some years at one level."""
-    return {"iteration": iteration, "benchmark": "competition", "level": level, "years": years}
+def ask(iteration: int | None, level: str, entries: list[int | str], **more) -> dict:
+    """Plan the competition's problems of some years, or of some ids, at one level."""
+    item = {"iteration": iteration, "benchmark": "competition", "level": level}
+    if entries and isinstance(entries[0], str):
+        item["only"] = sorted(entries)
+    return {**item, "years": sorted(set(map(year_of, entries))), **more}
 
 
 def full_plan(
     iteration: int | None,
     *,
-    tested: list[int],
+    tested: list[int | str],
     untested: list[int],
     levels: list[str],
-    benchmarks: list[str],
-    only: list[str] | None = None,
+    params,
+    **more,
 ) -> list[dict]:
     """Plan one checkpoint (None: the base) that everything is asked of.
 
     Args:
         iteration: the checkpoint.
-        tested: years that are asked at every level.
+        tested: years, or ids of problems, that are asked at every level and cap.
         untested: years that are asked at the first level.
         levels: the levels, the first one first.
-        benchmarks: names of the benchmarks.
-        only: the problems of `tested` that are asked at every level, where it is not all of them;
-            the others are then asked at the first level.
+        params: the rule's.
+        more: `without`, ids that are not among `untested`.
     """
-    rows = [ask(iteration, level, tested) for level in levels]
+    capped = [capped_level(levels[0], cap) for cap in params.caps]
+    rows = [ask(iteration, level, tested) for level in [*levels, *capped]]
     if untested:
-        rows.append(ask(iteration, levels[0], untested))
-    if only is not None:
-        for row in rows:
-            row["only"] = only
-        rows[-1]["without"] = rows[-1].pop("only")
+        rows.append(ask(iteration, levels[0], untested, **more))
     rows += [
         {"iteration": iteration, "benchmark": name, "level": levels[0], "years": None}
-        for name in benchmarks
+        for name in params.benchmarks
         if name != "competition"
     ]
     return rows
 
 
-def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str, params) -> list:
+def plan_seed(stops: dict, seed: int, parts: dict[str, list], variant: str, params) -> list:
     """Plan one seed of one fold and variant; an adapter of one level at that level only."""
     levels = params.levels
     if variant == "published":
@@ -72,27 +76,20 @@ def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str,
     elif variant != "prompt":
         levels = [level for level in levels if level.lower() == variant]
     chosen = stop_iterations(stops, params.stops, seed)
-    by_id = isinstance(parts["test"][0], str)
-    years = list_years(params.folds) if by_id else parts["test"]
-    tested, untested = (
-        sorted(years),
-        sorted(years if by_id else parts["train"] + parts["validation"]),
-    )
+    tested, untested, more = parts["test"], parts["train"] + parts["validation"], {}
+    if isinstance(tested[0], str):  # a fold of ids: its years hold problems that are in no part
+        untested, more = list_years(params.folds), {"without": sorted(tested)}
     rows = []
     for iteration in params.checkpoints:
         if iteration in chosen:
             rows += full_plan(
-                iteration,
-                tested=tested,
-                untested=untested,
-                levels=levels,
-                benchmarks=params.benchmarks,
-                only=sorted(parts["test"]) if by_id else None,
+                iteration, tested=tested, untested=untested, levels=levels, params=params, **more
             )
         else:
             rows.append(ask(iteration, levels[0], tested))
-            if by_id:
-                rows[-1]["only"] = sorted(parts["test"])
+            if params.validation_problems:
+                at_most = {"at_most": params.validation_problems}
+                rows.append(ask(iteration, levels[0], parts["validation"], **at_most))
     return rows
 
 
@@ -107,18 +104,17 @@ def plan_base(params) -> list[dict]:
     """Plan the base: every level on each year, and each problem, that some fold tests on."""
     entries = {entry for parts in params.folds.values() for entry in parts["test"]}
     tested = {entry for entry in entries if isinstance(entry, int)}
-    years = list_years(params.folds)
+    others = [name for name in entries if isinstance(name, str) and year_of(name) not in tested]
     rows = full_plan(
         None,
         tested=sorted(tested),
-        untested=sorted(set(years) - tested),
+        untested=sorted(set(list_years(params.folds)) - tested),
         levels=params.levels,
-        benchmarks=params.benchmarks,
+        params=params,
     )
-    if only := sorted(
-        entry for entry in entries if isinstance(entry, str) and year_of(entry) not in tested
-    ):
-        rows += [{**ask(None, level, years), "only": only} for level in params.levels[1:]]
+    if others:
+        capped = [capped_level(params.levels[0], cap) for cap in params.caps]
+        rows += [ask(None, level, others) for level in [*params.levels[1:], *capped]]
     return rows
 
 

@@ -1,11 +1,12 @@
 """Decode one run's answers: the base student, or all checkpoints of one seed.
 
-Input `plan` (JSON, as plan_predictions writes it), `problems` (JSONL by year),
+Input `plan` (JSON, a list of {iteration, benchmark, level, years}), `problems` (JSONL by year),
 `benchmarks` (JSONL, the file's name is the benchmark's), `student_prompt`, `levels`,
 `system` (the system turn of a published adapter, or none), `student`
 (model.lock.json), `adapters` (ITERATION.safetensors and adapter_config.json; none for the base).
 Output `predictions` (Parquet, sorted by id). Params `study`, `run`, `max_tokens`, `batch_size`,
-`decoder`, `code`. Resource `mem_mb`: what weights and caches may take, in MB.
+`decoder`, `sampling` (None: greedy; or temperature, top_p, seed, samples), `code`. Resource
+`mem_mb`: what weights and caches may take, in MB.
 
 Every batch is stored in `state/STUDY/predictions/RUN` as it is decoded, and what is stored is not
 decoded again. Without `code`, the fingerprint of what decodes, nothing is taken from there, since
@@ -21,11 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from distil.content.files import read_jsonl
-from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.content.hashing import sha256_file
 from distil.lineage.record import run
 from distil.student.adapters import make_adapter_folder, merged, swap_adapter
 from distil.student.answering import (
@@ -40,57 +37,18 @@ from distil.student.blas import load_blas
 from distil.student.checks import check_batching
 from distil.student.continuous import ContinuousDecoder
 from distil.student.decoding import BatchShape, ExactDecoder, serve_batches
+from distil.student.examination import (
+    checkpoint_files,
+    list_questions,
+    make_row,
+    write_predictions,
+)
 from distil.student.memory import BatchWidths, decoding_widths, limit_cache, peak_mb
 from distil.student.model import backend, escape_special, load_student, render_prompt
-from distil.student.questions import (
-    PUBLISHED,
-    load_prompts,
-    published_text,
-    question_text,
-    read_system,
-)
+from distil.student.questions import PUBLISHED, read_system
 from distil.student.rows import Answer, RowStore
+from distil.student.sampling import DecodingTask, Sampling
 from distil.student.workers import ComputeWorker, helper_process
-
-SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in ("id", "problem", "benchmark", "level")),
-        ("iteration", pa.int64()),
-        ("adapter_sha256", pa.string()),
-        ("prompt_sha256", pa.string()),
-        ("text", pa.string()),
-        ("token_ids_sha256", pa.string()),
-        ("tokens", pa.int64()),
-        ("words", pa.int64()),
-        ("finish", pa.string()),
-    ]
-)
-
-
-def read_benchmarks(problems: Sequence[str], benchmarks: Sequence[str]) -> dict[str, list[dict]]:
-    """Problems by benchmark: the competition's years together, and each other file by its name."""
-    files = {Path(path).stem: read_jsonl(path) for path in benchmarks}
-    return {"competition": [row for path in problems for row in read_jsonl(path)], **files}
-
-
-def select_problems(item: dict[str, Any], benchmarks: dict[str, list[dict]]) -> list[dict]:
-    """The problems that one item of the plan asks, in the order of their ids.
-
-    Raises:
-        ValueError: the plan names a benchmark that has no file.
-    """
-    if item["benchmark"] not in benchmarks:
-        raise ValueError(
-            f"plan: no file for benchmark {item['benchmark']!r};"
-            f" known: {', '.join(sorted(benchmarks))}"
-        )
-    rows = benchmarks[item["benchmark"]]
-    if item["years"] is not None:
-        rows = [row for row in rows if row["year"] in item["years"]]
-    if "only" in item:
-        rows = [row for row in rows if row["id"] in item["only"]]
-    rows = [row for row in rows if row["id"] not in item.get("without", ())]
-    return sorted(rows, key=lambda row: row["id"])
 
 
 def open_student(lock: str, checkpoint: Path | None, configs: Sequence[str]) -> tuple[Any, Any]:
@@ -102,34 +60,6 @@ def open_student(lock: str, checkpoint: Path | None, configs: Sequence[str]) -> 
         return load_student(lock, adapter)
 
 
-def make_row(
-    item: dict[str, Any],
-    problem: str,
-    message: str,
-    answer: Answer,
-    text: str,
-    adapter_sha256: str | None,
-    system: str | None = None,
-) -> dict[str, Any]:
-    """One row of the predictions."""
-    iteration = item["iteration"]
-    suffix = "" if iteration is None else f".{iteration:05d}"
-    return {
-        "id": f"{problem}.{item['level']}{suffix}",
-        "problem": problem,
-        "benchmark": item["benchmark"],
-        "level": item["level"],
-        "iteration": iteration,
-        "adapter_sha256": adapter_sha256,
-        "prompt_sha256": sha256_text(message if system is None else f"{system}\n{message}"),
-        "text": text,
-        "token_ids_sha256": sha256_text(canonical_json(answer.tokens)),
-        "tokens": len(answer.tokens),
-        "words": len(text.split()),
-        "finish": answer.finish,
-    }
-
-
 def make_decoder(
     name: str, width: int, widths: BatchWidths, helper: ComputeWorker | None
 ) -> Decoder:
@@ -139,40 +69,28 @@ def make_decoder(
     return ExactDecoder(BatchShape(width=width), helper, widths)
 
 
-Question = tuple[dict[str, Any], str, str]  # item of the plan, problem id, message
+def read_sampling(settings: dict[str, Any] | None) -> tuple[Sampling | None, int]:
+    """How answers are drawn, and how many of each question."""
+    if settings is None:
+        return None, 1
+    chosen = {name: value for name, value in settings.items() if name != "samples"}
+    return Sampling(**chosen), settings["samples"]
 
 
-def list_questions(
-    input: Any,  # noqa: A002
-    plan: list[dict[str, Any]],
-    published: bool,
-) -> dict[int | None, list[Question]]:
-    """What is asked of each checkpoint, in the order of the plan."""
-    benchmarks = read_benchmarks(input.problems, input.benchmarks)
-    prompts = load_prompts(input.student_prompt, input.levels)
-
-    def ask(problem: dict[str, Any], level: str) -> str:
-        return published_text(problem) if published else question_text(problem, level, prompts)
-
-    asked: dict[int | None, list[Question]] = {}
-    for item in sorted(plan, key=lambda item: item["iteration"] or 0):
-        asked.setdefault(item["iteration"], []).extend(
-            (item, problem["id"], ask(problem, item["level"]))
-            for problem in select_problems(item, benchmarks)
-        )
-    return asked
+def capped(answer: Answer, cap: int | None) -> Answer:
+    """Return what an answer would have been under a lower limit, the end-of-turn token counted."""
+    if cap is None or len(answer.tokens) + (answer.finish == "stop") <= cap:
+        return answer
+    return Answer(answer.tokens[:cap], "length")
 
 
 def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]:  # noqa: A002
     plan = json.loads(Path(input.plan).read_text(encoding="utf-8"))
-    if len({item["iteration"] is None for item in plan}) != 1:
-        raise ValueError(f"{input.plan}: asks base and adapters, or nothing; remedy: a plan each")
     published = PUBLISHED in params.run.split("/")
     system = read_system(input.system) if published else None
-    asked = list_questions(input, plan, published)
-    checkpoints = {
-        int(Path(path).stem): Path(path) for path in input.adapters if path.endswith(".safetensors")
-    }
+    sampling, samples = read_sampling(params.sampling)
+    asked = list_questions(input, plan, published, samples)
+    checkpoints = checkpoint_files(input.adapters)
     configs = [path for path in input.adapters if path.endswith(".json")]
     memory_mb = getattr(resources, "mem_mb", None)
     folder = Path("state", params.study, "predictions", params.run)
@@ -199,28 +117,27 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
                 backend=backend(),
                 blas=load_blas(),
                 **decoder.name,
+                **({"sampling": asdict(sampling)} if sampling else {}),
+            )
+            task = DecodingTask(
+                [tokens_of(question.message) for question in questions],
+                tokenizer.eos_token_ids,
+                params.max_tokens,
+                sampling,
+                [question.sample for question in questions],
             )
             with merged(model):
-                answers, counts = answer_prompts(
-                    model,
-                    tokenizer,
-                    [tokens_of(message) for _, _, message in questions],
-                    params.max_tokens,
-                    decoder,
-                    store,
-                    key,
-                    progress,
-                )
-            for (item, problem, message), answer in zip(questions, answers, strict=True):
+                answers, counts = answer_prompts(model, task, decoder, store, key, progress)
+            for question, whole in zip(questions, answers, strict=True):
+                answer = capped(whole, question.cap)
                 text = answer_text(tokenizer, answer.tokens)
-                rows.append(make_row(item, problem, message, answer, text, adapter_sha256, system))
+                rows.append(make_row(question, answer, text, answer.finish, adapter_sha256, system))
             for name, count in asdict(counts).items():
                 setattr(totals, name, getattr(totals, name) + count)
             print(f"iteration {iteration}: {asdict(counts)}", file=sys.stderr, flush=True)
     store.close()
-    rows.sort(key=lambda row: row["id"])
-    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), output.predictions, compression="zstd")
-    messages = {message for questions in asked.values() for _, _, message in questions}
+    write_predictions(rows, output.predictions, sampled=sampling is not None)
+    messages = {question.message for questions in asked.values() for question in questions}
     return {
         "facts": {
             "rows": len(rows),

@@ -24,7 +24,7 @@ from distil.student.memory import check_training, limit_cache, peak_mb
 from distil.student.model import backend, load_student
 from distil.student.published import train_published
 from distil.student.questions import PUBLISHED
-from distil.student.training import TrainingSettings, checkpoint_path, train_lora
+from distil.student.training import FINISHED, TrainingSettings, checkpoint_path, train_lora
 from distil.student.workers import helper_process
 
 
@@ -131,9 +131,16 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     write_atomically(output.curve, curve_text(progress.curve).encode())
     log = json.dumps({**facts, "iterations": progress.training}, sort_keys=True) + "\n"
     write_atomically(output.training, log.encode())
+    kept = [state / FINISHED, *(checkpoint_path(state, n) for n in settings.checkpoints)]
     return {
         "facts": facts,
-        "history": {"peak_mb": peak_mb(), "backend": backend(), "blas": load_blas()},
+        "history": {
+            "peak_mb": peak_mb(),
+            "backend": backend(),
+            "blas": load_blas(),
+            # What a later training is taken from, where nothing that shapes it has changed.
+            "state": {path.as_posix(): sha256_file(path) for path in kept},
+        },
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -23,10 +22,6 @@ hypothesis.settings.register_profile(
     "distil", deadline=None, derandomize=not os.environ.get("DISTIL_TORTURE")
 )
 hypothesis.settings.load_profile("distil")
-
-
-# Tests whose failure is known and not settled, one a line (the file says why).
-UNSETTLED = Path(__file__).with_name("unsettled.txt")
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +64,6 @@ def pytest_xdist_make_scheduler(config, log):
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest groups first, so that neither process waits for the other at the end."""
-    unsettled = {line for line in UNSETTLED.read_text().splitlines() if line[:1] not in ("", "#")}
-    for item in items:
-        if item.nodeid.partition("[")[0] in unsettled:
-            item.add_marker(pytest.mark.xfail(reason=f"see {UNSETTLED.name}", strict=False))
     items.sort(
         key=lambda item: (
             "test_sample.py" not in item.nodeid,

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.audit.cells import CLAIMS, FAMILY, Cell, Tables, parse
+from distil.audit.changes import changed_code
 from distil.audit.records import Records, read_records
+from distil.audit.rows import by_id, read_rows
 from distil.content.addresses import Address, job_name, parse_file, parse_row
-from distil.content.files import read_jsonl
 from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.content.sources import group, key_columns
 
@@ -166,19 +167,7 @@ class FolderSnapshot(Snapshot):
 
     @functools.cache  # noqa: B019 - one object a command
     def _read(self, file: Path) -> dict[str, Any] | None:
-        if file.suffix == ".parquet":
-            import pandas as pd
-
-            rows = json.loads(pd.read_parquet(file).to_json(orient="records"))
-        else:
-            rows = read_jsonl(file)
-        key = next((name for name in ("row", "id") if rows and name in rows[0]), None)
-        if key is None:
-            return None
-        found: dict[str, Any] = {}
-        for row in rows:  # an answer of the base stands once in every fold
-            found.setdefault(row[key], []).append(row)
-        return found
+        return by_id(read_rows(file))
 
 
 class RunSnapshot(Snapshot):
@@ -483,15 +472,8 @@ class _Walk:
             before, after = one["params"].get(key), two["params"].get(key)
             if before != after:
                 yield _param_cause(key, before, after), f"{rule}: {key}: {_change(before, after)}"
-        then, now = one["fingerprint"], two["fingerprint"]
-        for cause, kind in (("code", "modules"), ("packages", "packages")):
-            for name in sorted(then[kind].keys() | now[kind].keys()):
-                before, after = then[kind].get(name), now[kind].get(name)
-                if before != after:
-                    shown = f" {before} -> {after}" if kind == "packages" else ""
-                    yield cause, f"{rule}: {name}{shown}"
-        if then["python"] != now["python"]:
-            yield "packages", f"{rule}: python {then['python']} -> {now['python']}"
+        for name in changed_code(one["fingerprint"], two["fingerprint"]):
+            yield "code" if name.endswith(".py") else "packages", f"{rule}: {name}"
         written = {path for side in self.sides for path in side.writers}
         for path in sorted((one["input"].keys() | two["input"].keys()) - written):
             before, after = one["input"].get(path), two["input"].get(path)

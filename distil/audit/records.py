@@ -99,6 +99,27 @@ class Records:
                 found.setdefault(path, []).append(record)
         return found
 
+    @functools.cached_property
+    def written(self) -> dict[str, set[str]]:
+        """{path: sha256 of everything that a job ever wrote there}, as far as the history goes."""
+        found: dict[str, set[str]] = {}
+        for (kind, _), content in self.versions.items():
+            for row in content["output"] if kind == "record" else ():
+                found.setdefault(row["path"], set()).add(row["sha256"])
+        return found
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        return {line["record"]: place for place, line in enumerate(self.history)}
+
+    def ran_last(self, first: Record, second: Record) -> bool:
+        """Whether the latest run of one job ended after that of another."""
+        one, other = (
+            self._places.get(record.path.relative_to(self.folder).as_posix(), -1)
+            for record in (first, second)
+        )
+        return one > other
+
 
 def read_records(study: str, top: Path | None = None, *, history: bool = True) -> Records:
     """Read every record and the history of a study; unreadable ones become faults, not errors.

@@ -19,7 +19,36 @@ from distil.content.sources import row_names
 # What names a row in a file that holds rows, the first of these that a row has.
 IDS = ("row", "id", "request_sha256")
 # Files whose rows go by another column.
-NAMED = {"curve": "iteration", "parts": "problem"}
+NAMED = {"curve": ("iteration",), "parts": ("problem",)}
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSONL, Parquet or CSV file in order."""
+    if path.suffix == ".jsonl":
+        return read_jsonl(path)
+    if path.suffix == ".parquet":
+        return json.loads(pd.read_parquet(path).to_json(orient="records"))
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def by_id(rows: list[dict[str, Any]], *columns: str) -> dict[str, list[dict[str, Any]]] | None:
+    """Return rows by their ids; an id may have several, as an answer of the base in every fold.
+
+    Args:
+        rows: those of one file.
+        columns: the first of these that a row has is its id; `IDS` unless given.
+
+    Returns:
+        None where there are rows and no id.
+    """
+    key = next((name for name in columns or IDS if rows and name in rows[0]), None)
+    if key is None:
+        return None if rows else {}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(str(row[key]), []).append(row)
+    return found
 
 
 class StudyRows:
@@ -57,28 +86,16 @@ class StudyRows:
             kind = parse_file(path).kind
         except ValueError:
             kind = ""
-        key = NAMED.get(kind) or next((name for name in IDS if rows and name in rows[0]), None)
-        names: list[str] = []
         if kind in ("claims", "table"):
-            names = row_names(rows)
-        elif key is not None:
-            names = [str(row[key]) for row in rows]
-        elif rows:
+            return {name: [row] for name, row in zip(row_names(rows), rows, strict=True)}
+        if (found := by_id(rows, *NAMED.get(kind, IDS))) is None:
             raise NotFoundError(f"{path}: its rows have no ids; ask for the file itself")
-        found: dict[str, list[dict[str, Any]]] = {}
-        for name, row in zip(names, rows, strict=True):
-            found.setdefault(name, []).append(row)
         return found
 
     @functools.cache  # noqa: B019 - one object a command
     def read(self, path: Path) -> list[dict[str, Any]]:
         """Return the rows of a file in order."""
-        if path.suffix == ".jsonl":
-            return read_jsonl(path)
-        if path.suffix == ".parquet":
-            return json.loads(pd.read_parquet(path).to_json(orient="records"))
-        with path.open(encoding="utf-8", newline="") as stream:
-            return list(csv.DictReader(stream))
+        return read_rows(path)
 
     @functools.cache  # noqa: B019 - one object a command
     def rows(self, path: Path) -> dict[str, dict[str, Any]]:

@@ -11,8 +11,8 @@ Links checked, each from the record of the job that made it:
     models          a model's files are those that its lock names
     history         every record and table that it keeps is what its hash says, every run follows
                     the run before
-    stores          every line under state/ holds its seal; a job that used stored rows used those
-                    that the same job used when it first ran
+    stores          every line under state/ holds its seal, and its file is what the runs left
+                    there; a job that used stored rows used those that it used when it first ran
     files           no file under the results that no job wrote, or that none is called for to write
     secrets         no key in any text of results or state
 
@@ -45,7 +45,7 @@ from distil.audit.records import Record, Records, read_records
 from distil.content.fingerprint import describe, forget, locked_packages
 from distil.content.hashing import canonical_json, sha256_text
 from distil.content.sealed import read_lines
-from distil.lineage.history import CHAIN, RUNS, VERSIONS, read_chain
+from distil.lineage.history import CHAIN, RUNS, VERSIONS, find_altered_state, read_chain
 from distil.lineage.locks import running
 from distil.lineage.record import record_digest
 
@@ -106,7 +106,7 @@ def verify(
         *_check_code(records),
         *_check_plan(records, jobs or (), files),
         *check_installed(records),
-        *_check_stores(study),
+        *_check_stores(records, files),
         *_check_repeats(records),
         *_find_unlisted(records),
         *_find_orphans(records, jobs),
@@ -163,13 +163,7 @@ def _check_files(records: Records, files: Files) -> Iterator[Fault]:
             if writer is None:
                 yield from _check_file(record, "input", path, row, files)
             elif writer.files("output")[path]["sha256"] != row["sha256"]:
-                yield Fault(
-                    MISMATCH,
-                    path,
-                    f"{record.job} read other bytes than {writer.job} says it wrote "
-                    f"({record.path} against {writer.path}): it was edited in between; remove it, "
-                    "then run snakemake",
-                )
+                yield _tell_other_bytes(records, record, writer, path, row["sha256"])
     seen: dict[str, Record] = {}
     for record in records.by_path.values():
         for path in record.files("output"):
@@ -180,6 +174,23 @@ def _check_files(records: Records, files: Files) -> Iterator[Fault]:
                     f"two records claim to have written it: {seen[path].path} and {record.path}",
                 )
             seen[path] = record
+
+
+def _tell_other_bytes(
+    records: Records, reader: Record, writer: Record, path: str, sha256: str
+) -> Fault:
+    """Tell a reader that has not run since a file was made anew from a file that was edited."""
+    if sha256 in records.written.get(path, ()) and records.ran_last(writer, reader):
+        message = (
+            f"{reader.job} read what an earlier run wrote; {writer.job} has written other bytes "
+            f"since, and {reader.job} has not run again: run snakemake"
+        )
+    else:
+        message = (
+            f"{reader.job} read other bytes than {writer.job} says it wrote ({reader.path} against "
+            f"{writer.path}): it was edited in between; remove it, then run snakemake"
+        )
+    return Fault(MISMATCH, path, message)
 
 
 def _check_file(record: Record, side: str, path: str, row: dict, files: Files) -> Iterator[Fault]:
@@ -308,15 +319,30 @@ def _check_plan(records: Records, jobs: Sequence[Planned], files: Files) -> Iter
 
 def _check_chain(records: Records) -> Iterator[Fault]:
     """Hold the history against the chain of its runs."""
-    if fault := read_chain(records.folder).fault:
-        yield Fault(MISMATCH, (records.folder / CHAIN).as_posix(), fault)
+    chain = read_chain(records.folder)
+    if chain.fault:
+        yield Fault(MISMATCH, (records.folder / CHAIN).as_posix(), chain.fault)
+        return
+    for name, lines in chain.beyond.items():
+        yield Fault(
+            MISMATCH,
+            (records.folder / name).as_posix(),
+            f"{lines} lines at its end are of no run that came to its end; start snakemake, which "
+            "takes them into the chain of runs",
+        )
 
 
-def _check_stores(study: str) -> Iterator[Fault]:
-    """Hold every line of the stores under state/ against its seal; a torn last line is no fault."""
-    for path in sorted(Path("state", study).rglob("*.jsonl")):
+def _check_stores(records: Records, files: Files) -> Iterator[Fault]:
+    """Hold the stores under state/ against the seals of their lines and the chain of runs.
+
+    A torn last line is no fault: a writer that was killed leaves one. What a training left may be
+    removed at any time.
+    """
+    changed = set()
+    for path in sorted(Path("state", records.study).rglob("*.jsonl")):
         for number, (line, row) in enumerate(read_lines(path), start=1):
             if row is None and line.endswith(b"\n"):
+                changed.add(path)
                 yield Fault(
                     MISMATCH,
                     path.as_posix(),
@@ -324,6 +350,17 @@ def _check_stores(study: str) -> Iterator[Fault]:
                     "file from a backup, or remove the line (a decoded row is then decoded again, "
                     "a paid response paid for again)",
                 )
+    for path, damage in find_altered_state(records.folder):
+        if path not in changed:
+            yield Fault(MISSING if damage.missing else MISMATCH, path.as_posix(), damage.message)
+    latest = {line["record"]: line for line in records.history}
+    for line in latest.values():
+        for name, sha256 in line.get("state", {}).items():
+            if files.sha256(name) not in (None, sha256):
+                message = (
+                    f"is not what {line['record']} left; remove it: a training then makes it anew"
+                )
+                yield Fault(MISMATCH, name, message)
 
 
 def _check_repeats(records: Records) -> Iterator[Fault]:

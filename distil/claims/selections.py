@@ -22,10 +22,14 @@ The table of graded answers (`answers`) has one row per answer:
     judge_verdict   the same by a chat model, where the study has a judge
     words           words of the answer
     finish          stop | length
+    sample          number of the answer to its question, where base and students drew several;
+                    null for the teacher, may be absent
 
 An answer that was given empty or cut off is wrong; one that nobody could judge is not right. One
 that is missing is no evidence: with the plan's `missing: refuse` nothing is computed from a
 selection that lacks one, with `pairs` the questions that lack one are left out, counted, bounded.
+Where answers were drawn, the mean over a question's samples counts, so that each question counts
+once (avg@k); a question that lacks a sample is missing.
 
 Estimands: `held_out` is the test part of every year fold (of `temporal` where it is the only
 fold), so that each question counts once; `in_sample` is every year of the competition under the
@@ -55,7 +59,7 @@ COLUMNS = (
     "row", "role", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
     "problem", "cluster", "year", "section", "verdict", "words",
 )  # fmt: skip
-OPTIONAL = ("template", "wording")
+OPTIONAL = ("template", "wording", "sample")
 ROLES = ("base", "teacher", "student")
 ESTIMANDS = ("held_out", "in_sample", "transfer")
 STOPS = ("pilot", "seed", "nested", "patience", "one_se", "horizon")
@@ -238,7 +242,8 @@ class Answers:
     """Right answers as a matrix, with where they came from.
 
     Attributes:
-        right: 0 or 1; index problem (sorted), a column per seed (one column without seeds).
+        right: 0 or 1, or the mean over samples; index problem (sorted), a column per seed (one
+            column without seeds).
         asked: The same for all questions asked, blank where an answer is missing.
         clusters: Cluster of each problem, in the same order.
         sections: Section of each problem, in the same order.
@@ -533,11 +538,10 @@ def answers(study: GradedAnswers, selection: Selection) -> Answers:
             )
     columns = rows["seed"].fillna(0).astype(int).to_numpy()
     places = asked.index.get_indexer(rows["problem"]), np.searchsorted(seeds, columns)
-    right = np.full((len(asked), len(seeds)), np.nan)
-    if len(np.unique(np.ravel_multi_index(places, right.shape))) < len(rows):
+    shape = len(asked), len(seeds)
+    right = _mean_right(rows, np.ravel_multi_index(places, shape), shape)
+    if right is None:
         raise ValueError(f"a question has two answers for {selection.text}; see fold and variant")
-    verdicts = rows["verdict"]
-    right[places] = (verdicts == "right").astype(float).where(verdicts.notna()).to_numpy()
     made_of = sorted(
         zip(rows["row"].astype(str), zip(rows["problem"], columns, strict=True), strict=True)
     )
@@ -568,6 +572,32 @@ def answers(study: GradedAnswers, selection: Selection) -> Answers:
     if kept.empty:
         raise MissingAnswersError(f"every question lacks an answer for {selection.text}")
     return found.only(kept)
+
+
+def _mean_right(rows: pd.DataFrame, cells: np.ndarray, shape: tuple[int, int]) -> np.ndarray | None:
+    """Right answers of each cell, the mean over its samples where answers were drawn.
+
+    Args:
+        rows: graded answers.
+        cells: the cell of each, as a number.
+        shape: of the cells.
+
+    Returns:
+        A matrix, NaN where an answer, or one of its samples, is missing; None where an answer
+        stands twice.
+    """
+    samples = np.zeros(len(rows), dtype=int)
+    if "sample" in rows:
+        samples = rows["sample"].fillna(0).to_numpy(dtype=int)
+    if pd.DataFrame({"cell": cells, "sample": samples}).duplicated().any():
+        return None
+    verdicts = rows["verdict"]
+    right = (verdicts == "right").astype(float).where(verdicts.notna()).to_numpy()
+    sums, counts = np.zeros(shape[0] * shape[1]), np.zeros(shape[0] * shape[1])
+    np.add.at(sums, cells, right)
+    np.add.at(counts, cells, 1)
+    complete = counts == samples.max(initial=0) + 1
+    return np.where(complete, sums / np.maximum(counts, 1), np.nan).reshape(shape)
 
 
 def student(study: GradedAnswers, estimand: str, **chosen: object) -> Answers:

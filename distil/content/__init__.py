@@ -2,6 +2,7 @@
 
 - `hashing`: sha256 of bytes, texts and files; canonical JSON.
 - `files`: JSON Lines files; files that are replaced whole.
+- `downloads`: single files over HTTP.
 - `sealed`: append-only files of sealed lines.
 - `addresses`: ids of rows, paths of files, names of jobs.
 - `fingerprint`: the code and packages that a script runs, as one hash.

@@ -67,6 +67,7 @@ FILES = {
     "training": "adapters/{run}/{name}.json",
     "plan": "predictions/plans/{run}.json",
     "predictions": "predictions/{run}.parquet",
+    "student responses": "predictions/{run}_responses.jsonl",
     "answers": "grades/answers.parquet",
     "judgements": "grades/judge.parquet",
     "judge responses": "grades/judge_responses.jsonl",
@@ -125,6 +126,17 @@ def row_id(kind: str, **fields: Any) -> str:
 def sample_id(name: str, sample: int) -> str:
     """Return the id of one of several answers: the first has the plain name, then `.s2` ..."""
     return f"{name}.s{sample + 1}" if sample else name
+
+
+def capped_level(level: str, cap: int) -> str:
+    """Return the level of answers to `level` that were cut at some tokens: `R1@64`."""
+    return f"{level}@{cap}"
+
+
+def split_level(level: str) -> tuple[str, int | None]:
+    """Return the level that was asked for, and the cap that its answers were cut at, if any."""
+    asked, _, cap = level.partition("@")
+    return asked, int(cap) if cap else None
 
 
 def parse_row(text: str) -> Address:

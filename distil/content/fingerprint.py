@@ -122,7 +122,9 @@ def forget(*, cache: bool = True) -> None:
         cache: whether to go on using what earlier processes found in texts, which goes by the
             texts' sha256; what this process found itself it goes on using in any case.
     """
-    for function in (_read_module, _module_files, locked_packages, _required, fingerprint):
+    for function in (
+        _read_module, _module_files, _is_module, _modules, locked_packages, _required, fingerprint
+    ):  # fmt: skip
         function.cache_clear()
     if not cache:
         _cache().found = dict(_cache().own)
@@ -195,6 +197,7 @@ def _module_files(name: str) -> tuple[str, ...]:
     return (*(_module_files(parent) if parent else ()), *own)
 
 
+@functools.cache
 def _is_module(name: str) -> bool:
     path = ROOT / name.replace(".", "/")
     return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
@@ -212,7 +215,12 @@ def modules(script: str | Path) -> dict[str, str]:
     Raises:
         FileNotFoundError: the script or a module that one of them imports is missing.
     """
-    pending, found = {Path(script).as_posix()}, {}
+    return dict(_modules(Path(script).as_posix()))
+
+
+@functools.cache
+def _modules(script: str) -> dict[str, str]:
+    pending, found = {script}, {}
     while pending:
         path = pending.pop()
         digest, names, _, needed = _read_module(path)

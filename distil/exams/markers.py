@@ -390,9 +390,7 @@ def choose_chains(
             continue
         chosen.append(chain)
     chosen.sort(key=lambda chain: chain[0].place)
-    speaks = {id(chain): instructive(chain, lines) for chain in chosen}
-    if any(not value for value in speaks.values()):
-        chosen = [chain for chain in chosen if not speaks[id(chain)]]
+    chosen = [chain for chain in chosen if not instructive(chain, lines)] or chosen
     chosen = without_rules(chosen, lines)
     longest = max((len(chain) for chain in chosen), default=0)
     if longest >= 3:

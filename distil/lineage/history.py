@@ -2,20 +2,24 @@
 
 `runs.jsonl` says what happened when, `versions.jsonl` holds every content that a record or a table
 has had, so that two moments can be compared after the files were made anew. `chain.jsonl` has a
-line a run over what the two others gained in it and over its own line before, so that the digest of
-its last line, the head, stands for the whole history: a head that was published once must be the
-digest of one of its lines for ever.
+line a run over what the two others and the sealed files under state/ gained in it, and over its
+own line before, so that the digest of its last line, the head, stands for the whole history: a head
+that was published once must be the digest of one of its lines for ever.
 """
 
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distil.content.hashing import sha256_bytes
 from distil.content.sealed import append, digest, read_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RUNS, VERSIONS, CHAIN = "runs.jsonl", "versions.jsonl", "chain.jsonl"
 
@@ -60,7 +64,8 @@ def close_run(folder: Path, run: str | None) -> None:
     """Append a line to the chain over what the history has gained since its last line.
 
     The main process does so before and after its jobs, so that parallel jobs and nodes need no
-    lock that they share, and what a killed run left is taken in by the next one.
+    lock that they share, and what a killed run left is taken in by the next one. A file under
+    state/ that is gone is told of in the next line and asked for no more.
 
     Args:
         folder: results/STUDY/lineage.
@@ -77,10 +82,12 @@ def close_run(folder: Path, run: str | None) -> None:
         covered = sum(link[name]["lines"] for link in links)
         lines = _lines(folder / name)[covered:]
         gained[name] = {"lines": len(lines), "sha256": sha256_bytes(b"".join(lines))}
-    if any(part["lines"] for part in gained.values()):
+    stored, lost = _gained_state(_state(folder), _state_spans(links))
+    if stored or lost or any(part["lines"] for part in gained.values()):
         previous = digest(links[-1]) if links else None
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        append(folder / CHAIN, [{"previous": previous, "run": run, "closed": now, **gained}])
+        link = {"previous": previous, "run": run, "closed": now, **gained}
+        append(folder / CHAIN, [{**link, "state": stored, "lost": lost}])
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -91,6 +98,89 @@ def _lines(path: Path) -> list[bytes]:
         return [line for line in stream if line.endswith(b"\n")]
 
 
+def _state(folder: Path) -> Path:
+    """Return state/STUDY for results/STUDY/lineage."""
+    return Path("state", folder.parent.name)
+
+
+class Span(NamedTuple):
+    """What a file under state/ gained in a run: bytes from `start` up to `end`."""
+
+    start: int
+    end: int
+    sha256: str
+    run: str | None
+
+
+def _state_spans(links: list[dict[str, Any]]) -> dict[str, list[Span]]:
+    """Return {file under state/STUDY: what it gained, run by run}; none of those that were lost."""
+    spans: dict[str, list[Span]] = {}
+    for link in links:
+        for name in link.get("lost", ()):
+            spans.pop(name, None)
+        for name, part in link.get("state", {}).items():
+            known = spans.setdefault(name, [])
+            start = known[-1].end if known else 0
+            known.append(Span(start, start + part["bytes"], part["sha256"], link["run"]))
+    return spans
+
+
+def _gained_state(
+    state: Path, spans: dict[str, list[Span]]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return what the sealed files under state/ gained since, and those that are there no more."""
+    gained = {}
+    for path in sorted(state.rglob("*.jsonl")):
+        name = path.relative_to(state).as_posix()
+        start, end = spans[name][-1].end if name in spans else 0, path.stat().st_size
+        if end > start:
+            gained[name] = {"bytes": end - start, "sha256": _sha256_span(path, start, end)}
+    return gained, [name for name in spans if not (state / name).is_file()]
+
+
+def _sha256_span(path: Path, start: int, end: int) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as stream:
+        stream.seek(start)
+        while start < end and (data := stream.read(min(end - start, 1 << 22))):
+            found.update(data)
+            start += len(data)
+    return found.hexdigest()
+
+
+def find_altered_state(folder: Path) -> Iterator[tuple[Path, Damage]]:
+    """Yield the sealed files under state/STUDY that are not what the study's runs left there.
+
+    A study without that folder, as one that was unpacked or copied, has nothing to hold.
+
+    Args:
+        folder: results/STUDY/lineage.
+    """
+    state = _state(folder)
+    if not state.is_dir():
+        return
+    spans = _state_spans(read(folder / CHAIN)[0])
+    remedy = "restore it from a backup, or remove it: what it held is then made, or paid for, again"
+    for name, parts in spans.items():
+        path = state / name
+        if not path.is_file():
+            message = (
+                "is missing; restore it from a backup, or go on without: the next run notes it"
+            )
+            yield path, Damage(True, message)
+            continue
+        for part in parts:
+            if _sha256_span(path, part.start, part.end) != part.sha256:
+                where = f"bytes {part.start} to {part.end} are not what run {part.run} left"
+                yield path, Damage(False, f"{where}; {remedy}")
+                break
+    for path in sorted(state.rglob("*.jsonl")):
+        known = spans.get(path.relative_to(state).as_posix())
+        if path.stat().st_size > (known[-1].end if known else 0):
+            yield path, Damage(False, "holds what no run that came to its end left; start "
+                               "snakemake, which takes it into the history")  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Chain:
     """The chain of a study's runs, held against its history.
@@ -99,11 +189,13 @@ class Chain:
         heads: the digest of each link, the oldest first; the last one stands for all.
         covered: how many lines of runs.jsonl the links cover.
         fault: what does not hold, or None.
+        beyond: {file: lines that no link covers}, those of a run that did not come to its end.
     """
 
     heads: tuple[str, ...]
     covered: int
     fault: str | None
+    beyond: dict[str, int] = field(default_factory=dict)
 
     @property
     def head(self) -> str | None:
@@ -132,4 +224,7 @@ def read_chain(folder: Path) -> Chain:
             covered[name] = end
         previous = digest(link)
         heads.append(previous)
-    return Chain(tuple(heads), covered[RUNS], fault)
+    beyond = {name: len(files[name]) - end for name, end in covered.items()}
+    return Chain(
+        tuple(heads), covered[RUNS], fault, {name: n for name, n in beyond.items() if n > 0}
+    )

@@ -44,12 +44,11 @@ def run(main: Callable[..., Any], job: Any) -> None:
     """Run a script's `main` for a Snakemake job, and leave the job's record.
 
     `main` is called with those of `input`, `output`, `params`, `how`, `resources`, `log` and
-    `threads` that it takes. `params` holds the rule's `settings`, those of its `how`, the job's
-    wildcards and `code`, the fingerprint of the script, as one namespace. What says how a result is
-    got and shapes none (workers, concurrency, deadlines, prices) is in no record; `how` holds such
-    settings of the teacher, which come with the configuration that Snakemake hands to jobs on any
-    node. What `main` returns is recorded: a dict with `facts` (deterministic) and `history` (not),
-    or None.
+    `threads` that it takes. `params` holds the rule's `settings`, the job's wildcards and `code`,
+    the fingerprint of the script, as one namespace. `how` holds the settings that say how a result
+    is got and shape none (workers, concurrency, deadlines, prices), by stage; they are in no record
+    and come with the configuration that Snakemake hands to jobs on any node. What `main` returns is
+    recorded: a dict with `facts` (deterministic) and `history` (not), or None.
 
     The record of an earlier run is removed first: a job that does not come to its end has none.
     Standard output and error go to the job's log; on failure the error is printed as well.
@@ -57,11 +56,10 @@ def run(main: Callable[..., Any], job: Any) -> None:
     started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
     settings = dict(job.params.get("settings", {}))
     wildcards = dict(job.wildcards.items())
-    shown = merge(settings, dict(job.params.get("how", {})))
     offered = {
         "input": job.input,
         "output": job.output,
-        "params": SimpleNamespace(**wildcards, **shown, code=job.params.get("code")),
+        "params": SimpleNamespace(**wildcards, **settings, code=job.params.get("code")),
         "resources": job.resources,
         "how": job.config.get("how", {}),
         "log": job.log,
@@ -75,8 +73,10 @@ def run(main: Callable[..., Any], job: Any) -> None:
         read = _Inputs(job)
         with name_unwritable(record_file):
             record_file.unlink(missing_ok=True)
-        with _guarded(job, {**shown, "how": offered["how"]}) as seen:
+        with _guarded(job, {**settings, "how": offered["how"]}) as seen:
+            begun = time.monotonic()
             result = main(**{name: value for name, value in offered.items() if name in taken}) or {}
+            spent = time.monotonic() - begun
         code.require_unchanged()
         record = {
             "format": 1,
@@ -95,6 +95,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
             "run": os.environ.get("DISTIL_RUN"),
             "started": started.isoformat(timespec="milliseconds"),
             "seconds": round(time.monotonic() - clock, 3),
+            "main_seconds": round(spent, 3),
             "host": platform.node(),
             "platform": platform.platform(),
             "plan_sha256": os.environ.get("DISTIL_PLAN") or None,
@@ -105,17 +106,6 @@ def run(main: Callable[..., Any], job: Any) -> None:
         }
         with name_unwritable(record_file):
             leave_record(record_file, record, happened)
-
-
-def merge(settings: dict[str, Any], how: dict[str, Any]) -> dict[str, Any]:
-    """Return settings with those of `how` put among them, dicts within dicts."""
-    merged = dict(settings)
-    for key, value in how.items():
-        inner = merged.get(key)
-        if isinstance(value, dict) and isinstance(inner, dict):
-            value = merge(inner, value)
-        merged[key] = value
-    return merged
 
 
 def _guarded(job: Any, settings: dict[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,7 @@ from distil.inference.levels import (
     words_curve,
 )
 from distil.inference.variance import decompose
+from distil.report.controls import capped_levels, validation_accuracy
 
 if TYPE_CHECKING:
     from distil.claims.selections import Answers, GradedAnswers
@@ -59,10 +61,10 @@ def tabulate_levels(
     Returns:
         A frame with level, section (all first), n, seeds, and for base and student words,
         accuracy, low, high; then gain, gain_low, gain_high. Percentages and points. Levels that
-        were not asked are left out.
+        were not asked are left out. Last the answers that were cut at a cap, as level `R1@64`.
     """
     rows, sources = [], sources or Sources()
-    for level in study.levels:
+    for level in [*study.levels, *capped_levels(study)]:
         for section in [None, *study.settings["sections"]]:
             try:
                 tuned = student(study, estimand, level=level, section=section)
@@ -229,8 +231,10 @@ def tabulate_seeds(
     rows, sources = [], sources or Sources()
     figures = ("test", "n", "gain", "low", "high", "p", "gained", "lost", "note")
     for column, seed in enumerate(tuned.right.columns):
-        found = mcnemar_exact(tuned.right[seed].to_numpy(), plain.right.to_numpy(), study.alpha)
         clustered = paired_gain(gains[:, column], tuned.clusters, study.alpha)
+        found = _against_base(
+            tuned.right[seed].to_numpy(), plain.right.to_numpy(), clustered, study
+        )
         rows.append(
             _gain_row(f"seed {seed}", found)
             | {
@@ -265,6 +269,25 @@ def tabulate_seeds(
     names = ["row", "test", "iteration", "n", "accuracy", "gain", "low", "high", "p"]
     names += ["gained", "lost", "clustered_low", "clustered_high", "note"]
     return _plain(pd.DataFrame(rows, columns=names, dtype=object))
+
+
+def _against_base(
+    own: np.ndarray, other: np.ndarray, clustered: Estimate, study: GradedAnswers
+) -> Estimate:
+    """Test one seed against the base: exactly where each question has one answer of either.
+
+    Means over samples are no counts of right and wrong, so there the primary test stands in, and
+    what is gained and lost are sums of differences.
+    """
+    other = other.reshape(len(own), -1).mean(axis=1)
+    if np.isin([own, other], [0.0, 1.0]).all():
+        return mcnemar_exact(own, other, study.alpha)
+    steps = own - other
+    extra = {
+        "first_only": float(steps.clip(min=0).sum()),
+        "second_only": float(-steps.clip(max=0).sum()),
+    }
+    return replace(clustered, extra=extra)
 
 
 def _gain_row(name: str, found: Estimate) -> dict[str, object]:
@@ -367,6 +390,7 @@ def tabulate_stops(
     Returns:
         A frame with stop, meaning, iterations (by fold and seed, shortened), n, accuracy, gain,
         low, high, p, worth, worth_low, worth_high, worth_p (against the horizon) and note; points.
+        Where every checkpoint answered validation questions, also validation: the accuracy there.
         The row `best` chooses on the very questions it reports: it shows what that is worth.
     """
     plain = base(study, estimand)
@@ -388,6 +412,7 @@ def tabulate_stops(
     if by_step:
         best = max(by_step, key=lambda step: (by_step[step].right.to_numpy().mean(), -step))
         found["best"], iterations["best"] = by_step[best], [best]
+    validated = validation_accuracy(study, list(by_step)).set_index("iteration")
     rows, sources = [], sources or Sources()
     chosen = [row_id("stop", fold=fold, variant="prompt") for fold in study.folds_of(estimand)]
     for stop in [*STOPS, "best"]:
@@ -409,6 +434,9 @@ def tabulate_stops(
             # The best is chosen by the accuracy at every checkpoint, the others by the losses.
             looked = [row for one in by_step.values() for row in one.rows]
             sources.add(stop, ["iterations"], looked if stop == "best" else chosen)
+            if len(validated) and len(iterations[stop]) == 1:
+                row["validation"] = validated.loc[iterations[stop][0], "accuracy"]
+                sources.add(stop, ["validation"], validated.loc[iterations[stop][0], "rows"])
             if "horizon" in found and stop != "horizon":
                 worth = compared(study, found[stop], found["horizon"])
                 row |= {
@@ -421,7 +449,8 @@ def tabulate_stops(
                 sources.add(stop, worth_columns, [*found[stop].rows, *found["horizon"].rows])
         rows.append(row)
     names = ["stop", "meaning", "primary", "iterations", "n", "accuracy", "gain", "low", "high"]
-    names += ["p", "worth", "worth_low", "worth_high", "worth_p", "note"]
+    names += [*(["validation"] if len(validated) else []), "p"]
+    names += ["worth", "worth_low", "worth_high", "worth_p", "note"]
     return _plain(pd.DataFrame(rows, columns=names, dtype=object))
 
 

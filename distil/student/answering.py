@@ -12,7 +12,10 @@ from distil.content.progress import ProgressLine
 from distil.student.rows import Answer, RowStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
+
+    from distil.student.rows import Done
+    from distil.student.sampling import DecodingTask
 
 
 class Decoder(Protocol):
@@ -22,21 +25,12 @@ class Decoder(Protocol):
     def name(self) -> dict[str, Any]:
         """What of this decoder can change an answer; part of every row's key."""
 
-    def __call__(
-        self,
-        model: Any,
-        prompts: list[Sequence[int]],
-        ends: Iterable[int],
-        max_tokens: int,
-        done: Callable[[list[int], list[Answer]], None],
-    ) -> object:
+    def __call__(self, model: Any, task: DecodingTask, done: Done) -> object:
         """Decode prompts.
 
         Args:
             model: the student.
-            prompts: token ids of each prompt.
-            ends: the end-of-turn tokens.
-            max_tokens: tokens of an answer at most.
+            task: the prompts.
             done: called with numbers of prompts and their answers, together every prompt once.
         """
 
@@ -110,9 +104,7 @@ class AnswerProgress:
 
 def answer_prompts(
     model: Any,
-    tokenizer: Any,
-    prompts: Sequence[Sequence[int]],
-    max_tokens: int,
+    task: DecodingTask,
     decoder: Decoder,
     store: RowStore,
     key: str,
@@ -124,26 +116,28 @@ def answer_prompts(
 
     Args:
         model: as in `decode_batches`.
-        tokenizer: the model's, for its end-of-turn tokens.
-        prompts: token ids of each prompt.
-        max_tokens: tokens of an answer at most.
+        task: the prompts; an answer is cut earlier where the model has no position left.
         decoder: decodes what is missing.
         store: answers decoded before; gets the new ones.
-        key: stands for everything but the prompt that can change an answer, see `decoding_key`.
+        key: stands for everything but prompt and sample that can change an answer, see
+            `decoding_key`.
         progress: of the whole job.
 
     Returns:
         The answers in the order of the prompts, and counts.
     """
-    progress = progress or AnswerProgress(len(prompts))
+    progress = progress or AnswerProgress(len(task.prompts))
     positions = count_positions(model)
     counts = Counts()
     answers: dict[int, Answer] = {}
     missing: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for i, prompt in enumerate(prompts):
-        limit = max_tokens if positions is None else min(max_tokens, positions - len(prompt))
-        counts.shortened += 0 < limit < max_tokens
-        row_key = sha256_text(canonical_json([key, limit, list(prompt)]))
+    for i, prompt in enumerate(task.prompts):
+        limit = task.max_tokens
+        if positions is not None:
+            limit = min(limit, positions - len(prompt))
+        counts.shortened += 0 < limit < task.max_tokens
+        sample = [task.samples[i]] if task.sampling else []
+        row_key = sha256_text(canonical_json([key, limit, list(prompt), *sample]))
         if limit <= 0:
             counts.overlong += 1
             answers[i] = Answer((), "length")
@@ -167,10 +161,8 @@ def answer_prompts(
             store.flush()
             progress.add(found, prompts_done)
 
-        decoder(
-            model, [prompts[rows[0]] for _, rows in asked], tokenizer.eos_token_ids, limit, keep
-        )
-    return [answers[i] for i in range(len(prompts))], counts
+        decoder(model, task.only([rows[0] for _, rows in asked], limit), keep)
+    return [answers[i] for i in range(len(task.prompts))], counts
 
 
 def decoding_key(**parts: Any) -> str:

@@ -1,4 +1,4 @@
-"""Greedy answers by mlx-lm's own batch generator, for GPUs.
+"""Answers by mlx-lm's own batch generator, for GPUs.
 
 A row that ends makes room for the next, so a batch is always full, and caches of every kind are
 supported. What it costs is exactness: rows are put together as they come, so an answer can depend
@@ -21,7 +21,10 @@ from distil.student.memory import BatchWidths, is_out_of_memory  # noqa: E402
 from distil.student.rows import Answer  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
+
+    from distil.student.rows import Done
+    from distil.student.sampling import DecodingTask
 
 PREFILL_ROWS = 8  # prompts read together
 
@@ -43,23 +46,17 @@ class ContinuousDecoder:
         """What of this decoder can change an answer."""
         return {"decoder": "continuous", "width": self.width}
 
-    def __call__(
-        self,
-        model: Any,
-        prompts: list[Sequence[int]],
-        ends: Iterable[int],
-        max_tokens: int,
-        done: Callable[[list[int], list[Answer]], None],
-    ) -> None:
-        """Decode prompts, see `distil.student.answering.Decoder`.
+    def __call__(self, model: Any, task: DecodingTask, done: Done) -> None:
+        """Decode a task, see `distil.student.answering.Decoder`.
 
         Raises:
             MemoryError: not even one row fits; the message says what to do.
         """
+        prompts = task.prompts
         waiting = sorted(range(len(prompts)), key=lambda i: (-len(prompts[i]), i))
         while waiting:
             longest = len(prompts[waiting[0]])
-            width = self.widths.choose(self.width, longest, max_tokens, PREFILL_ROWS)
+            width = self.widths.choose(self.width, longest, task.max_tokens, PREFILL_ROWS)
             width = min(width, self.widths.limit or width)
             finished: set[int] = set()
 
@@ -68,7 +65,7 @@ class ContinuousDecoder:
                 done(numbers, answers)
 
             try:
-                _generate(model, prompts, waiting, frozenset(ends), max_tokens, width, keep)
+                _generate(model, task, waiting, width, keep)
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -82,20 +79,23 @@ class ContinuousDecoder:
             waiting = [i for i in waiting if i not in finished]
 
 
-def _generate(
-    model: Any,
-    prompts: list[Sequence[int]],
-    order: list[int],
-    ends: frozenset[int],
-    max_tokens: int,
-    width: int,
-    keep: Callable[[list[int], list[Answer]], None],
-) -> None:
+def _sampler(task: DecodingTask, row: int) -> Callable[[mx.array], mx.array]:
+    """Return what draws the tokens of one prompt's answer, called once for each."""
+    numbers = iter(task.numbers(row).tolist())
+
+    def choose(logits: mx.array) -> mx.array:
+        # The generator may draw one token beyond the last, which nobody sees.
+        return task.sampling.choose(logits, mx.array([next(numbers, 0.0)]))
+
+    return choose
+
+
+def _generate(model: Any, task: DecodingTask, order: list[int], width: int, keep: Done) -> None:
     """Decode the prompts of some numbers, keeping answers in groups of `width`."""
     generator = BatchGenerator(
         model,
-        max_tokens=max_tokens,
-        stop_tokens=[[end] for end in sorted(ends)],
+        max_tokens=task.max_tokens,
+        stop_tokens=[[end] for end in sorted(task.ends)],
         completion_batch_size=width,
         prefill_batch_size=min(PREFILL_ROWS, width),
     )
@@ -107,7 +107,10 @@ def _generate(
             ready.clear()
 
     try:
-        numbers = generator.insert([list(prompts[i]) for i in order])
+        numbers = generator.insert(
+            [list(task.prompts[i]) for i in order],
+            samplers=[_sampler(task, i) for i in order] if task.sampling else None,
+        )
         number_of = dict(zip(numbers, order, strict=True))
         decoded: dict[int, list[int]] = {uid: [] for uid in numbers}
         while responses := generator.next_generated():

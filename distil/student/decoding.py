@@ -1,4 +1,4 @@
-"""Greedy answers in batches: the text of one-by-one decoding, many times faster.
+"""Answers in batches: the text of one-by-one decoding, many times faster.
 
 A row's answer depends on its own prompt only, not on what else is in the batch. Prompts of one
 length class share a batch and are padded to that class, batches shrink by eights as rows end, and
@@ -28,8 +28,10 @@ from distil.student.rows import Answer  # noqa: E402
 from distil.student.workers import shareable  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator
 
+    from distil.student.rows import Done
+    from distil.student.sampling import DecodingTask
     from distil.student.workers import ComputeWorker
 
 
@@ -54,21 +56,17 @@ class BatchShape:
 
 def decode_batches(
     model: Any,
-    prompts: Sequence[Sequence[int]],
-    ends: Iterable[int],
-    max_tokens: int,
+    task: DecodingTask,
     shape: BatchShape,
     helper: ComputeWorker | None = None,
-    done: Callable[[list[int], list[Answer]], None] = lambda *_: None,
+    done: Done = lambda *_: None,
     widths: BatchWidths | None = None,
 ) -> list[Answer]:
-    """Decode every prompt greedily.
+    """Decode every prompt of a task.
 
     Args:
         model: an mlx-lm model in evaluation mode, with plain key-value caches.
-        prompts: token ids of each prompt, none empty.
-        ends: the end-of-turn tokens.
-        max_tokens: tokens of an answer, the end-of-turn token included.
+        task: the prompts.
         shape: shapes of the batches.
         helper: process that decodes every batch this one is not at (`distil.student.workers`,
             started with `serve_batches`); the answers are the same without one.
@@ -83,10 +81,9 @@ def decode_batches(
         MemoryError: not even one row fits; the message says what to do.
     """
     check_caches(model)
-    queue = _Queue(prompts, shape, max_tokens, widths or BatchWidths())
+    queue = _Queue(task, shape, widths or BatchWidths())
     answers: dict[int, Answer] = {}
     away: list[int] = []
-    ends = frozenset(ends)
 
     def keep(rows: list[int], found: list[Answer]) -> None:
         answers.update(zip(rows, found, strict=True))
@@ -99,7 +96,7 @@ def decode_batches(
             away.clear()
         if helper and queue.waiting and not away:
             padded, rows = queue.take()
-            helper.send(([prompts[i] for i in rows], padded, ends, max_tokens, shape))
+            helper.send((task.only(rows), padded, shape))
             away.extend(rows)
 
     if helper and len(queue.waiting) > 1 and shareable(model):
@@ -111,8 +108,7 @@ def decode_batches(
         exchange()
         if queue.waiting:
             padded, rows = queue.take()
-            chosen = [prompts[i] for i in rows]
-            steps = _decode_batch(model, chosen, padded, ends, max_tokens, shape)
+            steps = _decode_batch(model, task.only(rows), padded, shape)
             try:
                 found = _finish(steps, exchange)
             except (MemoryError, RuntimeError) as error:
@@ -125,27 +121,21 @@ def decode_batches(
                 keep(rows, found)
     if away:
         keep(list(away), helper.receive())
-    return [answers[i] for i in range(len(prompts))]
+    return [answers[i] for i in range(len(task.prompts))]
 
 
 class _Queue:
     """Batches that wait, the longest work first, cut to the width that fits in memory."""
 
-    def __init__(
-        self,
-        prompts: Sequence[Sequence[int]],
-        shape: BatchShape,
-        max_tokens: int,
-        widths: BatchWidths,
-    ) -> None:
+    def __init__(self, task: DecodingTask, shape: BatchShape, widths: BatchWidths) -> None:
         self.widths = widths
         classes = defaultdict(list)
-        for i, prompt in enumerate(prompts):
+        for i, prompt in enumerate(task.prompts):
             classes[-(-len(prompt) // shape.length_class)].append(i)
         batches = []
         for size, rows in classes.items():
             padded = size * shape.length_class
-            width = widths.choose(shape.width, padded, max_tokens)
+            width = widths.choose(shape.width, padded, task.max_tokens)
             batches += [
                 (padded, rows[start : start + width]) for start in range(0, len(rows), width)
             ]
@@ -203,14 +193,10 @@ def serve_batches() -> Callable[[Any], Any]:
 
 
 def _decode_batch(
-    model: Any,
-    prompts: list[Sequence[int]],
-    padded: int,
-    ends: frozenset[int],
-    max_tokens: int,
-    shape: BatchShape,
+    model: Any, task: DecodingTask, padded: int, shape: BatchShape
 ) -> Generator[None, None, list[Answer]]:
     """Decode one batch, pausing after each block of tokens; returns the answers in order."""
+    prompts, max_tokens = task.prompts, task.max_tokens
     # Rows beyond the prompts repeat the first one: their answers are thrown away.
     slots: list[int | None] = list(range(len(prompts)))
     slots += [None] * (shape.padded_width(len(prompts)) - len(prompts))
@@ -222,6 +208,9 @@ def _decode_batch(
     decoded: list[list[int]] = [[] for _ in prompts]
     cache = [BatchKVCache([padded - len(prompts[row or 0]) for row in slots]) for _ in model.layers]
     batch = mx.array(tokens)
+    numbers = None
+    if task.sampling:
+        numbers = mx.array(np.stack([task.numbers(row or 0) for row in slots]))
     model(batch[:, :-1], cache=cache)
     # Only the caches: the logits of a long prompt are never computed.
     mx.eval([layer.state for layer in cache])
@@ -231,8 +220,12 @@ def _decode_batch(
         yield
         block = min(shape.block, max_tokens - done)
         steps = []
-        for _ in range(block):
-            last = mx.argmax(model(last[:, None], cache=cache)[:, -1], axis=-1)
+        for step in range(done, done + block):
+            logits = model(last[:, None], cache=cache)[:, -1]
+            if task.sampling:
+                last = task.sampling.choose(logits, numbers[:, step])
+            else:
+                last = mx.argmax(logits, axis=-1)
             mx.async_eval(last)
             steps.append(last)
         chosen = np.array(mx.stack(steps, axis=1))
@@ -241,7 +234,7 @@ def _decode_batch(
             if row is None:
                 continue
             for token in chosen[slot].tolist():
-                if token in ends:
+                if token in task.ends:
                     answers[row] = Answer(tuple(decoded[row]), "stop")
                     slots[slot] = None
                     break
@@ -259,6 +252,7 @@ def _decode_batch(
             slots = [slots[slot] for slot in keep]
             index = mx.array(keep)
             last = last[index]
+            numbers = None if numbers is None else numbers[index]
             for layer in cache:
                 _keep_rows(layer, index)
 
@@ -292,13 +286,6 @@ class ExactDecoder:
         """What of this decoder can change an answer."""
         return {"decoder": "exact", **asdict(self.shape)}
 
-    def __call__(
-        self,
-        model: Any,
-        prompts: list[Sequence[int]],
-        ends: Iterable[int],
-        max_tokens: int,
-        done: Callable[[list[int], list[Answer]], None],
-    ) -> None:
-        """Decode prompts, see `distil.student.answering.Decoder`."""
-        decode_batches(model, prompts, ends, max_tokens, self.shape, self.helper, done, self.widths)
+    def __call__(self, model: Any, task: DecodingTask, done: Done) -> None:
+        """Decode a task, see `distil.student.answering.Decoder`."""
+        decode_batches(model, task, self.shape, self.helper, done, self.widths)

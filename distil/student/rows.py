@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import secrets
 from array import array
+from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -41,6 +42,10 @@ class Answer:
 
     tokens: tuple[int, ...]
     finish: str
+
+
+# Takes numbers of prompts and their answers, as they are ready.
+Done = Callable[[list[int], list[Answer]], None]
 
 
 class RowStore:

@@ -29,6 +29,7 @@ from distil.student.encoding import encode_rows  # noqa: E402
 from distil.student.memory import decoding_widths, limit_cache, peak_mb  # noqa: E402
 from distil.student.model import backend, load_student, render_prompt  # noqa: E402
 from distil.student.rows import RowStore  # noqa: E402
+from distil.student.sampling import DecodingTask  # noqa: E402
 from distil.student.training import TrainingSettings, train_lora  # noqa: E402
 
 if TYPE_CHECKING:
@@ -97,9 +98,8 @@ def measure_speed(
     if answering["decoder"] == "exact":
         decoder = ExactDecoder(BatchShape(width=width), None, widths)
     started = time.monotonic()
-    answers, _ = answer_prompts(
-        model, tokenizer, prompts, answering["max_tokens"], decoder, RowStore(None), "speed"
-    )
+    task = DecodingTask(prompts, tokenizer.eos_token_ids, answering["max_tokens"])
+    answers, _ = answer_prompts(model, task, decoder, RowStore(None), "speed")
     seconds = time.monotonic() - started
     tokens = sum(len(answer.tokens) for answer in answers)
     answering_mb = peak_mb()

@@ -7,6 +7,7 @@ the key and the remedy.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from distil.content.files import write_atomically
+from distil.content.hashing import sha256_text
 from distil.datasets import splits
 from distil.review.corrections import CorrectionError, read_corrections
 from distil.teacher import settings as teacher_settings
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 # The one in C where PyYAML was built with it: six times faster, at every start of Snakemake.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SCHEMA = Path(__file__).resolve().parents[2] / "config.schema.yaml"
+# The sha256 of the schema and the configuration that were found to agree last.
+PASSED = Path(".snakemake", "distil-config")
 
 # Keys of study files that were written for an earlier version.
 MOVED = {
@@ -211,15 +216,20 @@ def _blame(contents: Sequence[tuple[str | Path, Any]], key: Sequence) -> str:
 
 
 def _against_schema(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    """Yield what is against the schema; loading it takes longer than a small dry run's own work."""
+    text = json.dumps(config)
+    digest = sha256_text(f"{SCHEMA.read_text(encoding='utf-8')}\n{text}")
+    if PASSED.is_file() and digest in PASSED.read_text(encoding="utf-8").split():
+        return
     import jsonschema
 
-    schema = _load(SCHEMA)
-    validator = jsonschema.Draft202012Validator(schema)
-    errors = sorted(
-        validator.iter_errors(json.loads(json.dumps(config))), key=lambda e: str(e.path)
-    )
+    validator = jsonschema.Draft202012Validator(_load(SCHEMA))
+    errors = sorted(validator.iter_errors(json.loads(text)), key=lambda e: str(e.path))
     for error in errors:
         yield from _explain(error)
+    if not errors and PASSED.parent.is_dir():
+        with contextlib.suppress(OSError):
+            write_atomically(PASSED, f"{digest}\n".encode())
 
 
 def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
@@ -291,6 +301,7 @@ def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple,
     yield from _check_folds(config, config["exams"]["years"])
     yield from _check_training(config)
     yield from _check_teacher(config)
+    yield from _check_server(config)
     yield from _check_problems(config)
     yield from _check_files(config)
     if student:
@@ -378,8 +389,49 @@ def _check_teacher(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
         "grading.judge": config["grading"]["judge"],
         "problems.vision": config["problems"]["vision"],
     }
+    predictions = config["predictions"]
+    server = predictions.get("server")
+    if server:
+        others["predictions.server"] = {**server, "max_tokens": predictions["max_tokens"]}
     agents |= {place: agent for place, agent in others.items() if agent}
     yield from teacher_settings.faults(config["teacher"], agents)
+
+
+def _check_server(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    predictions = config["predictions"]
+    server = predictions.get("server")
+    if (predictions["decoder"] == "http") != bool(server):
+        yield (
+            ("predictions", "server"),
+            "goes with predictions.decoder: http, and with no other; set both or neither",
+        )
+    for place, cap in enumerate(predictions.get("caps", [])):
+        if cap >= predictions["max_tokens"]:
+            yield (
+                ("predictions", "caps", place),
+                f"{cap} cuts nothing below predictions.max_tokens ({predictions['max_tokens']})",
+            )
+    if not server:
+        return
+    host = config["teacher"]["hosts"].get(server["host"], {})
+    if host.get("base_url") == teacher_settings.SIMULATED:
+        yield (
+            ("predictions", "server", "host"),
+            f"{server['host']} is the simulated teacher, which serves no student; name another",
+        )
+    if server.get("adapters") and server["model"] == "default_model":
+        yield (
+            ("predictions", "server", "model"),
+            "default_model answers without any adapter in mlx_lm.server; name the model as the"
+            " server was started with it (--model)",
+        )
+    model = host.get("models", {}).get(server["model"])
+    if model and (model["input"] or model["output"]):
+        yield (
+            ("predictions", "server", "model"),
+            "costs money by the token, which teacher.money_cap cannot hold for a student's runs;"
+            " take a server of your own, with prices of 0",
+        )
 
 
 def _check_files(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:

@@ -40,8 +40,12 @@ def measure(study: Study) -> Speed:
     """Measure a study's model on this machine, and keep the result.
 
     Raises:
-        ValueError: there is no locked model, or no text to ask.
+        ValueError: there is no locked model, or no text to ask, or a server answers.
     """
+    if study.served:
+        raise ValueError(
+            f"{study.name}: predictions.decoder: http: a server answers, not this machine"
+        )
     lock = Path(study.student(LOCK_NAME))
     if not lock.is_file():
         raise ValueError(f"{lock}: not there; distil check {study.name} says how to get the model")

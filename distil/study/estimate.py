@@ -154,12 +154,13 @@ def _answering(
     answers = count_answers(study, problems)
     longest = study.config["predictions"]["max_tokens"]
     mean = used.get("answer_tokens") or min(longest, FIRST_LEVEL_WORDS * TOKENS_A_WORD)
-    total = sum(answers.values())
+    samples = study.sampling["samples"] if study.sampling else 1
+    total = samples * sum(answers.values())
     whole = total * mean
     yield "answers"
     yield (
-        f"  {total:,} answers at most, {answers['base']:,} of them the base's, with every stop at "
-        "a checkpoint of its own"
+        f"  {total:,} answers at most, {samples * answers['base']:,} of them the base's, with every "
+        "stop at a checkpoint of its own"
     )
     yield (
         f"  {whole / 3600 / used['tokens_a_second']:,.1f} hours = {total:,} x {mean:.0f} tokens / "
@@ -243,16 +244,19 @@ def count_answers(study: Study, problems: Sequence[Mapping[str, Any]]) -> Counte
 def _count(
     item: Mapping[str, Any], problems: Sequence[Mapping[str, Any]], sizes: Mapping[str, int]
 ) -> int:
+    if "@" in item["level"]:  # a longer answer, cut
+        return 0
     if item["years"] is None:
         return sizes[item["benchmark"]]
     years, only, without = set(item["years"]), item.get("only"), set(item.get("without", ()))
     chosen = set(only) if only is not None else None
-    return sum(
+    found = sum(
         row["year"] in years
         and row["id"] not in without
         and (chosen is None or row["id"] in chosen)
         for row in problems
     )
+    return min(found, item.get("at_most") or found)
 
 
 def _size(study: Study, benchmark: str) -> int:

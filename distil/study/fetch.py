@@ -19,13 +19,11 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
+from distil.content.downloads import LARGEST, download
 from distil.content.files import write_atomically
 from distil.content.hashing import sha256_bytes, sha256_file
 from distil.student.model import LOCK_NAME, lock_model
 from distil.study.inventory import open_named
-
-PATIENCE = (10, 60)  # seconds to connect, and of silence
-LARGEST = 500 * 1024**2  # bytes of one PDF or benchmark file
 
 
 @dataclass(frozen=True)
@@ -170,17 +168,10 @@ def _find(folder: Path, digests: set[str]) -> dict[str, Path]:
 
 def _download(file: Wanted) -> bytes:
     assert file.url is not None
-    with requests.get(file.url, timeout=PATIENCE, stream=True) as answer:
-        answer.raise_for_status()
-        data = bytearray()
-        for piece in answer.iter_content(1 << 16):
-            data += piece
-            if len(data) > LARGEST:
-                raise ValueError(f"{file.url}: over {LARGEST // 1024**2} MiB")
-    digest = sha256_bytes(bytes(data))
-    if digest != file.sha256:
+    data = download(file.url)
+    if (digest := sha256_bytes(data)) != file.sha256:
         raise ValueError(f"{file.url} gave a file of sha256 {digest}")
-    return bytes(data)
+    return data
 
 
 def fetch_model(student: dict[str, Any], say: Callable[[str], None]) -> FetchError | None:

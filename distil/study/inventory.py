@@ -258,20 +258,13 @@ def open_named(name: str, files: Sequence[Path] = ()) -> tuple[Any, Path]:
     return study, Path(os.path.relpath(paths[0]))
 
 
-def open_training(name: str) -> Study:
-    """Open a study that trains.
-
-    Raises:
-        ValueError: it trains nothing.
-    """
-    study, _ = open_named(name)
-    if not isinstance(study, Study):
-        raise ValueError(f"{name}: a re-analysis of a release opens no model")  # noqa: TRY004
-    return study
-
-
-def print_inventory(name: str, *, as_json: bool = False) -> int:
+def print_inventory(name: str, *, as_json: bool = False, device: bool = False) -> int:
     """Print what a study needs and lacks.
+
+    Args:
+        name: the study.
+        as_json: print the whole list as JSON.
+        device: measure the speed of its model here, as well.
 
     Returns:
         0 if nothing is in the way, 1 if something is.
@@ -294,6 +287,12 @@ def print_inventory(name: str, *, as_json: bool = False) -> int:
         for lines in grouped(item for item in own if item.state != READY):
             print("\n".join(lines))
     print(summary(items) or f"Nothing is in the way of {name}.")
+    if device:
+        if not isinstance(study, Study):
+            raise ValueError(f"{name}: a re-analysis of a release opens no model")  # noqa: TRY004
+        from distil.study.device import print_speed
+
+        print_speed(study)
     return 1 if wanting else 0
 
 

@@ -26,29 +26,6 @@ if TYPE_CHECKING:
 PUBLISHED = "resources/published.yaml"
 # From so many folds on, years are held out in turn.
 LEAST_FOLDS = 3
-# Settings of a rule that say how a result is got and shape none: they are handed to jobs apart from
-# the others, and no record holds them. Those of the teacher are told apart in distil.teacher.
-HOW = {"workers"}
-
-
-def shaping(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return settings without those that only say how a result is got."""
-    return {
-        key: shaping(value) if isinstance(value, dict) else value
-        for key, value in settings.items()
-        if key not in HOW
-    }
-
-
-def getting(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that only say how a result is got, at their places."""
-    found = {}
-    for key, value in settings.items():
-        if key in HOW:
-            found[key] = value
-        elif isinstance(value, dict) and (inner := getting(value)):
-            found[key] = inner
-    return found
 
 
 class AnyStudy:
@@ -76,8 +53,11 @@ class AnyStudy:
 
         Jobs are given them as `how`, beside their params; a change reruns nothing.
         """
-        section = self.config.get("teacher")
-        return {"teacher": teacher_settings.how(section)} if section else {}
+        teacher, grading = self.config.get("teacher"), self.config.get("grading")
+        return {
+            **({"teacher": teacher_settings.how(teacher)} if teacher else {}),
+            **({"grading": {"workers": grading["workers"]}} if grading else {}),
+        }
 
     @property
     def plan_sha256(self) -> str | None:
@@ -539,7 +519,7 @@ class Study(AnyStudy):
 
     def grading(self) -> dict[str, Any]:
         """What can change a verdict of the first two graders."""
-        return {key: self.config["grading"][key] for key in ("limits", "workers")}
+        return {"limits": self.config["grading"]["limits"]}
 
     def judge(self) -> dict[str, Any]:
         """What shapes the answers of the judge."""
@@ -569,12 +549,46 @@ class Study(AnyStudy):
             "benchmarks": self.config["benchmarks"],
             "stops": self.config["predictions"]["stops"],
             "levels": self.config["predictions"]["levels"],
+            "caps": self.config["predictions"].get("caps", []),
+            "validation_problems": self.config["predictions"].get("validation_problems"),
         }
 
     def decoding(self) -> dict[str, Any]:
         """What can change a decoded answer."""
         chosen = ("max_tokens", "batch_size", "decoder")
-        return {key: self.config["predictions"][key] for key in chosen}
+        found = {key: self.config["predictions"][key] for key in chosen}
+        return {**found, "sampling": self.sampling}
+
+    @property
+    def sampling(self) -> dict[str, Any] | None:
+        """How answers are drawn; None for the likeliest ones."""
+        return self.config["predictions"].get("sampling")
+
+    @property
+    def served(self) -> bool:
+        """Whether a server answers for the student."""
+        return self.config["predictions"]["decoder"] == "http"
+
+    @property
+    def decoded_runs(self) -> list[str]:
+        """The student's runs that are decoded here."""
+        return [] if self.served else self.student_runs
+
+    def server(self) -> dict[str, Any]:
+        """What shapes the answers of a server: `teacher` as of an agent, `adapters`, `sampling`."""
+        predictions = self.config["predictions"]
+        agent = {"max_tokens": predictions["max_tokens"], "temperature": 0.0, "extra": {}}
+        agent |= {key: value for key, value in predictions["server"].items() if key != "adapters"}
+        if self.sampling:
+            agent |= {key: self.sampling[key] for key in ("temperature", "top_p")}
+        return {
+            "teacher": teacher_settings.shaping(self.config["teacher"], agent),
+            "sampling": self.sampling,
+        }
+
+    def getting_served(self) -> dict[str, Any]:
+        """Where a server finds the adapters: shapes no answer."""
+        return {"adapters": self.config["predictions"]["server"].get("adapters")}
 
     def page_inputs(self) -> dict[str, list[str]]:
         """What the page shows besides claims and problems."""

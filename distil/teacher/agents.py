@@ -152,23 +152,33 @@ def verifier_word(content: str) -> str | None:
 
 @contextlib.contextmanager
 def open_teacher(
-    agent: str, shaping: Mapping[str, Any], how: Mapping[str, Any], study: str
+    agent: str,
+    shaping: Mapping[str, Any],
+    how: Mapping[str, Any],
+    study: str,
+    *,
+    revision: str = "",
+    folder: str = "teacher",
 ) -> Iterator[TeacherClient]:
     """Yield a client of one agent, with the study's journal; start the simulated teacher if asked.
 
     Args:
-        agent: solver, distiller, verifier, reader or judge.
+        agent: solver, distiller, verifier, reader, judge or student.
         shaping: the settings that shape the agent's answers (`settings.shaping`).
         how: the settings that say how a result is got; those of the teacher under `teacher`.
-        study: the study's name; its journal lies in state/STUDY/teacher.
+        study: the study's name.
+        revision: what besides the host's name decides its answers, as a model's hash; it becomes
+            part of the name in content addresses.
+        folder: of the journal, below state/STUDY.
 
     Raises:
         JobStopped: the run was stopped; it carries the exit code and the command to go on with.
     """
     settings = TeacherSettings.of(shaping, how["teacher"])
-    journal = Journal(Path("state") / study / "teacher")
+    journal = Journal(Path("state") / study / folder)
     with contextlib.ExitStack() as stack:
-        base_url = host = None
+        base_url = None
+        host = f"{settings.agent.host}@{revision}" if revision else None
         if settings.host.base_url == SIMULATED:
             from distil.synthetic import teacher as simulated_teacher
 

@@ -116,7 +116,7 @@ class TeacherClient:
     Args:
         settings: the agent's settings.
         journal: where requests and raw responses are kept.
-        agent: solver, distiller, verifier, reader or judge; a label in the journal.
+        agent: solver, distiller, verifier, reader, judge or student; a label in the journal.
         base_url: address to send to, where it is not the settings' own (the simulated teacher's
             port differs from run to run).
         host: name of the host in content addresses, where it is not the settings' own.
@@ -179,13 +179,22 @@ class TeacherClient:
         self.journal.close()
 
     def request(
-        self, prompt: str, picture: bytes | None = None, *, name: str = "", sample: int = 0
+        self,
+        prompt: str,
+        picture: bytes | None = None,
+        *,
+        name: str = "",
+        sample: int = 0,
+        system: str | None = None,
+        **fields: Any,
     ) -> Request:
         """Return the request that puts a prompt, and perhaps a picture (PNG), to the agent.
 
         Args:
             prompt: the user message.
             picture: PNG that goes with it.
+            system: a system message above it.
+            fields: of the body, for this request alone.
             name: what it is about, for messages.
             sample: number of the answer, where several are asked of one prompt.
         """
@@ -197,17 +206,19 @@ class TeacherClient:
                 {"type": "text", "text": prompt},
                 {"type": "image_url", "image_url": {"url": address}},
             ]
+        above = [] if system is None else [{"role": "system", "content": system}]
         body: dict[str, Any] = {
             **agent.extra,
+            **fields,
             "model": agent.model,
-            "messages": [{"role": "user", "content": content}],
+            "messages": [*above, {"role": "user", "content": content}],
             "max_tokens": agent.max_tokens,
         }
         sampling = {"temperature": agent.temperature, "top_p": agent.top_p}
         body |= {name: value for name, value in sampling.items() if value is not None}
         keys = tuple(request_key(host, body, sample) for host in self._names)
         tokens = 0 if picture is None else picture_tokens(picture)
-        return Request(keys, prompt, body, name, sample, tokens)
+        return Request(keys, (system or "") + prompt, body, name, sample, tokens)
 
     def sent_body(self, request: Request) -> dict[str, Any]:
         """Return the body of a request as it is sent."""

@@ -381,11 +381,12 @@ class Dispatch:
                 f"the account at {host} is used up: {error_text(exchange.body)}", EXIT_QUOTA
             )
         if stops:
-            raise TeacherStopped(_why_refused(host, status, exchange), EXIT_REFUSED)
+            place = self.client.settings.agent.host
+            raise TeacherStopped(_why_refused(place, status, exchange), EXIT_REFUSED)
         if exchange.fault in _HOPELESS:
             raise TeacherStopped(
                 f"{host}: {exchange.fault}: {_HOPELESS[exchange.fault]} ({exchange.detail}); "
-                f"mend teacher.hosts.{host}.base_url",
+                f"mend teacher.hosts.{self.client.settings.agent.host}.base_url",
                 EXIT_REFUSED,
             )
         return None

@@ -83,6 +83,7 @@ class Reply:
         served_model: the model that the host says answered.
         reasoning: what the model thought before it answered; empty if it showed nothing.
         content: the answer, without the reasoning.
+        text: all that the model said, as it came, reasoning in it or before it.
         finish: the host's own finish_reason.
         usage: prompt_tokens, completion_tokens and, where given, cached_tokens.
         response_sha256: of the raw bytes; None if there are none.
@@ -94,6 +95,7 @@ class Reply:
     served_model: str | None = None
     reasoning: str = ""
     content: str = ""
+    text: str = ""
     finish: str | None = None
     usage: dict[str, int] = dataclasses.field(default_factory=dict)
     response_sha256: str | None = None
@@ -353,7 +355,10 @@ def _read_document(
     content = message.get("content")
     if content is not None and not isinstance(content, str):
         _reject("bad-shape", "choices[0].message.content is not text")
-    reasoning, content = split_reasoning(message, content or "")
+    text = content or ""
+    reasoning, content = split_reasoning(message, text)
+    if reasoning and reasoning not in text:
+        text = f"<think>{reasoning}</think>{text}"
     finish = choice.get("finish_reason")
     reply = Reply(
         key,
@@ -361,6 +366,7 @@ def _read_document(
         served_model=model,
         reasoning=reasoning,
         content=content,
+        text=text,
         finish=finish if isinstance(finish, str) else None,
         usage=_usage(document.get("usage")),
     )

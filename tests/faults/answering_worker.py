@@ -39,7 +39,13 @@ def main(model: Path, home: Path, result: Path) -> None:
         ),
         output=SimpleNamespace(predictions=str(result / "base.parquet")),
         params=SimpleNamespace(
-            study="tiny", run="base", max_tokens=40, batch_size=8, decoder="exact", code="a"
+            study="tiny",
+            run="base",
+            max_tokens=40,
+            batch_size=8,
+            decoder="exact",
+            sampling=None,
+            code="a",
         ),
         resources=SimpleNamespace(mem_mb=2000),
     )

@@ -122,6 +122,16 @@ def test_it_works_in_any_folder_of_the_repository_with_the_code_found_there(repo
         path.write_text(text)
 
 
+def test_a_folder_whose_code_is_a_link_to_the_repository_runs_it(tmp_path):
+    for name in ("Snakefile", "distil"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    done = subprocess.run(
+        [sys.executable, "-m", "distil", "--version"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == distil("--version").stdout, done.stderr
+
+
 def test_paths_mean_the_folder_they_were_typed_in(repository, tmp_path):
     folder = repository / "rules"
     done = distil("unpack", "nothing.tar.gz", cwd=folder)

@@ -44,7 +44,8 @@ def write(folder, rows, problems=PROBLEMS):
     grade_predictions.main(
         input=SimpleNamespace(predictions=str(predictions), problems=[str(path)]),
         output=SimpleNamespace(grades=str(grades)),
-        params=SimpleNamespace(limits={"cpu_seconds": 4, "memory_mb": 2000}, workers=1),
+        params=SimpleNamespace(limits={"cpu_seconds": 4, "memory_mb": 2000}),
+        how={"grading": {"workers": 1}},
     )
     return grades
 

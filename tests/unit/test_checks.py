@@ -18,6 +18,7 @@ from distil.student.checks import UnfitModelError
 from distil.student.decoding import BatchShape, decode_batches, mx
 from distil.student.losses import SplitBatch, checkpoint_layers
 from distil.student.memory import decoding_widths
+from distil.student.sampling import DecodingTask
 from distil.synthetic.pretraining import CHAT_TEMPLATE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +46,9 @@ def test_an_architecture_answers_alike_alone_and_batched_or_is_refused(name, tmp
     opened, tokenizer = model.load_student(folder)
     assert decoding_widths(opened, 500).choose(64, 50, 50) == 64
     prompts = [model.render_prompt(tokenizer, question) for question in QUESTIONS]
-    answers = decode_batches(opened, prompts, tokenizer.eos_token_ids, 6, BatchShape())
+    answers = decode_batches(
+        opened, DecodingTask(prompts, tokenizer.eos_token_ids, 6), BatchShape()
+    )
     assert [answer_text(tokenizer, answer.tokens) for answer in answers] == [
         mlx_lm.generate(opened, tokenizer, prompt, max_tokens=6) for prompt in prompts
     ]

@@ -43,7 +43,7 @@ from distil.inference.gains import paired_gain, wilson
 from distil.inference.levels import holm
 from distil.inference.power import gain_power
 from distil.release import counts
-from distil.report import summaries, tables
+from distil.report import controls, summaries, tables
 from scripts import judge_claims
 
 PUBLISHED = read_published("resources/published.yaml")
@@ -505,6 +505,89 @@ def test_several_samples_of_the_teacher_are_averaged(study):
     short = dataclasses.replace(both, answers=both.answers.drop(index=both.answers.index[-1]))
     with pytest.raises(selections.IncompleteAnswersError, match="role=teacher"):
         teacher_accuracy(short, "in_sample")
+
+
+def drawn_twice(study):
+    """The same study where base and students drew two answers, the second wrong in every third."""
+    rows = study.answers
+    first = rows.assign(sample=np.where(rows["role"] == "teacher", np.nan, 0.0))
+    second = first[first["role"] != "teacher"].assign(sample=1.0)
+    second["row"] = second["row"] + ".s2"
+    third = pd.factorize(second["problem"], sort=True)[0] % 3 == 0
+    second["verdict"] = second["verdict"].mask(third, "wrong")
+    both = pd.concat([first, second], ignore_index=True)
+    return dataclasses.replace(study, answers=both.astype({"sample": "Int64"})), second
+
+
+def test_drawn_answers_count_each_question_once_by_the_mean_over_its_samples(study):
+    both, second = drawn_twice(study)
+    once, found = (selections.student(one, "held_out") for one in (study, both))
+    assert found.right.shape == once.right.shape
+    chosen = second[
+        (second["level"] == "R1") & (second["part"] == "test") & (second["iteration"] == 150)
+        & (second["seed"] == 3)
+    ].set_index("problem")["verdict"].eq("right")  # fmt: skip
+    expected = (once.right[3] + chosen.reindex(once.right.index).astype(float)) / 2
+    assert (found.right[3] == expected).all()
+    assert len(found.rows) == 2 * len(once.rows)
+    table = summaries.tabulate_seeds(both).set_index("row")
+    assert set(table["n"].dropna()) == set(summaries.tabulate_seeds(study)["n"].dropna())
+    seed = table.loc["seed 3"]
+    assert "OLS" in seed["test"]
+    assert seed["gain"] == pytest.approx(100 * (seed["gained"] - seed["lost"]) / seed["n"])
+    dropped = both.answers.drop(index=both.answers.index[both.answers["row"] == found.rows[-1]])
+    with pytest.raises(selections.IncompleteAnswersError, match="1 of"):
+        selections.student(dataclasses.replace(both, answers=dropped), "held_out")
+    with pytest.raises(ValueError, match="a question has two answers"):
+        selections.student(
+            dataclasses.replace(both, answers=both.answers.assign(sample=0)), "held_out"
+        )
+    # Every other table and reading of the claims takes such answers, too.
+    assert len(judge_study(both, PUBLISHED)[0]) == len(judge_study(study, PUBLISHED)[0])
+
+
+def test_answers_cut_at_a_cap_stand_below_the_levels_and_change_nothing_else(study, judged):
+    rows = study.answers
+    whole = rows[(rows["level"] == "R1") & (rows["part"] == "test") & (rows["role"] != "teacher")]
+    cut = whole.assign(level="R1@9", row=whole["row"] + "@9", words=whole["words"] / 6)
+    cut["verdict"] = cut["verdict"].mask(pd.factorize(cut["problem"])[0] % 2 == 0, "wrong")
+    both = dataclasses.replace(study, answers=pd.concat([rows, cut], ignore_index=True))
+    table, plain = summaries.tabulate_levels(both), summaries.tabulate_levels(study)
+    pd.testing.assert_frame_equal(table.iloc[: len(plain)], plain)
+    assert set(table.iloc[len(plain) :]["level"]) == {"R1@9"}
+    (note,) = controls.cap_notes(both)
+    assert re.match(r"R1@9 \(asked as R1, cut at 9 tokens, 9\.9 words\) minus R4 as asked", note)
+    assert controls.cap_notes(study) == []
+    pd.testing.assert_frame_equal(judge_study(both, PUBLISHED)[0], judged[0])
+
+
+def test_validation_accuracy_stands_beside_the_loss_at_every_checkpoint(study):
+    steps = summaries.checkpoints(study)
+    assert controls.validation_accuracy(study, steps).empty
+    assert "validation" not in summaries.tabulate_stops(study)
+    rows = study.answers
+    asked = rows[
+        (rows["role"] == "student") & (rows["part"] == "validation") & (rows["level"] == "R1")
+    ]
+    asked = asked[asked["problem"].isin(sorted(asked["problem"].unique())[:20])]
+    some = asked[asked["iteration"] == 150]
+    rows = rows.drop(index=asked.index)
+    added = [
+        some.assign(
+            iteration=step, row=some["row"] + f".{step}",
+            verdict=np.where(pd.factorize(some["problem"])[0] < step / 50, "right", "wrong"),
+        )
+        for step in steps
+    ]  # fmt: skip
+    both = dataclasses.replace(study, answers=pd.concat([rows, *added], ignore_index=True))
+    found = controls.validation_accuracy(both, steps).set_index("iteration")
+    assert found["n"].tolist() == [20] * len(steps)
+    assert found.loc[250, "accuracy"] == pytest.approx(100 * 5 / 20)
+    losses = study.curves[study.curves["seed"] != 100].groupby("iteration")["loss"].mean()
+    assert found["loss"].tolist() == pytest.approx(losses[steps].tolist())
+    table = summaries.tabulate_stops(both).set_index("stop")
+    assert table.loc["horizon", "validation"] == pytest.approx(25.0)
+    assert "250: loss" in controls.validation_notes(found.reset_index())[0]
 
 
 def test_strata_that_a_study_declares_leave_the_variance(study):

@@ -11,7 +11,7 @@ from mlx_lm.models.cache import make_prompt_cache
 from tiny_student import chat_rows, draw_pairs, make_student
 
 from distil.content.hashing import sha256_file
-from distil.student import decoding
+from distil.student import decoding, examination
 from distil.student import rows as row_store
 from distil.student.adapters import adapter_config
 from distil.student.answering import (
@@ -27,6 +27,7 @@ from distil.student.encoding import encode_rows
 from distil.student.memory import BatchWidths, cache_bytes_per_token, decoding_widths
 from distil.student.model import load_student, render_prompt
 from distil.student.rows import Answer, RowStore
+from distil.student.sampling import DecodingTask, Sampling
 from distil.student.training import TrainingSettings, train_lora
 from distil.student.workers import ComputeWorker
 from scripts import predict_answers
@@ -67,7 +68,7 @@ def stock(opened, prompts):
 )
 def test_batches_say_what_one_by_one_says(opened, prompts, stock, shape):
     model, tokenizer = opened
-    answers = decode(model, prompts, tokenizer.eos_token_ids, LIMIT, shape)
+    answers = decode(model, DecodingTask(prompts, tokenizer.eos_token_ids, LIMIT), shape)
     assert [answer_text(tokenizer, answer.tokens) for answer in answers] == stock
     assert {answer.finish for answer in answers} == {"stop", "length"}
     for answer in answers:
@@ -78,11 +79,10 @@ def test_batches_say_what_one_by_one_says(opened, prompts, stock, shape):
 
 def test_an_answer_does_not_depend_on_its_neighbours(opened, prompts):
     model, tokenizer = opened
-    together = decode(model, prompts, tokenizer.eos_token_ids, LIMIT, BatchShape())
+    together = decode(model, DecodingTask(prompts, tokenizer.eos_token_ids, LIMIT), BatchShape())
     for chosen in (range(0, 75, 7), range(74, -1, -1), [3]):
-        apart = decode(
-            model, [prompts[i] for i in chosen], tokenizer.eos_token_ids, LIMIT, BatchShape()
-        )
+        task = DecodingTask([prompts[i] for i in chosen], tokenizer.eos_token_ids, LIMIT)
+        apart = decode(model, task, BatchShape())
         assert apart == [together[i] for i in chosen]
 
 
@@ -92,7 +92,7 @@ def test_a_second_process_answers_the_same(opened, prompts):
     helper = ComputeWorker(decoding.serve_batches)
     try:
         for shape in (BatchShape(width=8), BatchShape(length_class=4), BatchShape()):
-            asked = (model, prompts, tokenizer.eos_token_ids, LIMIT, shape)
+            asked = (model, DecodingTask(prompts, tokenizer.eos_token_ids, LIMIT), shape)
             assert decode(*asked, helper) == decode(*asked)
     finally:
         helper.close()
@@ -113,7 +113,9 @@ def test_a_row_of_a_product_has_the_same_bits_at_any_batch_width(depth, width):
 
 def counted(opened, prompts, store, name="model", limit=LIMIT, progress=None):
     decoder = ExactDecoder(BatchShape())
-    return answer_prompts(*opened, prompts, limit, decoder, store, name, progress)
+    model, tokenizer = opened
+    task = DecodingTask(prompts, tokenizer.eos_token_ids, limit)
+    return answer_prompts(model, task, decoder, store, name, progress)
 
 
 def test_stored_rows_are_reused_and_equal_a_run_from_nothing(opened, prompts, tmp_path):
@@ -232,7 +234,7 @@ def predict(study, folder, tmp_path, monkeypatch, plan="plan.json", **changes):
         ],
     }
     params = {"study": "tiny", "run": "r/prompt/seed-1", "max_tokens": LIMIT, "batch_size": 64}
-    params |= {"decoder": "exact", "code": "a", **changes}
+    params |= {"decoder": "exact", "sampling": None, "code": "a", **changes}
     result = predict_answers.main(
         input=SimpleNamespace(**files),
         output=SimpleNamespace(predictions=str(tmp_path / "predictions.parquet")),
@@ -244,7 +246,7 @@ def predict(study, folder, tmp_path, monkeypatch, plan="plan.json", **changes):
 
 def test_the_plan_is_answered_with_each_checkpoint_of_its_own(study, folder, tmp_path, monkeypatch):
     result, path = predict(study, folder, tmp_path, monkeypatch)
-    rows = predict_answers.pq.read_table(path).to_pylist()
+    rows = examination.pq.read_table(path).to_pylist()
     assert [row["id"] for row in rows] == sorted({row["id"] for row in rows})
     assert len(rows) == 15 + 30 + 6 == result["facts"]["rows"]
     assert {row["adapter_sha256"] for row in rows if row["iteration"] == 4} == {
@@ -260,7 +262,7 @@ def test_the_plan_is_answered_with_each_checkpoint_of_its_own(study, folder, tmp
     problems = {
         row["id"]: row
         for name in ("2020", "2021")
-        for row in predict_answers.read_jsonl(study / f"{name}.jsonl")
+        for row in examination.read_jsonl(study / f"{name}.jsonl")
     }
     chosen = [row for row in rows if row["level"] == "R6"][:10]
     for row in chosen:
@@ -288,7 +290,7 @@ def test_other_code_or_shapes_reuse_nothing(study, folder, tmp_path, monkeypatch
 
 def test_the_base_answers_without_an_adapter(study, folder, tmp_path, monkeypatch):
     _, path = predict(study, folder, tmp_path, monkeypatch, plan="base.json")
-    rows = predict_answers.pq.read_table(path).to_pylist()
+    rows = examination.pq.read_table(path).to_pylist()
     assert len(rows) == 36
     assert {row["adapter_sha256"] for row in rows} == {None}
     assert {row["id"].count(".") for row in rows} == {1}
@@ -296,7 +298,7 @@ def test_the_base_answers_without_an_adapter(study, folder, tmp_path, monkeypatc
 
 def test_a_benchmark_without_a_file_is_named(study, folder):
     with pytest.raises(ValueError, match="no file for benchmark 'math'"):
-        predict_answers.select_problems({"benchmark": "math", "years": None}, {"competition": []})
+        examination.select_problems({"benchmark": "math", "years": None}, {"competition": []})
 
 
 def test_a_model_with_another_kind_of_cache_is_refused(opened, prompts):
@@ -307,7 +309,7 @@ def test_a_model_with_another_kind_of_cache_is_refused(opened, prompts):
             return [make_prompt_cache(opened[0], max_kv_size=8)[0]]
 
     with pytest.raises(ValueError, match="RotatingKVCache are not supported"):
-        decode(Rotating(), prompts, [0], 4, BatchShape())
+        decode(Rotating(), DecodingTask(prompts, [0], 4), BatchShape())
 
 
 def test_widths_shrink_by_eights():
@@ -342,16 +344,17 @@ def test_every_batch_is_on_the_disk_before_the_next_is_decoded(opened, prompts, 
     seen = []
 
     class Watched(ExactDecoder):
-        def __call__(self, model, prompts, ends, max_tokens, done):
+        def __call__(self, model, task, done):
             def then(numbers, answers):
                 done(numbers, answers)
                 lines = [p.read_text().count("\n") for p in tmp_path.glob("*.jsonl")]
                 seen.append(sum(lines))
 
-            super().__call__(model, prompts, ends, max_tokens, then)
+            super().__call__(model, task, then)
 
     store = RowStore(tmp_path)
-    answer_prompts(*opened, prompts, LIMIT, Watched(BatchShape(width=8)), store, "k")
+    task = DecodingTask(prompts, opened[1].eos_token_ids, LIMIT)
+    answer_prompts(opened[0], task, Watched(BatchShape(width=8)), store, "k")
     assert seen == sorted(set(seen))
     assert len(seen) > 5
     assert seen[0] <= 8
@@ -404,10 +407,8 @@ OUT_OF_MEMORY = [
 def test_where_memory_runs_out_batches_are_halved_and_answers_stay(opened, prompts, stock, error):
     model, tokenizer = opened
     widths = BatchWidths()
-    answers = decode(
-        Scarce(model, 12, error), prompts, tokenizer.eos_token_ids, LIMIT, BatchShape(), None,
-        lambda *_: None, widths,
-    )  # fmt: skip
+    task = DecodingTask(prompts, tokenizer.eos_token_ids, LIMIT)
+    answers = decode(Scarce(model, 12, error), task, BatchShape(), widths=widths)
     assert [answer_text(tokenizer, answer.tokens) for answer in answers] == stock
     assert widths.halved
     assert max(widths.halved) > 12
@@ -417,13 +418,13 @@ def test_where_memory_runs_out_batches_are_halved_and_answers_stay(opened, promp
 def test_another_error_is_not_taken_for_a_lack_of_memory(opened, prompts):
     broken = Scarce(opened[0], 0, RuntimeError("shapes do not match"))
     with pytest.raises(RuntimeError, match="shapes do not match"):
-        decode(broken, prompts, [2], LIMIT, BatchShape())
+        decode(broken, DecodingTask(prompts, [2], LIMIT), BatchShape())
 
 
 def test_one_prompt_that_does_not_fit_is_an_error_with_a_remedy(opened, prompts):
     broken = Scarce(opened[0], 0, OUT_OF_MEMORY[0])
     with pytest.raises(MemoryError, match=r"predictions\.max_tokens"):
-        decode(broken, prompts[:3], [2], LIMIT, BatchShape())
+        decode(broken, DecodingTask(prompts[:3], [2], LIMIT), BatchShape())
 
 
 def test_the_width_of_a_batch_follows_from_the_memory_of_a_job(opened):
@@ -446,18 +447,86 @@ def test_the_width_of_a_batch_follows_from_the_memory_of_a_job(opened):
 def test_the_continuous_decoder_says_what_one_by_one_says(opened, prompts, stock, tmp_path):
     model, tokenizer = opened
     decoder = ContinuousDecoder(8)
+    task = DecodingTask(prompts, tokenizer.eos_token_ids, LIMIT)
     store = RowStore(tmp_path)
-    answers, counts = answer_prompts(model, tokenizer, prompts, LIMIT, decoder, store, "k")
+    answers, counts = answer_prompts(model, task, decoder, store, "k")
     assert [answer_text(tokenizer, answer.tokens) for answer in answers] == stock
     assert counts.new == 75
-    again, counts = answer_prompts(model, tokenizer, prompts, LIMIT, decoder, store, "k")
+    again, counts = answer_prompts(model, task, decoder, store, "k")
     assert (again, counts.reused) == (answers, 75)
 
 
 def test_the_continuous_decoder_halves_its_width_too(opened, prompts, stock):
     model, tokenizer = opened
     decoder = ContinuousDecoder(16)
+    task = DecodingTask(prompts, tokenizer.eos_token_ids, LIMIT)
     scarce = Scarce(model, 5, OUT_OF_MEMORY[0])
-    answers, _ = answer_prompts(scarce, tokenizer, prompts, LIMIT, decoder, RowStore(None), "k")
+    answers, _ = answer_prompts(scarce, task, decoder, RowStore(None), "k")
     assert [answer_text(tokenizer, answer.tokens) for answer in answers] == stock
     assert decoder.widths.halved[0] == 16
+
+
+# ------------------------------------------------------------------------------ sampled answers
+
+SAMPLING = Sampling(temperature=0.8, top_p=0.9, seed=5)
+
+
+def sampled(prompts, opened, samples):
+    return DecodingTask(prompts, opened[1].eos_token_ids, LIMIT, SAMPLING, [samples] * len(prompts))
+
+
+def test_tokens_are_drawn_as_often_as_their_shares_say():
+    """Against the definition, in numpy: temperature first, then the smallest set that reaches top_p."""
+    logits = np.array([2.0, -1.0, 1.0, 0.5, -3.0], np.float32)
+    shares = np.exp(logits / 0.8) / np.exp(logits / 0.8).sum()
+    order = np.argsort(-shares)
+    kept = order[: int(np.searchsorted(shares[order].cumsum(), 0.9)) + 1]
+    expected = np.where(np.isin(np.arange(5), kept), shares, 0)
+    expected /= expected.sum()
+    numbers = (np.arange(20_000, dtype=np.float32) + 0.5) / 20_000
+    rows = mx.broadcast_to(mx.array(logits), (20_000, 5))
+    drawn = np.bincount(np.array(SAMPLING.choose(rows, mx.array(numbers))), minlength=5) / 20_000
+    assert abs(drawn - expected).max() < 1e-3
+    assert drawn[4] == 0
+    cold = Sampling(temperature=1e-3, top_p=1.0, seed=0)
+    assert set(np.array(cold.choose(rows[:50], mx.array(numbers[::400]))).tolist()) == {0}
+
+
+def test_sampled_answers_depend_on_seed_prompt_and_sample_only(opened, prompts):
+    model, _ = opened
+    whole = decode(model, sampled(prompts, opened, 0), BatchShape())
+    for shape, chosen in ((BatchShape(width=8), range(75)), (BatchShape(), range(0, 75, 7))):
+        task = sampled([prompts[i] for i in chosen], opened, 0)
+        assert decode(model, task, shape) == [whole[i] for i in chosen]
+    helper = ComputeWorker(decoding.serve_batches)
+    try:
+        assert decode(model, sampled(prompts, opened, 0), BatchShape(width=8), helper) == whole
+    finally:
+        helper.close()
+    other = decode(model, sampled(prompts, opened, 1), BatchShape())
+    assert sum(one != two for one, two in zip(whole, other, strict=True)) > 30
+    continuous = {}
+    ContinuousDecoder(16)(
+        model, sampled(prompts, opened, 0), lambda n, a: continuous.update(zip(n, a, strict=True))
+    )
+    assert sum(continuous[i] == answer for i, answer in enumerate(whole)) >= 70
+
+
+def test_more_samples_keep_those_that_are_there(study, folder, tmp_path, monkeypatch):
+    given = {"temperature": 0.8, "top_p": 0.9, "seed": 5}
+    few, _ = predict(study, folder, tmp_path, monkeypatch, sampling={**given, "samples": 2})
+    rows = examination.pq.read_table(tmp_path / "predictions.parquet").to_pylist()
+    more, _ = predict(study, folder, tmp_path, monkeypatch, sampling={**given, "samples": 3})
+    assert (few["history"]["new"], few["history"]["reused"]) == (102, 0)
+    assert (more["history"]["new"], more["history"]["reused"]) == (51, 102)
+    again = examination.pq.read_table(tmp_path / "predictions.parquet").to_pylist()
+    assert rows == [row for row in again if row["sample"] < 2]
+    assert {row["id"].endswith(".s3") for row in again if row["sample"] == 2} == {True}
+    assert all(row["id"].count(".s") == (row["sample"] > 0) for row in again)
+
+
+def test_an_answer_under_a_cap_is_what_decoding_under_it_gives(opened, prompts):
+    whole, _ = counted(opened, prompts, RowStore(None))
+    for cap in (1, 5, 12, LIMIT):
+        lower, _ = counted(opened, prompts, RowStore(None), limit=cap)
+        assert [predict_answers.capped(answer, cap) for answer in whole] == lower

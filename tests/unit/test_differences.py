@@ -11,6 +11,7 @@ from forged_study import MACHINE, STUDY, Forge, World
 
 from distil.audit import differences, verify
 from distil.audit.records import read_records
+from distil.content.files import read_jsonl, write_jsonl
 
 BEFORE = World()
 BASE, STUDENT, LOSS = "C1:here:held_out", "C3:here:held_out", "C6:here:validation"
@@ -102,7 +103,7 @@ def test_a_package_moves_what_its_rule_made(moved):
         BEFORE.but(packages={"grade_predictions": {"math-verify": "0.9.1"}}),
         BEFORE.but(packages={"grade_predictions": {"math-verify": "0.9.0"}}),
     )
-    expected = {"packages": "grade_predictions: math-verify 0.9.0 -> 0.9.1"}
+    expected = {"packages": "grade_predictions: math-verify (0.9.0 -> 0.9.1)"}
     assert causes(found[BASE]) == causes(found[STUDENT]) == expected
     assert LOSS not in found
 
@@ -181,3 +182,34 @@ def test_a_version_is_kept_once_and_the_history_only_grows(tmp_path, monkeypatch
     Forge(BEFORE.but(alpha=0.1), "run-03")()
     assert versions.read_bytes().startswith(before)
     assert forged_study.STUDY in versions.read_text()
+
+
+def test_a_reader_that_is_behind_is_told_from_a_file_that_was_edited(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Forge(BEFORE, "run-01")()
+    forge, paper = Forge(BEFORE, "run-02"), Path("papers", "2013.pdf")
+    path = forge.path("problems/2013.jsonl")
+
+    def told() -> str:
+        faults = verify.verify(STUDY)
+        return " ".join(fault.message for fault in faults if fault.path == path.as_posix())
+
+    rows = read_jsonl(path)
+    write_jsonl(path, [{**row, "statement": "made anew"} for row in rows])
+    made = path.read_bytes()
+    forge.leave("extract_problems", {"year": "2013"}, {}, [("papers", paper)], [("problems", path)])
+    assert "extract_problems(year=2013) has written other bytes since" in told()
+    assert "edited" not in told()
+    # Read after an edit by hand, which was then taken back.
+    write_jsonl(path, [{**row, "statement": "by hand"} for row in rows])
+    seen = forge.path("seen.txt")
+    seen.write_text("seen")
+    forge.leave("see_problems", {}, {}, [("problems", path)], [("seen", seen)])
+    path.write_bytes(made)
+    assert "see_problems read other bytes" in told()
+    assert "it was edited in between" in told()
+    # Read after an earlier version was put back by hand.
+    write_jsonl(path, rows)
+    forge.leave("see_problems", {}, {}, [("problems", path)], [("seen", seen)])
+    path.write_bytes(made)
+    assert "see_problems read other bytes" in told()

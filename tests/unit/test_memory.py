@@ -9,6 +9,7 @@ from distil.student.decoding import BatchShape, decode_batches
 from distil.student.encoding import EncodedRows
 from distil.student.memory import mx
 from distil.student.model import load_student
+from distil.student.sampling import DecodingTask
 from distil.student.training import TrainingSettings, train_lora
 
 SHAPE = {
@@ -35,7 +36,7 @@ def test_decoding_takes_what_is_predicted(model):
     prompts = [list(range(3, 3 + 200 - i)) for i in range(16)]
     predicted = memory.decoding_peak(model, 16, 208, 4)
     mx.reset_peak_memory()
-    decode_batches(model, prompts, [2], 4, BatchShape(width=16, length_class=208))
+    decode_batches(model, DecodingTask(prompts, [2], 4), BatchShape(width=16, length_class=208))
     assert predicted == pytest.approx(mx.get_peak_memory(), rel=0.15)
 
 

@@ -41,6 +41,8 @@ def plan(tmp_path, variant="prompt", **changes):
         "benchmarks": ["competition", "math500"],
         "stops": ["nested"],
         "levels": LEVELS,
+        "caps": [],
+        "validation_problems": None,
         **changes,
     }
     plan_predictions.main(
@@ -97,7 +99,7 @@ PROBLEMS = [f"{year}-fs-0{n}" for year in range(2011, 2016) for n in (1, 2, 3)]
 
 def asked_of(rows, iteration):
     """How often one checkpoint is asked each problem at each level, as predict_answers reads it."""
-    from scripts.predict_answers import select_problems
+    from distil.student.examination import select_problems
 
     known = {"competition": [{"id": name, "year": int(name[:4])} for name in PROBLEMS]}
     return Counter(
@@ -111,7 +113,7 @@ def asked_of(rows, iteration):
 def test_a_fold_of_ids_asks_its_test_problems_at_every_level_and_all_others_once():
     params = SimpleNamespace(
         folds={"temporal": PARTS, "released": IDS}, checkpoints=[10, 20], stops=["nested"],
-        levels=LEVELS, benchmarks=["competition"],
+        levels=LEVELS, benchmarks=["competition"], caps=[], validation_problems=None,
     )  # fmt: skip
     rows = plan_predictions.plan_seed(STOPS, 1, IDS, "prompt", params)
     chosen = asked_of(rows, 20)
@@ -129,3 +131,18 @@ def test_a_fold_of_ids_asks_its_test_problems_at_every_level_and_all_others_once
     years = {name[:4] for names in IDS.values() for name in names}
     named = {name for name in PROBLEMS if name[:4] in years}
     assert {name for level, name in asked_of(alone, None) if level == "R1"} == named
+
+
+def test_caps_and_validation_questions_are_asked_where_the_study_file_says_so(tmp_path):
+    asked = plan(tmp_path, caps=[64, 16], validation_problems=30)
+    capped = {("competition", f"R1@{cap}", (2014, 2015)) for cap in (64, 16)}
+    assert asked["base"][None] == EVERYTHING | capped
+    chosen = asked["temporal/prompt/seed-1"]
+    assert chosen[20] == EVERYTHING | capped
+    assert chosen[10] == TEST_YEARS | {("competition", "R1", (2013,))}
+    (item,) = [
+        row
+        for row in json.loads((tmp_path / "plans/temporal/prompt/seed-1.json").read_text())
+        if row["iteration"] == 10 and row["years"] == [2013]
+    ]
+    assert item["at_most"] == 30

@@ -14,6 +14,7 @@ from distil.student.answering import answer_text
 from distil.student.decoding import BatchShape, decode_batches
 from distil.student.model import check_model, load_student, render_prompt
 from distil.student.questions import load_prompts
+from distil.student.sampling import DecodingTask
 from distil.synthetic.contest import SOLVABLE
 from distil.synthetic.corpus import chat_row
 from distil.synthetic.pretraining import SETTINGS
@@ -30,7 +31,9 @@ def ask():
 
     def answers(items, level):
         asked = [render_prompt(tokenizer, chat_row(item, level, prompts)[0]) for item in items]
-        decoded = decode_batches(model, asked, tokenizer.eos_token_ids, 96, BatchShape())
+        decoded = decode_batches(
+            model, DecodingTask(asked, tokenizer.eos_token_ids, 96), BatchShape()
+        )
         return [answer_text(tokenizer, answer.tokens) for answer in decoded]
 
     return answers

@@ -262,8 +262,10 @@ def leaves(value, path=()):
         yield path, value
 
 
-# Text that only certain others may take the place of.
-TEXTS = {
+# Text and lists that only certain others may take the place of.
+CHOICES = {
+    ("problems", "admit", "refuse"): ["empty"],
+    ("adapters", "seeded"): ["weights"],
     ("teacher", "mode"): "replay",
     ("predictions", "decoder"): "continuous",
     ("claims", "speed_section"): "js",
@@ -275,9 +277,9 @@ TEXTS = {
 
 
 def other(path: tuple[str, ...], value):
-    """Return another value that the schema accepts in the same place; None for a list."""
-    if path in TEXTS:
-        return TEXTS[path]
+    """Return another value that the schema accepts in the same place; None for other lists."""
+    if path in CHOICES:
+        return CHOICES[path]
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
@@ -287,12 +289,13 @@ def other(path: tuple[str, ...], value):
     return f"{value}x" if isinstance(value, str) else None
 
 
+AGENTS = ("solver", "distiller", "verifier")
 # These decide which jobs there are, or must agree with others: SHAPES changes each of them.
 TOGETHER = {
     ("study",), ("published",), ("exams", "source"), ("prompts",), ("student", "model"),
     ("adapters", "horizon"), ("adapters", "evaluate_every"), ("adapters", "pilot_seed"),
     ("teacher", "hosts", "simulated", "base_url"),
-    *(("teacher", "agents", agent, "host") for agent in ("solver", "distiller", "verifier")),
+    *(("teacher", "agents", agent, "host") for agent in AGENTS),
 }  # fmt: skip
 VALUES = {
     path: value
@@ -346,7 +349,8 @@ def _shape(**edits):
     return config
 
 
-# Changes of what jobs there are.
+FREE = {f"sample-{agent}": {"input": 0.0, "output": 0.0} for agent in AGENTS}
+# Changes of what jobs there are, or of values that must agree with each other.
 SHAPES = {
     "a test year added": lambda: _shape(exams__years=([], [2015]), folds__temporal__test=([], [2015])),
     "a training year added": lambda: _shape(
@@ -376,4 +380,16 @@ SHAPES = {
     "adapters per level as well": lambda: _shape(adapters__protocols=([], ["adapter"])),
     "published figures": lambda: _shape(published=True),
     "other prompts": lambda: _shape(prompts="resources/prompts/paper"),
+    # A host's name is part of the key of a stored response, its address is not.
+    "another address of the host": lambda: _shape(
+        teacher__hosts__simulated={"base_url": "http://127.0.0.1:9/v1", "models": FREE}
+    ),
+    **{
+        f"the {agent} at another host": functools.partial(
+            _shape,
+            teacher__hosts__other={"base_url": "simulated"},
+            **{f"teacher__agents__{agent}__host": "other"},
+        )
+        for agent in AGENTS
+    },
 }  # fmt: skip

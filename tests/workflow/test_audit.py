@@ -10,10 +10,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from distil.audit import chains, explain, verify
+from distil.audit import chains, commands, explain, planned, verify
+from distil.audit.recompute import recompute
 from distil.audit.records import read_records
+from distil.content.sealed import Seal, seal, unseal
+from distil.lineage.history import read_chain
 
-TAMPERS = 1000 if os.environ.get("DISTIL_TORTURE") else 50
+CHANGES = 300 if os.environ.get("DISTIL_TORTURE") else 15
 STUDY = "micro"
 
 
@@ -50,40 +53,156 @@ def test_every_job_of_the_study_left_a_record(looking):
     assert outputs <= set(records.writers)
 
 
-def test_every_single_byte_tamper_is_named_whether_its_mtime_is_kept_or_not(inside, monkeypatch):
+# ----------------------------------------------------------------------- single changes, at random
+
+
+def flip_bit(path: Path, chance: random.Random) -> None:
+    data = bytearray(path.read_bytes())
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    path.write_bytes(data)
+
+
+def cut(path: Path, chance: random.Random) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: chance.randrange(len(data))])
+
+
+def remove(path: Path, chance: random.Random) -> None:
+    path.unlink()
+
+
+def lengthen(path: Path, chance: random.Random) -> None:
+    path.write_bytes(path.read_bytes() + chance.choice([b"\n", b" ", b"{}\n"]))
+
+
+def change_lines(path: Path, chance: random.Random) -> None:
+    """Drop, double or swap whole lines, whose seals then hold."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    place = chance.randrange(len(lines))
+    other = next((n for n, line in enumerate(lines) if line != lines[place]), None)
+    kind = chance.choice(["drop", "double", "swap"])
+    if kind == "swap" and other is not None:
+        lines[place], lines[other] = lines[other], lines[place]
+    elif kind == "double":
+        lines.insert(place, lines[place])
+    else:
+        del lines[place]
+    path.write_bytes(b"".join(lines))
+
+
+def seal_anew(path: Path, chance: random.Random) -> None:
+    """Change what a sealed line says, and give it the seal of that."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    place = chance.randrange(len(lines))
+    row = unseal(lines[place])
+    form = next(form for form in Seal if seal(row, form) == lines[place])
+    lines[place] = seal({**row, "forged": True}, form)
+    path.write_bytes(b"".join(lines))
+
+
+def edit_record(path: Path, chance: random.Random) -> None:
+    """Change one value of a record, which stays a record."""
+    content = json.loads(path.read_text())
+    side = chance.choice([name for name in ("input", "output") if content[name]])
+    row = chance.choice(content[side])
+    kind = chance.choice(["sha256", "size", "params", "code"])
+    if kind == "sha256":
+        row["sha256"] = row["sha256"][1:] + ("0" if row["sha256"][0] != "0" else "1")
+    elif kind == "size":
+        row["size"] += 1
+    elif kind == "params":
+        content["params"]["forged"] = True
+    else:
+        content["code"] = "f" * 64
+    path.write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+ANY = (flip_bit, cut, remove, lengthen)
+
+
+def test_every_single_change_is_named_whether_its_mtime_is_kept_or_not(inside, monkeypatch):
+    """Results, what they were read from, records, history and stores; logs and timings are not."""
     records = read_records(STUDY)
-    files = sorted(
-        {path for path in records.writers if Path(path).stat().st_size}
-        | {path for path in records.readers if Path(path).stat().st_size}
-        | {record.as_posix() for record in records.by_path}
-        | {path.as_posix() for path in records.folder.glob("*.jsonl")}
-        | {path.as_posix() for path in Path("state", STUDY).rglob("*.jsonl")}
-    )
+    kinds = {
+        "result": ([*records.writers], ANY),
+        "source": ([path for path in records.readers if path not in records.writers], ANY),
+        "record": ([path.as_posix() for path in records.by_path], (*ANY, edit_record)),
+        "history": (
+            [path.as_posix() for path in records.folder.glob("*.jsonl")],
+            (*ANY, change_lines, seal_anew),
+        ),
+        "store": (
+            [path.as_posix() for path in Path("state", STUDY).rglob("*.jsonl")],
+            (*ANY, change_lines, seal_anew),
+        ),
+        # May be removed: trainings are then done anew.
+        "training": (
+            [path.as_posix() for path in Path("state", STUDY, "adapters").rglob("*.*")],
+            (flip_bit, cut, lengthen),
+        ),
+    }
+    history = {*kinds["history"][0]}
+    every = set().union(*(files for files, _ in kinds.values()))
     # Hashing the installed packages anew each time has a test of its own.
     monkeypatch.setattr(verify, "check_installed", lambda records: ())
+    jobs = planned.expected_jobs([Path("config.micro.yaml")])
     chance = random.Random(20260630)
-    for _ in range(TAMPERS):
-        path = Path(chance.choice(files))
-        # A store's last line without its end is what a killed writer leaves.
-        torn = "state" in path.parts
-        before = path.read_bytes()
-        state = path.stat()
-        place = chance.randrange(len(before) - torn)
-        changed = bytearray(before)
-        changed[place] ^= 1 << chance.randrange(8)
-        path.write_bytes(changed)
-        if chance.random() < 0.5:
+    for number in range(CHANGES):
+        kind = chance.choice([*kinds])
+        files, changes = kinds[kind]
+        path = Path(chance.choice([name for name in files if Path(name).stat().st_size]))
+        change = chance.choice(changes)
+        before, state = path.read_bytes(), path.stat()
+        path.unlink()  # it may be a hard link
+        path.write_bytes(before)
+        change(path, chance)
+        if chance.random() < 0.5 and path.exists():
             os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-        faults = verify.verify(STUDY)
+        faults = verify.verify(STUDY, jobs=jobs, recompute=recompute)
+        changed = not path.exists() or path.read_bytes() != before
         path.write_bytes(before)
         os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
-        assert path.as_posix() in named(faults), f"byte {place} of {path}"
-        wrong = [f for f in named(faults) if f != path.as_posix() and f in files]
-        # A record that cannot be read leaves its outputs without a writer, and those are named too.
-        if "lineage" not in path.parts and not torn:
-            assert not wrong, f"misnamed after a tamper of {path}: {wrong}"
-        assert verify.exit_code(faults) in (verify.MISMATCH, verify.SECRET, verify.MISSING)
+        what = f"change {number}, {change.__name__} of {path}"
+        assert changed, what
+        # What a line of the history lacks may show in the file that vouches for it.
+        right = history if path.as_posix() in history else {path.as_posix()}
+        assert right & named(faults), what
+        assert verify.exit_code(faults) in (verify.MISMATCH, verify.SECRET, verify.MISSING), what
+        # A record that cannot be read leaves its outputs without a writer, and a history that does
+        # not hold leaves records and stores without one; these are named too.
+        if kind in ("result", "source", "store", "training"):
+            assert not {name for name in named(faults) if name in every} - right, what
+    assert verify.verify(STUDY, jobs=jobs, recompute=recompute) == []
+
+
+def test_the_next_run_takes_in_a_store_that_was_removed_and_one_that_has_grown(inside):
+    lost = next(Path("state", STUDY, "predictions").rglob("*.jsonl"))
+    lost.unlink()
+    longer = next(Path("state", STUDY, "teacher").rglob("*.jsonl"))
+    with longer.open("ab") as stream:
+        stream.write(longer.read_bytes().splitlines(keepends=True)[-1])
+    told = {fault.path: fault.message for fault in verify.verify(STUDY)}
+    assert told.keys() == {lost.as_posix(), longer.as_posix()}
+    assert "the next run notes it" in told[lost.as_posix()]
+    assert "start snakemake" in told[longer.as_posix()]
+    assert inside.ran() == set()
     assert verify.verify(STUDY) == []
+
+
+def test_another_anchor_or_head_is_named(looking, capsys):
+    chance = random.Random(7)
+    right, head = verify.anchor(STUDY), read_chain(Path("results", STUDY, "lineage")).head
+    for option, digest in {"expected": right, "head": head}.items():
+        place = chance.randrange(len(digest))
+        wrong = digest[:place] + ("0" if digest[place] != "0" else "1") + digest[place + 1 :]
+        for value, code in ((digest, verify.OK), (wrong, verify.MISMATCH)):
+            asked = {"expected": None, "head": None, option: value}
+            found = commands.run_verify(
+                STUDY, show_anchor=False, **asked, cache=None, configfiles=[], values=[]
+            )
+            told = capsys.readouterr().out
+            assert found == code, told
+            assert (value in told) is (option == "expected" or value == wrong)
 
 
 def test_swapped_missing_and_extra_records_and_files_are_named(inside):

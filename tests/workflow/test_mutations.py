@@ -298,7 +298,7 @@ def test_every_value_of_the_configuration_is_changed_by_some_mutation():
     shapes = [dict(derived.leaves(shape())) for shape in SHAPES.values()]
     shaped = {path for after in shapes for path in before if after.get(path) != before[path]}
     # Another name, source or student is another study.
-    assert both - shaped == {("study",), ("exams", "source"), ("student", "model")}
+    assert both - shaped - VALUES.keys() == {("study",), ("exams", "source"), ("student", "model")}
 
 
 @pytest.mark.parametrize("name", SHAPES)

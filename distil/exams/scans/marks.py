@@ -242,13 +242,13 @@ class Neighbours:
 
     def within(self, x0: float, y0: float, x1: float, y1: float) -> list[Mark]:
         """Return the marks whose box touches a box, in no order, each once."""
-        found: dict[int, Mark] = {}
+        found: dict[Mark, None] = {}
         for column in range(int(x0) // self.CELL, int(x1) // self.CELL + 1):
             for line in range(int(y0) // self.CELL, int(y1) // self.CELL + 1):
                 for mark in self.cells.get((column, line), ()):
                     if mark.x <= x1 and x0 <= mark.right and mark.y <= y1 and y0 <= mark.bottom:
-                        found[id(mark)] = mark
-        return list(found.values())
+                        found[mark] = None
+        return list(found)
 
 
 def join_pieces(marks: list[Mark], labels: np.ndarray) -> list[Mark]:
@@ -324,15 +324,15 @@ def join_pieces(marks: list[Mark], labels: np.ndarray) -> list[Mark]:
                 if other is not mark and width < 2.2 * unit and height < 2.4 * unit:
                     tries.append(([mark, other], joined([mark, other])))
     read_shapes([whole for _, whole in tries], labels)
-    chosen: dict[int, Mark] = {}
-    gone: set[int] = set()
+    chosen: list[Mark] = []
+    gone: set[Mark] = set()
 
     def gain(attempt: tuple[list[Mark], Mark]) -> float:
         parts, whole = attempt
         return (whole.score if whole.best != JUNK else 0.0) + 0.1 * len(parts)
 
     for parts, whole in sorted(tries, key=gain, reverse=True):
-        if any(id(part) in gone for part in parts):
+        if any(part in gone for part in parts):
             continue
         pieces = whole.best in TWO_PIECES and whole.score > 0.55
         broken = whole.best in ONE_PIECE and whole.score > max(
@@ -341,9 +341,9 @@ def join_pieces(marks: list[Mark], labels: np.ndarray) -> list[Mark]:
         if pieces or (
             broken and all(unclear(part) or part.area < 0.3 * whole.area for part in parts)
         ):
-            gone.update(id(part) for part in parts)
-            chosen[id(whole)] = whole
-    return [mark for mark in marks if id(mark) not in gone] + list(chosen.values())
+            gone.update(parts)
+            chosen.append(whole)
+    return [mark for mark in marks if mark not in gone] + chosen
 
 
 def unclear(mark: Mark) -> bool:
@@ -391,12 +391,12 @@ def find_rows(marks: list[Mark]) -> list[Row]:
     ]  # fmt: skip
     letters.sort(key=lambda mark: mark.x)
     near = Neighbours(letters)
-    parent = {id(mark): mark for mark in letters}
+    parent = {mark: mark for mark in letters}
 
     def root_of(mark: Mark) -> Mark:
-        while parent[id(mark)] is not mark:
-            parent[id(mark)] = parent[id(parent[id(mark)])]
-            mark = parent[id(mark)]
+        while parent[mark] is not mark:
+            parent[mark] = parent[parent[mark]]
+            mark = parent[mark]
         return mark
 
     for mark in letters:
@@ -408,10 +408,10 @@ def find_rows(marks: list[Mark]) -> list[Row]:
             slack = 0.2 * unit if stands(mark) and stands(other) else 0.55 * unit
             overlap = min(mark.bottom, other.bottom) - max(mark.y, other.y)
             if abs(mark.bottom - other.bottom) <= slack and overlap > 0.5 * min(mark.h, other.h):
-                parent[id(root_of(other))] = root_of(mark)
-    groups: dict[int, list[Mark]] = {}
+                parent[root_of(other)] = root_of(mark)
+    groups: dict[Mark, list[Mark]] = {}
     for mark in letters:
-        groups.setdefault(id(root_of(mark)), []).append(mark)
+        groups.setdefault(root_of(mark), []).append(mark)
     rows = [row for group in groups.values() if (row := row_from(group, unit)) is not None]
     rows = without_scripts(merge_rows(rows))
     tall = float(np.median([row.tall for row in rows for _ in range(row.count)])) if rows else 0.0

@@ -259,7 +259,7 @@ def without_edges(marks: list[Mark], shape: tuple[int, int]) -> list[Mark]:
 # ------------------------------------------------------------------------------------ second reading  # noqa: E501
 
 
-def read_rows(sheet: Sheet, grey: np.ndarray, path: Path, index: int) -> dict[int, list[Char]]:
+def read_rows(sheet: Sheet, grey: np.ndarray, path: Path, index: int) -> dict[Row, list[Char]]:
     """Return what tesseract reads in each row.
 
     Args:
@@ -275,14 +275,14 @@ def read_rows(sheet: Sheet, grey: np.ndarray, path: Path, index: int) -> dict[in
     if not strips:
         return {}
     picture, places = stack(strips)
-    found: dict[int, list[Char]] = {}
+    found: dict[Row, list[Char]] = {}
     for char in recognise(picture, path, index):
         middle_x, middle_y = (char.x0 + char.x1) / 2, (char.y0 + char.y1) / 2
         for strip, left, top in places:
             height, width = strip.picture.shape
             if left - 4 <= middle_x <= left + width + 4 and top <= middle_y <= top + height:
                 moved_back(char, strip, left, top)
-                found.setdefault(id(strip.row), []).append(char)
+                found.setdefault(strip.row, []).append(char)
                 break
     return found
 
@@ -453,19 +453,19 @@ def parse_hocr(text: str) -> list[Char]:
 # ----------------------------------------------------------------------------------------- glyphs
 
 
-def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -> None:
+def fill(page: Page, sheet: Sheet, words: dict[Row, list[Char]], scale: float) -> None:
     """Put glyphs, rules and drawings on a page."""
     for box in sheet.figures:
         page.drawings.append(tuple(value / scale for value in box))
     placed: list[tuple[float, Glyph]] = []  # glyphs with the baseline of the row they belong to
-    plain: dict[int, list[Mark]] = {}
+    plain: dict[Row, list[Mark]] = {}
     for mark in sheet.free():
         if mark.row is not None:
-            plain.setdefault(id(mark.row), []).append(mark)
+            plain.setdefault(mark.row, []).append(mark)
     for row in sheet.rows:
-        own = plain.get(id(row), [])
-        signs, unread = read_row(row, own, words.get(id(row), []), sheet.labels)
-        if own and all(id(mark) in sheet.parts for mark in own):
+        own = plain.get(row, [])
+        signs, unread = read_row(row, own, words.get(row, []), sheet.labels)
+        if own and all(mark in sheet.parts for mark in own):
             number_strokes(signs)
         for sign in signs:
             style = "m" if sign.text in OPERATORS else ""
@@ -475,9 +475,8 @@ def fill(page: Page, sheet: Sheet, words: dict[int, list[Char]], scale: float) -
                 style, sign.spaced)  # fmt: skip
         for mark in unread:
             page.unread.append((mark.cx / scale, mark.cy / scale))
-    bars = {id(bar) for bar in sheet.bars}
     for line in sheet.lines:
-        if id(line) not in bars:
+        if line not in sheet.bars:
             page.blanks.append(tuple(v / scale for v in (line.x, line.y, line.right, line.bottom)))
     for members in sheet.scripts:
         put_scripts(placed, members, scale)

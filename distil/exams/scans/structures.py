@@ -50,7 +50,7 @@ class Sheet:
     def __init__(self, labels: np.ndarray, marks: list[Mark], rows: list[Row]) -> None:
         self.labels, self.marks, self.rows = labels, marks, rows
         self.tall = float(np.median([row.tall for row in rows for _ in range(max(1, row.count))]))
-        self.used: set[int] = set()
+        self.used: set[Mark] = set()
         self.figures: list[tuple[int, int, int, int]] = []
         self.frames: list[tuple[int, int, int, int]] = []
         self.verticals: list[Mark] = []
@@ -60,8 +60,8 @@ class Sheet:
         self.overlines: list[Mark] = []
         self.brackets: list[Mark] = []
         self.scripts: list[list[Mark]] = []
-        self.parts: set[int] = set()
-        self.part_rows: set[int] = set()
+        self.parts: set[Mark] = set()
+        self.part_rows: set[Row] = set()
         self.find_drawings()
         self.find_roots()
         self.find_brackets()
@@ -72,11 +72,11 @@ class Sheet:
 
     def free(self) -> list[Mark]:
         """Return the marks that nothing has taken yet."""
-        return [mark for mark in self.marks if id(mark) not in self.used]
+        return [mark for mark in self.marks if mark not in self.used]
 
     def take(self, marks: list[Mark]) -> None:
         """Mark marks as taken, so that they are not read as text."""
-        self.used.update(id(mark) for mark in marks)
+        self.used.update(marks)
 
     # ---------------------------------------------------------------------------------- drawings
 
@@ -120,11 +120,10 @@ class Sheet:
                 if box[0] - reach < mark.cx < box[2] + reach
                 and box[1] - reach < mark.cy < box[3] + reach
             ]  # fmt: skip
-            rows: dict[int, list[Mark]] = {}
+            rows: dict[Row | None, list[Mark]] = {}
             for mark in near:
-                rows.setdefault(id(mark.row), []).append(mark)
-            for members in rows.values():
-                row = members[0].row
+                rows.setdefault(mark.row, []).append(mark)
+            for row, members in rows.items():
                 # What the row has elsewhere is text that the drawing stands beside.
                 others = [
                     mark for mark in self.free()
@@ -219,8 +218,8 @@ class Sheet:
             mark for mark in self.free()
             if mark.best not in "=±" and is_bar(mark, mark.row.tall if mark.row else self.tall)
         ]  # fmt: skip
-        bars += [line for line in self.lines if id(line) not in self.used and line not in bars]
-        taken: set[int] = set()
+        bars += [line for line in self.lines if line not in self.used and line not in bars]
+        taken: set[Mark] = set()
         near = Neighbours([*self.free(), *self.roots, *self.brackets])
         for bar in sorted(bars, key=lambda mark: mark.w):
             tall = bar.row.tall if bar.row is not None else self.tall
@@ -240,7 +239,7 @@ class Sheet:
             self.take([bar])
             for part in (above, below):
                 self.settle(part, tall, bar)
-                taken.update(id(mark) for mark in part)
+                taken.update(part)
         self.parts = taken
 
     def side(
@@ -249,7 +248,7 @@ class Sheet:
         tall: float,
         bars: list[Mark],
         pool: Neighbours,
-        taken: set[int],
+        taken: set[Mark],
         *,
         up: bool,
     ) -> list[Mark]:
@@ -260,7 +259,7 @@ class Sheet:
         for mark in pool.within(bar.x - tall, y0, bar.right + tall, y1):
             if mark is bar or not bar.x - 0.12 * tall < mark.cx < bar.right + 0.12 * tall:
                 continue
-            if id(mark) in taken and mark not in bars:
+            if mark in taken and mark not in bars:
                 continue
             gap = bar.y - mark.bottom if up else mark.y - bar.bottom
             if -0.1 * tall <= gap < 1.3 * tall and mark.h < 2.4 * tall:
@@ -324,7 +323,7 @@ class Sheet:
 
     def settle(self, part: list[Mark], tall: float, bar: Mark) -> None:
         """Give a fraction's part a row of its own, unless its marks have one that fits."""
-        plain = [mark for mark in part if id(mark) not in self.used]
+        plain = [mark for mark in part if mark not in self.used]
         told = [(metrics(mark, mark.best), mark) for mark in plain if mark.score > 0.5]
         sizes = [(size, base) for (size, base), _ in told if size is not None]
         if sizes:
@@ -357,13 +356,13 @@ class Sheet:
             return
         size = min(size, 1.15 * tall / TALL)
         row = Row(base, TALL * size, bar.x, bar.right, 1)
-        owners = {id(mark.row): mark.row for mark in plain if mark.row is not None}
+        owners = {mark.row for mark in plain if mark.row is not None}
         if len(owners) == 1:
-            own = next(iter(owners.values()))
+            (own,) = owners
             if abs(own.base - base) < 0.14 * tall and 0.85 < own.tall / row.tall < 1.18:
                 return
         self.rows.append(row)
-        self.part_rows.add(id(row))
+        self.part_rows.add(row)
         for mark in part:
             mark.row = row
 
@@ -373,9 +372,9 @@ class Sheet:
             return
         own = self.part_rows
         lost = [
-            mark for mark in self.marks if id(mark.row) in own and id(mark) not in self.parts
+            mark for mark in self.marks if mark.row in own and mark not in self.parts
         ]  # fmt: skip
-        others = [row for row in self.rows if id(row) not in own]
+        others = [row for row in self.rows if row not in own]
         seat_marks(lost, sorted(others, key=lambda row: row.base))
 
     def find_overlines(self) -> None:
@@ -413,10 +412,11 @@ class Sheet:
             if level:
                 mark.level = level
                 found.append(mark)
-        taken = {id(mark) for mark in found}
-        plain = Neighbours([m for m in free if id(m) not in taken] + self.roots + self.brackets)
+        taken = set(found)
+        plain = Neighbours([m for m in free if m not in taken] + self.roots + self.brackets)
         groups: list[list[Mark]] = []
-        for mark in sorted(found, key=lambda m: (id(m.row), m.level, m.x)):
+        order = {row: place for place, row in enumerate(self.rows)}
+        for mark in sorted(found, key=lambda m: (order.get(m.row, -1), m.level, m.x)):
             last = groups[-1][-1] if groups else None
             if last is not None and last.level == mark.level and last.row is mark.row:
                 gap = (mark.x - last.right) / mark.row.tall
@@ -494,14 +494,14 @@ class Sheet:
             )
         )  # fmt: skip
 
-    def complete(self, members: list[Mark], taken: set[int]) -> None:
+    def complete(self, members: list[Mark], taken: set[Mark]) -> None:
         """Add the signs and points that belong to a raised or lowered group."""
         row, level = members[0].row, members[0].level
         tall = row.tall
         x0, x1 = min(m.x for m in members), max(m.right for m in members)
         top, bottom = min(m.y for m in members), max(m.bottom for m in members)
         for mark in self.free():
-            if id(mark) in taken or mark.row is not row:
+            if mark in taken or mark.row is not row:
                 continue
             inside = top - 0.25 * tall < mark.cy < bottom + 0.12 * tall
             beside = x0 - 0.62 * tall < mark.cx < x1 + 0.3 * tall
@@ -518,7 +518,7 @@ class Sheet:
             if level == "sup" and mark.best in ",'‘“”\"" and mark.score > 0.5:
                 continue
             mark.level = level
-            taken.add(id(mark))
+            taken.add(mark)
             members.append(mark)
         members.sort(key=lambda mark: mark.x)
 

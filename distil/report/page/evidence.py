@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SIGNS = {"right": "r", "wrong": "w", "unknown": "u"}
 NOT_ASKED = "."
 SHOWN = 240  # characters of a statement that the search looks through
-_PLACE = ["run", "level", "seed", "iteration", "benchmark"]
 _COLUMN = ["run", "role", "variant", "seed", "iteration", "level", "benchmark"]
+SAMPLE = "sample"  # a column of each, where base and students drew several answers
 
 
 def list_questions(
@@ -80,11 +80,11 @@ class Columns:
 
     def __init__(self, answers: pd.DataFrame) -> None:
         """List the columns of the graded answers, the base and the teacher first."""
-        keys = answers[_COLUMN].drop_duplicates()
+        keys = answers[[*_COLUMN, *({SAMPLE} & set(answers))]].drop_duplicates()
         order = {"base": 0, "teacher": 1, "student": 2}
         keys = keys.assign(place=keys["role"].map(order))
         keys = keys.sort_values(
-            ["place", "run", "benchmark", "level", "seed", "iteration"],
+            ["place", "run", "benchmark", "level", "seed", "iteration", *({SAMPLE} & set(keys))],
             kind="stable",
             na_position="first",
         ).drop(columns="place")
@@ -107,12 +107,12 @@ def _places(rows: pd.DataFrame) -> pd.MultiIndex:
 
     The seed of a student's answer goes with its run; that of the teacher's is its sample.
     """
-    seeds, iterations = (
-        rows[name].astype("Float64").fillna(-1).astype(int) for name in ("seed", "iteration")
-    )
-    return pd.MultiIndex.from_arrays(
-        [rows["run"], rows["level"], seeds, iterations, rows["benchmark"]], names=_PLACE
-    )
+    numbers = [
+        rows[name].astype("Float64").fillna(-1).astype(int)
+        for name in ("seed", "iteration", SAMPLE)
+        if name in rows
+    ]
+    return pd.MultiIndex.from_arrays([rows["run"], rows["level"], rows["benchmark"], *numbers])
 
 
 def verdicts(
