@@ -159,8 +159,8 @@ def _answering(
     whole = total * mean
     yield "answers"
     yield (
-        f"  {total:,} answers at most, {samples * answers['base']:,} of them the base's, with every "
-        "stop at a checkpoint of its own"
+        f"  {total:,} answers at most, {samples * answers['base']:,} of them the base's, with "
+        "every stop at a checkpoint of its own"
     )
     yield (
         f"  {whole / 3600 / used['tokens_a_second']:,.1f} hours = {total:,} x {mean:.0f} tokens / "

@@ -289,7 +289,7 @@ def print_inventory(name: str, *, as_json: bool = False, device: bool = False) -
     print(summary(items) or f"Nothing is in the way of {name}.")
     if device:
         if not isinstance(study, Study):
-            raise ValueError(f"{name}: a re-analysis of a release opens no model")  # noqa: TRY004
+            raise ValueError(f"{name}: a re-analysis of a release opens no model")
         from distil.study.device import print_speed
 
         print_speed(study)
