@@ -138,7 +138,7 @@ def write_study(release: Path, math500: Path, address: str, model: str, small: b
     }
     config["adapters"] |= {
         "protocols": ["prompt"] if small else ["prompt", "adapter"],
-        "seeds": [1, 2] if small else [1, 2, 3],
+        "seeds": [1, 2],
         "horizon": 2 if small else 10,
         "evaluate_every": 1 if small else 5,
         "checkpoints": [1, 2] if small else [5, 10],
@@ -147,7 +147,7 @@ def write_study(release: Path, math500: Path, address: str, model: str, small: b
         "layers": SHAPE["layers"],
         "validation_rows": 4 if small else 32,
     }
-    config["predictions"] |= {"max_tokens": 8 if small else 24}
+    config["predictions"] |= {"max_tokens": 8 if small else 16}
     config["claims"]["bootstrap"]["replicates"] = 200
     write_atomically(CONFIG, yaml.safe_dump(config, sort_keys=False, width=100).encode())
 
