@@ -397,13 +397,20 @@ def check(
     name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
     study: Study = None,
     as_json: Json = False,
+    device: Annotated[
+        bool,
+        typer.Option(
+            "--device",
+            help="Train 5 steps and answer 8 questions with the study's model, and keep the speed.",
+        ),
+    ] = False,
 ) -> int:
     """List everything that a study needs and lacks: PDFs, benchmarks, model, host, key, room."""
     from distil.study import inventory
 
     chosen = enter(context, name or study)
     try:
-        return inventory.print_inventory(chosen, as_json=as_json)
+        return inventory.print_inventory(chosen, as_json=as_json, device=device)
     except ValueError as error:
         return Commands.tell(context.parent, str(error), MISUSED)
 
@@ -482,13 +489,14 @@ def estimate(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
     study: Study = None,
+    configfile: ConfigFile = None,
 ) -> int:
-    """Estimate what a study's teacher will cost and how long it will take, asking nobody."""
+    """Estimate by stage what a study will take: money, hours, memory and disk, asking nobody."""
     from distil.study.estimate import print_estimate
 
     chosen = enter(context, name or study)
     try:
-        return print_estimate(chosen)
+        return print_estimate(chosen, configfile or [])
     except ValueError as error:
         return Commands.tell(context.parent, str(error), MISUSED)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.claims.plan import AnalysisPlan, claims_digest
+from distil.datasets.splits import read_fold, year_of
 from distil.release import files as release
 from distil.release.answers import answer_files
 from distil.release.selection import read_selection
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 
 PUBLISHED = "resources/published.yaml"
+# From so many folds on, years are held out in turn.
+LEAST_FOLDS = 3
 
 
 class AnyStudy:
@@ -79,6 +82,10 @@ class AnyStudy:
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
         return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
+
+    def accounts(self) -> list[str]:
+        """What became of every problem, one file a year."""
+        return [f"{self.results}/accounts/{year}.jsonl" for year in self.years]
 
     # ------------------------------------------------------------ papers, and what is read of them
 
@@ -171,6 +178,14 @@ class AnyStudy:
             if name.startswith(f"{year}-")
         }
 
+    def absent_problems(self) -> dict[str, str]:
+        """Problems of the selection in years that the study does not have, with their notes."""
+        return {
+            name: row["note"]
+            for name, row in (self._selection or {}).items()
+            if year_of(name) not in self.years
+        }
+
     @property
     def prefer(self) -> str | None:
         """Whose text stands where extraction and vision model disagree; None without the latter."""
@@ -246,6 +261,10 @@ class AnyStudy:
         """What the claims are computed under."""
         raise NotImplementedError
 
+    def review_page(self) -> str:
+        """The page on which people look at what was read."""
+        return f"{self.results}/review/problems.html"
+
     def targets(self) -> list[str]:
         """What a full run makes in the end: claims, tables, figures and the page."""
         tables = [f"tables/{name}.csv" for name in self.tables_made]
@@ -315,8 +334,8 @@ class Study(AnyStudy):
     """A study that trains: a checked configuration, seen as lists of files."""
 
     tables_made = (
-        "splits", "levels", "seeds", "stops", "leakage", "graders", "multiverse", "agreement",
-        "disagreements", "traces", "verdicts",
+        "problems", "splits", "levels", "seeds", "stops", "leakage", "graders", "multiverse",
+        "agreement", "disagreements", "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
         "claims", "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops",
@@ -326,7 +345,11 @@ class Study(AnyStudy):
     def __init__(self, config: dict[str, Any]) -> None:
         """Keep the configuration; lists of files are made on demand."""
         super().__init__(config, config["exams"]["years"])
-        self.folds: dict[str, dict[str, list[int]]] = config["folds"]
+        # Each fold's years, or ids of problems, by part.
+        self.folds: dict[str, dict[str, list[Any]]] = {
+            name: read_fold(parts["file"], self.years) if "file" in parts else parts
+            for name, parts in config["folds"].items()
+        }
         self.levels: list[str] = config["levels"]
         self.seeds: list[int] = config["adapters"]["seeds"]
         self.checkpoints: list[int] = config["adapters"]["checkpoints"]
@@ -400,7 +423,7 @@ class Study(AnyStudy):
     def traces(self, fold: str) -> list[str]:
         """The verified traces that a fold trains and validates on, one file a year."""
         parts = self.folds[fold]
-        years = sorted(parts["train"] + parts["validation"])
+        years = sorted({year_of(entry) for entry in parts["train"] + parts["validation"]})
         return [f"{self.results}/traces/{year}/traces.jsonl" for year in years]
 
     @functools.cached_property
@@ -437,6 +460,33 @@ class Study(AnyStudy):
         checkpoints = [f"{folder}/{iteration:05d}.safetensors" for iteration in self.checkpoints]
         return [*checkpoints, f"{folder}/adapter_config.json"]
 
+    def stage(self, name: str) -> list[str]:
+        """The files of a named target: problems, traces, primary, folds or levels.
+
+        Raises:
+            ValueError: the study file does not ask for the stage; the message says what does.
+        """
+        tables = f"{self.results}/tables"
+        if name == "problems":
+            return [*self.problems(), f"{tables}/problems.csv", self.review_page()]
+        if name == "traces":
+            solutions = [f"{self.results}/traces/{year}/solutions.jsonl" for year in self.years]
+            traces = {path for fold in self.folds for path in self.traces(fold)}
+            return [*solutions, *sorted(traces), f"{tables}/traces.csv"]
+        if name == "folds" and len(self.folds) < LEAST_FOLDS:
+            raise ValueError(
+                f"folds: the study has {len(self.folds)} ({', '.join(self.folds)}); give the file "
+                "that adds folds after its own: --configfile config.paper.yaml "
+                "config.paper-folds.yaml"
+            )
+        if name == "levels" and "adapter" not in self.config["adapters"]["protocols"]:
+            raise ValueError(
+                "adapters.protocols: lacks adapter, one adapter for each level; give the file that "
+                "adds it after the study's own: --configfile config.paper.yaml "
+                "config.paper-levels.yaml"
+            )
+        return self.targets()
+
     def stops(self) -> list[str]:
         """The chosen stops of each fold and variant."""
         return [
@@ -472,9 +522,13 @@ class Study(AnyStudy):
 
     @functools.cached_property
     def traced_years(self) -> list[int]:
-        """Years that some fold trains or validates on: traces are distilled for these only."""
+        """Years that some fold trains or validates on: only of these are there traces."""
         return sorted(
-            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
+            {
+                year_of(entry)
+                for parts in self.folds.values()
+                for entry in parts["train"] + parts["validation"]
+            }
         )
 
     def level_choice(self) -> dict[str, Any]:
