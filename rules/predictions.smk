@@ -102,7 +102,6 @@ if study.served:
             "../envs/study.yaml"
         params:
             settings=sorted_keys(study.server()),
-            how=study.getting_served(),
             store="state/{study}/predictions",
             code=fingerprint("scripts/ask_student.py"),
             sources=lambda wildcards: contents(
