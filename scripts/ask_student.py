@@ -5,7 +5,7 @@ as of predict_answers. Output `predictions` (Parquet, sorted by id: the columns 
 with the hashes of request and response; `tokens` as the server counts them, and no token ids) and
 `responses` (JSONL, raw requests and responses, sorted by request). Params `study`, `run`,
 `teacher` (what shapes the server's answers), `sampling`; how: how they are got (`teacher`), and
-the folder that the server finds the adapters in (`adapters`; None where an adapter is a model there).
+the folder that the server finds the adapters in (`adapters`; None where each is a model there).
 
 Any OpenAI-compatible server will do; `distil adapters` lays the checkpoints out for it. Responses
 are kept in the journal of the run, so a killed job asks for none twice. What the server failed to
