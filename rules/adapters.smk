@@ -26,9 +26,7 @@ rule train_adapter:
     conda:
         "../envs/study.yaml"
     resources:
-        gpu=study.resources["gpu"],
-        mem_mb=study.resources["memory_mb"],
-        runtime=study.resources["minutes"],
+        **needs.of("train_adapter"),
     params:
         settings=sorted_keys(study.training()),
         store="state/{study}/adapters",
@@ -52,8 +50,11 @@ rule choose_stops:
         "results/{study}/logs/choose_stops/{fold}/{variant}.log",
     benchmark:
         "results/{study}/timings/choose_stops/{fold}/{variant}.tsv"
+    localrule: needs.local("choose_stops")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("choose_stops"),
     params:
         settings=sorted_keys(
             {

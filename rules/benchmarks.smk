@@ -19,8 +19,11 @@ rule import_benchmark:
         "results/{study}/timings/import_benchmark/{benchmark}.tsv"
     wildcard_constraints:
         benchmark="|".join(config["benchmark_files"]) or "none",
+    localrule: needs.local("import_benchmark")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("import_benchmark"),
     params:
         settings=lambda wildcards: {
             "sha256": config["benchmark_files"][wildcards.benchmark]["sha256"]

@@ -14,6 +14,7 @@ rule judge_claims:
         benchmarks=study.benchmark_files(),
         stops=study.stops(),
         curves=study.curves(),
+        accounted="results/{study}/tables/problems.csv",
         published="resources/published.yaml",
         settled=predictions_settled,
     output:
@@ -123,6 +124,8 @@ rule judge_claims:
         "results/{study}/timings/judge_claims.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("judge_claims"),
     params:
         settings=sorted_keys({**study.claims(), "runs": study.runs}),
         code=fingerprint("scripts/judge_claims.py"),
@@ -236,6 +239,8 @@ rule draw_figures:
         "results/{study}/timings/draw_figures.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("draw_figures"),
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/draw_figures.py"),

@@ -23,11 +23,13 @@ from distil.audit.planned import every_output
 from distil.study import config as configuration
 from distil.content.fingerprint import contents, fingerprint, sorted_keys
 from distil.report.terminal import closing_text
+from distil.study.needs import Needs
 from distil.study.shape import open_study
 from distil.study.snakemake_patches import decide_by_records
 
 configuration.check(workflow.configfiles, config, student=False)
 study = open_study(config)
+needs = Needs(study)
 environment.name_plan(study.plan_sha256)
 
 

@@ -18,6 +18,8 @@ rule cluster_problems:
         "results/{study}/timings/cluster_problems.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("cluster_problems"),
     params:
         settings={},
         code=fingerprint("scripts/cluster_problems.py"),
@@ -46,12 +48,15 @@ checkpoint split_datasets:
         "results/{study}/logs/split_datasets/{fold}/{variant}.log",
     benchmark:
         "results/{study}/timings/split_datasets/{fold}/{variant}.tsv"
+    localrule: needs.local("split_datasets")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("split_datasets"),
     params:
         settings=lambda wildcards: sorted_keys(
             {
-                "folds": {wildcards.fold: config["folds"][wildcards.fold]},
+                "folds": {wildcards.fold: study.folds[wildcards.fold]},
                 "levels": study.levels,
                 **config["datasets"],
             }
@@ -88,8 +93,11 @@ rule tabulate_splits:
         "results/{study}/logs/tabulate_splits.log",
     benchmark:
         "results/{study}/timings/tabulate_splits.tsv"
+    localrule: needs.local("tabulate_splits")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("tabulate_splits"),
     params:
         settings={},
         code=fingerprint("scripts/tabulate_splits.py"),

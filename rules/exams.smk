@@ -22,8 +22,11 @@ if config["exams"]["source"] == "typeset":
             "results/{study}/logs/typeset_exams.log",
         benchmark:
             "results/{study}/timings/typeset_exams.tsv"
+        localrule: needs.local("typeset_exams")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("typeset_exams"),
         params:
             settings=sorted_keys(
                 {
@@ -52,8 +55,11 @@ if config["exams"]["source"] in ("manifest", "release"):
             "results/{study}/timings/collect_exam/{document}.tsv"
         wildcard_constraints:
             document="|".join(study.documents) or "none",
+        localrule: needs.local("collect_exam")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("collect_exam"),
         params:
             settings=lambda wildcards: sorted_keys(study.documents[wildcards.document]),
             code=fingerprint("scripts/collect_exam.py"),

@@ -19,9 +19,11 @@ rule grade_predictions:
     benchmark:
         "results/{study}/timings/grade_predictions/{run}.tsv"
     wildcard_constraints:
-        run="|".join(study.runs),
+        run=study.run_pattern("teacher", "base"),
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("grade_predictions"),
     params:
         settings=sorted_keys(study.grading()),
         code=fingerprint("scripts/grade_predictions.py"),
@@ -48,8 +50,11 @@ if config["grading"]["judge"]:
             "results/{study}/logs/judge_answers.log",
         benchmark:
             "results/{study}/timings/judge_answers.tsv"
+        localrule: needs.local("judge_answers")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("judge_answers"),
         params:
             settings=sorted_keys({"teacher": study.judge(), "runs": study.runs}),
             store="state/{study}/teacher",
@@ -79,6 +84,8 @@ rule collect_answers:
         "results/{study}/timings/collect_answers.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("collect_answers"),
     params:
         settings=sorted_keys({"runs": study.runs, "folds": study.folds}),
         code=fingerprint("scripts/collect_answers.py"),

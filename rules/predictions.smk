@@ -28,8 +28,11 @@ checkpoint plan_predictions:
         "results/{study}/logs/plan_predictions.log",
     benchmark:
         "results/{study}/timings/plan_predictions.tsv"
+    localrule: needs.local("plan_predictions")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("plan_predictions"),
     params:
         settings=sorted_keys(study.examination()),
         code=fingerprint("scripts/plan_predictions.py"),
@@ -55,13 +58,11 @@ rule predict_answers:
     benchmark:
         "results/{study}/timings/predict_answers/{run}.tsv"
     wildcard_constraints:
-        run="|".join(study.decoded_runs) or NO_RUN,
+        run=NO_RUN if study.served else study.run_pattern("base"),
     conda:
         "../envs/study.yaml"
     resources:
-        gpu=study.resources["gpu"],
-        mem_mb=study.resources["memory_mb"],
-        runtime=study.resources["minutes"],
+        **needs.of("predict_answers"),
     params:
         settings=sorted_keys(study.decoding()),
         store="state/{study}/predictions",
@@ -97,9 +98,12 @@ if study.served:
         benchmark:
             "results/{study}/timings/ask_student/{run}.tsv"
         wildcard_constraints:
-            run="|".join(study.student_runs),
+            run=study.run_pattern("base"),
+        localrule: needs.local("ask_student")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("ask_student"),
         params:
             settings=sorted_keys(study.server()),
             store="state/{study}/predictions",
@@ -126,8 +130,11 @@ rule predict_teacher:
         "results/{study}/logs/predict_teacher.log",
     benchmark:
         "results/{study}/timings/predict_teacher.tsv"
+    localrule: needs.local("predict_teacher")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("predict_teacher"),
     params:
         settings={"level": study.levels[0]},
         code=fingerprint("scripts/predict_teacher.py"),

@@ -19,6 +19,8 @@ rule extract_problems:
         "results/{study}/timings/extract_problems/{year}.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("extract_problems"),
     params:
         settings=lambda wildcards: sorted_keys(
             {
@@ -46,6 +48,8 @@ rule crop_problems:
         "results/{study}/timings/crop_problems/{year}.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("crop_problems"),
     params:
         settings=sorted_keys({"dpi": 150, "limits": config["problems"]["limits"]}),
         code=fingerprint("scripts/crop_problems.py"),
@@ -68,8 +72,11 @@ if study.vision:
             "results/{study}/logs/read_crops/{year}.log",
         benchmark:
             "results/{study}/timings/read_crops/{year}.tsv"
+        localrule: needs.local("read_crops")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("read_crops"),
         params:
             settings=sorted_keys({"teacher": study.reader()}),
             store="state/{study}/teacher",
@@ -88,12 +95,16 @@ if config["exams"]["source"] != "release":
             transcription=lambda wildcards: study.transcription(wildcards.year),
         output:
             problems="results/{study}/problems/{year}.jsonl",
+            accounts="results/{study}/accounts/{year}.jsonl",
         log:
             "results/{study}/logs/correct_problems/{year}.log",
         benchmark:
             "results/{study}/timings/correct_problems/{year}.tsv"
+        localrule: needs.local("correct_problems")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("correct_problems"),
         params:
             settings=lambda wildcards: sorted_keys(
                 {
@@ -109,6 +120,36 @@ if config["exams"]["source"] != "release":
             sources=lambda wildcards: contents(*study.transcription(wildcards.year)),
         script:
             "../scripts/correct_problems.py"
+
+    rule tabulate_problems:
+        """Account for every problem that was read, typed in or selected, each with its reason."""
+        input:
+            accounts=study.accounts(),
+        output:
+            accounts=[
+                "results/{study}/tables/problems.csv",
+                "results/{study}/tables/problems.md",
+                "results/{study}/tables/problems.rows.parquet",
+                report(
+                    "results/{study}/tables/problems.html",
+                    caption="../report/problems.rst",
+                    category="Problems",
+                    labels={"table": "what became of every problem"},
+                ),
+            ],
+        log:
+            "results/{study}/logs/tabulate_problems.log",
+        benchmark:
+            "results/{study}/timings/tabulate_problems.tsv"
+        conda:
+            "../envs/study.yaml"
+        params:
+            settings=sorted_keys(
+                {"title": config["title"], "absent": study.absent_problems()}
+            ),
+            code=fingerprint("scripts/tabulate_problems.py"),
+        script:
+            "../scripts/tabulate_problems.py"
 
 
 rule review_problems:
@@ -129,8 +170,11 @@ rule review_problems:
         "results/{study}/logs/review_problems.log",
     benchmark:
         "results/{study}/timings/review_problems.tsv"
+    localrule: needs.local("review_problems")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("review_problems"),
     params:
         settings=sorted_keys(
             {

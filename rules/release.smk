@@ -19,6 +19,8 @@ rule import_transcriptions:
         "results/{study}/timings/import_transcriptions.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("import_transcriptions"),
     params:
         settings={"years": study.years},
         code=fingerprint("scripts/import_transcriptions.py"),
@@ -48,6 +50,8 @@ rule tabulate_extraction:
         "results/{study}/timings/tabulate_extraction.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("tabulate_extraction"),
     params:
         settings={"title": config["title"]},
         code=fingerprint("scripts/tabulate_extraction.py"),
@@ -78,6 +82,8 @@ rule audit_release_splits:
         "results/{study}/timings/audit_release_splits.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("audit_release_splits"),
     params:
         settings={"sets": study.sets},
         code=fingerprint("scripts/audit_release_splits.py"),
@@ -107,6 +113,8 @@ rule import_release_counts:
         "results/{study}/timings/import_release_counts.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("import_release_counts"),
     params:
         settings={},
         code=fingerprint("scripts/import_release_counts.py"),
@@ -138,6 +146,8 @@ rule measure_release_levels:
         "results/{study}/timings/measure_release_levels.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("measure_release_levels"),
     params:
         settings={},
         code=fingerprint("scripts/measure_release_levels.py"),
@@ -192,6 +202,8 @@ rule grade_release_answers:
         "results/{study}/timings/grade_release_answers.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("grade_release_answers"),
     params:
         settings=sorted_keys(
             {
@@ -244,6 +256,8 @@ rule judge_release_claims:
         "results/{study}/timings/judge_release_claims.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("judge_release_claims"),
     params:
         settings=sorted_keys(study.claims()),
         code=fingerprint("scripts/judge_release_claims.py"),

@@ -21,6 +21,7 @@ rule build_page:
     output:
         index="results/{study}/index.html",
         study="results/{study}/page/study.js",
+        cells="results/{study}/page/cells.js",
         verdicts=expand(
             "results/{{study}}/page/verdicts/{shard}.js",
             shard=study.page_shards()["verdicts"],
@@ -35,6 +36,8 @@ rule build_page:
         "results/{study}/timings/build_page.tsv"
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("build_page"),
     params:
         settings=sorted_keys(study.page()),
         code=fingerprint("scripts/build_page.py"),

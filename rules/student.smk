@@ -30,9 +30,7 @@ rule pretrain_student:
     conda:
         "../envs/study.yaml"
     resources:
-        gpu=study.resources["gpu"],
-        mem_mb=study.resources["memory_mb"],
-        runtime=study.resources["minutes"],
+        **needs.of("pretrain_student"),
     params:
         settings=sorted_keys(config["student"]["pretraining"] or {}),
         store="state/{study}/student",

@@ -23,11 +23,12 @@ rule solve_problems:
         "results/{study}/logs/solve_problems/{year}.log",
     benchmark:
         "results/{study}/timings/solve_problems/{year}.tsv"
+    localrule: needs.local("solve_problems")
     conda:
         "../envs/study.yaml"
     threads: 0
     resources:
-        cpus_per_task=1,  # of a cluster's job, which cannot do with none
+        **needs.of("solve_problems"),
     params:
         settings=sorted_keys({"teacher": study.teacher("solver")}),
         store="state/{study}/teacher",
@@ -55,8 +56,11 @@ rule distill_traces:
         "results/{study}/logs/distill_traces/{year}.log",
     benchmark:
         "results/{study}/timings/distill_traces/{year}.tsv"
+    localrule: needs.local("distill_traces")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("distill_traces"),
     params:
         settings=sorted_keys(
             {
@@ -88,8 +92,11 @@ rule verify_traces:
         "results/{study}/logs/verify_traces/{year}.log",
     benchmark:
         "results/{study}/timings/verify_traces/{year}.tsv"
+    localrule: needs.local("verify_traces")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("verify_traces"),
     params:
         settings=sorted_keys(
             {"teacher": study.teacher("verifier"), "traces": study.trace_making()}
@@ -139,8 +146,11 @@ rule tabulate_traces:
         "results/{study}/logs/tabulate_traces.log",
     benchmark:
         "results/{study}/timings/tabulate_traces.tsv"
+    localrule: needs.local("tabulate_traces")
     conda:
         "../envs/study.yaml"
+    resources:
+        **needs.of("tabulate_traces"),
     params:
         settings={"title": config["title"]},
         code=fingerprint("scripts/tabulate_traces.py"),

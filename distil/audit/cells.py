@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from distil.content.addresses import row_id
-from distil.content.sources import row_names
+from distil.content.sources import StoredSources, row_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,64 +84,58 @@ class Tables:
         folder = "claims" if table == CLAIMS else "tables"
         return self.top / folder / f"{table}.csv"
 
+    @functools.cache  # noqa: B019 - one object a command
     def rows(self, table: str) -> dict[str, dict[str, str]]:
         """Return a table's rows by their names."""
-        return self._read(table)[0]
+        return parse(self.path(table).read_text(encoding="utf-8"))
 
     @functools.cache  # noqa: B019 - one object a command
-    def _read(self, table: str) -> tuple[dict[str, dict[str, str]], dict[tuple[str, str], set]]:
-        rows = parse(self.path(table).read_text(encoding="utf-8"))
-        path = self.path(table).with_name(
-            "rows.parquet" if table == CLAIMS else f"{table}.rows.parquet"
-        )
-        sources: dict[tuple[str, str], set[str]] = {}
-        if path.is_file():
-            import pyarrow.parquet as pq
+    def stored(self, table: str) -> StoredSources | None:
+        """Return what the cells of a table were computed from; None where no file says so."""
+        name = "rows.parquet" if table == CLAIMS else f"{table}.rows.parquet"
+        path = self.path(table).with_name(name)
+        return StoredSources(path) if path.is_file() else None
 
-            for line in pq.read_table(path).to_pylist():
-                row = line.get("cell") or f"{line['claim']}/{line['estimand']}"
-                sources.setdefault((row, line["column"]), set()).add(line["row"])
-        return rows, sources
-
-    def cells(self) -> Iterator[Cell]:
-        """Yield every cell of every table."""
-        for table in self.names:
+    def cells(self, *tables: str) -> Iterator[Cell]:
+        """Yield every cell of some tables, or of all."""
+        for table in tables or self.names:
             for row, values in self.rows(table).items():
                 for column, value in values.items():
                     yield Cell(table, row, column, value)
 
     def computed(self, cell: Cell) -> bool:
         """Whether something computed stands in a cell, rather than a label or nothing."""
-        _, sources = self._read(cell.table)
+        stored = self.stored(cell.table)
         return bool(cell.value) and (
-            (cell.row, cell.column) in sources or (cell.table == CLAIMS and cell.column in FAMILY)
+            (stored is not None and (cell.row, cell.column) in stored.cells)
+            or (cell.table == CLAIMS and cell.column in FAMILY)
         )
 
-    def sources(self, cell: Cell) -> set[str]:
-        """Return the ids of the rows that a cell was computed from.
+    def behind(self, cell: Cell) -> list[tuple[str, str]]:
+        """Return the cells, row and column, whose stored sources are those of a cell.
 
         A cell that is not itself computed from rows (a label, a note) rests on those of its row.
         """
-        _, sources = self._read(cell.table)
-        printed = (
-            {row_id("published", claim=cell.row.partition("/")[0])}
-            if cell.table == CLAIMS
-            else set()
-        )
-        if cell.table == CLAIMS and cell.column in PUBLISHED:
-            return printed
-        if (cell.row, cell.column) in sources:
-            return sources[cell.row, cell.column]
-        if (
-            cell.table == CLAIMS
-            and cell.column in FAMILY
-            and self.rows(CLAIMS)[cell.row].get("p_holm")
-        ):
-            family = {row for row, values in self.rows(CLAIMS).items() if values.get("p_holm")}
-            return set().union(*(ids for (row, _), ids in sources.items() if row in family))
-        return (
-            set().union(*(ids for (row, _), ids in sources.items() if row == cell.row)) or printed
-        )
+        stored = self.stored(cell.table)
+        if stored is None or (cell.table == CLAIMS and cell.column in PUBLISHED):
+            return []
+        if (cell.row, cell.column) in stored.cells:
+            return [(cell.row, cell.column)]
+        rows = {cell.row}
+        if cell.table == CLAIMS and cell.column in FAMILY:
+            claims = self.rows(CLAIMS)
+            if claims[cell.row].get("p_holm"):
+                rows = {row for row, values in claims.items() if values.get("p_holm")}
+        return [key for key in stored.cells if key[0] in rows]
+
+    def sources(self, cell: Cell) -> set[str]:
+        """Return the ids of the rows that a cell was computed from."""
+        stored, keys = self.stored(cell.table), self.behind(cell)
+        if stored is not None and keys:
+            return stored.of(keys)
+        if cell.table == CLAIMS:
+            return {row_id("published", claim=cell.row.partition("/")[0])}
+        return set()
 
     def find(self, target: str) -> list[Cell]:
         """Return the cells that an address names.

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 from distil.audit.cells import CLAIMS, FAMILY, Cell, Tables, parse
 from distil.audit.changes import changed_code
 from distil.audit.records import Records, read_records
-from distil.audit.rows import by_id, read_rows
 from distil.content.addresses import Address, job_name, parse_file, parse_row
-from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.content.files import read_jsonl
+from distil.content.hashing import canonical_json, sha256_bytes, sha256_file, sha256_text
 from distil.content.sources import group, key_columns
 
 if TYPE_CHECKING:
@@ -160,14 +160,36 @@ class FolderSnapshot(Snapshot):
     def digest(self, path: str, cells: set[str]) -> str | None:
         """Return a hash of those rows of a file that have one of some ids."""
         file = self.top / path.removeprefix("STUDY/")
-        rows = self._read(file) if file.is_file() else None
+        rows = self._digests(file) if file.is_file() else None
         if rows is None:
             return None
-        return sha256_text(canonical_json([rows[key] for key in sorted(cells & rows.keys())]))
+        return sha256_bytes(b"".join(rows[key] for key in sorted(cells & rows.keys())))
 
     @functools.cache  # noqa: B019 - one object a command
-    def _read(self, file: Path) -> dict[str, Any] | None:
-        return by_id(read_rows(file))
+    def _digests(self, file: Path) -> dict[str, bytes] | None:
+        """Return a hash of each row of a file by its id; None where its rows have none.
+
+        The rows themselves would not fit the memory.
+        """
+        found: dict[str, bytes] = {}
+        for row in _each_row(file):
+            key = next((name for name in ("row", "id") if name in row), None)
+            if key is None:
+                return None
+            known = found.get(row[key], b"")  # an answer of the base stands once in every fold
+            found[row[key]] = known + bytes.fromhex(sha256_text(canonical_json(row)))
+        return found
+
+
+def _each_row(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a JSONL or Parquet file."""
+    if file.suffix != ".parquet":
+        yield from read_jsonl(file)
+        return
+    import pyarrow.parquet as pq
+
+    for batch in pq.ParquetFile(file).iter_batches(2**14):
+        yield from json.loads(batch.to_pandas().to_json(orient="records"))
 
 
 class RunSnapshot(Snapshot):

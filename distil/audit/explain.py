@@ -5,9 +5,11 @@ The walk is one for all kinds of rows; what a row was made from is said in `dist
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from distil.audit.cells import CLAIMS, Cell, NotFoundError, did_you_mean
 from distil.audit.chains import Chain
@@ -52,6 +54,7 @@ class Explainer(StudyRows):
             behind = sorted(self.tables.sources(cell))
             wanted |= set(behind)
             chain.add("cell", [self._cell_entry(cell, behind)])
+        self.read_only(wanted)
         self.walk(chain, map(parse_row, wanted))
         return chain
 
@@ -289,21 +292,28 @@ class Explainer(StudyRows):
                     trained.append(self.entry(file, row["id"], part=file.stem))
                     taught.add(file.parent.relative_to(self.top / "datasets").parts)
         chain.add("training and validation rows made from it", trained)
-        table = self.answers
-        direct = answers or set(table[table["problem"].isin(keys)]["row"])
-        path = self.top / "grades" / "answers.parquet"
+        path = self.path("answers")
+        direct = answers or self.answers_to(keys)
         chain.add("answers to it", [self.entry(path, row) for row in direct])
-        places = zip(table["fold"], table["variant"], strict=True)
-        student = (table["role"] == "student").to_numpy() & [place in taught for place in places]
-        moved = direct | set(table[student]["row"])
-        cells = []
-        for cell in filter(self.tables.computed, self.tables.cells()):
-            sources = self.tables.sources(cell)
-            touched = len(sources & moved) + sum(
-                source.rpartition("/")[2] in keys or tuple(source.split("/")[1:3]) in taught
-                for source in sources
-                if "#" not in source
-            )
-            if touched:
-                cells.append(self.entry(self.tables.path(cell.table), cell.address, rows=touched))
-        chain.add("cells that rest on it", cells)
+
+        def moved(source: str) -> bool:
+            run, answer, _ = source.partition("#")
+            if answer:  # the student's run is FOLD/VARIANT/seed-SEED
+                return source in direct or tuple(run.split("/")[:2]) in taught
+            return source.rpartition("/")[2] in keys or tuple(source.split("/")[1:3]) in taught
+
+        chain.add("cells that rest on it", self._cells_moved(moved))
+
+    def _cells_moved(self, moved: Callable[[str], bool]) -> Iterator[dict[str, Any]]:
+        """Yield the computed cells that rest on some of the sources for which a test holds."""
+        for table in self.tables.names:
+            stored = self.tables.stored(table)
+            if stored is None:
+                continue
+            marks = np.fromiter(map(moved, stored.texts), dtype=bool, count=len(stored.texts))
+            for cell in self.tables.cells(table):
+                if not self.tables.computed(cell):
+                    continue
+                touched = int(marks[stored.numbers(self.tables.behind(cell))].sum())
+                if touched:
+                    yield self.entry(self.tables.path(table), cell.address, rows=touched)

@@ -6,9 +6,12 @@ import csv
 import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from distil.audit.cells import NotFoundError, Tables
 from distil.audit.records import Records, read_records
@@ -16,18 +19,26 @@ from distil.content.addresses import file_path, parse_file
 from distil.content.files import read_jsonl
 from distil.content.sources import row_names
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 # What names a row in a file that holds rows, the first of these that a row has.
 IDS = ("row", "id", "request_sha256")
 # Files whose rows go by another column.
 NAMED = {"curve": ("iteration",), "parts": ("problem",)}
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a JSONL, Parquet or CSV file in order."""
+def read_rows(path: Path, wanted: pc.Expression | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a JSONL, Parquet or CSV file in order.
+
+    Args:
+        path: the file.
+        wanted: a condition on the rows of a Parquet file; None for all.
+    """
     if path.suffix == ".jsonl":
         return read_jsonl(path)
     if path.suffix == ".parquet":
-        return json.loads(pd.read_parquet(path).to_json(orient="records"))
+        return json.loads(pd.read_parquet(path, filters=wanted).to_json(orient="records"))
     with path.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -69,6 +80,38 @@ class StudyRows:
         self.records: Records = read_records(study)
         self.top = Path("results") / study
         self.tables = Tables(self.top)
+        self._answers: frozenset[str] | None = None
+
+    def read_only(self, answers: Iterable[str]) -> None:
+        """Read no answers, predictions and grades but those with some ids (RUN#ID).
+
+        A number rests on few of the answers of a large study.
+        """
+        self._answers = frozenset(answers)
+
+    def _wanted(self, path: Path) -> pc.Expression | None:
+        """Return the condition on the rows of a Parquet file that are read; None for all."""
+        if self._answers is None:
+            return None
+        try:
+            kind, fields = parse_file(path)
+        except ValueError:
+            return None
+        if kind == "answers":
+            return pc.field("row").isin(list(self._answers))
+        if kind in ("predictions", "grades"):
+            start = f"{fields['run']}#"
+            ids = [row.removeprefix(start) for row in self._answers if row.startswith(start)]
+            return pc.field("id").isin(pa.array(ids, pa.string()))
+        return None
+
+    def answers_to(self, problems: Iterable[str]) -> set[str]:
+        """Return the ids of the graded answers to some problems; none where a study has none."""
+        path = self.path("answers")
+        if not path.is_file():
+            return set()
+        found = pq.read_table(path, columns=["row"], filters=pc.field("problem").isin([*problems]))
+        return set(found["row"].to_pylist())
 
     def path(self, kind: str, **fields: Any) -> Path:
         """Return the path of a file of the study (distil/content/addresses.py)."""
@@ -95,7 +138,7 @@ class StudyRows:
     @functools.cache  # noqa: B019 - one object a command
     def read(self, path: Path) -> list[dict[str, Any]]:
         """Return the rows of a file in order."""
-        return read_rows(path)
+        return read_rows(path, self._wanted(path))
 
     @functools.cache  # noqa: B019 - one object a command
     def rows(self, path: Path) -> dict[str, dict[str, Any]]:
@@ -119,14 +162,6 @@ class StudyRows:
     def entry(self, path: Path, key: str, **facts: Any) -> dict[str, Any]:
         """Return an entry of a stage: where it stands, with which hash, and what it says."""
         return {"id": key, "file": path.as_posix(), "sha256": self.sha256(path), **facts}
-
-    @functools.cached_property
-    def answers(self) -> pd.DataFrame:
-        """The table of graded answers; empty where the study has none, as the release's."""
-        path = self.path("answers")
-        if path.is_file():
-            return pd.read_parquet(path)
-        return pd.DataFrame(columns=["row", "problem", "role", "fold", "variant"])
 
     @functools.cached_property
     def problems(self) -> dict[str, tuple[Path, dict[str, Any]]]:

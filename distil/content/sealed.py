@@ -8,16 +8,14 @@ They differ in where a line keeps its seal, since each format is as old as the f
     LEADING     {"sha256": S, ...}, ASCII       the journal: S over the text of the row without it
 
 A writer appends whole lines and rewrites nothing. Where several processes write, either each has a
-file of its own, or they take turns by a lock (`append`). A writer that is killed leaves at most one
-torn line at the end.
+file of its own, or they take turns by a lock (distil/lineage/history.py). A writer that is killed
+leaves at most one torn line at the end.
 """
 
 from __future__ import annotations
 
 import enum
-import fcntl
 import json
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from distil.content.hashing import canonical_json, sha256_bytes, sha256_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 _LEADING = re.compile(rb'\{"sha256":"([0-9a-f]{64})",')
 
@@ -81,40 +79,3 @@ def read_lines(path: str | Path) -> Iterator[tuple[bytes, dict[str, Any] | None]
     with Path(path).open("rb") as stream:
         for line in stream:
             yield line, unseal(line)
-
-
-def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Append rows, all or none, on the disk when this returns; lines of parallel jobs never mix.
-
-    A last line that a power cut tore is dropped first: the job that wrote it did not come to its
-    end, and runs again.
-
-    Raises:
-        OSError: the file cannot be written; it is then as it was, and the error names it.
-    """
-    data = b"".join(map(seal, rows))
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            whole = _whole_lines(handle)
-            try:
-                while data:
-                    data = data[os.write(handle, data) :]
-                os.fsync(handle)
-            except OSError:
-                os.ftruncate(handle, whole)
-                raise
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def _whole_lines(handle: int) -> int:
-    """Cut a torn last line off, and return the size that is left in bytes."""
-    size = os.fstat(handle).st_size
-    if size and os.pread(handle, 1, size - 1) != b"\n":
-        size = os.pread(handle, size, 0).rfind(b"\n") + 1
-        os.ftruncate(handle, size)
-    return size

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distil.content.hashing import sha256_bytes
-from distil.content.sealed import append, digest, read_lines
+from distil.content.leases import exclusive
+from distil.content.sealed import digest, read_lines, seal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 RUNS, VERSIONS, CHAIN = "runs.jsonl", "versions.jsonl", "chain.jsonl"
 
@@ -55,6 +57,43 @@ def read(path: str | Path) -> tuple[list[dict[str, Any]], Damage | None]:
             where = "its last line is torn" if torn else f"line {number} was changed"
             damage = Damage(False, f"{where}; restore it from a pack or a backup")
     return rows, damage
+
+
+def append(path: str | Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Append rows, all or none, on the disk when this returns; lines of parallel jobs never mix.
+
+    A last line that a power cut tore is dropped first: the job that wrote it did not come to its
+    end, and runs again.
+
+    Raises:
+        OSError: the file cannot be written; it is then as it was, and the error names it.
+    """
+    data = b"".join(map(seal, rows))
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            with exclusive(handle, Path(path)):
+                whole = _whole_lines(handle)
+                try:
+                    while data:
+                        data = data[os.write(handle, data) :]
+                    os.fsync(handle)
+                except OSError:
+                    os.ftruncate(handle, whole)
+                    raise
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _whole_lines(handle: int) -> int:
+    """Cut a torn last line off, and return the size that is left in bytes."""
+    size = os.fstat(handle).st_size
+    if size and os.pread(handle, 1, size - 1) != b"\n":
+        size = os.pread(handle, size, 0).rfind(b"\n") + 1
+        os.ftruncate(handle, size)
+    return size
 
 
 # ------------------------------------------------------------------------- the chain of runs

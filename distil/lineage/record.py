@@ -31,6 +31,7 @@ from distil.content.files import write_atomically
 from distil.content.fingerprint import LOCK, ROOT, contents, describe, forget, sorted_keys
 from distil.content.hashing import canonical_json, sha256_file, sha256_text
 from distil.lineage import history
+from distil.lineage.devices import own_gpu
 from distil.lineage.executables import describe_executable
 from distil.lineage.guard import guarded
 from distil.lineage.locks import alone
@@ -67,7 +68,8 @@ def run(main: Callable[..., Any], job: Any) -> None:
     }
     taken = inspect.signature(main).parameters
     record_file = record_path(wildcards["study"], job.rule, wildcards)
-    with logged(str(job.log[0]) if job.log else None), alone(record_file):
+    log = str(job.log[0]) if job.log else None
+    with logged(log), alone(record_file), own_gpu(job.resources) as gpu:
         code = _Code(job)
         installed = _installed(code.described["packages"])
         read = _Inputs(job)
@@ -97,6 +99,7 @@ def run(main: Callable[..., Any], job: Any) -> None:
             "seconds": round(time.monotonic() - clock, 3),
             "main_seconds": round(spent, 3),
             "host": platform.node(),
+            **({"gpu": gpu} if gpu else {}),
             "platform": platform.platform(),
             "plan_sha256": os.environ.get("DISTIL_PLAN") or None,
             "python": platform.python_version(),

@@ -6,11 +6,13 @@ tokens a model is trained on and asked with cannot drift apart.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distil.content.files import write_atomically
 from distil.content.hashing import sha256_file
 from distil.student.blas import load_blas
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     pass
 
 LOCK_NAME = "model.lock.json"
+# Hashes of large files that were read before, and the size in bytes from which a file is large.
+CHECKED = Path(".snakemake", "distil-models.json")
+LARGE = 10**7
 # What may lie beside a model without changing an answer.
 _UNLOCKED = {LOCK_NAME, "README.md", ".gitattributes"}
 
@@ -100,6 +105,35 @@ def _file_record(path: Path) -> dict[str, Any]:
     return {"sha256": sha256_file(path), "size": path.stat().st_size}
 
 
+def _is_locked(path: Path, expected: dict[str, Any]) -> bool:
+    """Tell whether a file is the locked one; a large one that has not changed since is not read.
+
+    Hundreds of jobs open the same gigabytes. What was found is kept in `CHECKED` under size, mtime,
+    ctime and inode, for all jobs of this folder.
+    """
+    state = path.stat()
+    if state.st_size != expected["size"]:
+        return False
+    if state.st_size < LARGE:
+        return sha256_file(path) == expected["sha256"]
+    look = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+    name = str(path.resolve())
+    known = _read_checked()
+    if known.get(name, {}).get("look") != look:
+        found = {"look": look, "sha256": sha256_file(path)}
+        known = {**_read_checked(), name: found}
+        with contextlib.suppress(OSError):  # it is only quicker with it
+            write_atomically(CHECKED, json.dumps(known, indent=1, sort_keys=True).encode())
+    return known[name]["sha256"] == expected["sha256"]
+
+
+def _read_checked() -> dict[str, dict[str, Any]]:
+    try:
+        return json.loads(CHECKED.read_bytes())
+    except (OSError, ValueError):
+        return {}
+
+
 def lock_model(folder: str | Path) -> Path:
     """Write `model.lock.json`: sha256 and size of every file of a model folder.
 
@@ -143,7 +177,7 @@ def check_model(path: str | Path) -> str:
             raise FileNotFoundError(
                 f"{path}: locked in {lock.name} but missing; remedy: restore it"
             )
-        if path.stat().st_size != expected["size"] or _file_record(path) != expected:
+        if not _is_locked(path, expected):
             raise ValueError(
                 f"{path}: not the file that {lock.name} locked; remedy: restore it, or lock the"
                 f" new model with: distil lock {folder}"

@@ -19,6 +19,7 @@ from distil.content.files import write_atomically
 from distil.content.hashing import sha256_text
 from distil.datasets import splits
 from distil.review.corrections import CorrectionError, read_corrections
+from distil.study import needs
 from distil.teacher import settings as teacher_settings
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ def check(
         contents.append((path, value))
         faults += found
     if not faults:
+        _drop_folds(config)
         faults = [
             f"{_blame(contents, key)}: {_dotted(key)}: {message}"
             for key, message in [*_against_schema(config)] or [*_across_keys(config, student)]
@@ -181,6 +183,15 @@ def check(
     if faults:
         raise ConfigError(faults)
     return config
+
+
+def _drop_folds(config: dict[str, Any]) -> None:
+    """Take out the folds that an override made null: a mapping can only be added to otherwise."""
+    folds = config.get("folds")
+    if isinstance(folds, dict):
+        # Snakemake's --config reads null inside braces as a word.
+        for name in [name for name, parts in folds.items() if parts in (None, "null")]:
+            del folds[name]
 
 
 def _blame(contents: Sequence[tuple[str | Path, Any]], key: Sequence) -> str:
@@ -270,6 +281,7 @@ def _explain(error: Any) -> Iterator[tuple[tuple, str]]:
 
 def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple, str]]:
     """Find what no schema can: keys that do not go together, and files that are not there."""
+    yield from _check_resources(config)
     sections, speed = config["exams"]["sections"], config["claims"]["speed_section"]
     if speed is not None and speed not in sections:
         yield (
@@ -296,6 +308,21 @@ def _across_keys(config: dict[str, Any], student: bool) -> Iterator[tuple[tuple,
     yield from _check_files(config)
     if student:
         yield from _check_student(config)
+
+
+def _check_resources(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
+    """Check that resources are asked for rules that there are, each where it can run."""
+    import difflib
+
+    rules = {path.stem for path in (SCHEMA.parent / "scripts").glob("*.py")}
+    for rule, asked in config.get("resources", {}).items():
+        if rule not in rules | {needs.DEFAULT}:
+            near = difflib.get_close_matches(rule, rules | {needs.DEFAULT}, n=1)
+            hint = f"did you mean {near[0]}?" if near else "docs/cluster.md lists the rules"
+            yield ("resources", rule), f"no rule has this name; {hint}"
+        elif "local" in asked and not needs.NEEDS.get(rule, needs.Need()).local:
+            where = "all rules" if rule == needs.DEFAULT else "this rule, whose jobs go to nodes"
+            yield ("resources", rule, "local"), f"cannot be chosen for {where}; remove it"
 
 
 def _check_problems(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
@@ -330,6 +357,8 @@ def _check_problems(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
 def _check_folds(config: dict[str, Any], years: list[int]) -> Iterator[tuple[tuple, str]]:
     for fold, parts in config["folds"].items():
         try:
+            if "file" in parts:
+                parts = splits.read_fold(parts["file"], years)
             splits.named_fold(fold, parts, years)
         except ValueError as error:
             yield ("folds", fold), str(error).removeprefix(f"folds.{fold}: ")

@@ -8,6 +8,8 @@ and is written only once all outputs are complete. So, in the main process:
 - whether params, inputs or code of a job changed is answered from its record (`PersistenceBase`:
   `has_metadata`, `has_outdated_metadata`, `params_changed`, `input_changed`, `input_checksums`);
 - nothing starts where the records cannot be read, which is not the same as none being there;
+- a lock on the folder that a dead Snakemake of this machine left behind is taken off, and what the
+  dead one left at work on a cluster is cancelled (`PersistenceBase.lock`);
 - before and after the jobs the history is closed, and after them the records are held against the
   plan once more, for the targets that were asked for (`Workflow.execute`).
 
@@ -16,6 +18,7 @@ Holds for Snakemake 9.27; tests/front/test_snakemake_patches.py fails where a pa
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -27,7 +30,9 @@ from distil.audit.files import Files
 from distil.audit.planned import from_snakemake
 from distil.audit.records import Records, read_records
 from distil.content.addresses import record_path
+from distil.lineage import main_process
 from distil.lineage.history import close_run
+from distil.lineage.locks import end_orphans
 from distil.study.inventory import summary, take_inventory
 
 if TYPE_CHECKING:
@@ -111,6 +116,7 @@ def decide_by_records(workflow: Any, study: AnyStudy, closing: Callable[[str], s
         return  # a job of a cluster: it was decided on already
     decisions = Decisions(study.name)
     _patch_persistence(decisions)
+    _patch_lock(study.name)
     workflow.execute = functools.partial(_execute, workflow, study, decisions, closing)
 
 
@@ -131,6 +137,33 @@ def _patch_persistence(decisions: Decisions) -> None:
     PersistenceBase.params_changed = params_changed
     PersistenceBase.input_changed = input_changed
     PersistenceBase.input_checksums = lambda self, job, path: decisions.checksums(job, path)  # noqa: ARG005
+
+
+def _patch_lock(study: str) -> None:
+    """Let a run go on after one that was killed, with the same command."""
+    from snakemake.exceptions import LockException
+    from snakemake.persistence import PersistenceBase
+
+    original = PersistenceBase.lock
+
+    @contextlib.contextmanager
+    def lock(self: Any) -> Iterator[None]:
+        if self.locked:
+            if not main_process.is_dead():
+                print(main_process.describe(), file=sys.stderr)
+                raise LockException
+            print(
+                "the Snakemake that had locked this folder was killed; going on from there",
+                file=sys.stderr,
+            )
+            self.cleanup_locks()
+            Path(self.path, "locks").mkdir(parents=True, exist_ok=True)  # it removes the folder
+        with main_process.named(), original(self):  # named first: a kill may come between
+            for line in end_orphans(study):
+                print(line, file=sys.stderr)
+            yield
+
+    PersistenceBase.lock = lock
 
 
 def _execute(
@@ -158,6 +191,7 @@ def _execute(
         if wanting := summary(take_inventory(study, quick=True)):
             print(f"{wanting}; distil check {study.name} lists them", file=sys.stderr)
         return
+    _require_one_payer(workflow, settings["executor_plugin"])
     close_run(folder, run)
     try:
         type(workflow).execute(workflow, *arguments, **settings)
@@ -175,6 +209,17 @@ def _execute(
         if not made:
             print("Nothing was to be done: the claims below are what their records say.")
         print(closing(study.name), flush=True)
+
+
+def _require_one_payer(workflow: Any, executor: Any) -> None:
+    """Stop where a cluster's profile does not limit who pays: profiles/default won over it."""
+    limits = workflow.resource_settings.resources
+    if executor.common_settings.non_local_exec and "teacher" not in limits:
+        raise SystemExit(
+            "this executor runs without a limit on jobs that pay (teacher=1), so the limits of the "
+            "cluster's profile are not in force; give the profile as --workflow-profile, since "
+            "Snakemake puts profiles/default above one given as --profile"
+        )
 
 
 def _require_readable(folder: Path) -> None:

@@ -266,10 +266,11 @@ class TeacherClient:
                 EXIT_REPLAY_MISS,
             )
         self._announce(missing, total)
-        hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="microseconds")
-        if self.journal.ledger.answered_since(self.host, self.settings.agent.model, hour_ago):
-            self.proven.set()
-        Dispatch(self, missing, self.replies).go()
+        with self.journal.paying(lambda text: print(f"teacher: {text}", file=self.log, flush=True)):
+            hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="microseconds")
+            if self.journal.ledger.answered_since(self.host, self.settings.agent.model, hour_ago):
+                self.proven.set()
+            Dispatch(self, missing, self.replies).go()
         if self.unknown_bills:
             print(
                 f"teacher: {self.agent}: {self.unknown_bills} responses carry no plausible token "

@@ -322,6 +322,8 @@ class Dispatch:
                 return None
         # Outside the account, so that threads share an fsync.
         self.journal.sync()
+        # Last: from here on the request is on its way.
+        self.journal.require_paying()
         return token
 
     @staticmethod

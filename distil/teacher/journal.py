@@ -35,13 +35,14 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from distil.content import leases
 from distil.content.files import write_atomically
 from distil.content.hashing import canonical_json, sha256_bytes
 from distil.content.sealed import Seal, seal, unseal
 from distil.teacher.ledger import Attempt, Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 # Below this much free space nothing more is sent: answers still in flight must find room.
 FREE_FLOOR = 64 * 2**20
@@ -102,8 +103,9 @@ class Journal:
     Args:
         folder: the journal's folder; made at the first write.
 
-    Keys are safe on one host, by file locks. On several hosts, give each its own share of the
-    requests (one year per job does): locks over network file systems are not relied upon.
+    One machine pays at a time (`paying`, a lease on the shared file system). The jobs of that
+    machine share the requests and the account by locks in the machine's own temporary folder, so
+    that no lock of a network file system is relied upon.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -111,7 +113,6 @@ class Journal:
         self.damaged: dict[Path, int] = {}
         self.ledger = Ledger()
         self._segments = self.folder / "segments"
-        self._locks = self.folder / "locks"
         self._read_to: dict[Path, int] = {}
         self._answers: dict[str, list[Stored]] = {}
         self._index_lock = threading.RLock()
@@ -122,11 +123,15 @@ class Journal:
         self._written = 0
         self._synced = 0
         self._broken: str | None = None
+        self._lease: leases.Lease | None = None
 
     # ---------------------------------------------------------------------------- reading
 
-    def refresh(self) -> None:
+    def refresh(self, reopen: bool = False) -> None:
         """Take in what other writers have appended since the last look.
+
+        Args:
+            reopen: open each segment for its size, as a network file system asks the server then.
 
         Raises:
             JournalError: a segment cannot be read, or holds a record of an unknown kind.
@@ -138,7 +143,8 @@ class Journal:
                 for entry in sorted(os.scandir(self._segments), key=lambda entry: entry.name):
                     path = Path(entry.path)
                     if entry.name.endswith(".jsonl") and path != self._own:
-                        self._read_on(path, entry.stat().st_size)
+                        size = _size(path) if reopen else entry.stat().st_size
+                        self._read_on(path, size)
         except OSError as error:
             raise JournalError(
                 f"{error.filename or self.folder}: the journal cannot be read ({error.strerror})"
@@ -337,63 +343,83 @@ class Journal:
         """Note that the responses of some attempts are not final."""
         self.append({"kind": "void", "attempts": sorted(attempts), "cause": cause}, durable=True)
 
+    @contextlib.contextmanager
+    def paying(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Be of the one machine that pays for answers; wait while it is another.
+
+        Args:
+            say: told in a line who pays, when that is waited for or taken over.
+
+        Raises:
+            JournalError: the folder cannot be written.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                lease = stack.enter_context(leases.among_machines(self.folder / "payer", say))
+            except OSError as error:
+                raise self._no_lock(error) from error
+            # What another machine paid for may be newer than what this one's cache says.
+            self.refresh(reopen=True)
+            self._lease = lease
+            try:
+                yield
+            finally:
+                self._lease = None
+
+    def require_paying(self) -> None:
+        """Return while no other machine can be paying.
+
+        Raises:
+            JournalError: this machine was silent for so long that another may have taken its place.
+        """
+        if self._lease is not None:
+            try:
+                self._lease.require()
+            except leases.LeaseLost as lost:
+                raise JournalError(f"{lost}; nothing more is sent from here") from lost
+
     def _no_lock(self, error: OSError) -> JournalError:
         return JournalError(
-            f"{error.filename or self.folder}: no lock can be had here ({error.strerror}), so that "
-            "two jobs could pay for the same answer; put the folder state/ on a file system that "
-            "has flock and can be written"
+            f"{error.filename or self.folder}: no lock can be had ({error.strerror}), so that two "
+            "jobs could pay for the same answer; make this folder writable, and let TMPDIR name a "
+            "folder of this machine's own that has flock and can be written"
         )
 
-    def _open_lock(self, path: Path) -> int:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise self._no_lock(error) from error
-
-    def _lock(self, handle: int, *, wait: bool) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            raise self._no_lock(error) from error
-        return True
-
     @contextlib.contextmanager
-    def claim(self, key: str) -> Iterator[bool]:
-        """Claim a request against other workers of this host; yields False if another has it.
-
-        The kernel lets go of a claim when its holder dies.
-        """
-        path = self._locks / key
-        handle = self._open_lock(path)
+    def _held(self, name: str, *, wait: bool) -> Iterator[bool]:
+        """Hold a lock among the jobs of this machine; yields False if another has it."""
         try:
-            if not self._lock(handle, wait=False):
-                yield False
-                return
-            # The holder before us may have unlinked the file between our open and our lock.
+            path = leases.local_lock(self.folder / name)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._no_lock(error) from error
+        try:
             try:
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+                # The holder before us may have unlinked the file between our open and our lock.
                 ours = path.stat().st_ino == os.fstat(handle).st_ino
-            except FileNotFoundError:
+            except (BlockingIOError, FileNotFoundError):
                 ours = False
+            except OSError as error:
+                raise self._no_lock(error) from error
             try:
                 yield ours
             finally:
-                if ours:
+                if ours and not wait:
                     path.unlink(missing_ok=True)
         finally:
             os.close(handle)
 
-    @contextlib.contextmanager
-    def account(self) -> Iterator[None]:
-        """Hold the money account against other workers of this host."""
-        handle = self._open_lock(self.folder / "account.lock")
-        try:
-            self._lock(handle, wait=True)
-            yield
-        finally:
-            os.close(handle)
+    def claim(self, key: str) -> contextlib.AbstractContextManager[bool]:
+        """Claim a request against other workers of this machine; yields False if another has it.
+
+        The kernel lets go of a claim when its holder dies.
+        """
+        return self._held(key, wait=False)
+
+    def account(self) -> contextlib.AbstractContextManager[bool]:
+        """Hold the money account against other workers of this machine."""
+        return self._held("account", wait=True)
 
     def set_damage_aside(self) -> list[Path]:
         """Move damaged segments to `damaged/`, and leave their sound records in new ones.
@@ -515,6 +541,11 @@ def _lines(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
                 return
             yield start, line
             start += len(line)
+
+
+def _size(path: Path) -> int:
+    with path.open("rb") as stream:
+        return stream.seek(0, os.SEEK_END)
 
 
 def _now() -> str:

@@ -40,6 +40,18 @@ def test_the_questions_about_a_job_are_put_to_the_persistence(name, parameters):
     assert parameters[1] == "job"
 
 
+def test_a_run_holds_its_folder_by_the_lock_of_the_persistence():
+    from snakemake import workflow
+    from snakemake.persistence import PersistenceBase
+
+    assert "with self.persistence.lock():" in inspect.getsource(workflow.Workflow.execute)
+    source = inspect.getsource(PersistenceBase.lock)
+    assert "if self.locked:" in source
+    assert "LockException" in source
+    for name in ("locked", "cleanup_locks"):
+        assert hasattr(PersistenceBase, name)
+
+
 def test_a_change_of_params_is_shown_with_what_changed():
     from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
 

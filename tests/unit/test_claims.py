@@ -674,6 +674,14 @@ def test_published_figures_name_formulas_that_exist():
 # -------------------------------------------------------------------------------------- scripts
 
 
+ACCOUNTED = """problem,fate,reason,published
+a,taken,,yes
+b,excluded,no key,yes
+c,not found,not found,yes
+d,not found,placeholder,no
+"""
+
+
 def judge(paths, folder):
     """Run the job into a folder and return what it wrote."""
     folder.mkdir()
@@ -691,10 +699,12 @@ def judge(paths, folder):
         pd.DataFrame({"id": ids, "extracted": "7", "rule": "x", "reason": "y"}).to_parquet(
             grades[name]
         )
+    accounted = folder / "accounted"
+    accounted.write_text(ACCOUNTED)
     judge_claims.main(
         input=SimpleNamespace(
             **paths, published="resources/published.yaml", grades=list(grades.values()),
-            problems=[folder / "problems"], benchmarks=[],
+            problems=[folder / "problems"], benchmarks=[], accounted=accounted,
         ),
         output=SimpleNamespace(**files),
         params=SimpleNamespace(**simulated.SETTINGS, runs=list(grades)),
@@ -713,6 +723,13 @@ def test_the_job_writes_the_same_bytes_twice(paths, written, tmp_path):
         assert {f"{name}.csv", f"{name}.md", f"{name}.html", f"{name}.rows.parquet"} <= set(written)
         assert b"Simulated study" in written[f"{name}.md"]
         assert b"nan" not in written[f"{name}.csv"].lower()
+
+
+def test_what_n_leaves_out_stands_in_the_table(written):
+    text = written["claims.md"].decode()
+    assert " of the published 3" in text, "beside n, in sample"
+    assert "1 of the published 3 are in the study (others: 1 no key, 1 not found)" in text
+    assert "Problems without a key: 1. They are excluded" in text
 
 
 def test_the_reviews_questions_are_answered_below_with_a_link(written):
@@ -867,3 +884,20 @@ def test_the_minimum_is_read_from_adapters_trained_as_published_where_there_are_
     assert theirs.estimate.estimate == ours.estimate.estimate
     assert all("/prompt/" in row for row in ours.rows)
     assert all("/published/" in row for row in theirs.rows)
+
+
+def test_a_fold_that_cuts_through_years_is_read_in_sample_and_never_held_out(study):
+    answers = study.answers[study.answers["fold"] == study.folds[0]]
+    places = {"train": "test", "validation": "train", "test": "validation"}
+    odd = answers["problem"].map(lambda name: int(name[-1]) % 2 == 1)
+    mixed = answers["part"].where(~odd, answers["part"].map(places))
+    both = dataclasses.replace(
+        study,
+        answers=pd.concat([study.answers, answers.assign(fold="released", part=mixed)]),
+        stops={**study.stops, "released": study.stops[study.folds[0]]},
+    )
+    assert study.random_folds == []
+    assert both.random_folds == ["released"]
+    assert both.folds_of("in_sample") == ["released"]
+    assert both.folds_of("held_out") == study.folds_of("held_out")
+    assert both.folds_of("transfer") == study.folds_of("transfer")

@@ -85,7 +85,6 @@ def test_killed_studies_resume_to_the_same_results_and_records(finished, tmp_pat
             assert running.returncode == 0
             # It came to its end: begin again with nothing but what was paid for and trained.
             subprocess.run(["rm", "-r", str(study.path / "results")], check=True)
-        study.dry("--unlock")
     study.snakemake()
     assert contents(study) == expected
 
@@ -109,7 +108,7 @@ def test_an_orphaned_job_ends_itself_before_the_rerun_writes(tmp_path):
 # what is asked for. Each kind of kill goes through all of them.
 REVIEW = "results/micro/review/problems.html"
 CHANGE, KILLED, ASKED = (
-    (("    seed: 2011", "    seed: 2012"), None, ("all", REVIEW))
+    (("    seed: 2011", "    seed: 2012"), None, ("--", "all", REVIEW))
     if TORTURE
     else (("alpha: 0.05", "alpha: 0.01"), {"judge_claims"}, ())
 )
@@ -185,8 +184,6 @@ def test_a_change_of_a_finished_study_survives_a_kill_of_each_of_its_jobs(
     assert left.keys() <= planned
     chance = random.Random(kind)
     while killed := kill_a_job(study, kind, left, chance):
-        if kind != "job":
-            study.dry("--unlock")
         assert killed in {name.partition("(")[0] for name in study.planned(*ASKED)}
         del left[killed]
     assert not left, f"jobs of these ended before they could be killed: {left}"
