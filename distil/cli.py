@@ -59,12 +59,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-RESULTS, CHANGES, STUDIES, ALONE = (
-    "Look into a finished study",
-    "Keep, share and compare studies",
-    "Make a study and get it ready",
-    "Without a study",
-)
+RESULTS, CHANGES = "Look into a finished study", "Keep, share and compare studies"
+STUDIES, ALONE = "Make a study and get it ready", "Without a study"
 
 
 def complete_study(incomplete: str) -> list[tuple[str, str]]:
@@ -83,9 +79,7 @@ Study = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")]
 Cache = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", resolve_path=True, help="Keep hashes here, by size, time and inode."
-    ),
+    typer.Option(metavar="FILE", resolve_path=True, help="Keep hashes here, by size and time."),
 ]
 ConfigFile = Annotated[
     list[Path] | None,

@@ -86,7 +86,12 @@ def measure(study: Study) -> Speed:
             }
         )
     found = measure_speed(
-        lock, asked, rows, study.training(), study.decoding(), study.resources["memory_mb"]
+        lock,
+        asked,
+        rows,
+        study.training(),
+        study.decoding(),
+        study.config["student"]["resources"]["memory_mb"],
     )
     path = speed_file(study.name)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -299,7 +299,8 @@ def _room(study: Study, speed: Mapping[str, Any] | None) -> Iterator[str]:
         f"; measured {speed['training_mb']:,} MB in training, {speed['answering_mb']:,} MB in "
         "answering" if speed else ""
     )  # fmt: skip
-    yield f"  memory: {study.resources['memory_mb']:,} MB for each job with the model{measured}"
+    memory = study.config["student"]["resources"]["memory_mb"]
+    yield f"  memory: {memory:,} MB for each job with the model{measured}"
     path = Path(study.student("config.json"))
     if not path.is_file():
         yield f"  disk: known once {path} is there"
