@@ -18,7 +18,7 @@ FOLDER ?= resources/jobmc-release
 REVIEW := results/$(STUDY)/review/problems.html
 RELEASED := --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
 
-.PHONY: help setup reproduce test lint format report review student released released-scans bench dag study-long torture lock docs readme site page-bundle matrix cluster-test pack unpack export
+.PHONY: help setup reproduce test lint format report review student released released-scans paper rehearsal bench dag study-long torture lock docs readme site page-bundle matrix cluster-test pack unpack export
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,21 @@ released: setup ## re-analyse the public release: make released FOLDER=path/to/d
 released-scans: setup ## read the release's scans and hold them against its transcription; minutes
 	$(SNAKEMAKE) results/released/tables/extraction.csv results/released/review/problems.html $(RELEASED)
 
+# The paper study, smallest first: a further stage adds its study file to those before it.
+STAGE ?= problems
+PAPER_problems := config.paper.yaml
+PAPER_traces := config.paper.yaml
+PAPER_primary := config.paper.yaml
+PAPER_folds := config.paper.yaml config.paper-folds.yaml
+PAPER_levels := config.paper.yaml config.paper-folds.yaml config.paper-levels.yaml
+
+paper: setup ## the full study, a stage: make paper STAGE=problems, then traces, primary, folds, levels
+	$(if $(PAPER_$(STAGE)),,$(error STAGE=$(STAGE): there are problems, traces, primary, folds, levels))
+	$(SNAKEMAKE) --configfile $(PAPER_$(STAGE)) -- $(STAGE)
+
+rehearsal: setup ## the paper study on real papers, teacher replayed, model random: FOLDER=path/to/release
+	$(BIN)/python -m benchmarks.rehearsal $(if $(wildcard $(FOLDER)/datafile),--release "$(FOLDER)")
+
 lock: ## lock all packages with hashes and without addresses (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
 	    --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock
@@ -73,8 +88,12 @@ docs: setup ## make docs/config.md from the schema, and docs/commands.md from th
 readme: setup ## put the claims of the finished sample study into the README
 	$(BIN)/python -m docs.pages readme
 
-site: docs ## build the documentation as a site, offline: build/site
+site: docs ## build the documentation as a site, offline, with the page of a finished STUDY: build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@if [ -f results/$(STUDY)/index.html ]; then \
+	    $(BIN)/distil page build/site/$(STUDY).zip --study $(STUDY) && \
+	    $(BIN)/python -m zipfile -e build/site/$(STUDY).zip build/site; \
+	else echo "without the page of a study: results/$(STUDY) is not finished"; fi
 	@echo "open build/site/index.html"
 
 page-bundle: ## bundle the page of a study anew from distil/report/page/web (needs node and npm)

@@ -40,3 +40,33 @@ rule all:
     default_target: True
     input:
         lambda wildcards: every_output(workflow, study.targets()),
+
+
+# Named targets of a study that is run stage by stage, so that a person looks before anything is
+# paid for, and claims come before more is trained. Each holds what the ones before it hold.
+if config["exams"]["source"] != "release":
+
+    rule problems:
+        """Every problem as the study takes it, what became of the others, and the review page."""
+        input:
+            lambda wildcards: every_output(workflow, study.stage("problems")),
+
+    rule traces:
+        """Every trace of the teacher: after it nothing is paid for but a judge, if there is one."""
+        input:
+            lambda wildcards: every_output(workflow, study.stage("traces")),
+
+    rule primary:
+        """The claims of the study file, as `all`."""
+        input:
+            lambda wildcards: every_output(workflow, study.stage("primary")),
+
+    rule folds:
+        """The claims with further folds, which a second study file adds."""
+        input:
+            lambda wildcards: every_output(workflow, study.stage("folds")),
+
+    rule levels:
+        """The claims with an adapter for each level, which a further study file adds."""
+        input:
+            lambda wildcards: every_output(workflow, study.stage("levels")),

@@ -60,6 +60,7 @@ def make_answers(folds: int, checkpoints: int) -> pd.DataFrame:
                     "iteration": iteration, "level": level, "benchmark": benchmark,
                     "part": "test", "problem": problems, "cluster": problems,
                     "verdict": rng.choice(["right", "wrong"], QUESTIONS),
+                    "words": rng.integers(5, 200, QUESTIONS),
                 }
             )
         )  # fmt: skip
@@ -96,7 +97,8 @@ def build(top: Path, answers: pd.DataFrame) -> None:
     found = evidence.Evidence(rows)
     names = ["id", "claim", "kind", "estimand", "unit", "here", "low", "high"]
     study = {
-        "title": "A large study", "name": "large", "kind": "papers", "sections": {"fs": "Freshman"},
+        "title": "A large study", "name": "large", "kind": "papers", "not_run": [],
+        "sections": {"fs": "Freshman"},
         "settings": {"alpha": 0.05, "levels": LEVELS, "primary_stop": "nested"},
         "claims": {"columns": names, "rows": [CLAIM]}, "tables": {},
         "evidence": {"cells": {"C7/held_out": found.add(rows)}, "sets": found.sets},

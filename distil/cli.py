@@ -59,12 +59,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-RESULTS, CHANGES, STUDIES, ALONE = (
-    "Look into a finished study",
-    "Keep, share and compare studies",
-    "Make a study and get it ready",
-    "Without a study",
-)
+RESULTS, CHANGES = "Look into a finished study", "Keep, share and compare studies"
+STUDIES, ALONE = "Make a study and get it ready", "Without a study"
 
 
 def complete_study(incomplete: str) -> list[tuple[str, str]]:
@@ -83,9 +79,7 @@ Study = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")]
 Cache = Annotated[
     Path | None,
-    typer.Option(
-        metavar="FILE", resolve_path=True, help="Keep hashes here, by size, time and inode."
-    ),
+    typer.Option(metavar="FILE", resolve_path=True, help="Keep hashes here, by size and time."),
 ]
 ConfigFile = Annotated[
     list[Path] | None,
@@ -167,17 +161,22 @@ def explain(
     context: typer.Context,
     target: Annotated[
         str,
-        typer.Argument(help="C4, C4:low:held_out, levels:R1/fs:gain, FILE#ROW, PDF#PAGE or FILE."),
+        typer.Argument(
+            help="C4, C4:held_out, C4:low:held_out, levels:R1/fs:gain, 2024-fs-07, FILE#ROW, "
+            "PDF#PAGE or FILE."
+        ),
     ],
     used_by: Annotated[
         bool, typer.Option("--used-by", help="Go the other way: what rests on the target.")
     ] = False,
     json: Json = False,
     html: Annotated[bool, typer.Option("--html", help="Print everything, as a page.")] = False,
-    most: Annotated[int, typer.Option(help="Entries shown of each stage, in text.")] = 3,
+    most: Annotated[
+        int, typer.Option(help="Entries shown of each step, with all that they say.")
+    ] = 0,
     study: Study = None,
 ) -> int:
-    """Walk from a number, a row or a file back to the exam pages.
+    """Walk from a number, a row or a file back to the exam pages, the answer first.
 
     Examples: `distil explain C4`, `distil explain 2024-fs-07 --used-by`.
     """
@@ -392,13 +391,20 @@ def check(
     name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
     study: Study = None,
     as_json: Json = False,
+    device: Annotated[
+        bool,
+        typer.Option(
+            "--device",
+            help="Train 5 steps and answer 8 questions with the study's model, and keep the speed.",
+        ),
+    ] = False,
 ) -> int:
     """List everything that a study needs and lacks: PDFs, benchmarks, model, host, key, room."""
     from distil.study import inventory
 
     chosen = enter(context, name or study)
     try:
-        return inventory.print_inventory(chosen, as_json=as_json)
+        return inventory.print_inventory(chosen, as_json=as_json, device=device)
     except ValueError as error:
         return Commands.tell(context.parent, str(error), MISUSED)
 
@@ -477,13 +483,14 @@ def estimate(
     context: typer.Context,
     name: Annotated[str | None, typer.Argument(metavar="STUDY", show_default=False)] = None,
     study: Study = None,
+    configfile: ConfigFile = None,
 ) -> int:
-    """Estimate what a study's teacher will cost and how long it will take, asking nobody."""
+    """Estimate by stage what a study will take: money, hours, memory and disk, asking nobody."""
     from distil.study.estimate import print_estimate
 
     chosen = enter(context, name or study)
     try:
-        return print_estimate(chosen)
+        return print_estimate(chosen, configfile or [])
     except ValueError as error:
         return Commands.tell(context.parent, str(error), MISUSED)
 

@@ -14,6 +14,7 @@ rule judge_claims:
         benchmarks=study.benchmark_files(),
         stops=study.stops(),
         curves=study.curves(),
+        accounted="results/{study}/tables/problems.csv",
         published="resources/published.yaml",
         settled=predictions_settled,
     output:

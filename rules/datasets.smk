@@ -56,7 +56,7 @@ checkpoint split_datasets:
     params:
         settings=lambda wildcards: sorted_keys(
             {
-                "folds": {wildcards.fold: config["folds"][wildcards.fold]},
+                "folds": {wildcards.fold: study.folds[wildcards.fold]},
                 "levels": study.levels,
                 **config["datasets"],
             }

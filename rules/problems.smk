@@ -95,6 +95,7 @@ if config["exams"]["source"] != "release":
             transcription=lambda wildcards: study.transcription(wildcards.year),
         output:
             problems="results/{study}/problems/{year}.jsonl",
+            accounts="results/{study}/accounts/{year}.jsonl",
         log:
             "results/{study}/logs/correct_problems/{year}.log",
         benchmark:
@@ -119,6 +120,36 @@ if config["exams"]["source"] != "release":
             sources=lambda wildcards: contents(*study.transcription(wildcards.year)),
         script:
             "../scripts/correct_problems.py"
+
+    rule tabulate_problems:
+        """Account for every problem that was read, typed in or selected, each with its reason."""
+        input:
+            accounts=study.accounts(),
+        output:
+            accounts=[
+                "results/{study}/tables/problems.csv",
+                "results/{study}/tables/problems.md",
+                "results/{study}/tables/problems.rows.parquet",
+                report(
+                    "results/{study}/tables/problems.html",
+                    caption="../report/problems.rst",
+                    category="Problems",
+                    labels={"table": "what became of every problem"},
+                ),
+            ],
+        log:
+            "results/{study}/logs/tabulate_problems.log",
+        benchmark:
+            "results/{study}/timings/tabulate_problems.tsv"
+        conda:
+            "../envs/study.yaml"
+        params:
+            settings=sorted_keys(
+                {"title": config["title"], "absent": study.absent_problems()}
+            ),
+            code=fingerprint("scripts/tabulate_problems.py"),
+        script:
+            "../scripts/tabulate_problems.py"
 
 
 rule review_problems:

@@ -21,6 +21,7 @@ rule build_page:
     output:
         index="results/{study}/index.html",
         study="results/{study}/page/study.js",
+        cells="results/{study}/page/cells.js",
         verdicts=expand(
             "results/{{study}}/page/verdicts/{shard}.js",
             shard=study.page_shards()["verdicts"],

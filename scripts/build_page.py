@@ -1,13 +1,16 @@
 """Build the page of a study: index.html and its data, from a claim to the exam page.
 
 Input: `bundle` (the page without its data), `claims` (CSV), `claim_rows` (Parquet), `tables` (CSV),
+`table_rows` (Parquet, what their cells rest on),
 `problems` and `benchmarks` (JSONL), and, each a list that may be empty: `answers`
 (answers.parquet), `predictions` and `grades` (in the order of `runs`), `crops`, `solutions`,
 `traces`, `curves`, `stops`, `parts`, `duplicates`.
-Output: `index`; `study`, what is there at once; `verdicts`, a script for base and teacher
+Output: `index`; `study`, what is there at once; `cells`, what each cell of a table rests on;
+`verdicts`, a script for base and teacher
 (common.js) and one for each fold; `texts`, one for each year and one for each other benchmark.
-Params: `title`, `kind` (sample, papers or released), `sections` ({short name: name}), `runs`,
-`corrections` (all entries), `claims` (the analysis plan).
+Params: `title`, `kind` (sample, papers or released), `include_statements` (whether copies hold the
+exams' own words), `not_run` (what was not), `sections` ({short name: name}), `runs`, `corrections`
+(all entries), `claims` (the analysis plan).
 """
 
 from pathlib import Path
@@ -19,7 +22,7 @@ from distil.content.files import read_jsonl, write_atomically
 from distil.report.page import evidence, overview, shards, texts
 
 EMPTY = ["row", "run", "role", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
-         "problem", "cluster", "verdict"]  # fmt: skip
+         "problem", "cluster", "verdict", "words"]  # fmt: skip
 
 
 def read_answers(paths) -> pd.DataFrame:
@@ -39,14 +42,18 @@ def write_verdicts(paths, answers, columns, numbers, questions) -> None:
         shards.write(path, f"verdicts/{path.stem}", found)
 
 
-def find_evidence(claim_rows, answers, numbers, questions) -> dict:
-    """Return what each row of the claims rests on (see `evidence.Evidence`)."""
+def find_places(answers, numbers, questions) -> dict:
+    """Return {row id of an answer: (its column, the place of its question)}."""
     places = {row["id"]: place for place, row in enumerate(questions)}
-    rows = {
+    return {
         row: (number, places[problem])
         for row, number, problem in zip(answers["row"], numbers, answers["problem"], strict=True)
     }
-    found = evidence.Evidence(rows)
+
+
+def find_evidence(claim_rows, places) -> dict:
+    """Return what each row of the claims rests on (see `evidence.Evidence`)."""
+    found = evidence.Evidence(places)
     cells = {name: found.add(ids) for name, ids in overview.read_claim_rows(claim_rows).items()}
     return {"cells": cells, "sets": found.sets}
 
@@ -73,6 +80,8 @@ def write_study(input, output, params, problems, questions, columns, found) -> N
         "title": params.title,
         "name": params.study,
         "kind": params.kind,
+        "include_statements": params.include_statements,
+        "not_run": params.not_run,
         "sections": params.sections,
         "settings": params.claims,
         "claims": overview.read_table(input.claims),
@@ -144,7 +153,9 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
     once = answers.drop_duplicates("row")
     numbers = columns.numbers(once)
     write_verdicts(output.verdicts, once, columns, numbers, questions)
-    found = find_evidence(input.claim_rows, once, numbers, questions)
+    places = find_places(once, numbers, questions)
+    found = find_evidence(input.claim_rows, places)
+    shards.write(output.cells, "cells", evidence.read_cells(input.table_rows, places))
     write_study(input, output, params, problems, questions, columns, found)
     write_texts(input, output, params, problems, once, numbers)
     write_atomically(

@@ -6,10 +6,10 @@ what typeset exams were made from; or nothing), `predictions` and `grades` (Parq
 `runs`, `folds`.
 
 Columns: row, role (base, teacher, student), run, fold, variant, seed, iteration, level, benchmark,
-part (of the problem's year in the fold), problem, cluster, template and wording (of typeset exams;
-of their transfer items the template alone), year, section, verdict, strict_verdict, second_verdict,
-judge_verdict (null without a judge), words, finish; and, where base and students drew several
-answers, sample, the number of the answer to its question.
+part (of the problem or its year in the fold), problem, cluster, template and wording (of typeset
+exams; of their transfer items the template alone), year, section, verdict, strict_verdict,
+second_verdict, judge_verdict (null without a judge), words, finish; and, where base and students
+drew several answers, sample, the number of the answer to its question.
 
 `seed` of the teacher is the number of its sample, where it has several; the first is 0.
 Base and teacher belong to no fold, so they stand once for each: `fold` is set and `part` with it.
@@ -26,13 +26,13 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def parts_of(folds: dict[str, dict[str, list[int]]]) -> dict[tuple[str, int], str]:
-    """Return {(fold, year): part}."""
+def parts_of(folds: dict[str, dict[str, list]]) -> dict[tuple[str, int | str], str]:
+    """Return {(fold, year): part}, or {(fold, id): part} of a fold that lists ids."""
     return {
-        (fold, year): part
+        (fold, entry): part
         for fold, parts in folds.items()
-        for part, years in parts.items()
-        for year in years
+        for part, entries in parts.items()
+        for entry in entries
     }
 
 
@@ -108,9 +108,15 @@ def main(*, input, output, params) -> None:  # noqa: A002
     answers["judge_verdict"] = judged(answers["row"], input.judgements)
     parts = parts_of(params.folds)
     answers["part"] = [
-        parts.get((fold, int(year))) if benchmark == "competition" else None
-        for fold, year, benchmark in zip(
-            answers["fold"], answers["year"].fillna(0), answers["benchmark"], strict=True
+        parts.get((fold, problem)) or parts.get((fold, int(year)))
+        if benchmark == "competition"
+        else None
+        for fold, problem, year, benchmark in zip(
+            answers["fold"],
+            answers["problem"],
+            answers["year"].fillna(0),
+            answers["benchmark"],
+            strict=True,
         )
     ]
     columns = [*COLUMNS, *(["sample"] if "sample" in answers else [])]

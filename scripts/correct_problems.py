@@ -5,7 +5,8 @@ its flagged problems (none where no vision backend is configured); `transcriptio
 of a transcription (none unless its texts are used).
 Output: `problems`, what every later stage reads, sorted by id. A row that nothing was done to is
 the extracted row; others carry `readings`, `corrections`, or `extracted_id` and `likeness`, which
-say where a transcribed problem stands on the page.
+say where a transcribed problem stands on the page. And `accounts` (JSONL): every problem that was
+read, typed in or selected, with its fate (`taken`, `excluded` or `not found`) and the reason.
 Params: `source`, whose statements and keys are used: `extraction`, `reviewed` (corrected by people)
 or `transcription`; `corrections`, the year's entries; `file`, where they stand (null: nowhere);
 `prefer`, whose text stands where extraction and second reading disagree (null: there is no second
@@ -13,7 +14,8 @@ reading); `refuse`, the flags that keep a problem out of the study; `selected`, 
 selection with its note on each (null: there is no selection).
 
 The record says what became of every problem: `struck_out` by a correction, `kept_out` by a flag,
-`left_out` since the selection does not hold it, `not_found` though the selection holds it.
+`left_out` since the selection does not hold it, `not_found` though the selection holds it,
+`not_typed` though it was read, where the study takes the texts of a transcription.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +27,12 @@ from distil.review.admission import admit
 from distil.review.corrections import apply_corrections, count_corrections
 from distil.review.transcripts import take_transcripts
 from distil.review.vision_readings import apply_readings
+
+# What ends the id of a problem that was read and that no transcribed one belongs to: its number may
+# be another's in the transcription, which is numbered without figure problems.
+READ = ".read"
+PLACEHOLDER = "placeholder"  # the note of a row of the selection that could not be read
+REASONS = {"no_answer": "no key", "empty": "no statement"}
 
 
 def leave_out(
@@ -49,17 +57,57 @@ def leave_out(
             left_out.setdefault(reason, []).append(row["id"])
     not_found: dict[str, list[str]] = {}
     for name in sorted(selected.keys() - {row["id"] for row in rows}):
-        reason = "placeholder" if selected[name] == "placeholder" else "not found"
+        reason = PLACEHOLDER if selected[name] == PLACEHOLDER else "not found"
         not_found.setdefault(reason, []).append(name)
     return [row for row in rows if row["id"] in selected], left_out, not_found
+
+
+def account(
+    rows: Sequence[Mapping[str, Any]],
+    reasons: Mapping[str, Mapping[str, Sequence[str]]],
+    selected: Mapping[str, str] | None,
+    read: Mapping[str, Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Say of every problem what became of it.
+
+    Args:
+        rows: the problems of the study.
+        reasons: {fate: {reason: ids}} of all others.
+        selected: {id: note} of the selection, or None.
+        read: the rows as they were read, by id.
+
+    Returns:
+        Rows sorted by id: id, section, fate, reason, selected (whether the published figures are
+        over it; None without a selection) and the note of the selection.
+    """
+    found = {row["id"]: ("taken", "") for row in rows}
+    for fate, lists in reasons.items():
+        for reason, names in lists.items():
+            for name in names:
+                found.setdefault(name, (fate, reason))
+    notes = selected or {}
+    return [
+        {
+            "id": name,
+            "section": name.split("-")[1],
+            "fate": fate,
+            "reason": reason,
+            "selected": None if selected is None else notes.get(name, PLACEHOLDER) != PLACEHOLDER,
+            "note": notes.get(name) or None,
+            "flags": read.get(name.removesuffix(READ), {}).get("flags", []),
+        }
+        for name, (fate, reason) in sorted(found.items())
+    ]
 
 
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     extracted = read_jsonl(input.extracted)
     readings = [row for path in input.readings for row in read_jsonl(path)]
+    not_typed: list[str] = []
     if params.source == "transcription":
         (transcription,) = input.transcription
-        rows, _ = take_transcripts(extracted, read_transcription(transcription, int(params.year)))
+        typed = read_transcription(transcription, int(params.year))
+        rows, not_typed = take_transcripts(extracted, typed)
     else:
         rows = apply_readings(extracted, readings, params.prefer)
     read = {row["id"] for row in rows}
@@ -69,6 +117,18 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
     rows, left_out, not_found = leave_out(rows, params.selected)
     admitted, kept_out = admit(rows, params.refuse)
     write_jsonl(output.problems, admitted)
+    by_id = {row["id"]: row for row in extracted}
+    excluded: dict[str, list[str]] = {"struck out": struck_out}
+    for flag, names in kept_out.items():
+        excluded[REASONS.get(flag, flag)] = names
+    excluded |= left_out
+    for name in not_typed:
+        figure = "figure" in by_id[name]["flags"]
+        excluded.setdefault("figure" if figure else "not transcribed", []).append(f"{name}{READ}")
+    accounts = account(
+        admitted, {"excluded": excluded, "not found": not_found}, params.selected, by_id
+    )
+    write_jsonl(output.accounts, accounts)
     return {
         "facts": {
             "problems": len(admitted),
@@ -77,6 +137,7 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
             "kept_out": kept_out,
             "left_out": left_out,
             "not_found": not_found,
+            "not_typed": not_typed,
         }
     }
 

@@ -2,14 +2,18 @@
 
 Input: `answers` (answers.parquet), `grades` (Parquet, in the order of `runs`), `problems` and
 `benchmarks` (JSONL), `stops` (every .../adapters/FOLD/VARIANT/stops.json), `curves` (every
-.../adapters/FOLD/VARIANT/seed-SEED/curve.csv, the pilot's too), `published`
-(resources/published.yaml).
+.../adapters/FOLD/VARIANT/seed-SEED/curve.csv, the pilot's too), `accounted` (problems.csv),
+`published` (resources/published.yaml).
 Output: one list of files a table: `claims` (distil/claims/table.py describes its columns; its rows
 are claim, estimand, column, row), `levels` (Q4), `seeds` (Q2), `stops` (Q1), `leakage`, `graders`,
 `multiverse`, `agreement`, `disagreements`. A list holds the table as CSV, Markdown and HTML, the
 claims as LaTeX as well, and as Parquet the rows behind each cell (cell, column, row).
 Params: `title`, `runs` and the settings of the analysis plan (distil/claims/plan.py).
 """
+
+from collections import Counter
+
+import pandas as pd
 
 from distil.claims.selections import read_study
 from distil.claims.table import (
@@ -23,20 +27,48 @@ from distil.content.sources import Sources
 from distil.report import controls, graders, multiverse, summaries, tables
 
 
-def write_claims(paths, study, published, title) -> None:
-    """Write the claims table with the reason of each verdict."""
+def write_claims(paths, study, published, title, accounted) -> None:
+    """Write the claims table with the reason of each verdict, and what its n leaves out."""
     table, rows = judge_study(study, published)
+    of = int((accounted["published"] == "yes").sum()) or None
     tables.write(
-        paths, table, f"Claims: {title}", reasons(table),
-        readable=readable(table), rows=rows,
+        paths, table, f"Claims: {title}", [*problem_notes(accounted), *reasons(table)],
+        readable=readable(table, of), rows=rows,
     )  # fmt: skip
+
+
+def problem_notes(accounted: pd.DataFrame) -> list[str]:
+    """Say which problems n leaves out.
+
+    Args:
+        accounted: a row a problem with fate, reason and published, as in tables/problems.csv.
+    """
+    taken = accounted["fate"] == "taken"
+    published = accounted["published"] == "yes"
+    without_key = int((~taken & (accounted["reason"] == "no key")).sum())
+    notes = []
+    if published.any():
+        lost = Counter(accounted.loc[published & ~taken, "reason"]).most_common()
+        listed = ", ".join(f"{count} {reason}" for reason, count in lost)
+        notes.append(
+            f"Problems: {int((published & taken).sum())} of the published {int(published.sum())} "
+            f"are in the study{f' (others: {listed})' if listed else ''}; tables/problems.md lists "
+            "every one."
+        )
+    if without_key:
+        notes.append(
+            f"Problems without a key: {without_key}. They are excluded, never counted as wrong; "
+            "tables/problems.md lists them."
+        )
+    return notes
 
 
 def write_gains(output, study, title) -> None:
     """Write the tables of the gain: by level, seed and stop, in sample and held out."""
     rows = Sources()
     table = summaries.tabulate_levels(study, sources=rows)
-    notes = [*summaries.level_tests(study), *controls.cap_notes(study)]
+    notes = [*summaries.level_tests(study), *controls.length_notes(study)]
+    notes += controls.cap_notes(study)
     tables.write(output.levels, table, f"Response lengths: {title}", notes, rows=rows)
     rows = Sources()
     table, notes = summaries.tabulate_seeds(study, sources=rows), summaries.seed_notes(study)
@@ -100,7 +132,8 @@ def write_agreement(output, answers, grades, problems, title) -> None:
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
     study = read_study(input.answers, input.stops, vars(params), input.curves)
     published = read_published(input.published)
-    write_claims(output.claims, study, published, params.title)
+    accounted = pd.read_csv(input.accounted, dtype=str, keep_default_na=False)
+    write_claims(output.claims, study, published, params.title, accounted)
     write_gains(output, study, params.title)
     write_gradings(output.graders, study, published, params.title)
     write_multiverse(output.multiverse, study, params.title)

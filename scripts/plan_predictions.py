@@ -2,8 +2,9 @@
 
 Input: `stops`, one JSON per fold and variant (.../adapters/FOLD/VARIANT/stops.json). Output:
 `plans`, one JSON per run (.../plans/base.json, .../plans/FOLD/VARIANT/seed-SEED.json), a list of
-{iteration, benchmark, level, years}; `years` is null for a benchmark that has none. Params:
-`folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`, `caps`,
+{iteration, benchmark, level, years}; `years` is null for a benchmark that has none. Of a fold that
+lists ids, `only` and `without` name the problems of these years that are, or are not, asked.
+Params: `folds`, `variants`, `seeds`, `checkpoints`, `benchmarks`, `stops`, `levels`, `caps`,
 `validation_problems`.
 
 A checkpoint that one of `stops` chose answers the test years at every level, all other years and
@@ -18,6 +19,7 @@ import json
 from pathlib import Path
 
 from distil.content.addresses import capped_level
+from distil.datasets.splits import year_of
 
 
 def stop_iterations(stops: dict, kinds: list[str], seed: int) -> set[int]:
@@ -27,29 +29,37 @@ def stop_iterations(stops: dict, kinds: list[str], seed: int) -> set[int]:
     }
 
 
+def ask(iteration: int | None, level: str, entries: list[int | str], **more) -> dict:
+    """Plan the competition's problems of some years, or of some ids, at one level."""
+    item = {"iteration": iteration, "benchmark": "competition", "level": level}
+    if entries and isinstance(entries[0], str):
+        item["only"] = sorted(entries)
+    return {**item, "years": sorted(set(map(year_of, entries))), **more}
+
+
 def full_plan(
     iteration: int | None,
     *,
-    tested: list[int],
+    tested: list[int | str],
     untested: list[int],
     levels: list[str],
     params,
+    **more,
 ) -> list[dict]:
-    """Plan one checkpoint (None: the base) that everything is asked of."""
+    """Plan one checkpoint (None: the base) that everything is asked of.
+
+    Args:
+        iteration: the checkpoint.
+        tested: years, or ids of problems, that are asked at every level and cap.
+        untested: years that are asked at the first level.
+        levels: the levels, the first one first.
+        params: the rule's.
+        more: `without`, ids that are not among `untested`.
+    """
     capped = [capped_level(levels[0], cap) for cap in params.caps]
-    rows = [
-        {"iteration": iteration, "benchmark": "competition", "level": level, "years": tested}
-        for level in [*levels, *capped]
-    ]
+    rows = [ask(iteration, level, tested) for level in [*levels, *capped]]
     if untested:
-        rows.append(
-            {
-                "iteration": iteration,
-                "benchmark": "competition",
-                "level": levels[0],
-                "years": untested,
-            }
-        )
+        rows.append(ask(iteration, levels[0], untested, **more))
     rows += [
         {"iteration": iteration, "benchmark": name, "level": levels[0], "years": None}
         for name in params.benchmarks
@@ -58,7 +68,7 @@ def full_plan(
     return rows
 
 
-def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str, params) -> list:
+def plan_seed(stops: dict, seed: int, parts: dict[str, list], variant: str, params) -> list:
     """Plan one seed of one fold and variant; an adapter of one level at that level only."""
     levels = params.levels
     if variant == "published":
@@ -66,37 +76,46 @@ def plan_seed(stops: dict, seed: int, parts: dict[str, list[int]], variant: str,
     elif variant != "prompt":
         levels = [level for level in levels if level.lower() == variant]
     chosen = stop_iterations(stops, params.stops, seed)
-    tested, untested = sorted(parts["test"]), sorted(parts["train"] + parts["validation"])
+    tested, untested, more = parts["test"], parts["train"] + parts["validation"], {}
+    if isinstance(tested[0], str):  # a fold of ids: its years hold problems that are in no part
+        untested, more = list_years(params.folds), {"without": sorted(tested)}
     rows = []
     for iteration in params.checkpoints:
         if iteration in chosen:
             rows += full_plan(
-                iteration,
-                tested=tested,
-                untested=untested,
-                levels=levels,
-                params=params,
+                iteration, tested=tested, untested=untested, levels=levels, params=params, **more
             )
         else:
-            item = {"iteration": iteration, "benchmark": "competition", "level": levels[0]}
-            rows.append({**item, "years": tested})
+            rows.append(ask(iteration, levels[0], tested))
             if params.validation_problems:
                 at_most = {"at_most": params.validation_problems}
-                rows.append({**item, "years": sorted(parts["validation"]), **at_most})
+                rows.append(ask(iteration, levels[0], parts["validation"], **at_most))
     return rows
 
 
+def list_years(folds: dict[str, dict[str, list]]) -> list[int]:
+    """Return all years of some folds."""
+    return sorted(
+        {year_of(entry) for parts in folds.values() for part in parts.values() for entry in part}
+    )
+
+
 def plan_base(params) -> list[dict]:
-    """Plan the base: every level on each year that some fold tests on."""
-    tested = {year for parts in params.folds.values() for year in parts["test"]}
-    years = {year for parts in params.folds.values() for part in parts.values() for year in part}
-    return full_plan(
+    """Plan the base: every level on each year, and each problem, that some fold tests on."""
+    entries = {entry for parts in params.folds.values() for entry in parts["test"]}
+    tested = {entry for entry in entries if isinstance(entry, int)}
+    others = [name for name in entries if isinstance(name, str) and year_of(name) not in tested]
+    rows = full_plan(
         None,
         tested=sorted(tested),
-        untested=sorted(years - tested),
+        untested=sorted(set(list_years(params.folds)) - tested),
         levels=params.levels,
         params=params,
     )
+    if others:
+        capped = [capped_level(params.levels[0], cap) for cap in params.caps]
+        rows += [ask(None, level, others) for level in [*params.levels[1:], *capped]]
+    return rows
 
 
 def main(*, input, output, params) -> None:  # noqa: A002

@@ -17,7 +17,7 @@ from typing import Any
 from distil.content.addresses import row_id
 from distil.content.files import read_jsonl
 from distil.content.sources import Sources
-from distil.datasets.splits import PARTS
+from distil.datasets.splits import PARTS, UNUSED
 from distil.notation.normal import normal_form, problem_text
 
 KEYS = ("fold", "variant", "part", "year", "section")
@@ -51,7 +51,7 @@ def count_rows(
 
     def order(values: tuple) -> tuple:
         return tuple(
-            PARTS.index(value) if key == "part" else value
+            (*PARTS, UNUSED).index(value) if key == "part" else value
             for key, value in zip(keys, values, strict=True)
         )
 

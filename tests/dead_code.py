@@ -34,7 +34,7 @@ def words(*paths: Path) -> str:
 
 def unused() -> list[str]:
     """Return a line for each thing that nothing uses: FILE:LINE: unused KIND NAME."""
-    vulture = Vulture(ignore_decorators=["@app.*", "@compares"])
+    vulture = Vulture(ignore_decorators=["@app.*", "@compares", "@edge"])
     vulture.scavenge([str(ROOT / "distil"), str(ROOT / "scripts"), str(ROOT / "benchmarks")])
     vulture.scan(words(ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))), "rules")
     return [

@@ -1,6 +1,6 @@
 """Reading what jobs left: where a number came from, whether it still holds, what moved it.
 
-- `explain`, `edges`, `rows`, `cells`, `chains`: from a cell to the exam page.
+- `explain`, `edges`, `rows`, `cells`, `chains`, `chain_text`: from a cell to the exam page.
 - `verify`, `faults`, `files`, `records`, `recompute`: whether files, records and numbers agree.
 - `planned`, `changes`, `status`: the jobs that a study file asks for, held against their records.
 - `plans`: whether the plan of the analysis was fixed before the answers were made.

@@ -12,10 +12,12 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distil.audit import differences
 from distil.audit.faults import OK
 from distil.audit.plans import check_analysis_plan
 from distil.audit.records import Records, read_records
 from distil.audit.verify import PAGE_ACCOUNT, anchor
+from distil.content.stages import read_logs, read_stages
 from distil.report.page import shards
 
 if TYPE_CHECKING:
@@ -32,12 +34,15 @@ def read_account(study: str, faults: Sequence[Fault] | None = None) -> dict[str,
         faults: what `verify` found; None where it was not asked.
 
     Returns:
-        jobs (job, rule, record, seconds, code, params, inputs, outputs, bytes; in the order in
-        which they were last started), anchor, machine, plan and, after `verify`, verified.
+        jobs (job, rule, stage, record, log, state, seconds, code, params, inputs, outputs, bytes;
+        in the order in which they were last started), runs, compared (the last run with the one
+        before), anchor, machine, plan and, after `verify`, verified.
     """
     records = read_records(study)
     told: dict[str, Any] = {
-        "jobs": _jobs(records),
+        "jobs": _jobs(records, faults),
+        "runs": [{"name": name, **run} for name, run in _runs(records)],
+        "compared": _compared(records),
         "anchor": anchor(study),
         "machine": _machine(records),
         "verified": None,
@@ -59,17 +64,47 @@ def read_account(study: str, faults: Sequence[Fault] | None = None) -> dict[str,
     return told
 
 
-def _jobs(records: Records) -> list[dict[str, Any]]:
+def _runs(records: Records) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (name, {key: run[key] for key in ("started", "jobs", "seconds")})
+        for name, run in differences.runs(records).items()
+    ]
+
+
+def _compared(records: Records) -> dict[str, Any] | None:
+    """Return which cells the last run moved, and why; None where there was one run only."""
+    names = list(differences.runs(records))
+    if len(names) < 2:
+        return None
+    told: dict[str, Any] = {"before": names[-2], "after": names[-1]}
+    try:
+        moved = differences.compare(
+            *(differences.snapshot_at(records, name) for name in names[-2:])
+        )
+    except (OSError, LookupError, ValueError) as error:  # a run that ended before any table
+        return {**told, "fault": str(error)}
+    return {**told, "moved": [vars(row) for row in moved]}
+
+
+def _jobs(records: Records, faults: Sequence[Fault] | None) -> list[dict[str, Any]]:
     latest = {row["record"]: row for row in records.history}
+    altered = {str(fault.path) for fault in faults or ()}
+    root = Path()
+    known = (root / "Snakefile").is_file()
+    stages, logs = (read_stages(root), read_logs(root)) if known else ({}, {})
     jobs = []
     for path, record in records.by_path.items():
         happened = latest.get(path.relative_to(records.folder).as_posix(), {})
         outputs = record.files("output")
+        log = logs.get(record.rule, "").format_map(record.content["wildcards"])
         jobs.append(
             {
                 "job": record.job,
                 "rule": record.rule,
+                "stage": stages.get(record.rule, ""),
                 "record": path.as_posix(),
+                "log": log if log and Path(log).is_file() else "",
+                "state": _state([path.as_posix(), *outputs], altered),
                 "started": happened.get("started", ""),
                 "seconds": happened.get("seconds", 0),
                 "code": record.content["code"],
@@ -80,6 +115,13 @@ def _jobs(records: Records) -> list[dict[str, Any]]:
             }
         )
     return sorted(jobs, key=lambda job: (job["started"], job["job"]))
+
+
+def _state(paths: Sequence[str], altered: set[str]) -> str:
+    """Return whether a job's record and outputs are there, and not among the faults."""
+    if any(path in altered for path in paths):
+        return "at fault"
+    return "there" if all(Path(path).is_file() for path in paths) else "missing"
 
 
 def _machine(records: Records) -> str:

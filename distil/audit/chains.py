@@ -67,34 +67,6 @@ def as_json(chain: Chain) -> str:
     return json.dumps({"target": chain.target, "chain": stages}, indent=1, ensure_ascii=False)
 
 
-def as_text(chain: Chain, *, colour: bool = False, most: int = 3) -> str:
-    """Return a chain for people: each stage with its first entries and how many there are."""
-    bold, dim, plain = ("\033[1m", "\033[2m", "\033[0m") if colour else ("", "", "")
-    lines = [f"{bold}{chain.target}{plain}"]
-    for stage in chain.stages:
-        files = len({entry["file"] for entry in stage.entries})
-        lines.append(
-            f"{bold}{stage.name}{plain}: {len(stage.entries)} in {files} file{'s' * (files != 1)}"
-        )
-        for entry in stage.entries[:most]:
-            digest = (entry["sha256"] or "no record")[:12]
-            lines.append(f"  {entry['id']}  {dim}{entry['file']} sha256 {digest}{plain}")
-            for key, value in entry.items():
-                if key not in ("id", "file", "sha256") and value is not None:
-                    shown = (
-                        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-                    )
-                    shown = " / ".join(shown.splitlines())
-                    lines.append(
-                        f"    {key}: {shown if len(shown) <= 160 else shown[:157] + '...'}"
-                    )
-        if len(stage.entries) > most:
-            lines.append(
-                f"  {dim}... and {len(stage.entries) - most} more (--json lists all){plain}"
-            )
-    return "\n".join(lines)
-
-
 def as_html(chain: Chain, pictures: Mapping[str, bytes] | None = None) -> str:
     """Return a chain as one page with a table a stage, folded but for the first.
 

@@ -6,6 +6,7 @@ error, and returns the exit code (distil/audit/verify.py lists them).
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,7 +120,7 @@ def run_explain(
     study: str, target: str, *, used_by: bool, json: bool, html: bool, most: int
 ) -> int:
     """Print the chain behind a number, or in front of a page."""
-    from distil.audit import chains
+    from distil.audit import chain_text, chains
     from distil.audit.cells import NotFoundError
     from distil.audit.explain import Explainer
 
@@ -134,7 +135,10 @@ def run_explain(
     elif html:
         print(chains.as_html(chain, explainer.pictures(chain)))
     else:
-        print(chains.as_text(chain, colour=sys.stdout.isatty(), most=most))
+        width = shutil.get_terminal_size().columns
+        print(
+            chain_text.as_text(chain, explainer, width=width, colour=sys.stdout.isatty(), most=most)
+        )
     return OK
 
 

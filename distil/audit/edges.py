@@ -327,6 +327,21 @@ def _responses(study: StudyRows, path: Path, request: str) -> Iterator[Entry]:
 # -------------------------------------------------------------------- from problems to pages
 
 
+@edge("accounts of problems")
+def _account(study: StudyRows, year: str, id: str) -> Iterator[Entry | Link]:  # noqa: A002
+    """What became of a problem: itself where the study takes it, else as it was read."""
+    path = study.path("accounts", year=year)
+    row = study.rows(path).get(id)
+    if row is None:  # of a year that the study does not have
+        return
+    yield study.entry(path, id, **without(row, "id"))
+    name = id.removesuffix(".read")
+    if row["fate"] == "taken":
+        yield "problem", {"id": id}
+    elif name in study.rows(study.path("extraction", year=year)):
+        yield "extracted", {"id": name, "year": year}
+
+
 @edge("problems")
 def _problem(study: StudyRows, id: str) -> Iterator[Entry | Link]:  # noqa: A002
     """A problem that nothing was done to is its extracted row, byte for byte."""

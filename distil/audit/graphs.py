@@ -1,23 +1,31 @@
-"""The DAG as a picture: rules, or files with their wildcards folded, from the job records.
+"""The DAG as a picture: rules, or files folded into their folders, from the job records.
 
 Layers are those of the longest path; within a layer nodes are ordered by the mean place of what
-they read (the barycentre method of Sugiyama, Tagawa and Toda, 1981), swept down and up.
+they read (the barycentre method of Sugiyama, Tagawa and Toda, 1981), swept down and up. A line over
+several layers takes a narrow place of its own in each, so that it passes beside the nodes. Both
+pictures can be read at the 830 pixels of a README; the page of the study has the same graph with
+every file.
 """
 
 from __future__ import annotations
 
 import io
-import re
+import itertools
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from distil.audit.records import Records
 
 SWEEPS = 12
-_NUMBER = re.compile(r"(?<=[/.-])\d+(?=[/.-])|(?<=/)(?:r[1-6]|prompt)(?=/)")
+# Inches: a picture of 830 pixels holds 8.6 of them at 96 pixels an inch.
+MOST_WIDTH, LAYER = 8.6, 0.62
+FONT = 9  # points
+# How wide the place of a passing line is, against that of a node.
+PASSING = 0.3
 
 
 def rule_edges(records: Records) -> set[tuple[str, str]]:
@@ -31,20 +39,36 @@ def rule_edges(records: Records) -> set[tuple[str, str]]:
 
 
 def file_edges(records: Records) -> set[tuple[str, str]]:
-    """Return (input, output) over all jobs, with years, seeds and iterations folded into N."""
-    return {
+    """Return (input, output) over all jobs, files folded into their folders."""
+    folded = {
         (fold(source, records.study), fold(target, records.study))
         for record in records.by_path.values()
         for source in record.files("input")
         for target in record.files("output")
     }
+    # Within a folder, a file is made from another, as a table's page from the table.
+    return {(source, target) for source, target in folded if source != target}
+
+
+def count_files(records: Records) -> Counter[str]:
+    """Return how many files each folder of `file_edges` holds."""
+    files = {
+        path
+        for record in records.by_path.values()
+        for side in ("input", "output")
+        for path in record.files(side)
+    }
+    return Counter(fold(path, records.study) for path in files)
 
 
 def fold(path: str, study: str) -> str:
-    """Return a path with its numbers folded, relative to the study's results."""
-    short = path.removeprefix(f"results/{study}/")
-    name = _NUMBER.sub("N", f"/{short}/").strip("/")
-    return re.sub(r"exams/N-\w+", "exams/N-S", name)
+    """Return the folder of a file: the first below the study's results, or two from the top."""
+    own = f"results/{study}/"
+    if path.startswith(own):
+        head, _, rest = path.removeprefix(own).partition("/")
+        return f"{head}/" if rest else head
+    parts = Path(path).parts
+    return f"{'/'.join(parts[:2])}/" if len(parts) > 2 else path
 
 
 def layers(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
@@ -101,38 +125,76 @@ def reduce(edges: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
     }
 
 
-def draw(edges: Iterable[tuple[str, str]], title: str) -> bytes:
-    """Draw a graph as SVG, the same bytes each time, from top to bottom."""
+def bend(edges: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[str]]:
+    """Return each line as the nodes it goes through: a place in each layer that it passes."""
+    edges = sorted(set(edges))
+    depth = {node: level for level, row in enumerate(layers(edges)) for node in row}
+    bent = {}
+    for source, target in edges:
+        between = range(depth[source] + 1, depth[target])
+        passing = [f"\0{source}\0{target}\0{level}" for level in between]
+        bent[source, target] = [source, *passing, target]
+    return bent
+
+
+def place(rows: list[list[str]]) -> tuple[dict[str, tuple[float, float]], float]:
+    """Return where each node stands, in widths of a node and layers, and the width of all."""
+
+    def width(node: str) -> float:
+        return PASSING if node.startswith("\0") else 1.0
+
+    whole = max(sum(map(width, row)) for row in rows)
+    at = {}
+    for level, row in enumerate(rows):
+        x = (whole - sum(map(width, row))) / 2
+        for node in row:
+            at[node] = (x + width(node) / 2, -float(level))
+            x += width(node)
+    return at, whole
+
+
+def draw(
+    edges: Iterable[tuple[str, str]], title: str, labels: Mapping[str, str] | None = None
+) -> bytes:
+    """Draw a graph as SVG, the same bytes each time, from top to bottom.
+
+    Args:
+        edges: (source, target).
+        title: what stands above it.
+        labels: what stands on a node, where it is not its name.
+    """
     import matplotlib as mpl
 
     mpl.use("svg")
     import matplotlib.pyplot as plt
 
-    edges = sorted(set(edges))
-    rows = layers(edges)
-    widest = max(map(len, rows))
-    longest = max(len(node) for row in rows for node in row)
-    width, height = max(6.0, widest * (0.075 * longest + 0.3)), 0.75 * len(rows) + 0.6
-    with mpl.rc_context({"svg.hashsalt": "distil", "svg.fonttype": "none", "font.size": 9}):
-        figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-        at = {
-            node: ((index + 0.5) / len(row), -level)
-            for level, row in enumerate(rows)
-            for index, node in enumerate(row)
-        }
-        for source, target in edges:
+    lines = bend(edges)
+    steps = {step for nodes in lines.values() for step in itertools.pairwise(nodes)}
+    rows = layers(steps)
+    at, whole = place(rows)
+    shown = labels or {}
+    longest = max(len(shown.get(node, node)) for node in at if not node.startswith("\0"))
+    width = min(MOST_WIDTH, max(5.0, whole * (0.0085 * FONT * longest + 0.25)))
+    with mpl.rc_context({"svg.hashsalt": "distil", "svg.fonttype": "none", "font.size": FONT}):
+        figure, axes = plt.subplots(figsize=(width, LAYER * len(rows) + 0.5), layout="constrained")
+        for nodes in lines.values():
+            points = [at[node] for node in nodes]
+            points[0] = (points[0][0], points[0][1] - 0.2)
+            points[-1] = (points[-1][0], points[-1][1] + 0.2)
+            axes.plot(*zip(*points[:-1], strict=True), color="#8a8a8a", linewidth=0.8, zorder=1)
             axes.annotate(
-                "",
-                xy=(at[target][0], at[target][1] + 0.18),
-                xytext=(at[source][0], at[source][1] - 0.18),
-                arrowprops={"arrowstyle": "->", "color": "#8a8a8a", "linewidth": 0.8},
-            )
-        for node, (x, y) in at.items():
-            axes.text(
-                x, y, node, ha="center", va="center",
-                bbox={"boxstyle": "round,pad=0.35", "facecolor": "#eaf2fb", "edgecolor": "#0072b2"},
+                "", xy=points[-1], xytext=points[-2], zorder=1,
+                arrowprops={"arrowstyle": "->", "color": "#8a8a8a", "linewidth": 0.8,
+                            "shrinkA": 0, "shrinkB": 0},
             )  # fmt: skip
-        axes.set(xlim=(0, 1), ylim=(-len(rows) + 0.4, 0.6), title=title)
+        for node, (x, y) in at.items():
+            if not node.startswith("\0"):
+                axes.text(
+                    x, y, shown.get(node, node), ha="center", va="center", zorder=2,
+                    bbox={"boxstyle": "round,pad=0.35", "facecolor": "#eaf2fb",
+                          "edgecolor": "#0072b2"},
+                )  # fmt: skip
+        axes.set(xlim=(0, whole), ylim=(-len(rows) + 0.4, 0.5), title=title)
         axes.axis("off")
         stream = io.BytesIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Title": title})
@@ -143,10 +205,16 @@ def draw(edges: Iterable[tuple[str, str]], title: str) -> bytes:
 def write(records: Records, folder: Path) -> list[Path]:
     """Write rules.svg and files.svg into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = {
-        "rules.svg": (reduce(rule_edges(records)), "Rules, from exam papers to claims"),
-        "files.svg": (reduce(file_edges(records)), "Files, from exam papers to claims"),
+    files = {
+        name: f"{name} ({count} files)" if count > 1 else name
+        for name, count in count_files(records).items()
     }
-    for name, (edges, title) in pictures.items():
-        (folder / name).write_bytes(draw(edges, title))
+    pictures = {
+        "rules.svg": draw(reduce(rule_edges(records)), "Rules, from exam papers to claims"),
+        "files.svg": draw(
+            reduce(file_edges(records)), "Files, from exam papers to claims, by folder", files
+        ),
+    }
+    for name, picture in pictures.items():
+        (folder / name).write_bytes(picture)
     return [folder / name for name in pictures]

@@ -206,6 +206,10 @@ def level_slope(study: GradedAnswers, estimand: str) -> Finding:
     """Slope of accuracy per doubling of the response's words, over the levels."""
     found = paired(*_by_level(study, estimand))
     levels = np.column_stack([one.right.mean(axis=1) for one in found])
+    if empty := [name for name, one in zip(study.levels, found, strict=True) if not one.words]:
+        raise MissingAnswersError(
+            f"{', '.join(empty)}: the answers have no words, so that no slope on log words exists"
+        )
     slope = trend(
         levels,
         [one.words for one in found],

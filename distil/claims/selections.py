@@ -33,8 +33,10 @@ once (avg@k); a question that lacks a sample is missing.
 
 Estimands: `held_out` is the test part of every year fold (of `temporal` where it is the only
 fold), so that each question counts once; `in_sample` is every year of the competition under the
-main fold, as published; `transfer` is the other benchmark under the main fold. The main fold is
-`temporal` where there is one, else the first by name.
+random fold where there is one (the published split), else under the main fold; `transfer` is the
+other benchmark under the main fold. A random fold has questions of one year in several parts; it
+is never held out, since questions of one exam are alike. The main fold is `temporal` where there is
+one, else the first by name that is not random.
 """
 
 from __future__ import annotations
@@ -117,10 +119,18 @@ class GradedAnswers:
         """Folds with a stop, sorted."""
         return sorted(self.stops)
 
+    @functools.cached_property
+    def random_folds(self) -> list[str]:
+        """Folds that cut through years, as the published split does, sorted."""
+        known = self.answers[self.answers["part"].notna() & self.answers["year"].notna()]
+        parts = known.groupby(["fold", "year"])["part"].nunique()
+        return sorted(set(parts[parts > 1].index.get_level_values("fold")) & set(self.folds))
+
     @property
     def main_fold(self) -> str:
-        """Fold of the in-sample and transfer estimands."""
-        return MAIN_FOLD if MAIN_FOLD in self.folds else self.folds[0]
+        """Fold of the transfer estimand, and in sample where no fold is random."""
+        listed = [fold for fold in self.folds if fold not in self.random_folds] or self.folds
+        return MAIN_FOLD if MAIN_FOLD in listed else listed[0]
 
     @property
     def transfer(self) -> str:
@@ -129,9 +139,12 @@ class GradedAnswers:
 
     def folds_of(self, estimand: str) -> list[str]:
         """Folds whose adapters answer for an estimand."""
+        if estimand == "in_sample" and self.random_folds:
+            return self.random_folds[:1]
         if estimand != "held_out":
             return [self.main_fold]
-        return [fold for fold in self.folds if fold != MAIN_FOLD] or [self.main_fold]
+        other = {MAIN_FOLD, *self.random_folds}
+        return [fold for fold in self.folds if fold not in other] or [self.main_fold]
 
     def seeds(self, fold: str) -> list[int]:
         """Seeds that have a stop of their own in a fold, sorted."""

@@ -298,18 +298,19 @@ def _tested(study: GradedAnswers, entry: Entry) -> Tested:
     return examine(entry, finding, study.plan)
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
+def readable(table: pd.DataFrame, of: int | None = None) -> pd.DataFrame:
     """Shorten the claims table for people: a row a question, one quantity a row.
 
     Args:
         table: The claims table.
+        of: How many problems the published figures are over; it is put beside n in sample.
 
     Returns:
         A frame of texts with columns question, n (clusters), here (interval), published, Holm p,
         direction and size, without those that are blank throughout. The accuracies stand in one
         row for each estimand; what is no test stands in `reasons`.
     """
-    rows, told = _accuracy_rows(table), set()
+    rows, told = _accuracy_rows(table, of), set()
     for _, row in table.iterrows():
         if row["kind"] != "effect" or row["here"] is None or row["direction"] == UNTESTED:
             continue
@@ -322,7 +323,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "question": f"{row['id']} {row['label']}, {_words(row['estimand'])}",
-                "n (clusters)": _counted(row),
+                "n (clusters)": _counted(row, of),
                 "here (95 %)": f"{shown(row['here'], digits)} ({between})",
                 "published": shown(row["published"]),
                 "Holm p": p_text(row["p_holm"]),
@@ -334,7 +335,7 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
     return frame[[name for name in frame.columns if (frame[name] != "").any()]]
 
 
-def _accuracy_rows(table: pd.DataFrame) -> list[dict[str, str]]:
+def _accuracy_rows(table: pd.DataFrame, of: int | None) -> list[dict[str, str]]:
     rows = []
     chosen = table[(table["kind"] == "accuracy") & table["here"].notna()]
     for estimand, group in chosen.groupby("estimand", sort=False):
@@ -343,7 +344,7 @@ def _accuracy_rows(table: pd.DataFrame) -> list[dict[str, str]]:
         rows.append(
             {
                 "question": f"{', '.join(group['label'])}, {_words(estimand)}",
-                "n (clusters)": _counted(group.iloc[0]),
+                "n (clusters)": _counted(group.iloc[0], of),
                 "here (95 %)": ", ".join(shown(value, 1) for value in group["here"]) + " %",
                 "published": ", ".join(published),
                 "Holm p": "",
@@ -358,11 +359,12 @@ def _words(estimand: str) -> str:
     return estimand.replace("_", " ")
 
 
-def _counted(row: pd.Series) -> str:
+def _counted(row: pd.Series, of: int | None) -> str:
     if row["n"] is None:
         return ""
     same = row["clusters"] in (None, row["n"])
-    return f"{row['n']}" if same else f"{row['n']} ({row['clusters']})"
+    published = f" of the published {of}" if of and row["estimand"] == "in_sample" else ""
+    return f"{row['n']}{published}" + ("" if same else f" ({row['clusters']})")
 
 
 def reasons(table: pd.DataFrame) -> list[str]:

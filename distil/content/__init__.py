@@ -8,5 +8,6 @@
 - `addresses`: ids of rows, paths of files, names of jobs.
 - `fingerprint`: the code and packages that a script runs, as one hash.
 - `progress`: how far a long job is, told in its log.
+- `stages`: which rule stands in which file of rules, and where its jobs log.
 - `sources`: the rows that each cell of a table was computed from.
 """

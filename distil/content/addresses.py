@@ -25,6 +25,7 @@ ROWS = {
     "stop": "stop/{fold}/{variant}",
     "part": "part/{fold}/{variant}/{problem}",
     "trace": "trace/{id}",
+    "account": "account/{year}/{id}",
     "published": "published/{claim}",
     # Of the public release: counts, and rows read from its logs, levels, traces and splits.
     "loss": "loss/{part}/{iteration}",
@@ -45,6 +46,7 @@ FILES = {
     "benchmark": "benchmarks/{benchmark}.jsonl",
     "extraction": "extractions/{year}.jsonl",
     "problems": "problems/{year}.jsonl",
+    "accounts": "accounts/{year}.jsonl",
     "crops": "crops/{year}.parquet",
     "readings": "readings/{year}/readings.jsonl",
     "reader responses": "readings/{year}/{agent}_responses.jsonl",

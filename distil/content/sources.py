@@ -26,6 +26,7 @@ KEYS = (
     ("fold", "variant", "part", "year", "section"),
     ("year", "section", "level", "status"),
     ("trace",),
+    ("problem", "fate"),
     ("set", "part"),
     ("level", "section"),
     ("check", "claim"),

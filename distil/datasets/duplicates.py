@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KINDS = ("duplicate", "near", "template")
 # Who keeps a duplicate: the part further from training.
-RANKS = {"train": 0, "validation": 1, "test": 2, "benchmark": 3}
+RANKS = {"train": 0, "unused": 0, "validation": 1, "test": 2, "benchmark": 3}
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def assign_pairs(
 
     Args:
         pairs: as found by `find_pairs`.
-        parts: id to `train`, `validation`, `test` or `benchmark`.
+        parts: id to `train`, `validation`, `unused`, `test` or `benchmark`.
         remove: kinds for which a question is removed; other kinds are listed only.
 
     Returns:

@@ -3,12 +3,18 @@
 A fold gives every year of the study to exactly one part. Whole years are the unit because the
 problems of one exam are written together: a split inside a year would let a problem's sibling on
 the other section's paper stand on the other side.
+
+A fold may list ids of problems in the place of years, for a random split that was published. Such
+a fold may leave problems out; they are in the part `unused`.
 """
 
 from __future__ import annotations
 
+import csv
+import re
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.content.hashing import sha256_text
@@ -17,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PARTS = ("train", "validation", "test")
+# The part of problems that a fold of ids does not list: neither trained on nor held out.
+UNUSED = "unused"
 
 
 @dataclass(frozen=True)
@@ -25,15 +33,15 @@ class Fold:
 
     Attributes:
         name: the value of the `fold` wildcard.
-        train: years whose traces train the student, ascending.
-        validation: years that choose the stop, ascending.
-        test: years that are reported on, ascending.
+        train: years (or ids of problems) whose traces train the student, ascending.
+        validation: years (or ids) that choose the stop, ascending.
+        test: years (or ids) that are reported on, ascending.
     """
 
     name: str
-    train: tuple[int, ...]
-    validation: tuple[int, ...]
-    test: tuple[int, ...]
+    train: tuple[int | str, ...]
+    validation: tuple[int | str, ...]
+    test: tuple[int | str, ...]
 
     def part(self, year: int) -> str:
         """Return the part (`train`, `validation` or `test`) a year belongs to.
@@ -49,17 +57,68 @@ class Fold:
             "add it to train, validation or test, or take it out of the study's years"
         )
 
-    def years(self) -> dict[str, list[int]]:
-        """Return the years of each part as plain lists, as job parameters want them."""
+    @property
+    def by_id(self) -> bool:
+        """Whether the parts list ids of problems, not years."""
+        return isinstance(self.train[0], str)
+
+    def part_of(self, problem: Mapping[str, Any]) -> str:
+        """Return the part of a problem, a row with `id` and `year`; `unused` if it has none.
+
+        Raises:
+            ValueError: the fold lists years, and not the problem's.
+        """
+        if not self.by_id:
+            return self.part(problem["year"])
+        return next((part for part in PARTS if problem["id"] in getattr(self, part)), UNUSED)
+
+    def years(self) -> dict[str, list[int | str]]:
+        """Return the years (or ids) of each part as lists, as job parameters want them."""
         return {part: list(getattr(self, part)) for part in PARTS}
 
 
-def named_fold(name: str, parts: Mapping[str, Sequence[int]], years: Sequence[int]) -> Fold:
-    """Build a fold from the years a config names for each part.
+def year_of(entry: int | str) -> int:
+    """Return the year of an entry of a part: a year, or an id, which begins with one."""
+    return entry if isinstance(entry, int) else int(entry.partition("-")[0])
+
+
+def read_fold(path: str | Path, years: Sequence[int]) -> dict[str, list[str]]:
+    """Read a fold of ids: a CSV with columns id and part; other years' problems are left out.
+
+    Raises:
+        ValueError: columns or parts are others, an id stands twice, or the file is not there.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file; restore it, or take the fold out")
+    with Path(path).open(encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if tuple(reader.fieldnames or ()) != ("id", "part"):
+            raise ValueError(f"{path}: columns {reader.fieldnames}, expected id and part")
+        found: dict[str, list[str]] = {part: [] for part in PARTS}
+        seen = set()
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if row["part"] not in found:
+                raise ValueError(f"{where}: part: {row['part']!r} is none of {', '.join(PARTS)}")
+            if row["id"] in seen:
+                raise ValueError(f"{where}: id: {row['id']} stands twice; keep one")
+            if not re.match(r"\d{4}-", row["id"]):
+                raise ValueError(f"{where}: id: {row['id']!r} does not begin with its year")
+            seen.add(row["id"])
+            if year_of(row["id"]) in years:
+                found[row["part"]].append(row["id"])
+    if empty := [part for part, ids in found.items() if not ids]:
+        raise ValueError(f"{path}: part {empty[0]} has no problem of the study's years")
+    return found
+
+
+def named_fold(name: str, parts: Mapping[str, Sequence[Any]], years: Sequence[int]) -> Fold:
+    """Build a fold from the years, or the ids, that a config names for each part.
 
     Args:
         name: the fold's name in the config.
-        parts: `train`, `validation` and `test`, each a list of years.
+        parts: `train`, `validation` and `test`, each a list of years; or each a list of ids, as
+            `read_fold` returns them.
         years: all years of the study.
 
     Raises:
@@ -73,6 +132,8 @@ def named_fold(name: str, parts: Mapping[str, Sequence[int]], years: Sequence[in
         raise ValueError(
             f"{where}: unknown part {unknown[0]!r}; the parts are train, validation and test"
         )
+    if all(isinstance(entry, str) for part in PARTS for entry in parts.get(part) or [None]):
+        return Fold(name, *(tuple(sorted(parts[part])) for part in PARTS))
     for part in PARTS:
         if not parts.get(part):
             raise ValueError(f"{where}.{part}: no years; give the part at least one year")
@@ -139,13 +200,15 @@ def needed_levels(
 
     Args:
         years: {problem id: its year}, of all years that train or validate.
-        plan: folds ({fold: {train: years, validation: years}}), variants, levels_per_problem.
+        plan: folds ({fold: {train: years or ids, validation: years or ids}}), variants,
+            levels_per_problem.
         levels: level names in order.
     """
     needed: dict[str, set[str]] = {name: set() for name in years}
     for parts in plan["folds"].values():
         for part in ("train", "validation"):
-            ids = [name for name, year in years.items() if year in parts[part]]
+            listed = set(parts[part])
+            ids = [name for name, year in years.items() if year in listed or name in listed]
             for variant in plan["variants"]:
                 chosen = (
                     level_plan(ids, levels, plan["levels_per_problem"])

@@ -266,6 +266,9 @@ def runs_on(lines: list[TextLine], place: int) -> bool:
         and above.box[2] - above.box[0] > 18 * line.body
         and line.base - above.base < 1.6 * line.body
         and above.box[2] > right - 0.12 * (right - line.left)
+        # A heading is no sentence, even where all the lines below it are shorter.
+        and above.size <= 1.12 * line.size
+        and (line.bold or not above.bold)
         and not re.search(r"[.?!:;)\]}\u201d\"]\W*$", above.text)
     )
 

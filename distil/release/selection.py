@@ -6,7 +6,8 @@ that neither LaTeX nor spacing matters, and no text of others is in the file. `n
     placeholder        the transcription could not read the question: not among the published 651
     duplicate-of:ID    the same question as ID, word for word; it counts twice in the figures
 
-`python -m distil.release.selection FOLDER` prints the selection of the public release.
+`python -m distil.release.selection FOLDER` prints the selection of the public release, and with
+`split` behind it the released random split: a CSV with columns id and part, for `folds.NAME.file`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ from typing import Any
 
 from distil.content.hashing import sha256_text
 from distil.notation.normal import normal_form
-from distil.release.files import YEARS, flag_exact_duplicates, transcriptions
+from distil.release.files import (
+    YEARS,
+    flag_exact_duplicates,
+    read_split,
+    splits,
+    transcriptions,
+)
 from distil.release.transcriptions import read_transcription
 
 COLUMNS = ("id", "text_sha256", "note")
@@ -72,11 +79,34 @@ def read_selection(path: str | Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def main(folder: str) -> None:
-    """Print the selection of a download of the release."""
-    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+def split_release(folder: str | Path) -> list[dict[str, str]]:
+    """Return the part of each problem that the release trained, validated or tested on.
+
+    Problems are known by their text as typed. One that stands in several parts, since its text
+    stands twice in the release, is in the part nearest to training. Problems in no part, whose
+    traces were found wrong, are left out.
+    """
+    part_of: dict[str, str] = {}
+    for part, path in splits(folder)["full"].items():
+        for row in read_split(path):
+            part_of.setdefault(row["question"], part)
+    return [
+        {"id": row["id"], "part": part_of[row["statement_plain"]]}
+        for year, path in transcriptions(folder).items()
+        for row in read_transcription(path, year)
+        if row["statement_plain"] in part_of and PLACEHOLDER not in row["flags"]
+    ]
+
+
+def main(folder: str, what: str = "selection") -> None:
+    """Print the selection, or the split, of a download of the release."""
+    columns, rows = {
+        "selection": (COLUMNS, select_release),
+        "split": (("id", "part"), split_release),
+    }[what]
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(select_release(folder))
+    writer.writerows(rows(folder))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a study shows: tables and figures.
 
 - `summaries`: the tables behind the claims, and the data of the figures.
-- `controls`: answers cut at caps, and validation accuracy along a run.
+- `controls`: asked length, answers cut at caps, validation accuracy along a run.
 - `multiverse`: the gain under every combination of choices.
 - `graders`: how far the graders agree, and the answers to look at.
 - `problem_bank`: the problems as a table, a quiz or a typeset paper.

@@ -1,14 +1,16 @@
-"""Controls of the gain: answers cut at caps, and validation accuracy along a run."""
+"""Controls of the gain: asked length, answers cut at caps, validation accuracy along a run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from distil.claims.formulas import compared
-from distil.claims.selections import MissingAnswersError, paired, student
+from distil.claims.selections import MissingAnswersError, base, differences, paired, student
 from distil.content.addresses import split_level
+from distil.inference.gains import paired_gain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +62,41 @@ def cap_notes(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
             f"{100 * found.high:.1f}), p {found.p:.3g}."
         )
     return sentences
+
+
+def length_notes(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
+    """Say in a sentence whether the gain over the base depends on the length asked for.
+
+    The estimand is the interaction of base or student with the level: the slope of the gain on the
+    log of the level's mean words (of both), question by question.
+
+    Args:
+        study: The study's graded answers.
+        estimand: held_out or in_sample.
+
+    Returns:
+        The sentence; nothing where fewer than two levels were asked, or all have the same words.
+    """
+    gains, words = [], []
+    for level in study.levels:
+        try:
+            pair = paired(student(study, estimand, level=level), base(study, estimand, level=level))
+        except MissingAnswersError:
+            continue
+        gains.append((pair[0], pd.Series(differences(*pair).mean(axis=1), pair[0].right.index)))
+        words.append(max((pair[0].words + pair[1].words) / 2, 1e-9))
+    scores = np.log2(words) - np.log2(words).mean() if words else np.zeros(0)
+    if len(gains) < 2 or not scores.any():
+        return []
+    table = pd.concat([gain for _, gain in gains], axis=1, join="inner")
+    whole = gains[0][0].only(table.index)
+    slopes = table.to_numpy() @ scores / (scores @ scores)
+    found = paired_gain(slopes, whole.clusters, study.alpha, whole.strata)
+    return [
+        f"Base x level: per doubling of the words the gain changes by "
+        f"{100 * found.estimate:+.1f} points ({100 * found.low:.1f} to {100 * found.high:.1f}), "
+        f"p {found.p:.3g}{'; ' + found.note if found.note else ''}."
+    ]
 
 
 def validation_accuracy(study: GradedAnswers, checkpoints: Sequence[int]) -> pd.DataFrame:

@@ -6,6 +6,7 @@
 - `adapters`: LoRA terms of a model: attach, swap, merge, write.
 - `checks`: what a model is refused for, before hours are lost.
 - `memory`: what training and decoding will take, and how wide a batch may be.
+- `speed`: seconds of a training step and tokens a second, measured on a few.
 - `encoding`: training rows as token ids.
 - `batches`: batches of rows of like length.
 - `losses`: losses and gradients of a batch, in parts that two processes share.

@@ -67,7 +67,8 @@ def read_benchmarks(problems: Sequence[str], benchmarks: Sequence[str]) -> dict[
 def select_problems(item: Mapping[str, Any], benchmarks: dict[str, list[dict]]) -> list[dict]:
     """The problems that one item of the plan asks, in the order of their ids.
 
-    With `at_most`, these are drawn by the hash of their ids: the same ones in every run.
+    `only` and `without` name ids that are, or are not, among them; with `at_most`, these are drawn
+    by the hash of their ids: the same ones in every run.
 
     Raises:
         ValueError: the plan names a benchmark that has no file.
@@ -80,6 +81,9 @@ def select_problems(item: Mapping[str, Any], benchmarks: dict[str, list[dict]]) 
     rows = benchmarks[item["benchmark"]]
     if item["years"] is not None:
         rows = [row for row in rows if row["year"] in item["years"]]
+    if "only" in item:
+        rows = [row for row in rows if row["id"] in item["only"]]
+    rows = [row for row in rows if row["id"] not in item.get("without", ())]
     if item.get("at_most") is not None:
         rows = sorted(rows, key=lambda row: sha256_text(row["id"]))[: item["at_most"]]
     return sorted(rows, key=lambda row: row["id"])

@@ -10,7 +10,8 @@
 - `names`: the studies of a repository, and the one that a command is about.
 - `making`: files of a study made on demand, by Snakemake.
 - `inventory`: what a study needs from outside the repository, and what of it is there.
-- `estimate`: what a named study's teacher will cost.
+- `estimate`: money, hours, memory and disk of a study, stage by stage.
+- `device`: the speed of a study's model on this machine, measured and kept.
 - `fetch`: bringing exam PDFs, benchmark files and the model.
 - `new`: a study file and a manifest from a folder of PDFs.
 """

@@ -175,6 +175,7 @@ def check(
         contents.append((path, value))
         faults += found
     if not faults:
+        _drop_folds(config)
         faults = [
             f"{_blame(contents, key)}: {_dotted(key)}: {message}"
             for key, message in [*_against_schema(config)] or [*_across_keys(config, student)]
@@ -182,6 +183,15 @@ def check(
     if faults:
         raise ConfigError(faults)
     return config
+
+
+def _drop_folds(config: dict[str, Any]) -> None:
+    """Take out the folds that an override made null: a mapping can only be added to otherwise."""
+    folds = config.get("folds")
+    if isinstance(folds, dict):
+        # Snakemake's --config reads null inside braces as a word.
+        for name in [name for name, parts in folds.items() if parts in (None, "null")]:
+            del folds[name]
 
 
 def _blame(contents: Sequence[tuple[str | Path, Any]], key: Sequence) -> str:
@@ -347,6 +357,8 @@ def _check_problems(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
 def _check_folds(config: dict[str, Any], years: list[int]) -> Iterator[tuple[tuple, str]]:
     for fold, parts in config["folds"].items():
         try:
+            if "file" in parts:
+                parts = splits.read_fold(parts["file"], years)
             splits.named_fold(fold, parts, years)
         except ValueError as error:
             yield ("folds", fold), str(error).removeprefix(f"folds.{fold}: ")

@@ -1,49 +1,317 @@
-"""Estimate of a named study's teacher, from its study file and the problems that were read."""
+"""Estimate of a study by stage before it is paid for or trained: money, hours, memory and disk.
+
+The teacher is counted request by request against its journal (`distil.teacher.estimate`). Training
+and answering are counted from the plans themselves: runs, steps, validation batches and answers.
+Hours are these counts times a speed: the one that `distil check --device` measured here, or, as
+long as there is none, that of the published study's log.
+
+    training hours  = (steps x seconds a step + validation batches x seconds a batch) / 3600
+    answering hours = answers x tokens an answer / tokens a second / 3600
+"""
 
 from __future__ import annotations
 
+import importlib.util
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from distil.content.files import read_jsonl
-from distil.datasets.splits import needed_levels
-from distil.study.inventory import open_named
+from distil.content.fingerprint import ROOT
+from distil.datasets.splits import needed_levels, year_of
+from distil.study.device import read_speed
+from distil.study.inventory import LINES, open_named
 from distil.study.shape import Study
 from distil.teacher import estimate
 from distil.teacher.journal import Journal
 from distil.teacher.settings import RunSettings
 
+# The published study's log (TERMINAL.md of its release): iterations and tokens a second of a Mac.
+# A validation batch is one forward pass, which is taken for a third of a step.
+PUBLISHED_SPEED = {"step_seconds": 1 / 0.066, "batch_seconds": 1 / 0.066 / 3, "tokens_a_second": 65}
+# The words of an answer at the first level, times what English and LaTeX take of a tokenizer.
+TOKENS_A_WORD = 1.6
+FIRST_LEVEL_WORDS = 261  # mean of the published student's answers to MATH-500
 
-def print_estimate(name: str) -> int:
-    """Print what a study's teacher will cost; return exit code 0.
+
+def print_estimate(name: str, files: Sequence[Path] = ()) -> int:
+    """Print what a study will take, stage by stage; return exit code 0.
+
+    Args:
+        name: the study.
+        files: its study files where there are more than the one that names it.
 
     Raises:
-        ValueError: the study has no teacher, or its problems have not been read.
+        ValueError: the study trains nothing, or its files cannot be used.
     """
-    study, where = open_named(name)
+    study, where = open_named(name, files)
     if not isinstance(study, Study):
         raise ValueError(f"{name}: a re-analysis of a release asks no teacher")  # noqa: TRY004
-    files = [Path(file) for file in study.problems()]
-    if missing := [file for file in files if not file.is_file()]:
-        raise ValueError(
-            f"{missing[0]}: not there; the estimate counts problems, so read the exams first: "
-            f"snakemake --cores 1 --until correct_problems --configfile {where}"
+    paths = [Path(file) for file in study.problems()]
+    problems = [row for file in paths if file.is_file() for row in read_jsonl(file)]
+    if missing := [file for file in paths if not file.is_file()]:
+        known = _selected(study)
+        print(
+            f"{missing[0]}: not there; the teacher's requests are counted once the exams were "
+            f"read: snakemake --cores 1 --configfile {where} -- problems"
         )
-    problems = [row for file in files for row in read_jsonl(file)]
+        if not known:
+            return 0
+        traces = count_traces(study, known)
+        print(
+            f"until then, problems are the {len(known)} of "
+            f"{study.config['problems']['selection']}: "
+            f"{len(known) * study.teacher('solver')['samples']:,} requests to the solver, at "
+            f"most {traces:,} each to distiller and verifier\n"
+        )
+        problems = known
+    else:
+        print("\n".join(["traces", *_teacher(study, problems), ""]))
+    print("\n".join(describe(study, problems)))
+    return 0
+
+
+def _selected(study: Study) -> list[dict[str, Any]]:
+    """The problems of the selection, which stand in for those that were not read yet."""
+    return [
+        {"id": name, "year": year_of(name), "answer": "unread"}
+        for year in study.years
+        for name, note in (study.selected(year) or {}).items()
+        if note != "placeholder"
+    ]
+
+
+def count_traces(study: Study, problems: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many texts the distiller is asked for if every solution is right."""
     years = {row["id"]: row["year"] for row in problems if row["year"] in study.traced_years}
     keyed = {row["id"] for row in problems if row["answer"]}
     needed = needed_levels(years, study.level_choice(), study.levels)
+    return sum(len(levels) for problem, levels in needed.items() if problem in keyed)
+
+
+def _teacher(study: Study, problems: Sequence[Mapping[str, Any]]) -> list[str]:
     section = study.config["teacher"]
     lines = estimate.estimate(
-        name,
+        study.name,
         {agent: study.teacher(agent) for agent in ("solver", "distiller", "verifier")},
         study.how(),
         {agent: study.prompt(f"{agent}.txt") for agent in ("solver", "distiller", "verifier")},
         problems,
-        sum(len(levels) for problem, levels in needed.items() if problem in keyed),
+        count_traces(study, problems),
     )
-    journal = Journal(Path("state") / name / "teacher")
+    journal = Journal(Path("state") / study.name / "teacher")
     journal.refresh()
     currency = section.get("currency", RunSettings.currency)
     cap = section.get("money_cap", RunSettings.money_cap)
-    print(estimate.as_text(lines, currency, cap, journal.charged()))
-    return 0
+    return estimate.as_text(lines, currency, cap, journal.charged()).splitlines()
+
+
+# ----------------------------------------------------------------------------- training, answering
+
+
+def describe(study: Study, problems: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say in lines what training and answering take.
+
+    Args:
+        study: the study.
+        problems: rows with id, year and answer.
+    """
+    speed = read_speed(study.name)
+    used = speed or PUBLISHED_SPEED
+    training = count_training(study, problems)
+    hours = (
+        training["steps"] * used["step_seconds"] + training["batches"] * used["batch_seconds"]
+    ) / 3600
+    yield "training"
+    yield (
+        f"  {training['runs']} runs of {study.config['adapters']['horizon']:,} iterations: "
+        f"{training['steps']:,} steps, {training['batches']:,} validation batches of "
+        f"{study.config['adapters']['batch_size']} rows"
+    )
+    for line in training["rows"]:
+        yield f"  {line}"
+    yield (
+        f"  {hours:,.1f} hours = ({training['steps']:,} x {used['step_seconds']:.2f} s + "
+        f"{training['batches']:,} x {used['batch_seconds']:.2f} s) / 3600"
+    )
+    yield from _answering(study, problems, used)
+    yield from _room(study, speed)
+    yield (
+        f"speed: measured here on {speed['device']} ({speed['backend']}), batches of "
+        f"{speed['batch_size']}"
+        if speed
+        else "speed: not measured here, so that of the published study's log; measure it with "
+        f"distil check {study.name} --device"
+    )
+
+
+def _answering(
+    study: Study, problems: Sequence[Mapping[str, Any]], used: Mapping[str, float]
+) -> Iterator[str]:
+    answers = count_answers(study, problems)
+    longest = study.config["predictions"]["max_tokens"]
+    mean = used.get("answer_tokens") or min(longest, FIRST_LEVEL_WORDS * TOKENS_A_WORD)
+    samples = study.sampling["samples"] if study.sampling else 1
+    total = samples * sum(answers.values())
+    whole = total * mean
+    yield "answers"
+    yield (
+        f"  {total:,} answers at most, {samples * answers['base']:,} of them the base's, with "
+        "every stop at a checkpoint of its own"
+    )
+    yield (
+        f"  {whole / 3600 / used['tokens_a_second']:,.1f} hours = {total:,} x {mean:.0f} tokens / "
+        f"{used['tokens_a_second']:.0f} tokens a second / 3600; with every answer at the limit "
+        f"of {longest:,} tokens {longest / mean:.1f} times as many"
+    )
+
+
+def count_training(study: Study, problems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return runs, steps, validation batches and, in `rows`, the rows of each dataset.
+
+    Every problem with a key counts with each level that the plan takes of it: traces that are
+    dropped and duplicates that are removed make the datasets smaller.
+    """
+    adapters = study.config["adapters"]
+    runs = len(study.all_seeds)
+    batches, lines = 0, []
+    evaluations = -(-adapters["horizon"] // adapters["evaluate_every"]) + 1
+    limit = adapters["validation_rows"]
+    for fold, parts in study.folds.items():
+        for variant in study.variants:
+            counts = {}
+            for part in ("train", "validation"):
+                listed = set(parts[part])
+                own = {
+                    row["id"]: row["year"]
+                    for row in problems
+                    if row["answer"] and listed & {row["id"], row["year"]}
+                }
+                plan = study.level_choice() | {
+                    "folds": {fold: {"train": parts[part], "validation": []}},
+                    "variants": [variant],
+                }
+                counts[part] = sum(map(len, needed_levels(own, plan, study.levels).values()))
+            taken = min(counts["validation"], limit or counts["validation"])
+            batches += runs * evaluations * -(-taken // adapters["batch_size"])
+            lines.append(
+                f"{fold}, {variant}: at most {counts['train']:,} training and "
+                f"{counts['validation']:,} validation rows, {taken:,} of these measured "
+                f"{evaluations} times a run"
+            )
+    sets = len(lines)
+    return {
+        "runs": sets * runs,
+        "steps": sets * runs * adapters["horizon"],
+        "batches": batches,
+        "rows": lines,
+    }
+
+
+def count_answers(study: Study, problems: Sequence[Mapping[str, Any]]) -> Counter[str]:
+    """Return the most answers of base and students: the plans with every stop at another place."""
+    spec = importlib.util.spec_from_file_location(
+        "plan_predictions", ROOT / "scripts/plan_predictions.py"
+    )
+    assert spec
+    assert spec.loader
+    plans = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(plans)
+    asked = SimpleNamespace(**study.examination())
+    sizes = {"competition": 0} | {name: _size(study, name) for name in asked.benchmarks[1:]}
+    counts: Counter[str] = Counter()
+    for item in plans.plan_base(asked):
+        counts["base"] += _count(item, problems, sizes)
+    places = [*study.checkpoints[-1:], *study.checkpoints[:-1]]
+    for fold in study.folds:
+        for variant in study.variants:
+            for seed in study.seeds:
+                chosen = {
+                    kind: {
+                        "iteration": places[number % len(places)],
+                        str(seed): places[number % len(places)],
+                    }
+                    for number, kind in enumerate(asked.stops)
+                }
+                plan = plans.plan_seed(chosen, seed, study.folds[fold], variant, asked)
+                counts["students"] += sum(_count(item, problems, sizes) for item in plan)
+    return counts
+
+
+def _count(
+    item: Mapping[str, Any], problems: Sequence[Mapping[str, Any]], sizes: Mapping[str, int]
+) -> int:
+    if "@" in item["level"]:  # a longer answer, cut
+        return 0
+    if item["years"] is None:
+        return sizes[item["benchmark"]]
+    years, only, without = set(item["years"]), item.get("only"), set(item.get("without", ()))
+    chosen = set(only) if only is not None else None
+    found = sum(
+        row["year"] in years
+        and row["id"] not in without
+        and (chosen is None or row["id"] in chosen)
+        for row in problems
+    )
+    return min(found, item.get("at_most") or found)
+
+
+def _size(study: Study, benchmark: str) -> int:
+    """The questions of a benchmark: as its file has them, or as are known of it."""
+    sources = [
+        Path(study.results, "benchmarks", f"{benchmark}.jsonl"),
+        Path(study.config["benchmark_files"].get(benchmark, {}).get("file", "")),
+    ]
+    for path in sources:
+        if path.is_file():
+            with path.open("rb") as stream:
+                return sum(1 for line in stream if line.strip())
+    typeset = study.config["exams"].get("typeset", {})
+    return LINES.get(benchmark, typeset.get("transfer", 0))
+
+
+# ---------------------------------------------------------------------------------- memory, disk
+
+
+def adapter_bytes(config: Mapping[str, Any], rank: int, layers: int) -> int:
+    """Return the bytes of a checkpoint: float32 LoRA matrices of a layer's seven projections.
+
+    Args:
+        config: the model's config.json.
+        rank: of the matrices.
+        layers: that have them; -1 for all.
+    """
+    hidden, inner = config["hidden_size"], config["intermediate_size"]
+    heads = config["num_attention_heads"]
+    width = config.get("head_dim") or hidden // heads
+    keys = width * config.get("num_key_value_heads", heads)
+    sums = 2 * (hidden + width * heads) + 2 * (hidden + keys) + 3 * (hidden + inner)
+    count = config["num_hidden_layers"] if layers < 0 else layers
+    return 4 * rank * sums * count
+
+
+def _room(study: Study, speed: Mapping[str, Any] | None) -> Iterator[str]:
+    yield "memory and disk"
+    measured = (
+        f"; measured {speed['training_mb']:,} MB in training, {speed['answering_mb']:,} MB in "
+        "answering" if speed else ""
+    )  # fmt: skip
+    memory = study.config["student"]["resources"]["memory_mb"]
+    yield f"  memory: {memory:,} MB for each job with the model{measured}"
+    path = Path(study.student("config.json"))
+    if not path.is_file():
+        yield f"  disk: known once {path} is there"
+        return
+    adapters = study.config["adapters"]
+    size = adapter_bytes(json.loads(path.read_text("utf-8")), adapters["rank"], adapters["layers"])
+    runs = len(study.folds) * len(study.variants) * len(study.all_seeds)
+    saved = runs * len(study.checkpoints) * size
+    model = sum(file.stat().st_size for file in path.parent.iterdir() if file.is_file())
+    yield (
+        f"  disk: {saved / 1e9:,.1f} GB of adapters = {runs} runs x {len(study.checkpoints)} "
+        f"checkpoints x {size / 1e6:,.1f} MB, and as much again while a run lasts times three "
+        f"(optimizer); the model {model / 1e9:,.1f} GB"
+    )

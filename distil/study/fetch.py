@@ -208,6 +208,8 @@ def fetch_model(student: dict[str, Any], say: Callable[[str], None]) -> FetchErr
             f"bring the folder here, then {lock}"
         )
     say(f"downloaded: {folder}, {repository} at {commit}")
+    if revision != commit:
+        say(f"to pin it, write into the study file: student.source.revision: {commit}")
     say(f"locked: {lock_model(folder)}")
     return None
 

@@ -14,17 +14,19 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from snakemake.utils import update_config
 
 from distil.content.hashing import sha256_file
 from distil.exams.tests import UNCHECKED
 from distil.student.model import LOCK_NAME, check_model
 from distil.study.config import ConfigError, check, read_yaml
 from distil.study.names import known_studies
-from distil.study.shape import open_study
+from distil.study.shape import Study, open_study
 
 READY, MISSING, WRONG, PLACEHOLDER, NOTE = "ready", "missing", "wrong", "placeholder", "note"
 # States that keep a study from running to its end.
@@ -35,6 +37,7 @@ LINES = {"math500": 500}
 # What a host's address looks like while it is only an example.
 _EXAMPLE = re.compile(r"//(?:HOST|host|your|example)\b|//[^/]*\bexample\.(?:com|org)\b")
 _ASSUMED = re.compile(r"#\s*ASSUME")
+_COMMIT = re.compile("[0-9a-f]{40}")
 FEW = 3  # things of a kind that are listed though they are ready
 LEAST_FREE = 20 * 1024**3  # bytes: a 4-bit 7B model, its adapters and a study's results
 
@@ -44,7 +47,7 @@ class Item:
     """One thing that a study needs.
 
     Attributes:
-        kind: paper, benchmark, model, teacher, disk or device.
+        kind: paper, tests, benchmark, model, teacher or disk.
         name: which one.
         state: `ready`, `missing`, `wrong`, `placeholder`, or `note` for what is only worth knowing.
         said: what is there, or what is wrong with it.
@@ -68,7 +71,7 @@ def take_inventory(
         config_file: its study file, for messages.
         quick: whether to take a file that is there for the right one, unread.
     """
-    found = [*_papers(study, quick)]
+    found = [*_papers(study, quick), *_tests(study, config_file)]
     if hasattr(study, "folds"):
         found += [*_benchmarks(study, quick), *_model(study, quick), *_teacher(study, config_file)]
     return [*found, *_disk(study)]
@@ -93,13 +96,21 @@ def _papers(study: Any, quick: bool) -> Iterator[Item]:
             )  # fmt: skip
         else:
             yield Item("paper", name, READY, file)
+
+
+def _tests(study: Any, config_file: str | Path | None) -> Iterator[Item]:
+    """Papers of which the manifest does not say yet what they hold."""
+    if study.config["exams"]["source"] == "typeset":
+        return
+    where = config_file or "STUDY_FILE"
     for name, entry in study.manifest.items():
         if entry["tests"] == UNCHECKED:
             yield Item(
-                "paper", name, PLACEHOLDER,
-                "nobody has checked yet which tests it holds",
-                f"snakemake results/{study.name}/extractions/YEAR.jsonl reads it and proposes the "
-                "lines for the manifest",
+                "tests", name, PLACEHOLDER,
+                "nobody has checked yet which tests the paper holds",
+                f"with its PDF there, snakemake --cores 1 --configfile {where} -- "
+                f"results/{study.name}/extractions/YEAR.jsonl reads it and proposes the lines for "
+                "the manifest",
             )  # fmt: skip
 
 
@@ -134,6 +145,15 @@ def _benchmarks(study: Any, quick: bool) -> Iterator[Item]:
 
 def _model(study: Any, quick: bool) -> Iterator[Item]:
     folder = Path(study.config["student"]["model"])
+    source = study.config["student"].get("source")
+    if source and not _COMMIT.fullmatch(source["revision"]):
+        yield Item(
+            "model", "revision", NOTE,
+            f"{source['repository']} at {source['revision']}, a branch or tag that may move",
+            f"{LOCK_NAME} pins every file by sha256 once the model is there; to pin the download "
+            f"as well, write the commit that distil fetch {study.name} names (or that the "
+            "repository's page shows) as student.source.revision",
+        )  # fmt: skip
     fetch = f"distil fetch {study.name}, or put the model's files into {folder}"
     if not folder.is_dir():
         yield Item("model", folder.name, MISSING, f"{folder}: no such folder", fetch)
@@ -208,11 +228,15 @@ def _disk(study: Any) -> Iterator[Item]:
         yield Item("disk", "space", MISSING, said, "make 20 GB of room for the model and results")
 
 
-def open_named(name: str) -> tuple[Any, Path]:
+def open_named(name: str, files: Sequence[Path] = ()) -> tuple[Any, Path]:
     """Open the study of a name by its study file.
 
+    Args:
+        name: the study's.
+        files: its study files, merged in order, where there are more than that one.
+
     Returns:
-        The study and the path of its file, relative to the repository's root.
+        The study and the path of its first file, relative to the repository's root if it can be.
 
     Raises:
         ConfigError: the file cannot be used.
@@ -221,14 +245,26 @@ def open_named(name: str) -> tuple[Any, Path]:
     where = Path(known_studies(Path.cwd())[name])
     if where.suffix != ".yaml":
         raise ValueError(f"{name}: has results, but no study file (config*.yaml) here; restore it")
-    config, faults = read_yaml(where)
-    if faults:
-        raise ConfigError(faults)
-    return open_study(check([where], config, student=False)), where
+    paths = [*files] or [where]
+    config: dict[str, Any] = {}
+    for path in paths:
+        content, faults = read_yaml(path)
+        if faults:
+            raise ConfigError(faults)
+        update_config(config, content)
+    study = open_study(check(paths, config, student=False))
+    if study.name != name:
+        raise ValueError(f"{paths[0]}: is of the study {study.name}, not of {name}")
+    return study, Path(os.path.relpath(paths[0]))
 
 
-def print_inventory(name: str, *, as_json: bool = False) -> int:
+def print_inventory(name: str, *, as_json: bool = False, device: bool = False) -> int:
     """Print what a study needs and lacks.
+
+    Args:
+        name: the study.
+        as_json: print the whole list as JSON.
+        device: measure the speed of its model here, as well.
 
     Returns:
         0 if nothing is in the way, 1 if something is.
@@ -251,6 +287,12 @@ def print_inventory(name: str, *, as_json: bool = False) -> int:
         for lines in grouped(item for item in own if item.state != READY):
             print("\n".join(lines))
     print(summary(items) or f"Nothing is in the way of {name}.")
+    if device:
+        if not isinstance(study, Study):
+            raise ValueError(f"{name}: a re-analysis of a release opens no model")
+        from distil.study.device import print_speed
+
+        print_speed(study)
     return 1 if wanting else 0
 
 

@@ -251,6 +251,8 @@ def make_config(name: str, manifest: dict[str, Any], like: str) -> str:
     # What only typeset exams know: the template and the wording of each question.
     text = re.sub(r"^( +clusters:) template\b", r"\1 text", text, flags=re.M)
     text = re.sub(r"^( +strata:) wording\b", r"\1 null", text, flags=re.M)
+    # The exams belong to whoever wrote them.
+    text = re.sub(r"^( +include_statements:) true\b", r"\1 false", text, flags=re.M)
     return HEADER + text
 
 

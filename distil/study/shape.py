@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.claims.plan import AnalysisPlan, claims_digest
+from distil.datasets.splits import read_fold, year_of
 from distil.release import files as release
 from distil.release.answers import answer_files
 from distil.release.selection import read_selection
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 
 PUBLISHED = "resources/published.yaml"
+# From so many folds on, years are held out in turn.
+LEAST_FOLDS = 3
 
 
 class AnyStudy:
@@ -79,6 +82,10 @@ class AnyStudy:
     def problems(self) -> list[str]:
         """The problems of all years, one file a year."""
         return [f"{self.results}/problems/{year}.jsonl" for year in self.years]
+
+    def accounts(self) -> list[str]:
+        """What became of every problem, one file a year."""
+        return [f"{self.results}/accounts/{year}.jsonl" for year in self.years]
 
     # ------------------------------------------------------------ papers, and what is read of them
 
@@ -171,6 +178,14 @@ class AnyStudy:
             if name.startswith(f"{year}-")
         }
 
+    def absent_problems(self) -> dict[str, str]:
+        """Problems of the selection in years that the study does not have, with their notes."""
+        return {
+            name: row["note"]
+            for name, row in (self._selection or {}).items()
+            if year_of(name) not in self.years
+        }
+
     @property
     def prefer(self) -> str | None:
         """Whose text stands where extraction and vision model disagree; None without the latter."""
@@ -211,7 +226,8 @@ class AnyStudy:
         names = ("benchmarks", "answers", "predictions", "grades", "crops", "solutions", "traces",
                  "curves", "stops", "duplicates")  # fmt: skip
         tables = [f"{self.results}/tables/{name}.csv" for name in self.tables_made]
-        return {"tables": tables, **{name: [] for name in names}}
+        rows = [table.replace(".csv", ".rows.parquet") for table in tables]
+        return {"tables": tables, "table_rows": rows, **{name: [] for name in names}}
 
     def page_shards(self) -> dict[str, list[str]]:
         """The scripts that hold the page's data: verdicts by fold, texts by year and benchmark."""
@@ -223,15 +239,31 @@ class AnyStudy:
         return {
             "title": self.config["title"],
             "kind": kinds[self.config["exams"]["source"]],
+            "include_statements": self.include_statements,
+            "not_run": self.not_run(),
             "sections": self.config["exams"]["sections"],
             "runs": [],
             "corrections": self.all_corrections(),
             "claims": self.claims(),
         }
 
+    def not_run(self) -> list[str]:
+        """What a reader might take for done in this study, and which was not, with its setting."""
+        raise NotImplementedError
+
+    @property
+    def include_statements(self) -> bool:
+        """Whether copies of the page hold the exams' own words; of made-up exams unless set."""
+        made_up = self.config["exams"]["source"] == "typeset"
+        return bool(self.config.get("page", {}).get("include_statements", made_up))
+
     def claims(self) -> dict[str, Any]:
         """What the claims are computed under."""
         raise NotImplementedError
+
+    def review_page(self) -> str:
+        """The page on which people look at what was read."""
+        return f"{self.results}/review/problems.html"
 
     def targets(self) -> list[str]:
         """What a full run makes in the end: claims, tables, figures and the page."""
@@ -266,6 +298,10 @@ class ReleaseStudy(AnyStudy):
         papers = read_manifest(release.MANIFEST, self.years, self.sections, folder=folder)
         return {name: entry for name, entry in papers.items() if Path(entry["file"]).is_file()}
 
+    def not_run(self) -> list[str]:
+        """What a reader might take for done in this study, and which was not."""
+        return ["training, and asking a model or a teacher: the release's files were counted again"]
+
     def transcriptions(self) -> list[str]:
         """The transcribed questions, one file a year."""
         return list(release.transcriptions(self.folder).values())
@@ -298,8 +334,8 @@ class Study(AnyStudy):
     """A study that trains: a checked configuration, seen as lists of files."""
 
     tables_made = (
-        "splits", "levels", "seeds", "stops", "leakage", "graders", "multiverse", "agreement",
-        "disagreements", "traces", "verdicts",
+        "problems", "splits", "levels", "seeds", "stops", "leakage", "graders", "multiverse",
+        "agreement", "disagreements", "traces", "verdicts",
     )  # fmt: skip
     figures_made = (
         "claims", "curves", "words", "sections", "seeds", "checkpoints", "discordance", "stops",
@@ -309,7 +345,11 @@ class Study(AnyStudy):
     def __init__(self, config: dict[str, Any]) -> None:
         """Keep the configuration; lists of files are made on demand."""
         super().__init__(config, config["exams"]["years"])
-        self.folds: dict[str, dict[str, list[int]]] = config["folds"]
+        # Each fold's years, or ids of problems, by part.
+        self.folds: dict[str, dict[str, list[Any]]] = {
+            name: read_fold(parts["file"], self.years) if "file" in parts else parts
+            for name, parts in config["folds"].items()
+        }
         self.levels: list[str] = config["levels"]
         self.seeds: list[int] = config["adapters"]["seeds"]
         self.checkpoints: list[int] = config["adapters"]["checkpoints"]
@@ -383,7 +423,7 @@ class Study(AnyStudy):
     def traces(self, fold: str) -> list[str]:
         """The verified traces that a fold trains and validates on, one file a year."""
         parts = self.folds[fold]
-        years = sorted(parts["train"] + parts["validation"])
+        years = sorted({year_of(entry) for entry in parts["train"] + parts["validation"]})
         return [f"{self.results}/traces/{year}/traces.jsonl" for year in years]
 
     @functools.cached_property
@@ -420,6 +460,33 @@ class Study(AnyStudy):
         checkpoints = [f"{folder}/{iteration:05d}.safetensors" for iteration in self.checkpoints]
         return [*checkpoints, f"{folder}/adapter_config.json"]
 
+    def stage(self, name: str) -> list[str]:
+        """The files of a named target: problems, traces, primary, folds or levels.
+
+        Raises:
+            ValueError: the study file does not ask for the stage; the message says what does.
+        """
+        tables = f"{self.results}/tables"
+        if name == "problems":
+            return [*self.problems(), f"{tables}/problems.csv", self.review_page()]
+        if name == "traces":
+            solutions = [f"{self.results}/traces/{year}/solutions.jsonl" for year in self.years]
+            traces = {path for fold in self.folds for path in self.traces(fold)}
+            return [*solutions, *sorted(traces), f"{tables}/traces.csv"]
+        if name == "folds" and len(self.folds) < LEAST_FOLDS:
+            raise ValueError(
+                f"folds: the study has {len(self.folds)} ({', '.join(self.folds)}); give the file "
+                "that adds folds after its own: --configfile config.paper.yaml "
+                "config.paper-folds.yaml"
+            )
+        if name == "levels" and "adapter" not in self.config["adapters"]["protocols"]:
+            raise ValueError(
+                "adapters.protocols: lacks adapter, one adapter for each level; give the file that "
+                "adds it after the study's own: --configfile config.paper.yaml "
+                "config.paper-levels.yaml"
+            )
+        return self.targets()
+
     def stops(self) -> list[str]:
         """The chosen stops of each fold and variant."""
         return [
@@ -455,9 +522,13 @@ class Study(AnyStudy):
 
     @functools.cached_property
     def traced_years(self) -> list[int]:
-        """Years that some fold trains or validates on: traces are distilled for these only."""
+        """Years that some fold trains or validates on: only of these are there traces."""
         return sorted(
-            {year for parts in self.folds.values() for year in parts["train"] + parts["validation"]}
+            {
+                year_of(entry)
+                for parts in self.folds.values()
+                for entry in parts["train"] + parts["validation"]
+            }
         )
 
     def level_choice(self) -> dict[str, Any]:
@@ -565,6 +636,26 @@ class Study(AnyStudy):
     def page(self) -> dict[str, Any]:
         """What the page says of the study itself, and the runs in the order of their files."""
         return {**super().page(), "runs": self.runs}
+
+    def not_run(self) -> list[str]:
+        """What a reader might take for done in this study, and which was not, with its setting."""
+        config = self.config
+        made_up = config["exams"]["source"] == "typeset"
+        told = {
+            "real papers, a real teacher and a student of the published size": made_up,
+            "year folds, which hold every year out once (folds)": len(self.folds) == 1,
+            "an adapter for each length (adapters.protocols)": (
+                "adapter" not in config["adapters"]["protocols"]
+            ),
+            "training by the published loop (adapters.protocols)": (
+                "published" not in config["adapters"]["protocols"]
+            ),
+            "a benchmark besides the competition (benchmarks)": len(config["benchmarks"]) == 1,
+            "a chat model as grader (grading.judge)": not config["grading"]["judge"],
+            "second readings by a vision model (problems.vision)": not config["problems"]["vision"],
+            "a comparison with published figures (published)": not config["published"],
+        }
+        return [what for what, missing in told.items() if missing]
 
     def claims(self) -> dict[str, Any]:
         """What the claims and their tables are computed under."""

@@ -25,14 +25,14 @@ from typing import Any
 
 from snakemake.logging import ColorizingTextHandler, DefaultFilter, LogEvent
 
+from distil.content.stages import read_stages
+
 # Seconds without a word, where output goes to a file.
 PATIENCE = 20
 REDRAW = 0.5
 # How much of the end of a log is searched for its last line on progress.
 TAIL = 4096
 
-_RULE = re.compile(r"^\s*(?:rule|checkpoint) (\w+):", re.M)
-_INCLUDE = re.compile(r'^\s*include: "(rules/\w+\.smk)"', re.M)
 _PROGRESS = re.compile(
     r"^progress: (?P<done>\d+)/(?P<total>\d+) (?P<unit>[^;\n]+)(?:; (?P<note>[^;\n]*))?"
     r"(?:; (?P<curve>[-0-9. e+]+))?$",
@@ -75,15 +75,6 @@ class Stage:
     seconds: float = 0.0
     running: dict[int, Job] = field(default_factory=dict)
     told: int = 0
-
-
-def read_stages(folder: Path) -> dict[str, str]:
-    """Return {rule: stage} in the order in which the Snakefile includes the files of rules."""
-    found = {}
-    for name in _INCLUDE.findall((folder / "Snakefile").read_text(encoding="utf-8")):
-        for rule in _RULE.findall((folder / name).read_text(encoding="utf-8")):
-            found[rule] = Path(name).stem
-    return found
 
 
 def read_progress(log: Path | None) -> re.Match[str] | None:

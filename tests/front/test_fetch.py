@@ -142,3 +142,84 @@ def test_what_is_mistyped_is_one_line(checkout, tmp_path):
     assert "no such folder" in nowhere.stderr
     typo = distil(checkout, "check", "mien")
     assert "did you mean mine?" in typo.stderr
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """A loopback hub that holds the sample student under `main`, one commit; it may lie."""
+
+    protocol_version = "HTTP/1.1"
+    commit = "c" * 40
+    damaged = False
+
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def answer(self, *, body):
+        path = self.path.partition("?")[0]
+        files = {
+            file.name: file.read_bytes() for file in sorted((ROOT / "resources/student").iterdir())
+        }
+        files.pop("model.lock.json")
+        if path.startswith("/api/models/mini/student/revision/"):
+            siblings = [
+                {"rfilename": name, "size": len(data), "blobId": name}
+                | ({"lfs": {"sha256": sha256(data), "size": len(data), "pointerSize": 1}}
+                   if name == "model.safetensors" else {})
+                for name, data in files.items()
+            ]  # fmt: skip
+            info = {"_id": "1", "id": "mini/student", "modelId": "mini/student", "sha": self.commit}
+            data, headers = json.dumps({**info, "siblings": siblings}).encode(), {}
+        elif path.startswith("/api/models/mini/student/tree/"):
+            tree = [{"type": "file", "oid": n, "size": len(d), "path": n} for n, d in files.items()]
+            data, headers = json.dumps(tree).encode(), {}
+        else:
+            data = files[path.rpartition("/")[2]]
+            headers = {"X-Repo-Commit": self.commit, "ETag": f'"{sha256(data)}"'}
+            if self.damaged and path.endswith(".safetensors"):
+                data = data[:-1] + bytes([data[-1] ^ 1])
+        self.send_response(200)
+        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_the_model_comes_from_the_hub_by_revision_and_is_held_against_its_hashes(
+    checkout, tmp_path, damaged
+):
+    write_manifest(checkout)
+    path = checkout.path / "config.mine.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["student"]["source"] = {"repository": "mini/student", "revision": "main"}
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    assert "may move" in distil(checkout, "check", "mine").stdout, "a branch is no pin"
+    handler = type("OneHub", (Hub,), {"damaged": damaged})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        fetched = subprocess.run(
+            [sys.executable, "-m", "distil", "fetch", "mine"],
+            cwd=checkout.path, capture_output=True, text=True, check=False,
+            env={
+                **os.environ, "PYTHONPATH": str(checkout.path), "HF_HUB_OFFLINE": "0",
+                "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+                "HF_HOME": str(tmp_path / "hf"),
+            },
+        )  # fmt: skip
+        server.shutdown()
+    model = checkout.path / "resources/mine/model"
+    if damaged:
+        assert "model.safetensors is not the file of the hub" in fetched.stdout, fetched.stdout
+        assert not (model / "model.lock.json").exists()
+        return
+    assert f"mini/student at {Hub.commit}" in fetched.stdout, fetched.stdout + fetched.stderr
+    states = {row["name"]: row for row in json.loads(distil(checkout, "check", "mine", "--json").stdout)}  # fmt: skip
+    assert states["model"]["state"] == "ready"
+    assert f"revision: {Hub.commit}" in fetched.stdout, "how to pin what was fetched"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import json
@@ -18,12 +19,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from distil.audit.chains import as_json
+from distil.audit.explain import Explainer
+from distil.claims.formulas import base, student
 from distil.claims.selections import paired, read_study
 from distil.content.files import read_jsonl, write_jsonl
-from distil.inference.gains import accuracy, paired_gain
+from distil.inference.gains import paired_gain
+from distil.inference.levels import section_contrast, trend
 from distil.report.page import shards
 from distil.report.page.copies import write_zip
 from distil.review.corrections import read_corrections
+from distil.review.crops import read_crops
 from tests.front.test_command_line import distil
 from tests.workflow.checkout import ROOT
 
@@ -99,100 +105,208 @@ def test_a_cell_leads_to_the_page_of_the_exam_the_answer_and_its_verdict(
     rows = rows[rows["row"].str.contains("#") & (rows["claim"] == "C4")]
     graded = pd.read_parquet("results/micro/grades/answers.parquet")
     graded = graded.drop_duplicates("row").set_index("row")
+    explainer = Explainer("micro")
     for row, estimand in random.Random(2).sample(
         sorted(set(zip(rows["row"], rows["estimand"], strict=True))), 10
     ):
-        run, _, name = row.partition("#")
+        run = row.partition("#")[0]
         answer = graded.loc[row]
         slug = run if run in ("base", "teacher") else run.rpartition("/")[2]
         page = opened(f"C4/{estimand}/{answer['problem']}/{slug}")
         page.wait_for_selector(".card .verdict-line")
-        card = page.locator(".card")
-        said = pd.read_parquet(f"results/micro/predictions/{run}.parquet").set_index("id").loc[name]
-        grade = pd.read_parquet(f"results/micro/grades/{run}.parquet").set_index("id").loc[name]
-        assert card.locator('[data-test="verdict"]').inner_text() == grade["verdict"]
-        assert grade["rule"] in card.inner_text()
-        lines = [
-            line for line in said["text"].split("\n") if line and not re.search(r"[\\^_]", line)
-        ]
-        for line in lines:
-            assert line.strip() in card.locator(".response").inner_text()
-        assert said["token_ids_sha256"] in card.locator(".chain").inner_text() or run == "teacher"
-        problem = next(
-            one for one in read_jsonl(f"results/micro/problems/{int(answer['year'])}.jsonl")
-            if one["id"] == answer["problem"]
-        )  # fmt: skip
-        assert problem["pdf_sha256"] in card.locator(".chain").inner_text()
-        assert f"page {problem['page']}" in card.locator(".picture").first.inner_text()
-        width = card.locator(".picture img").first.evaluate("image => image.naturalWidth")
-        assert width > 50
+        assert page.locator(".card .picture img").first.evaluate("one => one.naturalWidth") > 50
+        compare_with_chain(page, explainer, row)
     done = distil(
         "explain", f"results/micro/grades/answers.parquet#{row}", "--json", cwd=finished.path
     )
-    assert said["token_ids_sha256"] in done.stdout or run == "teacher"
-    assert problem["pdf_sha256"] in done.stdout
+    target = f"results/micro/grades/answers.parquet#{row}"
+    assert json.loads(done.stdout) == json.loads(as_json(explainer.explain(target)))
 
 
-def arithmetic(page) -> dict[str, float]:
-    page.locator(".arithmetic summary").click()
-    return {
-        name: float(page.locator(f'[data-test="{name}"]').inner_text())
-        for name in ("estimate", "low", "high")
-    }
+def told(chain: dict, stage: str) -> dict:
+    """The first entry of a stage, as `distil explain --json` has it."""
+    return next(iter(entries(chain, stage)), {})
+
+
+def entries(chain: dict, stage: str) -> list[dict]:
+    return next((one["entries"] for one in chain["chain"] if one["stage"] == stage), [])
+
+
+def compare_with_chain(page, explainer, row: str) -> None:
+    """Compare every number, text and hash of the card that is open with the answer's chain."""
+    target = f"results/micro/grades/answers.parquet#{row}"
+    chain = json.loads(as_json(explainer.explain(target)))
+    card = page.locator(".card")
+    text = card.inner_text()
+    grade, said = told(chain, "grades"), told(chain, "predictions")
+    answer = told(chain, "graded answers")
+    # Behind a student's answer stand its training problems, too.
+    own = {answer["problem"], f"{answer['problem']} statement", f"{answer['problem']} key"}
+    problem = next((one for one in entries(chain, "problems") if one["id"] in own), {})
+    pages = [one for one in entries(chain, "pages") if one["id"] in own]
+    assert card.locator('[data-test="verdict"]').inner_text() == grade["verdict"]
+    assert f"by rule {grade['rule']}" in text
+    assert f"strict reading: {grade['strict_verdict'] or 'none'}" in text
+    assert f"second grader: {grade['second_verdict'] or 'none'}" in text
+    assert f"{said['words']} words, " in text
+    assert f"level {answer['level']}" in text
+    for line in said["text"].split("\n"):
+        if line and not re.search(r"[\\^_]", line):
+            assert line.strip() in card.locator(".response").inner_text()
+    for name in ("prompt_sha256", "token_ids_sha256", "adapter_sha256"):
+        assert said.get(name) is None or said[name] in text, name
+    assert problem.get("pdf_sha256") is None or problem["pdf_sha256"] in text
+    pictures = card.locator(".picture")
+    assert pictures.count() == len(pages)
+    for entry in pages:
+        what = "key" if entry["id"].endswith(" key") else "paper"
+        picture = card.locator(".picture", has_text=f"printed in the {what}, page {entry['page']}")
+        box = ", ".join(str(int(edge + 0.5)) for edge in entry["box"])
+        assert f"box {box} pt" in picture.inner_text()
+        assert picture.locator(".place").get_attribute("title").endswith(entry["sha256"])
+        data = picture.locator("img").get_attribute("src").partition("base64,")[2]
+        name = entry["id"].partition(" ")[0]
+        crops = read_crops(f"results/micro/crops/{answer['year']}.parquet")
+        crop = crops[name, "key" if what == "key" else "statement"]
+        assert base64.b64decode(data) == crop["png"]
 
 
 @needs_chromium
-def test_the_arithmetic_gives_the_numbers_of_the_table(opened, finished):
+def test_ten_cells_of_each_table_lead_to_the_crop_and_agree_with_explain(
+    opened, finished, monkeypatch
+):
+    monkeypatch.chdir(finished.path)
+    explainer, draw = Explainer("micro"), random.Random(3)
+    page, walked = opened("data"), set()
+    for name in explainer.tables.names[1:]:
+        rows = list(explainer.tables.rows(name))
+        cells = [cell for cell in explainer.tables.cells()
+                 if cell.table == name and explainer.tables.computed(cell)
+                 and explainer.tables._read(name)[1].get((cell.row, cell.column))]  # fmt: skip
+        for cell in draw.sample(cells, min(10, len(cells))):
+            behind = explainer.tables.sources(cell)
+            address = f"table/{name}/{cell.column}/{rows.index(cell.row) + 1}"
+            page.evaluate("address => { location.hash = address }", address)
+            page.wait_for_selector(f'.claim-head code:text-is("{explained(cell)}")')
+            assert page.locator('[data-test="cell"]').inner_text() == cell.value.strip()
+            walked.add(name)
+            answers = sorted(row for row in behind if "#" in row)
+            if not answers:
+                listed = page.locator(".ids code").all_text_contents()
+                assert set(listed) == set(sorted(behind)[:200])
+                page.locator(".more summary").click()
+                page.locator(".ids a").first.click()
+                page.wait_for_selector(".card .picture img")
+                continue
+            page.wait_for_selector("table.grid td")
+            asked = page.locator("table.grid td").filter(has=page.locator(".cell:not(.none)"))
+            asked.nth(draw.randrange(asked.count())).click()
+            page.wait_for_selector(".card .verdict-line")
+            command = page.locator(".card .copy code").last.inner_text()
+            row = command.partition("answers.parquet#")[2]
+            assert row in behind or row.startswith(("base#", "teacher#")), "those stand beside"
+            compare_with_chain(page, explainer, row)
+    assert {"levels", "seeds", "stops", "graders", "leakage", "agreement"} <= walked
+
+
+def explained(cell) -> str:
+    return f"distil explain {cell.address} --study micro"
+
+
+def exact(page, name: str) -> float:
+    """A number of the arithmetic with the ten digits of the tables."""
+    return float(page.locator(f'[data-test="{name}"]').get_attribute("data-value"))
+
+
+@needs_chromium
+def test_the_arithmetic_gives_the_numbers_of_the_table_to_the_last_digit(opened, finished):
     checked = set()
     for row in table(finished):
         page = opened(f"{row['id']}/{row['estimand']}")
-        if row["here"] == "" or row["low"] == "":
+        if row["here"] == "":
+            assert page.locator(".arithmetic").count() == 0
             continue
-        if page.locator(".grid").count() == 0 and page.locator(".arithmetic-none").count() == 0:
-            page.wait_for_timeout(300)
-        if page.locator(".arithmetic").count() == 0:
-            continue
-        found = arithmetic(page)
-        wanted = {"estimate": row["here"], "low": row["low"], "high": row["high"]}
-        for name, text in wanted.items():
-            assert found[name] == pytest.approx(float(text), abs=0.00501), (row["id"], name)
-        checked.add(row["id"])
-    assert {"C1", "C3", "C4"} <= checked
+        page.wait_for_selector(".arithmetic")
+        page.locator(".arithmetic summary").click()
+        names = ["here"] if row["unit"] == "levels" else ["here", "low", "high"]
+        for name in names:
+            found = exact(page, "estimate" if name == "here" else name)
+            assert found == pytest.approx(float(row[name]), rel=2e-9, abs=1e-12), (row["id"], name)
+        checked.add(row["formula"])
+    made = {row["formula"] for row in table(finished) if row["here"] != ""}
+    assert checked == made, "every row with a number says how it follows"
 
 
-@needs_chromium
-def test_what_if_gives_what_the_estimators_give(opened, finished, monkeypatch):
+@pytest.fixture
+def answered(finished, monkeypatch):
+    """What the claims of the micro study are computed from."""
     monkeypatch.chdir(finished.path)
     record = json.loads(Path("results/micro/lineage/judge_claims/job.json").read_text())
     files = {"stops": [], "curves": []}
     for one in record["input"]:
         if one["name"] in files:
             files[one["name"]].append(one["path"])
-    from distil.claims.formulas import base, student
+    return read_study("results/micro/grades/answers.parquet", files["stops"], record["params"])
 
-    study = read_study("results/micro/grades/answers.parquet", files["stops"], record["params"])
-    tuned, plain = paired(student(study, "held_out"), base(study, "held_out"))
-    right = tuned.right.to_numpy() - plain.right.to_numpy()
-    names = list(tuned.right.index)
-    page = opened(f"C4/held_out/{names[0]}/seed-{next(iter(tuned.right))}")
-    page.wait_for_selector(".card .verdict-line")
-    page.get_by_role("button", name=re.compile("what if")).click()
-    changed = right.copy()
-    changed[0, 0] += 1 if tuned.right.iloc[0, 0] == 0 else -1
-    expected = paired_gain(changed, tuned.clusters, study.alpha, tuned.strata)
+
+def toggle(page, address: str, answers: list[tuple[str, str]]) -> None:
+    """Turn the verdicts of (question, run) in a claim's grid."""
+    for problem, slug in answers:
+        page.evaluate("address => { location.hash = address }", f"{address}/{problem}/{slug}")
+        page.wait_for_selector(f'.card h3:has-text("{problem}"):has-text("{slug.split("-")[-1]}")')
+        page.wait_for_selector(".card .verdict-line")
+        page.get_by_role("button", name=re.compile("what if")).click()
+
+
+def assert_changed(page, expected) -> None:
     for name, value in (("changed", expected.estimate), ("changed-low", expected.low),
                         ("changed-high", expected.high)):  # fmt: skip
-        assert float(page.locator(f'[data-test="{name}"]').inner_text()) == pytest.approx(
-            100 * value, abs=0.00501
-        )
+        assert exact(page, name) == pytest.approx(100 * value, rel=2e-9, abs=1e-9), name
+
+
+@needs_chromium
+def test_what_if_gives_what_the_estimators_give(opened, answered):
+    tuned, plain = paired(student(answered, "held_out"), base(answered, "held_out"))
+    right = tuned.right.to_numpy() - plain.right.to_numpy()
+    names = list(tuned.right.index)
+    page = opened("C4/held_out")
+    toggle(page, "C4/held_out", [(names[0], f"seed-{next(iter(tuned.right))}")])
+    changed = right.copy()
+    changed[0, 0] += 1 if tuned.right.iloc[0, 0] == 0 else -1
+    assert_changed(page, paired_gain(changed, tuned.clusters, answered.alpha, tuned.strata))
     page.get_by_role("button", name="take the toggle back").click()
     page.get_by_role("button", name="strike this question").click()
     strata = None if tuned.strata is None else tuned.strata[1:]
-    expected = paired_gain(right[1:], tuned.clusters[1:], study.alpha, strata)
-    assert float(page.locator('[data-test="changed"]').inner_text()) == pytest.approx(
-        100 * expected.estimate, abs=0.00501
+    assert_changed(page, paired_gain(right[1:], tuned.clusters[1:], answered.alpha, strata))
+    page.get_by_role("button", name="put back").click()
+    assert page.locator('[data-test="changed"]').count() == 0
+
+
+@needs_chromium
+def test_what_if_at_several_levels_gives_what_the_estimators_give(opened, answered):
+    levels = paired(*(student(answered, "held_out", level=level) for level in answered.levels))
+    matrices = [one.right.copy() for one in levels]
+    names, seeds = list(matrices[0].index), list(matrices[0])
+    chosen = [(0, 0, 0), (1, 1, 0), (5, 0, 0), (7, 0, 5), (8, 1, 0)]  # question, seed, level
+    for question, seed, level in chosen:
+        matrices[level].iloc[question, seed] = 1 - matrices[level].iloc[question, seed]
+    turned = [(names[question], f"seed-{seeds[seed]}.{answered.levels[level]}")
+              for question, seed, level in chosen]  # fmt: skip
+    page = opened("C7/held_out")
+    toggle(page, "C7/held_out", turned)
+    means = np.column_stack([matrix.mean(axis=1) for matrix in matrices])
+    words = [one.words for one in levels]
+    assert_changed(
+        page, trend(means, words, levels[0].clusters, permutations=0, alpha=answered.alpha)
     )
-    assert np.isfinite(accuracy(tuned.right, tuned.clusters).low)
+    page = opened("C8/held_out")
+    toggle(page, "C8/held_out", turned)
+    drops = matrices[0].to_numpy() - matrices[-1].to_numpy()
+    speed = answered.plan.speed_section
+    assert_changed(
+        page,
+        section_contrast(drops, levels[0].sections, speed, levels[0].clusters, answered.alpha),
+    )
 
 
 @needs_chromium
@@ -232,24 +346,150 @@ def test_a_correction_made_on_the_page_is_one_that_the_study_takes(opened, tmp_p
 
 
 @needs_chromium
+def test_the_head_says_what_was_not_run(opened):
+    page = opened()
+    page.locator(".not-run summary").click()
+    text = page.locator(".not-run").inner_text()
+    assert "a student of the published size" in text
+    assert "a chat model as grader (grading.judge)" in text
+
+
+@needs_chromium
+def test_a_printed_card_is_the_card_without_what_can_only_be_clicked(opened):
+    page = opened("C4/held_out/2014-fs-04/seed-1")
+    page.wait_for_selector(".card .verdict-line")
+    page.emulate_media(media="print", color_scheme="dark")
+    for hidden in ("nav", ".filters", ".grid-box", ".what-buttons"):
+        assert not page.locator(hidden).first.is_visible(), hidden
+    for shown in (".passport h1", ".claim-head h2", ".card .picture img", ".card .verdict-line"):
+        assert page.locator(shown).first.is_visible(), shown
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(255, 255, 255)", "paper is white in the dark, too"
+
+
+@needs_chromium
+def test_columns_of_the_grid_are_narrowed_to_a_level_and_a_stop(opened):
+    page = opened("C7/held_out")
+    page.wait_for_selector("table.grid")
+    page.locator(".choice", has_text="level").locator("select").select_option("R6")
+    names = page.locator("table.grid thead th span").all_inner_texts()
+    assert names, "columns are left"
+    assert all("R6" in name or name.startswith(("base", "teacher")) for name in names)
+    page = opened("Q1/held_out")
+    page.wait_for_selector("table.grid")
+    before = page.locator("table.grid thead th").count()
+    stop = page.locator(".choice", has_text="stop")
+    if stop.count():  # the two stops chose different checkpoints
+        stop.locator("select").select_option("horizon")
+        assert page.locator("table.grid thead th").count() < before
+    page = opened("answers/R1@horizon/competition")
+    page.wait_for_selector("table.grid")
+    assert page.locator(".choice", has_text="stop").locator("select").input_value() == "horizon"
+    page.locator("table.grid td").last.click()
+    page.wait_for_selector(".card .fine")
+    assert "#answers/R1@horizon/competition/" in page.locator(".card").inner_text()
+
+
+@needs_chromium
+def test_a_rule_of_the_workflow_shows_its_files_code_and_the_claims_on_it(opened, finished):
+    page = opened("workflow")
+    page.wait_for_selector(".dag .node")
+    stages = page.locator(".dag .node").count()
+    page.get_by_role("button", name="unfold every stage").click()
+    assert page.locator(".dag .node").count() > stages
+    page.locator('.dag .node[data-node="train_adapter"]').focus()
+    page.keyboard.press("Enter")
+    panel = page.locator(".node-panel")
+    folder = finished.path / "results/micro/lineage/train_adapter"
+    record = json.loads((folder / "fold=temporal,seed=1,variant=prompt.json").read_text())
+    job = panel.locator('details:has(summary:has-text("seed=1,"))')
+    job.locator("summary").click()
+    text = job.inner_text()
+    for side in ("input", "output"):
+        assert all(one["path"] in text for one in record[side][:12])
+    assert record["code"][:12] in text
+    assert "lineage/train_adapter/fold=temporal,seed=1,variant=prompt.json" in text
+    assert "logs/train_adapter/temporal/prompt/seed-1.log" in text
+    resting = set(job.locator(".resting a").all_inner_texts())
+    assert {"C4 held out", "C6 validation"} <= resting
+    assert not {"C1 held out", "C2 held out"} & resting, "base and teacher rest on no adapter"
+    job.get_by_role("button", name="made by split_datasets").first.click()
+    assert panel.locator("h3").inner_text() == "split_datasets"
+    page.locator('.workflow input[type="search"]').fill("seed-2.parquet")
+    page.wait_for_selector(".dag .node.dim")
+    assert page.locator('.dag .node.dim[data-node="predict_answers"]').count() == 0
+    before = page.locator("svg.dag").evaluate("svg => svg.getBoundingClientRect().width")
+    page.get_by_role("button", name="larger").click()
+    assert page.locator("svg.dag").evaluate("svg => svg.getBoundingClientRect().width") > before
+
+
+@needs_chromium
+def test_two_runs_are_compared_from_a_file_chosen_on_the_page(opened, finished, tmp_path):
+    top = tmp_path / "other"
+    shutil.copytree(finished.path / "results/micro", top)
+    path = top / "claims" / "claims.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.loc[(frame["id"] == "C1") & (frame["estimand"] == "held_out"), "low"] = "12.5"
+    frame.to_csv(path, index=False)
+    done = distil("diff", finished.path / "results/micro", top, "--json", cwd=finished.path)
+    moved = json.loads(done.stdout)
+    assert "C1:low:held_out" in {one["cell"] for one in moved}
+    (tmp_path / "moved.json").write_text(done.stdout, encoding="utf-8")
+    page = opened("compare")
+    assert "one run only" in page.locator("main").inner_text()
+    page.locator('input[type="file"]').set_input_files(tmp_path / "moved.json")
+    page.wait_for_selector(".moved")
+    for one in moved:
+        line = page.locator(".moved tr", has=page.get_by_text(one["cell"], exact=True)).first
+        assert line.locator("td").nth(0).get_attribute("title") == (one["before"] or "")
+        assert line.locator("td").nth(1).get_attribute("title") == (one["after"] or "")
+        for cause, evidence in one["causes"].items():
+            assert page.locator(f".cause.{cause}").count() >= 1
+            assert all(page.get_by_text(said, exact=True).count() for said in evidence)
+    page.get_by_role("link", name="C1:low:held_out").click()
+    page.wait_for_selector('.claim-head .crumb:has-text("C1")')
+    (tmp_path / "other.json").write_text('{"cells": 3}', encoding="utf-8")
+    page = opened("compare")
+    page.locator('input[type="file"]').set_input_files(tmp_path / "other.json")
+    assert "no output of distil diff" in page.locator('[role="alert"]').inner_text()
+
+
+@needs_chromium
+def test_the_last_two_runs_are_compared_on_the_page(opened, study):
+    """A run that changes a setting is told beside the page, with the cells that it moved."""
+    study.edit("config.micro.yaml", "alpha: 0.05", "alpha: 0.01")
+    study.snakemake()
+    page = opened("compare", top=study.path / "results" / "micro")
+    page.wait_for_selector(".moved")
+    assert page.locator(".compare caption", has_text="Runs of this study").count() == 1
+    assert page.get_by_role("link", name="C4:low:held_out").count() == 1
+    assert page.locator(".cause.params").count() >= 1
+    assert "alpha" in page.locator(".moved").first.inner_text()
+
+
+@needs_chromium
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_violation_of_accessibility_is_found(opened, scheme):
     axe = PARTS / "axe-core" / "axe.min.js"
     if not axe.is_file():
         pytest.skip("no axe-core here: make page-bundle")
-    for address in ("", "C4/held_out", "levels", "training", "data", "review", "workflow"):
+    for address in ("", "C4/held_out/2014-fs-04/seed-1", "C7/held_out", "levels", "training",
+                    "data", "table/levels/gain/1", "review", "workflow", "compare"):  # fmt: skip
         page = opened(address)
         page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(300)
         page.evaluate(axe.read_text(encoding="utf-8"))
-        found = page.evaluate("axe.run().then(found => found.violations.map(one => "
+        # Only colours differ in the dark.
+        rules = '{runOnly: ["color-contrast"]}' if scheme == "dark" else "{}"
+        found = page.evaluate(f"axe.run({rules}).then(found => found.violations.map(one => "
                               "[one.id, one.nodes.slice(0, 3).map(node => node.html)]))")  # fmt: skip
         assert found == [], address
 
 
 @needs_chromium
 def test_no_view_is_wider_than_its_screen(opened):
-    for address in ("", "C4/held_out/2014-fs-04/seed-1", "levels", "training", "data", "review"):
+    for address in ("", "C4/held_out/2014-fs-04/seed-1", "levels", "training", "data", "review",
+                    "workflow", "compare"):  # fmt: skip
         page = opened(address)
         for width in WIDTHS.values():
             page.set_viewport_size({"width": width, "height": 900})
@@ -269,7 +509,7 @@ def hostile(finished, tmp_path_factory) -> Path:
     record = json.loads(
         (finished.path / "results/micro/lineage/build_page/job.json").read_text(encoding="utf-8")
     )
-    lists = ("tables", "problems", "benchmarks", "answers", "predictions", "grades", "crops",
+    lists = ("tables", "table_rows", "problems", "benchmarks", "answers", "predictions", "grades", "crops",
              "solutions", "traces", "curves", "stops", "duplicates")  # fmt: skip
     given = {name: [] for name in lists}
     for one in record["input"]:
@@ -335,7 +575,7 @@ def test_the_zip_of_others_exams_leaves_their_words_out(finished, hostile, tmp_p
     study = hostile / "page" / "study.js"
     before = study.read_bytes()
     try:
-        shards.write(study, "study", {**shards.decode(before), "kind": "papers"})
+        shards.write(study, "study", {**shards.decode(before), "include_statements": False})
         assert not write_zip(hostile, tmp_path / "papers.zip")
     finally:
         study.write_bytes(before)

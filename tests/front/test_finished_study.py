@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import subprocess
 
+import pandas as pd
 import pytest
 
+from distil.content.files import read_jsonl
 from tests.front.test_command_line import DISTIL, distil
+
+C4 = ("C4", "held_out")
+
+
+def claims(finished) -> list[dict[str, str]]:
+    path = finished.path / "results" / "micro" / "claims" / "claims.csv"
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 @pytest.mark.parametrize(
@@ -19,10 +31,53 @@ from tests.front.test_command_line import DISTIL, distil
     ],
 )  # fmt: skip
 def test_explain_takes_what_a_reader_would_type(finished, target, first):
-    done = distil("explain", target, cwd=finished.path)
+    done = distil("explain", target, cwd=finished.path, environment={"COLUMNS": "80"})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(first)
     assert "sha256" in done.stdout
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 60
+    # Addresses and commands are left whole, so that they can be copied.
+    whole = re.compile(r"(all of it|rests on|page) +\S")
+    assert [line for line in lines if len(line) > 80 and not whole.match(line)] == []
+
+
+def test_explain_tells_the_number_its_formula_and_its_counts_first(finished):
+    done = distil("explain", "C4:held_out", cwd=finished.path)
+    answer = done.stdout.partition("From the number to the exam page")[0]
+    row = next(row for row in claims(finished) if (row["id"], row["estimand"]) == C4)
+    graded = pd.read_parquet(finished.path / "results/micro/grades/answers.parquet")
+    behind = pd.read_parquet(finished.path / "results/micro/claims/rows.parquet")
+    behind = behind[(behind["claim"] == "C4") & (behind["estimand"] == "held_out")]
+    graded = graded[graded["row"].isin(behind["row"])].drop_duplicates("row")
+    figures = [f"{float(row[name]):.2f}" for name in ("here", "low", "high")]
+    assert f"value      {figures[0]} points ({figures[1]} to {figures[2]})" in answer
+    assert f"formula    {row['formula']} (" in answer
+    for role in ("student", "base"):
+        own = graded[graded["role"] == role]
+        right = int((own["verdict"] == "right").sum())
+        assert f"{role}: {right} of {len(own)} answers right" in answer
+    assert f"= {figures[0]}" in answer, "the pairs say how the number follows"
+
+
+def test_explain_tells_a_problem_as_it_is_printed(finished):
+    text = distil("explain", "2014-fs-04", cwd=finished.path).stdout
+    rows = read_jsonl(finished.path / "results/micro/problems/2014.jsonl")
+    row = next(row for row in rows if row["id"] == "2014-fs-04")
+    assert " ".join(row["statement_plain"].split())[:50] in " ".join(text.split())
+    assert f"page {row['page']}" in text
+    assert row["pdf_sha256"] in text
+    assert f"answer     {row['answer']}" in text
+    used = distil("explain", "2014-fs-04", "--used-by", cwd=finished.path).stdout
+    assert "C4" in used.partition("claims  ")[2]
+
+
+def test_explain_shows_entries_where_asked_and_all_as_json(finished):
+    text = distil("explain", "C4:held_out", "--most", "2", cwd=finished.path).stdout
+    assert text.count("verdict: ") >= 4, "two answers and two grades"
+    found = json.loads(distil("explain", "C4:held_out", "--json", cwd=finished.path).stdout)
+    assert found["target"] == "C4:held_out"
+    assert [stage["stage"] for stage in found["chain"]][:2] == ["cell", "graded answers"]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +146,11 @@ def test_runs_plan_status_and_compare_answer(finished, tmp_path):
     assert done.stdout.split() == [
         str(tmp_path / "drawn" / name) for name in ("rules.svg", "files.svg")
     ]
+    for name in ("rules.svg", "files.svg"):
+        text = (tmp_path / "drawn" / name).read_text(encoding="utf-8")
+        width = float(re.search(r'<svg[^>]* width="([\d.]+)pt"', text)[1])
+        assert width <= 830 * 0.75, "its letters are shrunk at the width of a README"
+    assert "traces/ (" in text, "files are folded into their folders"
     assert "solver" in distil("responses", cwd=finished.path).stdout
 
 

@@ -125,9 +125,9 @@ CHANGES = [
     ("results/micro/traces/2011/solutions.jsonl", "2011-", "2012-"),
     (CONFIG, "margin: 2.0", "margin: 3.0"),
     (CONFIG, "max_tokens: 8000", "max_tokens: 8001"),
-    ("distil/datasets/splits.py", "def ", "CHANGED = 1\n\n\ndef "),
+    ("distil/datasets/splits.py", "\n\ndef ", "\n\nCHANGED = 1\n\n\ndef "),
     ("requirements.lock", "matplotlib==", "matplotlib==9!"),
-    ("resources/prompts/paper/student.txt", "\n", "!\n"),
+    ("resources/prompts/sample/student.txt", "\n", "!\n"),
     ("rules/claims.smk", "published=", "printed="),
     ("resources/published.yaml", "\n", "\n# changed\n"),
 ]
@@ -137,8 +137,6 @@ def test_a_change_reruns_the_same_jobs_with_and_without_the_metadata_of_snakemak
     kept = study.path / "kept"
     for name, old, new in CHANGES if TORTURE else CHANGES[:3]:
         path = study.path / name
-        if not path.is_file() or old not in path.read_text(encoding="utf-8"):
-            continue
         before, state = path.read_bytes(), path.stat()
         study.edit(name, old, new)
         planned = study.planned()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import typst
@@ -109,6 +113,54 @@ def test_a_paper_that_holds_something_else_stops_with_what_was_seen(checkout, en
     assert len(rows) == 6, "the proposal, filled in, is a remedy"
 
 
+def test_a_study_takes_texts_as_they_were_read_and_no_corrections_beside_them(checkout):
+    _, read_rows = read(checkout, {"tests": LISTED})
+    path = checkout.path / "config.mine.yaml"
+    before = path.read_text(encoding="utf-8")
+    config = yaml.safe_load(before)
+    config["problems"] |= {"source": "extraction", "admit": {"refuse": ["empty"]}}
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    target = "results/mine/problems/2011.jsonl"
+    checkout.snakemake("--", target, config="config.mine.yaml")
+    lines = (checkout.path / target).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == read_rows, "byte for byte what was read"
+    record = checkout.path / "results/mine/lineage/correct_problems/year=2011.json"
+    assert json.loads(record.read_text(encoding="utf-8"))["params"]["source"] == "extraction"
+    config["problems"]["corrections"] = "resources/mine/corrections.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    told = checkout.snakemake("-n", config="config.mine.yaml", check=False)
+    assert "problems.corrections: is not used with source: extraction" in told.stdout + told.stderr
+    path.write_text(before, encoding="utf-8")
+
+
+def test_new_lists_the_tests_that_a_paper_holds_and_what_it_lists_is_read(checkout):
+    folder = checkout.path / "resources/proposed"
+    folder.mkdir()
+    paper = (checkout.path / "resources/mine/paper.pdf").read_bytes()
+    for year in (2011, 2012, 2013):
+        (folder / f"{year} All Tests.pdf").write_bytes(paper)
+    done = subprocess.run(
+        [sys.executable, "-m", "distil", "new", "proposed", str(folder)],
+        cwd=checkout.path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(checkout.path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    manifest = checkout.path / "resources/proposed/exams.yaml"
+    (first, *_) = yaml.safe_load(manifest.read_text(encoding="utf-8"))["papers"]
+    seen = [(test.get("skip"), test["title"], test["problems"]) for test in first["tests"]]
+    assert seen == [
+        ("team event", "5-Person Team Test", 2),
+        (None, "Freshman-Sophomore Individual Test", 3),
+        (None, "Junior-Senior Individual Test", 3),
+    ]
+    target = "results/proposed/extractions/2011.jsonl"
+    checkout.snakemake("--", target, config="config.proposed.yaml")
+    lines = (checkout.path / target).read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["id"][5:] for line in lines] == [
+        f"{test['section']}-0{n}" for test in first["tests"] if "section" in test for n in (1, 2, 3)
+    ]
+
+
 def test_a_study_takes_texts_from_a_transcription_and_says_what_became_of_every_problem(checkout):
     read(checkout, {"tests": LISTED})
     folder = checkout.path / "resources/mine/release/datafile"
@@ -146,6 +198,19 @@ def test_a_study_takes_texts_from_a_transcription_and_says_what_became_of_every_
     record = checkout.path / "results/mine/lineage/correct_problems/year=2011.json"
     facts = json.loads(record.read_text(encoding="utf-8"))["facts"]
     assert facts["not_found"] == {"not found": ["2011-js-07"]}
+    # Every problem has a fate: taken, excluded or not found, each with its reason.
+    checkout.snakemake("--", "results/mine/tables/problems.csv", config="config.mine.yaml")
+    with (checkout.path / "results/mine/tables/problems.csv").open(encoding="utf-8") as stream:
+        fates = {row["problem"]: (row["fate"], row["reason"]) for row in csv.DictReader(stream)}
+    own = {name: fate for name, fate in fates.items() if name.startswith("2011")}
+    assert own == {
+        "2011-js-01": ("taken", ""),
+        "2011-js-07": ("not found", "not found"),
+        **{f"2011-fs-0{n}.read": ("excluded", "not transcribed") for n in (1, 2, 3)},
+        **{f"2011-js-0{n}.read": ("excluded", "not transcribed") for n in (1, 3)},
+    }
+    notes = (checkout.path / "results/mine/tables/problems.md").read_text(encoding="utf-8")
+    assert "3 of them are in the study: without 3 (not found)." in notes
     config["problems"]["transcription"] = None
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     told = checkout.snakemake("-n", config="config.mine.yaml", check=False)

@@ -52,6 +52,7 @@ TABLES = (
     "disagreements",
 )  # fmt: skip
 
+SIDES = (selections.student, selections.base)
 FIVE_FOLDS = {
     f"fold-{index + 1}": {
         "train": [year for year in range(2011, 2016) if year not in (test, held)],
@@ -561,6 +562,20 @@ def test_answers_cut_at_a_cap_stand_below_the_levels_and_change_nothing_else(stu
     pd.testing.assert_frame_equal(judge_study(both, PUBLISHED)[0], judged[0])
 
 
+def test_the_gain_by_asked_length_is_the_slope_of_the_gains(study):
+    (note,) = controls.length_notes(study)
+    said = float(re.search(r"changes by ([+-]\d+\.\d) points", note)[1])
+    pairs = [
+        selections.paired(*(one(study, "held_out", level=level) for one in SIDES))
+        for level in study.levels
+    ]
+    gains = [selections.differences(*pair).mean() for pair in pairs]
+    words = np.log2([(one.words + two.words) / 2 for one, two in pairs])
+    assert said == pytest.approx(100 * np.polyfit(words, gains, 1)[0], abs=0.05)
+    alone = dataclasses.replace(study, settings={**study.settings, "levels": ["R1"]})
+    assert controls.length_notes(alone) == []
+
+
 def test_validation_accuracy_stands_beside_the_loss_at_every_checkpoint(study):
     steps = summaries.checkpoints(study)
     assert controls.validation_accuracy(study, steps).empty
@@ -659,6 +674,14 @@ def test_published_figures_name_formulas_that_exist():
 # -------------------------------------------------------------------------------------- scripts
 
 
+ACCOUNTED = """problem,fate,reason,published
+a,taken,,yes
+b,excluded,no key,yes
+c,not found,not found,yes
+d,not found,placeholder,no
+"""
+
+
 def judge(paths, folder):
     """Run the job into a folder and return what it wrote."""
     folder.mkdir()
@@ -676,10 +699,12 @@ def judge(paths, folder):
         pd.DataFrame({"id": ids, "extracted": "7", "rule": "x", "reason": "y"}).to_parquet(
             grades[name]
         )
+    accounted = folder / "accounted"
+    accounted.write_text(ACCOUNTED)
     judge_claims.main(
         input=SimpleNamespace(
             **paths, published="resources/published.yaml", grades=list(grades.values()),
-            problems=[folder / "problems"], benchmarks=[],
+            problems=[folder / "problems"], benchmarks=[], accounted=accounted,
         ),
         output=SimpleNamespace(**files),
         params=SimpleNamespace(**simulated.SETTINGS, runs=list(grades)),
@@ -698,6 +723,13 @@ def test_the_job_writes_the_same_bytes_twice(paths, written, tmp_path):
         assert {f"{name}.csv", f"{name}.md", f"{name}.html", f"{name}.rows.parquet"} <= set(written)
         assert b"Simulated study" in written[f"{name}.md"]
         assert b"nan" not in written[f"{name}.csv"].lower()
+
+
+def test_what_n_leaves_out_stands_in_the_table(written):
+    text = written["claims.md"].decode()
+    assert " of the published 3" in text, "beside n, in sample"
+    assert "1 of the published 3 are in the study (others: 1 no key, 1 not found)" in text
+    assert "Problems without a key: 1. They are excluded" in text
 
 
 def test_the_reviews_questions_are_answered_below_with_a_link(written):
@@ -852,3 +884,20 @@ def test_the_minimum_is_read_from_adapters_trained_as_published_where_there_are_
     assert theirs.estimate.estimate == ours.estimate.estimate
     assert all("/prompt/" in row for row in ours.rows)
     assert all("/published/" in row for row in theirs.rows)
+
+
+def test_a_fold_that_cuts_through_years_is_read_in_sample_and_never_held_out(study):
+    answers = study.answers[study.answers["fold"] == study.folds[0]]
+    places = {"train": "test", "validation": "train", "test": "validation"}
+    odd = answers["problem"].map(lambda name: int(name[-1]) % 2 == 1)
+    mixed = answers["part"].where(~odd, answers["part"].map(places))
+    both = dataclasses.replace(
+        study,
+        answers=pd.concat([study.answers, answers.assign(fold="released", part=mixed)]),
+        stops={**study.stops, "released": study.stops[study.folds[0]]},
+    )
+    assert study.random_folds == []
+    assert both.random_folds == ["released"]
+    assert both.folds_of("in_sample") == ["released"]
+    assert both.folds_of("held_out") == study.folds_of("held_out")
+    assert both.folds_of("transfer") == study.folds_of("transfer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 
@@ -336,3 +337,39 @@ def test_the_full_study_lacks_nothing_but_what_the_user_must_bring():
         check(ROOT / "config.paper.yaml")
     assert len(refused.value.faults) == 1
     assert "student.model" in refused.value.faults[0]
+
+
+SERVER = {"host": "mine", "model": "base", "adapters": "/adapters"}
+FREE = {"base_url": "http://127.0.0.1:9/v1", "models": {"base": {"input": 0, "output": 0}}}
+PAID = {"base_url": "http://127.0.0.1:9/v1", "models": {"base": {"input": 0, "output": 1}}}
+UNNAMED = {**FREE, "models": {"default_model": {"input": 0, "output": 0}}}
+
+
+@pytest.mark.parametrize(
+    ("host", "changes", "said"),
+    [
+        (FREE, {"decoder": "exact"}, "predictions.server: goes with predictions.decoder: http"),
+        (FREE, {"server": None}, "predictions.server: goes with predictions.decoder: http"),
+        (PAID, {}, "predictions.server.model: costs money by the token"),
+        ({"base_url": "simulated"}, {}, "predictions.server.host: mine is the simulated teacher"),
+        (
+            UNNAMED,
+            {"server": {**SERVER, "model": "default_model"}},
+            "predictions.server.model: default_model answers without any adapter",
+        ),
+        (FREE, {"server": {**SERVER, "model": "other"}}, "no price for other"),
+        (FREE, {"server": {**SERVER, "host": "her"}}, "her is not in teacher.hosts"),
+        (FREE, {"caps": [64, 128]}, "128 cuts nothing below predictions.max_tokens (128)"),
+    ],
+)
+def test_a_server_that_cannot_answer_for_the_student_is_refused(host, changes, said):
+    path = ROOT / "config.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["teacher"]["hosts"]["mine"] = host
+    config["predictions"] |= {"decoder": "http", "server": SERVER}
+    if host is FREE:
+        configuration.check([path], copy.deepcopy(config))
+    config["predictions"] |= changes
+    with pytest.raises(configuration.ConfigError) as refused:
+        configuration.check([path], config)
+    assert said in str(refused.value)

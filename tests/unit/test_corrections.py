@@ -272,7 +272,10 @@ def test_the_rule_leaves_a_year_without_corrections_byte_for_byte_as_it_was_read
             input=SimpleNamespace(
                 extracted=str(tmp_path / "extracted.jsonl"), readings=[], transcription=[]
             ),
-            output=SimpleNamespace(problems=str(tmp_path / "problems.jsonl")),
+            output=SimpleNamespace(
+                problems=str(tmp_path / "problems.jsonl"),
+                accounts=str(tmp_path / "accounts.jsonl"),
+            ),
             params=SimpleNamespace(
                 corrections=entries,
                 file="c.yaml",
@@ -290,6 +293,7 @@ def test_the_rule_leaves_a_year_without_corrections_byte_for_byte_as_it_was_read
         "kept_out": {},
         "left_out": {},
         "not_found": {},
+        "not_typed": [],
     }
     assert (tmp_path / "problems.jsonl").read_bytes() == (tmp_path / "extracted.jsonl").read_bytes()
     struck = entry(id="2014-fs-08", field="statement", was=row()["statement"], value=None)
@@ -361,7 +365,10 @@ def test_a_flag_keeps_a_problem_out_until_a_correction_settles_it(tmp_path):
             input=SimpleNamespace(
                 extracted=str(tmp_path / "extracted.jsonl"), readings=[], transcription=[]
             ),
-            output=SimpleNamespace(problems=str(tmp_path / "problems.jsonl")),
+            output=SimpleNamespace(
+                problems=str(tmp_path / "problems.jsonl"),
+                accounts=str(tmp_path / "accounts.jsonl"),
+            ),
             params=SimpleNamespace(
                 corrections=list(entries),
                 file="c.yaml",

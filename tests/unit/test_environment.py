@@ -98,7 +98,7 @@ def test_the_catalog_of_workflows_finds_what_it_asks_for():
     catalog = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text())
     assert catalog["usage"]["report"] is True
     assert (ROOT / "config" / "README.md").is_file()
-    named = set(re.findall(r"config[\w.]*\.yaml", (ROOT / "config" / "README.md").read_text()))
+    named = set(re.findall(r"config[\w.-]*\.yaml", (ROOT / "config" / "README.md").read_text()))
     there = {path.name for path in ROOT.glob("config*.yaml")} - {"config.schema.yaml"}
     assert there <= named
 

@@ -367,3 +367,14 @@ def test_a_third_reader_that_is_not_there_is_said(tmp_path):
 
     with pytest.raises(ExamError, match=r"asks for rapidocr==0.0.1, (which is not|but version)"):
         Reader("rapidocr==0.0.1", tmp_path / "paper.pdf")
+
+
+def test_a_short_problem_directly_under_a_wide_heading_is_read(tmp_path):
+    source = "#set text(size: 12pt)\n= Freshman-Sophomore Individual Test\n" + "\n\n".join(
+        f"#block[{n}. What is {n} plus 5?]" for n in (1, 2, 3)
+    )
+    path = tmp_path / "short.pdf"
+    path.write_bytes(typst.compile(source.encode(), ignore_system_fonts=True))
+    rows = extract(path, year=2024, sections=["fs"])
+    assert [row["id"] for row in rows] == ["2024-fs-01", "2024-fs-02", "2024-fs-03"]
+    assert rows[0]["statement"] == "What is 1 plus 5?"

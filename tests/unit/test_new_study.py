@@ -90,6 +90,7 @@ def test_the_study_file_is_complete_and_keeps_the_comments_of_the_one_it_starts_
     # Papers without a speed event have no claim C8; only typeset exams know template and wording.
     changed = {"speed_section": None, "clusters": "text", "strata": None}
     assert config["claims"] == {**original["claims"], **changed}
+    assert config["page"] == {"include_statements": False}, "the exams are of others"
     assert "sample study" not in text.lower()
     comments = [line.partition("#")[2] for line in (repository / like).read_text().splitlines()]
     assert all(comment in text for comment in comments[-12:])

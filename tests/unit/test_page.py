@@ -5,15 +5,15 @@ import pandas as pd
 from distil.report.page import evidence, shards
 
 FIELDS = ["row", "run", "role", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
-          "problem", "cluster", "verdict"]  # fmt: skip
+          "problem", "cluster", "verdict", "words"]  # fmt: skip
 ANSWERS = pd.DataFrame(
     [
-        ("base#a.R1", "base", "base", "f", None, None, None, "R1", "competition", "test", "a", "k", "right"),
-        ("base#b.R1", "base", "base", "f", None, None, None, "R1", "competition", "train", "b", "k", "wrong"),
-        ("teacher#a.R1", "teacher", "teacher", "f", None, 0, None, "R1", "competition", "test", "a", "k", "right"),
-        ("teacher#a.R1.s2", "teacher", "teacher", "f", None, 1, None, "R1", "competition", "test", "a", "k", "wrong"),
-        ("f/prompt/seed-3#a.R1.00100", "f/prompt/seed-3", "student", "f", "prompt", 3, 100, "R1", "competition", "test", "a", "k", "unknown"),
-        ("f/prompt/seed-3#a.R1.00200", "f/prompt/seed-3", "student", "f", "prompt", 3, 200, "R1", "competition", "test", "a", "k", "right"),
+        ("base#a.R1", "base", "base", "f", None, None, None, "R1", "competition", "test", "a", "k", "right", 1),
+        ("base#b.R1", "base", "base", "f", None, None, None, "R1", "competition", "train", "b", "k", "wrong", 2),
+        ("teacher#a.R1", "teacher", "teacher", "f", None, 0, None, "R1", "competition", "test", "a", "k", "right", 3),
+        ("teacher#a.R1.s2", "teacher", "teacher", "f", None, 1, None, "R1", "competition", "test", "a", "k", "wrong", 4),
+        ("f/prompt/seed-3#a.R1.00100", "f/prompt/seed-3", "student", "f", "prompt", 3, 100, "R1", "competition", "test", "a", "k", "unknown", 5),
+        ("f/prompt/seed-3#a.R1.00200", "f/prompt/seed-3", "student", "f", "prompt", 3, 200, "R1", "competition", "test", "a", "k", "right", 6),
     ],
     columns=FIELDS,
 )  # fmt: skip
@@ -37,7 +37,9 @@ def test_verdicts_are_signs_in_the_order_of_the_questions():
     assert questions[0]["text"] == "Find a."
     numbers = evidence.Columns(ANSWERS).numbers(ANSWERS)
     found = evidence.verdicts(ANSWERS, numbers, questions)
-    assert found == {"0": "rw", "1": "r.", "2": "w.", "3": "u.", "4": "r."}
+    assert found["verdicts"] == {"0": "rw", "1": "r.", "2": "w.", "3": "u.", "4": "r."}
+    assert found["words"] == {"0": [1, 2], "1": [3, None], "2": [4, None], "3": [5, None],
+                              "4": [6, None]}  # fmt: skip
 
 
 def test_a_claim_keeps_each_set_of_questions_once():

@@ -1,6 +1,7 @@
 """What each checkpoint is asked: everything, or the test years at the first level."""
 
 import json
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -90,6 +91,46 @@ def test_an_adapter_of_one_level_is_asked_at_that_level(tmp_path):
         ("math500", "R2", None),
     }
     assert asked[10] == {("competition", "R2", (2014, 2015))}
+
+
+IDS = {"train": ["2014-fs-01"], "validation": ["2011-fs-02"], "test": ["2011-fs-01", "2015-fs-01"]}
+PROBLEMS = [f"{year}-fs-0{n}" for year in range(2011, 2016) for n in (1, 2, 3)]
+
+
+def asked_of(rows, iteration):
+    """How often one checkpoint is asked each problem at each level, as predict_answers reads it."""
+    from distil.student.examination import select_problems
+
+    known = {"competition": [{"id": name, "year": int(name[:4])} for name in PROBLEMS]}
+    return Counter(
+        (row["level"], problem["id"])
+        for row in rows
+        if row["iteration"] == iteration and row["benchmark"] == "competition"
+        for problem in select_problems(row, known)
+    )
+
+
+def test_a_fold_of_ids_asks_its_test_problems_at_every_level_and_all_others_once():
+    params = SimpleNamespace(
+        folds={"temporal": PARTS, "released": IDS}, checkpoints=[10, 20], stops=["nested"],
+        levels=LEVELS, benchmarks=["competition"], caps=[], validation_problems=None,
+    )  # fmt: skip
+    rows = plan_predictions.plan_seed(STOPS, 1, IDS, "prompt", params)
+    chosen = asked_of(rows, 20)
+    assert set(chosen.values()) == {1}
+    assert {name for level, name in chosen if level == "R1"} == set(PROBLEMS)
+    assert {name for level, name in chosen if level == "R3"} == set(IDS["test"])
+    assert asked_of(rows, 10).keys() == {("R1", name) for name in IDS["test"]}
+    base = asked_of(plan_predictions.plan_base(params), None)
+    assert set(base.values()) == {1}, "a problem that two folds test on is asked once"
+    late = {name for name in PROBLEMS if name[:4] in ("2014", "2015")}
+    assert {name for level, name in base if level == "R3"} == late | {"2011-fs-01"}
+    alone = plan_predictions.plan_base(
+        SimpleNamespace(**{**vars(params), "folds": {"released": IDS}})
+    )
+    years = {name[:4] for names in IDS.values() for name in names}
+    named = {name for name in PROBLEMS if name[:4] in years}
+    assert {name for level, name in asked_of(alone, None) if level == "R1"} == named
 
 
 def test_caps_and_validation_questions_are_asked_where_the_study_file_says_so(tmp_path):

@@ -168,7 +168,10 @@ def test_both_texts_are_kept_and_it_is_said_which_one_stands(
             readings=[str(tmp_path / "readings.jsonl")],
             transcription=[],
         ),
-        output=SimpleNamespace(problems=str(tmp_path / "problems.jsonl")),
+        output=SimpleNamespace(
+            problems=str(tmp_path / "problems.jsonl"),
+            accounts=str(tmp_path / "accounts.jsonl"),
+        ),
         params=SimpleNamespace(
             corrections=[], file=None, prefer=prefer, refuse=[], source="reviewed", selected=None
         ),

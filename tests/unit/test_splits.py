@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from distil.datasets.splits import PARTS, level_plan, named_fold
+from distil.datasets.splits import PARTS, level_plan, named_fold, needed_levels, read_fold
 from distil.student.questions import load_prompts, question_text
 from scripts import cluster_problems, split_datasets, tabulate_splits
 
@@ -334,3 +334,48 @@ def test_clusters_join_duplicates_and_templates_and_name_the_smallest_id(study, 
     assert all(row["size"] == 1 for row in rows[3:])
     with pytest.raises(ValueError, match="the id stands twice"):
         cluster_problems.cluster_rows(study.problems[:1] * 2)
+
+
+# ---------------------------------------------------------------------------------- folds of ids
+
+IDS = {
+    "train": ["2011-fs-01", "2012-fs-01"],
+    "validation": ["2011-fs-02"],
+    "test": ["2012-fs-02"],
+}
+
+
+def test_a_fold_of_ids_cuts_through_years_and_leaves_the_others_unused(tmp_path):
+    path = tmp_path / "split.csv"
+    lines = [f"{name},{part}" for part, names in IDS.items() for name in names]
+    path.write_text("\n".join(["id,part", *lines, "2019-fs-01,train"]) + "\n", encoding="utf-8")
+    assert read_fold(path, [2011, 2012]) == IDS, "problems of other years are left out"
+    fold = named_fold("released", IDS, [2011, 2012])
+    assert fold.by_id
+    places = {
+        name: fold.part_of({"id": name, "year": int(name[:4])})
+        for name in ("2011-fs-01", "2011-fs-02", "2012-fs-02", "2012-fs-09")
+    }
+    assert list(places.values()) == ["train", "validation", "test", "unused"]
+    needed = needed_levels(
+        {"2011-fs-01": 2011, "2012-fs-02": 2012},
+        {"folds": {"released": IDS}, "variants": ["prompt"], "levels_per_problem": "all"},
+        ["R1", "R2"],
+    )
+    assert needed == {"2011-fs-01": ["R1", "R2"], "2012-fs-02": []}, "test problems need no trace"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,part\n2011-fs-01,training\n", "is none of train, validation, test"),
+        ("id,part\nfs-01,train\n", "does not begin with its year"),
+        ("problem,part\n", "expected id and part"),
+        ("id,part\n2011-fs-01,train\n", "part validation has no problem"),
+    ],
+)
+def test_a_file_that_is_no_fold_of_ids_is_refused_with_its_line(tmp_path, text, said):
+    path = tmp_path / "split.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=said):
+        read_fold(path, [2011])

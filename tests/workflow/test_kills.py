@@ -108,7 +108,7 @@ def test_an_orphaned_job_ends_itself_before_the_rerun_writes(tmp_path):
 # what is asked for. Each kind of kill goes through all of them.
 REVIEW = "results/micro/review/problems.html"
 CHANGE, KILLED, ASKED = (
-    (("    seed: 2011", "    seed: 2012"), None, ("all", REVIEW))
+    (("    seed: 2011", "    seed: 2012"), None, ("--", "all", REVIEW))
     if TORTURE
     else (("alpha: 0.05", "alpha: 0.01"), {"judge_claims"}, ())
 )

@@ -57,7 +57,10 @@ def test_a_caption_changes_the_report_and_reruns_nothing(study):
     study.edit("report/levels.rst", "\n", " Said by a changed caption.\n")
     assert study.planned() == set()
     study.snakemake("--report", "report.html")
-    assert "Said by a changed caption." in (study.path / "report.html").read_text(encoding="utf-8")
+    text = (study.path / "report.html").read_text(encoding="utf-8")
+    assert "Said by a changed caption." in text
+    assert "home-claims" in text, "the landing page carries the claims"
+    assert "results/micro/index.html" in text, "and leads to the page of the study"
 
 
 def test_results_copied_into_a_new_clone_rerun_nothing(study, tmp_path):

@@ -1,7 +1,7 @@
 """One file to send: the page of a study as a zip, with or without the exams' own words.
 
-Statements, options and pictures of problems belong to whoever wrote the exams. Only those of the
-sample study, which were made up, go into a copy unasked.
+Statements, options and pictures of problems belong to whoever wrote the exams. They go into a copy
+where the study file says so (page.include_statements), or where they are asked for.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def write_zip(top: Path, target: Path, *, statements: bool = False) -> bool:
     Args:
         top: results/STUDY.
         target: the file.
-        statements: take the exams' statements and pictures along, whatever the study.
+        statements: take the exams' statements and pictures along, whatever the study file says.
 
     Returns:
         Whether they were taken along.
@@ -39,8 +39,9 @@ def write_zip(top: Path, target: Path, *, statements: bool = False) -> bool:
     """
     if not (top / "index.html").is_file():
         raise FileNotFoundError(2, "there is no page of this study yet: run it", str(top))
-    kind = shards.decode((top / "page" / "study.js").read_bytes())["kind"]
-    whole = statements or kind == "sample"
+    study = shards.decode((top / "page" / "study.js").read_bytes())
+    # A page of an older state does not say it.
+    whole = statements or study.get("include_statements", study["kind"] == "sample")
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
         for path in [top / "index.html", *sorted((top / "page").rglob("*.js"))]:

@@ -1,17 +1,21 @@
 """Verdicts question by question, and which of them each claim rests on.
 
 A column is what one run answered at one level and checkpoint of one benchmark. Its verdicts are a
-text with a sign for each question in the order of `questions`: see `SIGNS`.
+text with a sign for each question in the order of `questions` (see `SIGNS`); the words of its
+answers, which the slope over levels rests on, are numbers in the same order.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
 SIGNS = {"right": "r", "wrong": "w", "unknown": "u"}
 NOT_ASKED = "."
@@ -35,7 +39,8 @@ def list_questions(
         strata: the column of the strata whose shares are fixed; None for none.
 
     Returns:
-        id, benchmark, year, section, cluster, stratum, parts ({fold: part}), text (for the search).
+        id, benchmark, year, section, cluster, alike (its group of duplicates), stratum, parts
+        ({fold: part}), text (for the search).
     """
     found: dict[str, dict[str, Any]] = {}
     chosen = answers.drop_duplicates(["problem", "fold"])
@@ -47,6 +52,8 @@ def list_questions(
                 "benchmark": row["benchmark"],
                 # What shares no template with others is a group of its own.
                 "cluster": row["problem"] if pd.isna(row[groups]) else row[groups],
+                # What the splits keep apart, whatever the plan counts as one.
+                "alike": row["problem"] if pd.isna(row["cluster"]) else row["cluster"],
                 "stratum": None if strata is None or pd.isna(row[strata]) else row[strata],
                 "parts": {},
             },
@@ -59,6 +66,7 @@ def list_questions(
                 "id": name,
                 "benchmark": "competition",
                 "cluster": name,
+                "alike": name,
                 "stratum": None,
                 "parts": {},
             }
@@ -117,8 +125,8 @@ def _places(rows: pd.DataFrame) -> pd.MultiIndex:
 
 def verdicts(
     answers: pd.DataFrame, columns: Sequence[int], questions: Sequence[Mapping[str, Any]]
-) -> dict[str, str]:
-    """Return the verdicts of each column.
+) -> dict[str, dict[str, Any]]:
+    """Return the verdicts of each column, and the words of its answers.
 
     Args:
         answers: graded answers, each once.
@@ -126,16 +134,24 @@ def verdicts(
         questions: as of `list_questions`.
 
     Returns:
-        {number of a column: a sign for each question}.
+        `verdicts`: {number of a column: a sign for each question}; `words`: {number of a column:
+        words of the answer to each question, None where it was not asked}.
     """
     places = {row["id"]: place for place, row in enumerate(questions)}
-    found: dict[int, list[str]] = {}
-    for column, problem, verdict in zip(
-        columns, answers["problem"], answers["verdict"], strict=True
+    signs: dict[int, list[str]] = {}
+    words: dict[int, list[int | None]] = {}
+    for column, problem, verdict, count in zip(
+        columns, answers["problem"], answers["verdict"], answers["words"], strict=True
     ):
-        signs = found.setdefault(column, [NOT_ASKED] * len(questions))
-        signs[places[problem]] = SIGNS.get(verdict, "u")
-    return {str(column): "".join(signs) for column, signs in sorted(found.items())}
+        place = places[problem]
+        signs.setdefault(column, [NOT_ASKED] * len(questions))[place] = SIGNS.get(verdict, "u")
+        words.setdefault(column, [None] * len(questions))[place] = (
+            None if pd.isna(count) else int(count)
+        )
+    return {
+        "verdicts": {str(column): "".join(row) for column, row in sorted(signs.items())},
+        "words": {str(column): row for column, row in sorted(words.items())},
+    }
 
 
 def shard_of(column: Mapping[str, Any]) -> str:
@@ -170,3 +186,41 @@ class Evidence:
             self._places[key] = len(self.sets)
             self.sets.append(list(key))
         return self._places[key]
+
+
+def read_cells(paths: Iterable[str | Path], rows: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """Return which answers and other rows each cell of the tables rests on.
+
+    Args:
+        paths: tables/NAME.rows.parquet, with cell, column and row.
+        rows: {row id of an answer: (its column, the place of its question)}.
+
+    Returns:
+        `tables`: {table: {row: {column: number of an entry}}}; `entries`: `columns` and `other` as
+        of `Evidence`, cells of the same rows sharing one; `sets`.
+    """
+    found = Evidence(rows)
+    entries: list[dict[str, Any]] = []
+    known: dict[bytes, int] = {}
+    tables: dict[str, dict[str, dict[str, int]]] = {}
+    for path in sorted(map(str, paths)):
+        name = path.rpartition("/")[2].removesuffix(".rows.parquet")
+        table = pq.read_table(path)
+        coded = table["row"].combine_chunks().dictionary_encode()
+        ids = coded.dictionary.to_pylist()
+        frame = pd.DataFrame(
+            {
+                "cell": table["cell"].to_pandas().astype("category"),
+                "column": table["column"].to_pandas().astype("category"),
+                "row": coded.indices.to_numpy(zero_copy_only=False),
+            }
+        )
+        grouped = frame.groupby(["cell", "column"], sort=True, observed=True)["row"]
+        for (cell, column), chosen in grouped:
+            codes = np.unique(chosen.to_numpy())
+            key = name.encode() + codes.tobytes()
+            if key not in known:
+                known[key] = len(entries)
+                entries.append(found.add(ids[code] for code in codes))
+            tables.setdefault(name, {}).setdefault(str(cell), {})[str(column)] = known[key]
+    return {"tables": tables, "entries": entries, "sets": found.sets}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from distil.content.sources import row_names
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,8 +23,12 @@ def read_table(path: str | Path) -> dict[str, Any]:
 
 
 def read_tables(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
-    """Read tables by the names of their files."""
-    return {Path(path).stem: read_table(path) for path in paths}
+    """Read tables by the names of their files, with the `names` of their rows."""
+    tables = {Path(path).stem: read_table(path) for path in paths}
+    for table in tables.values():
+        rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+        table["names"] = row_names(rows)
+    return tables
 
 
 def read_claim_rows(path: str | Path) -> dict[str, list[str]]:

@@ -201,7 +201,9 @@ export function Card({ study, grid, state, question: place, slug, address, go, c
     return () => { left = true; };
   }, [place]);
   useEffect(() => { head.current?.scrollIntoView?.({ block: "nearest" }); }, [place, slug]);
-  const sign = column ? verdictOf(state, column, place) : null;
+  // Nothing is said of a verdict before its shard is there.
+  const known = column && (columnNumber === undefined || state.verdicts[columnNumber] !== undefined);
+  const sign = known ? verdictOf(state, column, place) : null;
   const answer = shard && columnNumber !== undefined ? unpack(study, shard, question, columnNumber) : null;
   const own = columnNumber === undefined ? null : study.columns[columnNumber];
   const fold = own?.role === "student" ? own.run.split("/")[0] : Object.keys(question.parts)[0];

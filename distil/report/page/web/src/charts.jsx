@@ -22,6 +22,7 @@ export function Lines({ series, marks = [], xName, yName, title, width = 640, he
   const x = (value) => left + ((value - x0) / (x1 - x0 || 1)) * (width - left - right);
   const y = (value) => height - bottom - ((value - y0) / (y1 - y0)) * (height - top - bottom);
   return (
+    <div class="scroll chart-box" tabIndex={0} role="region" aria-label={title}>
     <svg class="chart" viewBox={`0 0 ${width} ${height}`} role="img" aria-label={title}>
       {ticks(y0, y1).map((value) => (
         <g key={value}>
@@ -44,6 +45,7 @@ export function Lines({ series, marks = [], xName, yName, title, width = 640, he
         </polyline>
       ))}
     </svg>
+    </div>
   );
 }
 

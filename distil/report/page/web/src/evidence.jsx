@@ -1,7 +1,7 @@
-// The grid of questions and runs, with filters, and the arithmetic that leads from it to the number.
+// The grid of questions and runs, with filters.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { gainOf, compute, verdictOf } from "./grid.js";
-import { number, pText, SIGN_WORDS, spaced } from "./words.js";
+import { gainOf, stopOf, verdictOf } from "./grid.js";
+import { SIGN_WORDS, spaced } from "./words.js";
 
 const ROW = 22; // pixels a row
 const SHOWN = 26; // rows in the window
@@ -31,6 +31,25 @@ function fits(pattern, state, grid, question) {
   }
 }
 
+/** Ways to stop whose checkpoints are among the students' columns, each with these checkpoints. */
+function stopsOf(study, grid) {
+  const student = grid.columns.filter((column) => column.role === "student");
+  if (new Set(student.map((column) => column.iteration)).size < 2) return [];
+  const names = [...new Set(study.stops.flatMap((row) => Object.keys(row.stops)))].sort();
+  return names.flatMap((name) => {
+    const at = [...new Set(student.filter((column) => column.iteration === stopOf(study, column, name)).map((column) => column.iteration))];
+    return at.length ? [[name, `${spaced(name)} (${at.sort((a, b) => a - b).join(", ")})`]] : [];
+  });
+}
+
+/** The grid with the columns of one level and one stop only; base and teacher stay. */
+function narrowed(study, grid, level, stop) {
+  if (!level && !stop) return grid;
+  const columns = grid.columns.filter((column) => (!level || column.level === level || column.beside)
+    && (!stop || column.role !== "student" || column.iteration === stopOf(study, column, stop)));
+  return { ...grid, columns };
+}
+
 function Choice({ name, value, options, onChange }) {
   return (
     <label class="choice">
@@ -42,8 +61,10 @@ function Choice({ name, value, options, onChange }) {
   );
 }
 
-export function Evidence({ study, grid, state, chosen, go, formula, claim, change }) {
-  const [filters, setFilters] = useState({ year: "", section: "", cluster: "", pattern: "all", search: "" });
+export function Evidence({ study, grid: whole, state, chosen, go }) {
+  const [filters, setFilters] = useState({ year: "", section: "", cluster: "", pattern: "all", search: "", level: "", stop: "" });
+  const grid = useMemo(() => narrowed(study, whole, filters.level, filters.stop), [whole, filters.level, filters.stop]);
+  const stops = stopsOf(study, whole);
   const set = (name) => (value) => setFilters({ ...filters, [name]: value });
   const gains = useMemo(() => new Map(grid.questions.map((question) => [question, gainOf(state, grid, question)])), [grid, state]);
   const years = [...new Set(grid.questions.map((place) => study.questions[place].year))].filter(Boolean).sort();
@@ -71,7 +92,6 @@ export function Evidence({ study, grid, state, chosen, go, formula, claim, chang
   return (
     <section class="evidence" aria-labelledby="evidence-title">
       <h3 id="evidence-title">Answers</h3>
-      <Arithmetic study={study} grid={grid} formula={formula} state={state} claim={claim} change={change} />
       <div class="filters">
         <label class="choice search">
           <span>search</span>
@@ -80,6 +100,8 @@ export function Evidence({ study, grid, state, chosen, go, formula, claim, chang
         {years.length > 1 ? <Choice name="year" value={filters.year} onChange={set("year")} options={[["", "all"], ...years.map((year) => [String(year), year])]} /> : null}
         {sections.length > 1 ? <Choice name="section" value={filters.section} onChange={set("section")} options={[["", "all"], ...sections.map((key) => [key, study.sections[key] ?? key])]} /> : null}
         <Choice name="verdict" value={filters.pattern} onChange={set("pattern")} options={Object.entries(PATTERNS)} />
+        {whole.levels.length > 1 ? <Choice name="level" value={filters.level} onChange={set("level")} options={[["", "all"], ...whole.levels.map((level) => [level, level])]} /> : null}
+        {stops.length > 1 ? <Choice name="stop" value={filters.stop} onChange={set("stop")} options={[["", "all"], ...stops]} /> : null}
         {clusters.length ? <Choice name="template" value={filters.cluster} onChange={set("cluster")} options={[["", "all"], ...clusters.map(([key, size]) => [key, `as ${key} (${size})`])]} /> : null}
       </div>
       <p class="legend" role="status">
@@ -177,70 +199,5 @@ function Grid({ study, grid, rows, state, chosen, go }) {
         </tbody>
       </table>
     </div>
-  );
-}
-
-const percent = (value) => number(100 * value, 2);
-
-function Counts({ counts, two }) {
-  if (!two) return <p>{counts.right.toLocaleString("en")} of {counts.asked.toLocaleString("en")} answers are right.</p>;
-  return (
-    <table class="counts">
-      <caption>answers, pair by pair</caption>
-      <tbody>
-        <tr><td /><th scope="col">other right</th><th scope="col">other wrong</th></tr>
-        <tr><th scope="row">right</th><td>{counts.both}</td><td class="gained">{counts.gained}</td></tr>
-        <tr><th scope="row">wrong</th><td class="lost">{counts.lost}</td><td>{counts.neither}</td></tr>
-      </tbody>
-    </table>
-  );
-}
-
-/** How the number follows from the answers, and what it would be if some of them were others. */
-function Arithmetic({ study, grid, formula, state, claim, change }) {
-  if (!formula) return null;
-  const untouched = { ...state, toggled: new Map(), struck: new Set() };
-  const before = compute(study, grid, formula, untouched);
-  if (!before) {
-    return (
-      <p class="arithmetic-none">
-        The number is made by the formula <code>{formula}</code> from {claim?.rows ?? "the"} rows
-        {claim?.filter ? <> (<code>{claim.filter}</code>)</> : null}; this page does not compute it again.
-      </p>
-    );
-  }
-  const changed = state.toggled.size + state.struck.size > 0;
-  const now = changed ? compute(study, grid, formula, state) : before;
-  const told = now ?? before;
-  const total = told.counts.both + told.counts.gained + told.counts.lost + told.counts.neither;
-  return (
-    <details class="arithmetic" open={changed || undefined}>
-      <summary>
-        How <output data-test="estimate">{percent(before.estimate)}</output> follows from the answers
-        {changed && now ? (
-          <span class="what-if" role="status">
-            with {state.toggled.size + state.struck.size} {state.toggled.size + state.struck.size === 1 ? "change" : "changes"}: <output data-test="changed">{percent(now.estimate)}</output>
-            {" "}(<output data-test="changed-low">{percent(now.low)}</output> to <output data-test="changed-high">{percent(now.high)}</output>)
-            <button type="button" onClick={(event) => { event.preventDefault(); change({ toggled: new Map(), struck: new Set() }); }}>put back</button>
-          </span>
-        ) : null}
-      </summary>
-      <Counts counts={told.counts} two={told.two} />
-      {told.two ? (
-        <p class="formula">
-          ({told.counts.gained} − {told.counts.lost}) / {total} = {percent(told.estimate)} points.
-        </p>
-      ) : (
-        <p class="formula">{told.counts.right} / {told.counts.asked} = {percent(told.estimate)} %.</p>
-      )}
-      <p>
-        {told.test === "Wilson interval"
-          ? <>Wilson interval at {number(told.effective, 1)} effective answers ({told.n} questions in {told.clusters} groups of the same template or duplicate): </>
-          : <>{told.test}: {told.clusters} groups of questions of the same template or duplicate, t with {number(told.df, 1)} degrees of freedom, standard error {number(100 * told.se, 3)}: </>}
-        <output data-test="low">{percent(told.low)}</output> to <output data-test="high">{percent(told.high)}</output>
-        {told.p !== null ? <>, p {Number(told.p) < 0.001 ? "< 0.001" : `= ${pText(told.p)}`}</> : null}.
-      </p>
-      <p class="hint">What if? Open an answer and toggle its verdict, or strike the question.</p>
-    </details>
   );
 }

@@ -1,5 +1,4 @@
 // Which answers a claim rests on, as a grid: a row a question, a column a run.
-import { accuracy, pairedGain } from "./stats.js";
 
 const ROLES = ["base", "teacher", "student"];
 
@@ -13,10 +12,11 @@ function slugs(columns, study) {
   const places = new Map();
   for (const one of student) {
     const column = study.columns[one.number];
-    const place = `${column.run} ${column.level} ${column.benchmark}`;
+    const place = `${column.run} ${column.level} ${column.benchmark} ${column.sample}`;
     places.set(place, (places.get(place) ?? 0) + 1);
   }
   const iterations = [...places.values()].some((count) => count > 1);
+  const drawn = columns.some((one) => study.columns[one.number].sample);
   return (column) =>
     [
       // The seed of the teacher is the number of its sample, from 0, where it has several.
@@ -24,6 +24,7 @@ function slugs(columns, study) {
       variants && column.variant,
       levels && column.level,
       iterations && column.role === "student" && String(column.iteration).padStart(5, "0"),
+      drawn && column.role !== "teacher" && `sample-${(column.sample ?? 0) + 1}`,
     ].filter(Boolean).join(".");
 }
 
@@ -64,15 +65,15 @@ export function buildGrid(study, cell) {
     (a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role)
       || (a.level ?? "").localeCompare(b.level ?? "")
       || (a.iteration ?? 0) - (b.iteration ?? 0)
-      || (a.seed ?? 0) - (b.seed ?? 0),
+      || (a.seed ?? 0) - (b.seed ?? 0)
+      || (a.sample ?? 0) - (b.sample ?? 0),
   );
   const questions = [...new Set(own.flatMap((one) => one.questions))].sort((a, b) => a - b);
   return { columns, questions, levels: [...new Set(columns.map((column) => column.level))] };
 }
 
-/** A claim-like cell for browsing: everything asked at one level, at the primary stop. */
-export function browse(study, level, benchmark) {
-  const stop = study.settings.primary_stop;
+/** A claim-like cell for browsing: everything asked at one level, at one way to stop. */
+export function browse(study, level, benchmark, stop) {
   const questions = study.questions.flatMap((row, place) => (row.benchmark === benchmark ? [place] : []));
   const tests = questions.filter((place) => Object.values(study.questions[place].parts).includes("test"));
   const columns = study.columns.flatMap((column, number) => {
@@ -110,55 +111,4 @@ export function gainOf(state, grid, question) {
   const [student, base] = [share("student"), share("base")];
   if (student === null) return (share("teacher") ?? 0) - (base ?? 0);
   return base === null ? student : student - base;
-}
-
-// ------------------------------------------------------------------------------ arithmetic
-
-/** The two sides of a formula's difference, or its one side, as columns of the grid. */
-function sides(study, grid, formula) {
-  const student = grid.columns.filter((column) => column.role === "student");
-  const role = (name) => grid.columns.filter((column) => column.role === name);
-  const at = (stop) => student.filter((column) => column.iteration === stopOf(study, column, stop));
-  switch (formula) {
-    case "base_accuracy": return [role("base")];
-    case "teacher_accuracy": return [role("teacher")];
-    case "student_accuracy": return [student];
-    case "gain_over_base":
-    case "gain_tests": return [student, role("base")];
-    case "teacher_over_base": return [role("teacher"), role("base")];
-    case "stop_worth": return [at(study.settings.primary_stop), at("horizon")];
-    default: return null;
-  }
-}
-
-/** How a claim's number follows from the grid; null where the page does not know the formula.
- *
- * Returns {estimate, low, high, p, n, clusters, counts, two}: two says that it is a difference.
- */
-export function compute(study, grid, formula, state) {
-  const found = sides(study, grid, formula);
-  if (!found || found.some((columns) => columns.length === 0)) return null;
-  const questions = grid.questions.filter((question) => !state.struck.has(question)
-    && found.every((columns) => columns.every((column) => column.cells.has(question))));
-  if (questions.length === 0) return null;
-  const clusters = questions.map((question) => study.questions[question].cluster);
-  const right = (columns) => questions.map((question) =>
-    columns.map((column) => (verdictOf(state, column, question) === "r" ? 1 : 0)));
-  const alpha = Number(study.settings.alpha);
-  const first = right(found[0]);
-  if (found.length === 1) {
-    const made = accuracy(first, clusters, alpha);
-    const total = first.flat().reduce((sum, value) => sum + value, 0);
-    return { ...made, two: false, counts: { right: total, asked: first.length * first[0].length } };
-  }
-  const second = right(found[1]);
-  if (second[0].length > 1 && second[0].length !== first[0].length) return null;
-  const counts = { both: 0, gained: 0, lost: 0, neither: 0 };
-  const differences = first.map((row, place) => row.map((value, seed) => {
-    const other = second[place].length === 1 ? second[place][0] : second[place][seed];
-    counts[value ? (other ? "both" : "gained") : other ? "lost" : "neither"] += 1;
-    return value - other;
-  }));
-  const strata = questions.map((question) => study.questions[question].stratum ?? "");
-  return { ...pairedGain(differences, clusters, alpha, strata), two: true, counts, seeds: first[0].length };
 }

@@ -33,6 +33,12 @@ export function Passport({ study, run, claims }) {
           <Fact name="run" state="open">no account of the run beside this copy (page/run.js): the end of a run and <code>distil verify</code> write it</Fact>
         )}
       </ul>
+      {study.not_run?.length ? (
+        <details class="not-run">
+          <summary>Not run: {study.not_run.length} {study.not_run.length === 1 ? "thing" : "things"} that a reader might expect</summary>
+          <ul>{study.not_run.map((what) => <li key={what}>{what}</li>)}</ul>
+        </details>
+      ) : null}
     </header>
   );
 }

@@ -93,12 +93,13 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 const MANY = 40; // clusters from which on CR1 is used (distil/inference/clusters.py)
 const FEWEST_DF = 4 - 1e-6;
 
-/** Mean of the questions' values with errors clustered, strata held at their shares.
+/** A weighted sum of the strata's means with errors clustered by group.
  *
+ * weights: {stratum: weight}; those of a mean are the strata's shares, those of a contrast 1 and -1.
  * CR2 with Satterthwaite's degrees of freedom below 40 clusters, else CR1 with clusters - 1. For
  * means by stratum the matrices of distil/inference/clusters.py have the closed form used here.
  */
-function clusteredMean(values, clusters, strata) {
+function clusteredContrast(values, clusters, strata, weights) {
   const total = values.length;
   const ofStratum = new Map();
   values.forEach((value, place) => {
@@ -107,7 +108,6 @@ function clusteredMean(values, clusters, strata) {
     known.size += 1;
     ofStratum.set(strata[place], known);
   });
-  const names = [...ofStratum.keys()];
   const groups = new Map();
   values.forEach((value, place) => {
     const key = clusters[place];
@@ -121,10 +121,11 @@ function clusteredMean(values, clusters, strata) {
   });
   const list = [...groups.values()];
   const count = list.length;
+  const each = (name) => weights.get(name) / ofStratum.get(name).size;
   if (count >= MANY) {
-    const factor = (count / (count - 1)) * ((total - 1) / (total - names.length));
-    const sum = list.reduce((whole, parts) => whole + [...parts.values()].reduce((own, part) => own + part.residual, 0) ** 2, 0);
-    return { se: Math.sqrt(factor * sum) / total, df: count - 1, method: "CR1", count };
+    const factor = (count / (count - 1)) * ((total - 1) / (total - ofStratum.size));
+    const sum = list.reduce((whole, parts) => whole + [...parts].reduce((own, [name, part]) => own + each(name) * part.residual, 0) ** 2, 0);
+    return { se: Math.sqrt(factor * sum), df: count - 1, method: "CR1", count };
   }
   const root = (part, name) => {
     const left = 1 - part.size / ofStratum.get(name).size;
@@ -133,8 +134,8 @@ function clusteredMean(values, clusters, strata) {
   let variance = 0;
   for (const parts of list) {
     let score = 0;
-    for (const [name, part] of parts) score += root(part, name) * part.residual;
-    variance += (score / total) ** 2;
+    for (const [name, part] of parts) score += each(name) * root(part, name) * part.residual;
+    variance += score ** 2;
   }
   let trace = 0;
   let squares = 0;
@@ -145,7 +146,7 @@ function clusteredMean(values, clusters, strata) {
         const two = list[h].get(name);
         if (!two) continue;
         const shared = (g === h ? one.size : 0) - (one.size * two.size) / ofStratum.get(name).size;
-        entry += root(one, name) * root(two, name) * shared;
+        entry += each(name) ** 2 * root(one, name) * root(two, name) * shared;
       }
       if (g === h) trace += entry;
       squares += entry * entry;
@@ -153,6 +154,29 @@ function clusteredMean(values, clusters, strata) {
   }
   const df = trace <= LITTLE ** 2 ? 1 : Math.max(1, (trace * trace) / squares);
   return { se: Math.sqrt(variance), df, method: "CR2", count };
+}
+
+/** Mean of the questions' values with errors clustered, strata held at their shares. */
+function clusteredMean(values, clusters, strata) {
+  const shares = new Map();
+  for (const name of strata) shares.set(name, (shares.get(name) ?? 0) + 1 / strata.length);
+  return clusteredContrast(values, clusters, strata, shares);
+}
+
+/** Wilson's interval of a share, at a number of answers that need not be whole. */
+function wilsonInterval(share, effective, alpha) {
+  const z = normalCritical(alpha);
+  const widened = 1 + (z * z) / effective;
+  const middle = (share + (z * z) / (2 * effective)) / widened;
+  const half = (z * Math.sqrt((share * (1 - share)) / effective + (z * z) / (4 * effective * effective))) / widened;
+  return [middle - half, middle + half];
+}
+
+/** A share of a count that is known as a whole only (distil.inference.gains.wilson). */
+export function wilson(successes, total, alpha) {
+  const share = successes / total;
+  const [low, high] = wilsonInterval(share, total, alpha);
+  return { estimate: share, low: Math.min(low, share), high: Math.max(high, share), n: total, clusters: total, test: "Wilson interval", p: null };
 }
 
 /** Share of right answers with a Wilson interval at the effective number of answers.
@@ -174,11 +198,7 @@ export function accuracy(rows, clusters, alpha) {
   if (count > 1 && count < rows.length && variance > LITTLE) {
     effective *= (tCritical(alpha, rows.length - 1) / tCritical(alpha, found.df)) ** 2;
   }
-  const z = normalCritical(alpha);
-  const widened = 1 + (z * z) / effective;
-  const middle = (share + (z * z) / (2 * effective)) / widened;
-  const half = (z * Math.sqrt((share * (1 - share)) / effective + (z * z) / (4 * effective * effective))) / widened;
-  let [low, high] = [middle - half, middle + half];
+  let [low, high] = wilsonInterval(share, effective, alpha);
   if (count < 2 && rows.length > 1) [low, high] = [0, 1];
   return {
     estimate: share, low: Math.min(low, share), high: Math.max(high, share), n: rows.length,
@@ -211,9 +231,76 @@ export function pairedGain(rows, clusters, alpha, strata) {
     return { ...told, low: estimate - share * (estimate + 1), high: estimate + share * (1 - estimate), p, se: 0, test: "paired OLS, clustered" };
   }
   const half = tCritical(alpha, found.df) * found.se;
+  // A symmetric interval may reach past what a difference of accuracies can be.
+  const limit = rows.flat().every((value) => Math.abs(value) <= 1) ? 1 : Infinity;
   return {
-    ...told, se: found.se, low: Math.max(estimate - half, -1), high: Math.min(estimate + half, 1),
+    ...told, se: found.se, low: Math.max(estimate - half, -limit), high: Math.min(estimate + half, limit),
     p: found.df < FEWEST_DF ? 1 : twoSided(estimate / found.se, found.df),
     test: `paired OLS, clustered, ${found.method}${stratified ? ", post-stratified" : ""}`,
   };
+}
+
+/** Difference of the means of two groups of questions, least squares, clustered. */
+function differenceOfMeans(values, inside, clusters, alpha) {
+  const [own, others] = [true, false].map((side) => values.filter((_, place) => inside[place] === side));
+  const estimate = mean(own) - mean(others);
+  const arms = [true, false].map((side) => new Set(clusters.filter((_, place) => inside[place] === side)).size);
+  const wide = { estimate, low: -2, high: 2, p: 1, se: 0, df: Math.max(new Set(clusters).size - 2, 0), method: "" };
+  if (Math.min(...arms) < 2) return wide;
+  const found = clusteredContrast(values, clusters, inside, new Map([[true, 1], [false, -1]]));
+  if (found.se <= LITTLE) return { ...wide, df: found.df };
+  const half = tCritical(alpha, found.df) * found.se;
+  const p = found.df < FEWEST_DF ? 1 : twoSided(estimate / found.se, found.df);
+  return { estimate, low: estimate - half, high: estimate + half, p, se: found.se, df: found.df, method: found.method };
+}
+
+/** Whether one section loses more than every other (distil.inference.levels.section_contrast).
+ *
+ * drops: one number a question. Returns the contrast that binds, and all of them by section; null
+ * where the section does not occur or is the only one.
+ */
+export function sectionContrast(drops, sections, section, clusters, alpha) {
+  const others = [...new Set(sections)].filter((name) => name !== section).sort();
+  if (!sections.includes(section) || others.length === 0) return null;
+  const contrasts = new Map(others.map((other) => {
+    const chosen = sections.map((name) => name === section || name === other);
+    const only = (list) => list.filter((_, place) => chosen[place]);
+    return [other, differenceOfMeans(only(drops), only(sections).map((name) => name === section), only(clusters), alpha)];
+  }));
+  const binding = others.reduce((least, name) => (contrasts.get(name).estimate < contrasts.get(least).estimate ? name : least));
+  const found = contrasts.get(binding);
+  const p = found.estimate <= 0 ? Math.min(1, others.length * found.p) : Math.max(...[...contrasts.values()].map((one) => one.p));
+  return {
+    ...found, low: Math.max(found.low, -2), high: Math.min(found.high, 2), p, n: drops.length,
+    clusters: new Set(clusters).size, binding, contrasts, test: "section contrasts, intersection-union",
+  };
+}
+
+/** Slope of accuracy per doubling of the words, over levels (distil.inference.levels.trend).
+ *
+ * levels: mean right answers, a list of levels a question; words: mean words of each level.
+ */
+export function slope(levels, words, clusters, alpha) {
+  const logs = words.map(Math.log2);
+  const scores = logs.map((value) => value - mean(logs));
+  const spread = scores.reduce((sum, value) => sum + value * value, 0);
+  if (spread === 0) return { estimate: 0, low: -1, high: 1, p: 1, se: 0, df: 0, n: levels.length, clusters: new Set(clusters).size, scores, spread };
+  const values = levels.map((row) => [row.reduce((sum, value, place) => sum + value * scores[place], 0) / spread]);
+  return { ...pairedGain(values, clusters, alpha, clusters.map(() => "")), scores, spread, test: "slope on log words, OLS clustered" };
+}
+
+/** Median and range of a few values with the exact two-sided sign test. */
+export function signTest(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const half = sorted.length / 2;
+  const median = sorted.length % 2 ? sorted[Math.floor(half)] : (sorted[half - 1] + sorted[half]) / 2;
+  const moved = values.filter((value) => value !== 0);
+  const above = moved.filter((value) => value > 0).length;
+  let tail = 0;
+  let ways = 1;
+  for (let k = 0; k <= Math.min(above, moved.length - above); k += 1) {
+    tail += ways / 2 ** moved.length;
+    ways = (ways * (moved.length - k)) / (k + 1);
+  }
+  return { estimate: median, low: sorted[0], high: sorted.at(-1), p: moved.length ? Math.min(1, 2 * tail) : 1, n: values.length, clusters: values.length, test: "exact sign test over runs" };
 }

@@ -5,15 +5,25 @@ import { asObjects, homeOf, load } from "./data.js";
 import { Mixed } from "./maths.jsx";
 import { number, pText, spaced } from "./words.js";
 
-/** A table of the study as it is in its CSV, numbers to two digits. */
-export function Table({ table, name, caption }) {
+/** What the cells of the tables rest on: {table: {row: {column: entry}}}, once it is loaded. */
+function useCells() {
+  const [cells, setCells] = useState({});
+  useEffect(() => { load("cells").then((found) => setCells(found.tables), () => {}); }, []);
+  return cells;
+}
+
+/** A table of the study as it is in its CSV, numbers to two digits; cells lead to what they rest on. */
+export function Table({ table, name, caption, cells }) {
   const [whole, setWhole] = useState(false);
   const filled = table.columns.map((column, place) => [column, place]).filter(([, place]) => table.rows.some((row) => row[place] !== ""));
   const isNumber = (place) => table.rows.every((row) => row[place] === "" || /^-?\d+(\.\d+)?(e-?\d+)?$/.test(row[place]));
-  const cell = (column, text) => {
+  const isDecimal = (text) => /^-?\d*\.\d+(e-?\d+)?$/.test(text);
+  // A whole number among decimals is written like them.
+  const decimals = new Set(filled.map(([, place]) => place).filter((place) => isNumber(place) && table.rows.some((row) => isDecimal(row[place]))));
+  const cell = (column, text, place) => {
     if (text === "") return "";
     if (/^p$|_p$|p_holm/.test(column)) return pText(text);
-    return /^-?\d*\.\d+(e-?\d+)?$/.test(text) ? number(text) : text;
+    return decimals.has(place) || isDecimal(text) ? number(text) : text;
   };
   const rows = whole ? table.rows : table.rows.slice(0, 60);
   return (
@@ -24,7 +34,11 @@ export function Table({ table, name, caption }) {
           <thead><tr>{filled.map(([column, place]) => <th key={column} scope="col" class={isNumber(place) ? "number" : ""}>{spaced(column)}</th>)}</tr></thead>
           <tbody>
             {rows.map((row, at) => (
-              <tr key={at}>{filled.map(([column, place]) => <td key={column} class={isNumber(place) ? "number" : ""} dir="auto">{cell(column, row[place])}</td>)}</tr>
+              <tr key={at}>{filled.map(([column, place]) => {
+                const leads = cells?.[table.names?.[at]]?.[column] !== undefined && row[place] !== "";
+                const text = cell(column, row[place], place);
+                return <td key={column} class={isNumber(place) ? "number" : ""} dir="auto">{leads ? <a href={`#table/${name}/${column}/${at + 1}`}>{text}</a> : text}</td>;
+              })}</tr>
             ))}
           </tbody>
         </table>
@@ -59,6 +73,7 @@ function Example({ study }) {
 }
 
 export function Levels({ study }) {
+  const cells = useCells();
   const table = study.tables.levels;
   if (!table) return <p class="none">This study has no table of levels.</p>;
   const rows = asObjects(table);
@@ -82,12 +97,13 @@ export function Levels({ study }) {
         </div>
       ) : null}
       <Example study={study} />
-      <Table table={table} name="levels" caption="Words and accuracy by level and section" />
+      <Table table={table} name="levels" caption="Words and accuracy by level and section" cells={cells.levels} />
     </section>
   );
 }
 
 export function Training({ study }) {
+  const cells = useCells();
   if (study.curves.length === 0) return <p class="none">Nothing was trained in this study.</p>;
   return (
     <section>
@@ -100,7 +116,7 @@ export function Training({ study }) {
             places.set(at, new Set([...(places.get(at) ?? []), name]));
           }
         }
-        const marks = [...places].sort((a, b) => a[0] - b[0]).map(([x, names]) => ({ x, name: [...names].join(", ") }));
+        const marks = [...places].sort((a, b) => a[0] - b[0]).map(([x, names]) => ({ x, name: [...names].map(spaced).join(", ") }));
         const pilot = stops.pilot?.seed;
         return (
           <div key={`${fold} ${variant}`}>
@@ -111,13 +127,14 @@ export function Training({ study }) {
           </div>
         );
       })}
-      {study.tables.stops ? <Table table={study.tables.stops} name="stops" caption="Gain under each way to stop" /> : null}
-      {study.tables.seeds ? <Table table={study.tables.seeds} name="seeds" caption="Gain of each seed" /> : null}
+      {study.tables.stops ? <Table table={study.tables.stops} name="stops" caption="Gain under each way to stop" cells={cells.stops} /> : null}
+      {study.tables.seeds ? <Table table={study.tables.seeds} name="seeds" caption="Gain of each seed" cells={cells.seeds} /> : null}
     </section>
   );
 }
 
 export function Data({ study }) {
+  const cells = useCells();
   const captions = {
     splits: "Problems and rows by fold, part, year and section", leakage: "Trained on, validated on and held out",
     agreement: "Agreement of the graders", disagreements: "Answers to look at", graders: "Claims under other readings of the verdicts",
@@ -127,8 +144,8 @@ export function Data({ study }) {
   return (
     <section>
       <h2>Data and graders</h2>
-      <p class="lead">Every table of the study; the same bytes are in <code>results/{study.name}/tables</code>.</p>
-      {shown.map((name) => <Table key={name} table={study.tables[name]} name={name} caption={captions[name]} />)}
+      <p class="lead">Every table of the study; the same bytes are in <code>results/{study.name}/tables</code>. A number leads to the answers that it is computed from.</p>
+      {shown.map((name) => <Table key={name} table={study.tables[name]} name={name} caption={captions[name]} cells={cells[name]} />)}
       {study.duplicates.map((table) => (
         <Table key={table.fold + table.variant} name={`duplicates-${table.fold}-${table.variant}`} table={table} caption={`Duplicates across the parts of fold ${table.fold}: both texts, and which was removed`} />
       ))}

@@ -1,0 +1,125 @@
+"""The paper study by stages: what each target asks for, what can be dropped, what it will take."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.workflow import dry_runs
+from tests.workflow.checkout import copy_repository
+
+PAPER, FOLDS, LEVELS = "config.paper.yaml", "config.paper-folds.yaml", "config.paper-levels.yaml"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A checkout that has nothing from outside."""
+    return copy_repository(tmp_path_factory.mktemp("paper") / "repository")
+
+
+def plan(checkout, target, *files, values=()):
+    """Count the jobs of a target by rule; {} and what was said where there is no plan."""
+    command = ["--cores", "1", "-n", "--quiet", "rules", "--configfile", *files]
+    command += ["--config", *values] if values else []
+    environment = {**os.environ, "DISTIL_TERMINAL": "snakemake"}
+    code, out, err = dry_runs.run([*command, "--", target], checkout.path, environment)
+    text = out + err
+    assert bool(code) == ("Exception" in text or "ConfigError" in text), text
+    return {} if code else dict(re.findall(r"^(\w+) +(\d+)$", text, re.M)), text
+
+
+def distil(checkout, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "distil", *arguments],
+        cwd=checkout.path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(checkout.path)},
+    )  # fmt: skip
+
+
+def test_each_stage_holds_what_the_one_before_it_holds_and_nothing_is_paid_before_a_look(checkout):
+    problems, said = plan(checkout, "problems", PAPER)
+    assert {"correct_problems", "review_problems", "tabulate_problems"} <= problems.keys()
+    assert not {"solve_problems", "train_adapter"} & problems.keys()
+    assert "distil check paper lists them" in said, "what is missing is counted"
+    traces, _ = plan(checkout, "traces", PAPER)
+    assert "verify_traces" in traces
+    assert not {"train_adapter", "predict_answers"} & traces.keys()
+    primary, _ = plan(checkout, "primary", PAPER)
+    assert (primary["train_adapter"], primary["judge_claims"]) == ("12", "1")
+    folds, _ = plan(checkout, "folds", PAPER, FOLDS)
+    assert (folds["train_adapter"], folds["judge_claims"]) == ("42", "1")
+    levels, _ = plan(checkout, "levels", PAPER, LEVELS)
+    assert levels["train_adapter"] == "84"
+
+
+def test_a_stage_that_the_study_file_does_not_ask_for_says_which_file_does(checkout):
+    for target, file in (("folds", FOLDS), ("levels", LEVELS)):
+        jobs, said = plan(checkout, target, PAPER)
+        assert not jobs
+        assert file in said
+
+
+@pytest.mark.parametrize(
+    ("files", "values", "trained"),
+    [
+        ([PAPER], ['folds={"released": null}'], "6"),
+        ([PAPER, FOLDS], ['folds={"year5": null, "released": null}'], "30"),
+        ([PAPER, LEVELS], ['adapters={"protocols": [adapter]}'], "72"),
+        (
+            [PAPER, LEVELS],
+            ["levels=[R1, R6]", 'predictions={"levels": [R1, R6]}', 'folds={"released": null}'],
+            "18",
+        ),
+    ],
+)
+def test_a_fold_a_level_and_a_protocol_are_dropped_by_an_override(checkout, files, values, trained):
+    jobs, said = plan(checkout, "primary", *files, values=values)
+    assert jobs.get("train_adapter") == trained, said
+
+
+def test_a_file_of_ids_that_cannot_be_a_fold_is_refused_by_name(checkout):
+    path = checkout.path / "resources/broken.csv"
+    path.write_text("id,part\n2011-fs-01,train\n2011-fs-01,test\n", encoding="utf-8")
+    values = ['folds={"released": {"file": "resources/broken.csv"}}']
+    jobs, said = plan(checkout, "primary", PAPER, values=values)
+    assert not jobs
+    assert "resources/broken.csv:3: id: 2011-fs-01 stands twice" in said
+
+
+def test_the_estimate_counts_the_plans_before_anything_is_there(checkout):
+    told = distil(checkout, "estimate", "paper")
+    assert told.returncode == 0, told.stderr
+    assert "12 runs of 1,000 iterations: 12,000 steps" in told.stdout
+    assert "the 651 of resources/jobmc/published.csv" in told.stdout
+    assert "snakemake --cores 1 --configfile config.paper.yaml -- problems" in told.stdout
+    more = distil(checkout, "estimate", "paper", "--configfile", PAPER, "--configfile", FOLDS)
+    assert "42 runs of 1,000 iterations" in more.stdout
+    rows = [int(n.replace(",", "")) for n in re.findall(r"at most ([\d,]+) training", told.stdout)]
+    assert rows == [378 * 6, 514 * 6], "problems of the years, and of the released split"
+    wrong = distil(checkout, "estimate", "paper", "--configfile", "config.micro.yaml")
+    assert "is of the study micro, not of paper" in wrong.stderr
+
+
+def test_the_device_is_measured_on_the_studys_model_and_the_estimate_takes_its_speed(checkout):
+    config = yaml.safe_load((checkout.path / "config.micro.yaml").read_text(encoding="utf-8"))
+    config |= {"study": "measured", "benchmarks": ["competition", "math500"]}
+    lines = [json.dumps({"problem": f"What is {n} plus 5?", "answer": "6"}) for n in range(9)]
+    (checkout.path / "math.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    config["benchmark_files"] = {"math500": {"file": "math.jsonl", "sha256": "0" * 64}}
+    path = checkout.path / "config.measured.yaml"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    before = distil(checkout, "estimate", "micro").stdout
+    assert "not there; the teacher's requests are counted" in before
+    told = distil(checkout, "check", "measured", "--device")
+    assert "5 steps and 8 answers" in told.stdout, told.stderr
+    assert "is 000" not in told.stderr
+    speed = json.loads((checkout.path / "state/measured/speed.json").read_text(encoding="utf-8"))
+    assert speed["step_seconds"] > 0
+    assert speed["tokens_a_second"] > 0
+    assert f"{speed['tokens_a_second']:.1f} tokens/s" in told.stdout
