@@ -70,6 +70,7 @@ NEEDS = {
     "crop_problems": Need(grouped=True),
     "read_crops": ASKING,
     "correct_problems": LOCAL,
+    "tabulate_problems": LOCAL,
     "review_problems": LOCAL,
     "import_benchmark": LOCAL,
     "solve_problems": ASKING,
