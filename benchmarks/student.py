@@ -1,13 +1,13 @@
 """The student's speed against stock mlx-lm, both with the same BLAS, on the sample study's rows.
 
-    python -m benchmarks.student [--peft PYTHON]
+    python -m benchmarks.student [--peft PYTHON] [--rounds N]
 
 `make bench` makes the rows first. With PYTHON, an interpreter of an environment that has torch and
 PEFT (`uv venv peft && uv pip install --python peft/bin/python torch peft transformers`; they are
 not in the lock), the same batches are trained and the same prompts answered there, too, with one
-and with two threads. Prints ratios, never absolute promises: the machine's noise hits
-both sides of a ratio. Stock and ours alternate over three rounds, a seed each; the middle of the
-times and the mean of the losses are taken.
+and with two threads. Prints ratios, never absolute promises: the machine's noise
+hits both sides of a ratio. Stock and ours alternate over the rounds (three), a seed each; the
+middle of the times and the mean of the losses are taken.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def train_ours(rows: list[dict], seed: int) -> tuple[float, object]:
         return time.perf_counter() - started, model
 
 
-def bench_training() -> float:
+def bench_training(rounds: int) -> float:
     """Print the ratio of tokens a second for the same rows and iterations, and both losses.
 
     Returns:
@@ -125,7 +125,7 @@ def bench_training() -> float:
     _, tokenizer = load_student(STUDENT)
     held = encode_rows(tokenizer, read_rows("validation"), SETTINGS.max_tokens)
     seconds, losses = {"stock": [], "ours": []}, {"stock": [], "ours": []}
-    for seed in range(1, ROUNDS + 1):
+    for seed in range(1, rounds + 1):
         for name, run in (("stock", train_stock), ("ours", train_ours)):
             took, model = run(rows, seed)
             seconds[name].append(took)
@@ -142,7 +142,7 @@ def bench_training() -> float:
     return ours
 
 
-def bench_generation() -> tuple[float, list[list[int]]]:
+def bench_generation(rounds: int) -> tuple[float, list[list[int]]]:
     """Print the ratio of seconds per answer, and how many texts are the same.
 
     Returns:
@@ -155,7 +155,7 @@ def bench_generation() -> tuple[float, list[list[int]]]:
     ]
     task = DecodingTask(prompts, tokenizer.eos_token_ids, MAX_TOKENS)
     seconds = {"stock": [], "ours": [], "continuous": [], "batch_generate": []}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         started = time.perf_counter()
         stock = [
             mlx_lm.generate(model, tokenizer, prompt, max_tokens=MAX_TOKENS)
@@ -274,9 +274,10 @@ def bench_blas() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peft", metavar="PYTHON", help="interpreter that has torch and PEFT")
-    peft = parser.parse_args().peft
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of stock and ours, in turns")
+    chosen = parser.parse_args()
     bench_blas()
-    took = bench_training()
-    generated = bench_generation()
-    if peft:
-        bench_peft(peft, took, *generated)
+    took = bench_training(chosen.rounds)
+    generated = bench_generation(chosen.rounds)
+    if chosen.peft:
+        bench_peft(chosen.peft, took, *generated)

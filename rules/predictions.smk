@@ -106,7 +106,6 @@ if study.served:
             **needs.of("ask_student"),
         params:
             settings=sorted_keys(study.server()),
-            how=study.getting_served(),
             store="state/{study}/predictions",
             code=fingerprint("scripts/ask_student.py"),
             sources=lambda wildcards: contents(

@@ -4,8 +4,8 @@ Input `plan`, `problems`, `benchmarks`, `student_prompt`, `levels`, `system`, `s
 as of predict_answers. Output `predictions` (Parquet, sorted by id: the columns of predict_answers
 with the hashes of request and response; `tokens` as the server counts them, and no token ids) and
 `responses` (JSONL, raw requests and responses, sorted by request). Params `study`, `run`,
-`teacher` (what shapes the server's answers), `sampling`; how: how they are got, and `adapters`,
-the folder that the server finds them in.
+`teacher` (what shapes the server's answers), `sampling`; how: how they are got (`teacher`), and
+the folder that the server finds the adapters in (`adapters`; None where each is a model there).
 
 Any OpenAI-compatible server will do; `distil adapters` lays the checkpoints out for it. Responses
 are kept in the journal of the run, so a killed job asks for none twice. What the server failed to
@@ -89,8 +89,8 @@ class Examiner:
     def connect(self, name: str | None) -> Iterator[tuple[TeacherClient, dict]]:
         """Yield a client for a checkpoint's adapter (None: the base), and its requests' fields."""
         shaping, how, fields = dict(self.params.teacher), self.how, {}
-        if name is not None and self.params.adapters:
-            fields["adapters"] = f"{self.params.adapters.rstrip('/')}/{name}"
+        if name is not None and self.how["adapters"]:
+            fields["adapters"] = f"{self.how['adapters'].rstrip('/')}/{name}"
         elif name is not None:
             how = with_model(how, shaping["host"], shaping["model"], name)
             shaping |= {"model": name, "served": [name]}

@@ -54,8 +54,10 @@ class AnyStudy:
         Jobs are given them as `how`, beside their params; a change reruns nothing.
         """
         teacher, grading = self.config.get("teacher"), self.config.get("grading")
+        server = self.config.get("predictions", {}).get("server")
         return {
             **({"teacher": teacher_settings.how(teacher)} if teacher else {}),
+            **({"adapters": server.get("adapters")} if server else {}),
             **({"grading": {"workers": grading["workers"]}} if grading else {}),
         }
 
@@ -600,10 +602,6 @@ class Study(AnyStudy):
             "teacher": teacher_settings.shaping(self.config["teacher"], agent),
             "sampling": self.sampling,
         }
-
-    def getting_served(self) -> dict[str, Any]:
-        """Where a server finds the adapters: shapes no answer."""
-        return {"adapters": self.config["predictions"]["server"].get("adapters")}
 
     def page_inputs(self) -> dict[str, list[str]]:
         """What the page shows besides claims and problems."""

@@ -106,10 +106,8 @@ def ask(home, server, tmp_path, monkeypatch, sampling=None):
     found = ask_student.main(
         input=files,
         output=SimpleNamespace(predictions="out.parquet", responses="out.jsonl"),
-        params=SimpleNamespace(
-            study="mine", run=RUN, teacher=TEACHER, sampling=sampling, adapters=None
-        ),
-        how={"teacher": {"hosts": {"mine": host}}},
+        params=SimpleNamespace(study="mine", run=RUN, teacher=TEACHER, sampling=sampling),
+        how={"teacher": {"hosts": {"mine": host}}, "adapters": None},
     )
     return found, parquet.read_table("out.parquet").to_pylist()
 
