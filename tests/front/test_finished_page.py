@@ -180,9 +180,11 @@ def test_ten_cells_of_each_table_lead_to_the_crop_and_agree_with_explain(
     page, walked = opened("data"), set()
     for name in explainer.tables.names[1:]:
         rows = list(explainer.tables.rows(name))
+        behind_it = pd.read_parquet(f"results/micro/tables/{name}.rows.parquet")
+        known = {(cell, column) for cell, columns in zip(behind_it["cell"], behind_it["column"], strict=True)
+                 for column in columns.split(" ")}  # fmt: skip
         cells = [cell for cell in explainer.tables.cells()
-                 if cell.table == name and explainer.tables.computed(cell)
-                 and explainer.tables._read(name)[1].get((cell.row, cell.column))]  # fmt: skip
+                 if cell.table == name and cell.value and (cell.row, cell.column) in known]  # fmt: skip
         for cell in draw.sample(cells, min(10, len(cells))):
             behind = explainer.tables.sources(cell)
             address = f"table/{name}/{cell.column}/{rows.index(cell.row) + 1}"
@@ -195,8 +197,9 @@ def test_ten_cells_of_each_table_lead_to_the_crop_and_agree_with_explain(
                 listed = page.locator(".ids code").all_text_contents()
                 assert set(listed) == set(sorted(behind)[:200])
                 page.locator(".more summary").click()
-                page.locator(".ids a").first.click()
-                page.wait_for_selector(".card .picture img")
+                if page.locator(".ids a").count():  # stops and losses are of no one problem
+                    page.locator(".ids a").first.click()
+                    page.wait_for_selector(".card .picture img")
                 continue
             page.wait_for_selector("table.grid td")
             asked = page.locator("table.grid td").filter(has=page.locator(".cell:not(.none)"))

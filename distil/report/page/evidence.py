@@ -215,12 +215,17 @@ def read_cells(paths: Iterable[str | Path], rows: Mapping[str, tuple[int, int]])
                 "row": coded.indices.to_numpy(zero_copy_only=False),
             }
         )
+        parts: dict[tuple[str, str], list[np.ndarray]] = {}
         grouped = frame.groupby(["cell", "column"], sort=True, observed=True)["row"]
-        for (cell, column), chosen in grouped:
-            codes = np.unique(chosen.to_numpy())
+        for (cell, columns), chosen in grouped:
+            codes = chosen.to_numpy()
+            for column in str(columns).split(" "):  # columns of the same rows share a line
+                parts.setdefault((str(cell), column), []).append(codes)
+        for (cell, column), several in parts.items():
+            codes = np.unique(np.concatenate(several))
             key = name.encode() + codes.tobytes()
             if key not in known:
                 known[key] = len(entries)
                 entries.append(found.add(ids[code] for code in codes))
-            tables.setdefault(name, {}).setdefault(str(cell), {})[str(column)] = known[key]
+            tables.setdefault(name, {}).setdefault(cell, {})[column] = known[key]
     return {"tables": tables, "entries": entries, "sets": found.sets}
