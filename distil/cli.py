@@ -162,8 +162,7 @@ def explain(
     target: Annotated[
         str,
         typer.Argument(
-            help="C4, C4:held_out, C4:low:held_out, levels:R1/fs:gain, 2024-fs-07, FILE#ROW, "
-            "PDF#PAGE or FILE."
+            help="C4, C4:low:held_out, levels:R1/fs:gain, 2024-fs-07, FILE#ROW, PDF#PAGE."
         ),
     ],
     used_by: Annotated[
@@ -171,9 +170,7 @@ def explain(
     ] = False,
     json: Json = False,
     html: Annotated[bool, typer.Option("--html", help="Print everything, as a page.")] = False,
-    most: Annotated[
-        int, typer.Option(help="Entries shown of each step, with all that they say.")
-    ] = 0,
+    most: Annotated[int, typer.Option(help="Entries shown of each step, in full.")] = 0,
     study: Study = None,
 ) -> int:
     """Walk from a number, a row or a file back to the exam pages, the answer first.

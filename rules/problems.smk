@@ -141,8 +141,11 @@ if config["exams"]["source"] != "release":
             "results/{study}/logs/tabulate_problems.log",
         benchmark:
             "results/{study}/timings/tabulate_problems.tsv"
+        localrule: needs.local("tabulate_problems")
         conda:
             "../envs/study.yaml"
+        resources:
+            **needs.of("tabulate_problems"),
         params:
             settings=sorted_keys(
                 {"title": config["title"], "absent": study.absent_problems()}

@@ -91,13 +91,13 @@ class Sources:
     def add(self, row: str, columns: Iterable[str], sources: Iterable[str]) -> None:
         """Say that some cells of one row rest on some sources."""
         found = frozenset(sources)
-        joined: dict[int, frozenset[str]] = {}
+        joined: dict[frozenset[str], frozenset[str]] = {}
         for column in columns:
             known = self._rows.get((row, column))
             if known is None:
                 self._rows[row, column] = found
             else:
-                self._rows[row, column] = joined.setdefault(id(known), known | found)
+                self._rows[row, column] = joined.setdefault(known, known | found)
 
     def write(self, path: str | Path) -> None:
         """Write them as Parquet: cell, column, row, sorted."""

@@ -70,6 +70,7 @@ NEEDS = {
     "crop_problems": Need(grouped=True),
     "read_crops": ASKING,
     "correct_problems": LOCAL,
+    "tabulate_problems": LOCAL,
     "review_problems": LOCAL,
     "import_benchmark": LOCAL,
     "solve_problems": ASKING,
@@ -86,8 +87,8 @@ NEEDS = {
     "grade_predictions": Need(mem_mb=2000, per_mb=20),
     "judge_answers": ASKING,
     "collect_answers": Need(mem_mb=1500),
-    "judge_claims": Need(mem_mb=2000, runtime=240),
-    "draw_figures": Need(mem_mb=1500),
+    "judge_claims": Need(mem_mb=2000, per_mb=120, runtime=240),
+    "draw_figures": Need(mem_mb=1500, per_mb=120),
     "build_page": Need(mem_mb=2000),
 }
 

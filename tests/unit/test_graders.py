@@ -176,7 +176,8 @@ def behind(sources, folder) -> dict[tuple[str, str], set[str]]:
     sources.write(folder / "rows.parquet")
     found: dict[tuple[str, str], set[str]] = {}
     for line in pd.read_parquet(folder / "rows.parquet").to_dict("records"):
-        found.setdefault((line["cell"], line["column"]), set()).add(line["row"])
+        for column in line["column"].split():
+            found.setdefault((line["cell"], column), set()).add(line["row"])
     return found
 
 

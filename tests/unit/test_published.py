@@ -187,7 +187,7 @@ def test_the_job_trains_and_asks_in_the_published_words(tmp_path, monkeypatch):
         ),
         output=SimpleNamespace(predictions="predictions.parquet"),
         params=SimpleNamespace(
-            study="t", run="f/published/seed-3", max_tokens=4, batch_size=8, decoder="exact",
+            study="t", run="f/published/seed-3", max_tokens=4, batch_size=8, decoder="exact", sampling=None,
             code="a",
         ),
         resources=memory,
