@@ -18,6 +18,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
+LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
 
 def pad(rows: list[list[int]], side: str) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and mask of a batch, padded at one side."""
@@ -38,7 +40,7 @@ def train(job: dict) -> tuple[float, list[float]]:
     model = get_peft_model(
         model,
         LoraConfig(
-            r=job["rank"], lora_alpha=job["scale"] * job["rank"], target_modules="all-linear",
+            r=job["rank"], lora_alpha=job["scale"] * job["rank"], target_modules=LINEAR,
             layers_to_transform=layers,
         ),
     )  # fmt: skip

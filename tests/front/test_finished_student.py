@@ -56,7 +56,7 @@ def override(url: str, adapters: str, **predictions) -> str:
     return yaml.safe_dump({"teacher": {"hosts": {"mine": host}}, "predictions": given})
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_a_server_answers_as_the_decoder_here_does(study, server, tmp_path):
     """`mlx_lm.server` with the sample student and the study's adapters, as `distil` lays them out."""
     name = "results/micro/predictions/temporal/prompt/seed-1.parquet"
@@ -89,7 +89,7 @@ def test_a_server_answers_as_the_decoder_here_does(study, server, tmp_path):
     assert same >= SHARE * len(rows)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 def test_drawn_answers_caps_and_validation_questions_reach_the_tables(study):
     asked = {
         "stops": ["nested"],
