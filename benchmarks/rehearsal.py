@@ -352,7 +352,7 @@ def check_numbers(
     told = title in (results / "claims/claims.md").read_text(encoding="utf-8")
     yield "the claims table is labelled", True, told
     for record in read_records("predict_answers"):
-        (path,) = [file["path"] for file in record["outputs"].values()]
+        (path,) = [file["path"] for file in record["output"]]
         answers = pd.read_parquet(path)
         cut = int((answers["finish"] == "length").sum())
         yield f"{path}: answers that were cut", cut, record["facts"]["cut_answers"]

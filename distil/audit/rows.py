@@ -81,13 +81,21 @@ class StudyRows:
         self.top = Path("results") / study
         self.tables = Tables(self.top)
         self._answers: frozenset[str] | None = None
+        self._filtered = False
 
     def read_only(self, answers: Iterable[str]) -> None:
         """Read no answers, predictions and grades but those with some ids (RUN#ID).
 
-        A number rests on few of the answers of a large study.
+        A number rests on few of the answers of a large study. Where a second number of the same
+        study rests on others, everything is read.
         """
-        self._answers = frozenset(answers)
+        wanted = frozenset(answers)
+        if not self._filtered:
+            self._answers, self._filtered = wanted, True
+        elif self._answers is not None and not wanted <= self._answers:
+            self._answers = None
+            for cached in (StudyRows.read, StudyRows.all_rows, StudyRows.rows):
+                cached.cache_clear()
 
     def _wanted(self, path: Path) -> pc.Expression | None:
         """Return the condition on the rows of a Parquet file that are read; None for all."""

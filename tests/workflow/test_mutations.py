@@ -42,7 +42,7 @@ ELSEWHERE = {
     "pretrain_student", "import_transcriptions", "audit_release_splits", "import_release_counts",
     "measure_release_levels", "judge_release_claims", "collect_exam",
     "import_benchmark", "read_crops", "review_problems", "tabulate_extraction",
-    "judge_answers", "grade_release_answers",
+    "judge_answers", "grade_release_answers", "ask_student",
 }  # fmt: skip
 
 
@@ -205,7 +205,7 @@ def test_a_new_version_of_a_package_reruns_the_jobs_that_need_it(inside, jobs, p
 def test_a_helper_of_the_rules_reruns_what_it_is_asked_for_and_no_more(inside, jobs):
     study = inside.path / "distil" / "study" / "shape.py"
     text = study.read_text(encoding="utf-8")
-    old = 'return {key: self.config["predictions"][key] for key in chosen}'
+    old = 'found = {key: self.config["predictions"][key] for key in chosen}'
     assert text.count(old) == 1
     other = text.replace(old, old.replace("for key in chosen}", 'for key in (*chosen, "stops")}'))
     with edited(study, other.encode()):
