@@ -90,6 +90,8 @@ def slurm(tmp_path, monkeypatch):
     texts = {
         "sbatch": SBATCH.format(python=sys.executable, log=str(log)),
         **dict.fromkeys(("squeue", "sinfo", "scontrol", "scancel"), "#!/bin/sh\n"),
+        # Those of a Slurm that is installed here would ask for its accounts.
+        **dict.fromkeys(("sacctmgr", "sshare"), "#!/bin/sh\necho maths\n"),
     }
     for name, text in texts.items():
         (programs / name).write_text(text)
