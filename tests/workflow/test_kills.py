@@ -168,8 +168,10 @@ def uninterrupted(finished, tmp_path_factory) -> dict:
     return contents(study)
 
 
+# tests/front/test_lineage_promises.py kills a job of a changed study in every run of the tests.
+@pytest.mark.skipif(not TORTURE, reason="a kill of each rule's job: make torture")
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("kind", ["job", "snakemake", "group"] if TORTURE else ["job"])
+@pytest.mark.parametrize("kind", ["job", "snakemake", "group"])
 def test_a_change_of_a_finished_study_survives_a_kill_of_each_of_its_jobs(
     finished, uninterrupted, study, kind
 ):
