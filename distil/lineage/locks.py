@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from distil.content import leases
 from distil.content.addresses import lock_path
 from distil.lineage.logs import name_unwritable
+from distil.lineage.main_process import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,14 +174,8 @@ def _end_with_parents() -> None:
     else:
         return  # a cluster's job: its scheduler ends it
 
-    def alive(process: psutil.Process) -> bool:
-        # A killed process that nobody has waited for yet is a zombie, which psutil calls running.
-        with contextlib.suppress(psutil.NoSuchProcess):
-            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-        return False
-
     def watch() -> None:
-        while all(map(alive, above)):
+        while all(map(is_alive, above)):
             time.sleep(0.2)
         if callable(signal.getsignal(signal.SIGTERM)):
             # The job waits for something that was paid for: it is told to stop, and given time.

@@ -20,6 +20,8 @@ from distil.content.files import write_atomically
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import psutil
+
 FILE = Path(".snakemake", "distil-main.json")
 
 
@@ -52,10 +54,18 @@ def is_dead() -> bool:
         return False  # nothing is known of it here
     try:
         process = psutil.Process(said["pid"])
-        alive = process.status() != psutil.STATUS_ZOMBIE
-        return not alive or abs(process.create_time() - said["started"]) > 1
+        return not is_alive(process) or abs(process.create_time() - said["started"]) > 1
     except psutil.NoSuchProcess:
         return True
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process is at work; one that died and was not waited for yet is not."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def describe() -> str:

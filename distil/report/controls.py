@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +14,9 @@ from distil.content.addresses import split_level
 from distil.inference.gains import paired_gain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from distil.claims.selections import GradedAnswers
+    from distil.claims.selections import Answers, GradedAnswers
 
 
 def capped_levels(study: GradedAnswers) -> list[str]:
@@ -26,6 +27,21 @@ def capped_levels(study: GradedAnswers) -> list[str]:
         (name for name, (_, cap) in caps.items() if cap),
         key=lambda name: (caps[name][0], -caps[name][1]),
     )
+
+
+def by_level(study: GradedAnswers, estimand: str, levels: Iterable[str]) -> dict[str, Answers]:
+    """Return the student's answers at each of some levels; levels that were not asked are left out.
+
+    Args:
+        study: The study's graded answers.
+        estimand: held_out or in_sample.
+        levels: Levels, or levels with a cap, in the order wanted.
+    """
+    found = {}
+    for level in levels:
+        with contextlib.suppress(MissingAnswersError):
+            found[level] = student(study, estimand, level=level)
+    return found
 
 
 def cap_notes(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
@@ -39,18 +55,9 @@ def cap_notes(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
         For each cap a sentence that compares the same adapters' answers, cut at the cap, with those
         to the level of the nearest mean words.
     """
-    asked = {}
-    for level in study.levels:
-        try:
-            asked[level] = student(study, estimand, level=level)
-        except MissingAnswersError:
-            continue
+    asked = by_level(study, estimand, study.levels)
     sentences = []
-    for name in capped_levels(study):
-        try:
-            cut = student(study, estimand, level=name)
-        except MissingAnswersError:
-            continue
+    for name, cut in by_level(study, estimand, capped_levels(study)).items():
         level, cap = split_level(name)
         nearest = min(asked, key=lambda one: abs(asked[one].words - cut.words))
         one, two = paired(cut, asked[nearest])

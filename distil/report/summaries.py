@@ -32,7 +32,7 @@ from distil.inference.levels import (
     words_curve,
 )
 from distil.inference.variance import decompose
-from distil.report.controls import capped_levels, validation_accuracy
+from distil.report.controls import by_level, capped_levels, validation_accuracy
 
 if TYPE_CHECKING:
     from distil.claims.selections import Answers, GradedAnswers
@@ -111,12 +111,7 @@ def level_tests(study: GradedAnswers, estimand: str = "held_out") -> list[str]:
     Returns:
         One sentence a test, computed.
     """
-    found = {}
-    for level in study.levels:
-        try:
-            found[level] = student(study, estimand, level=level)
-        except MissingAnswersError:
-            continue
+    found = by_level(study, estimand, study.levels)
     if len(found) < 2:
         return []
     names = list(found)

@@ -217,7 +217,11 @@ def _blame(contents: Sequence[tuple[str | Path, Any]], key: Sequence) -> str:
 
 
 def _against_schema(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
-    """Yield what is against the schema; loading it takes longer than a small dry run's own work."""
+    """Yield what is against the schema.
+
+    What agreed with it last is not checked again: that takes .07 s of processor time, of the 1.5 s
+    or so of a dry run in which nothing is to be done.
+    """
     text = json.dumps(config)
     digest = sha256_text(f"{SCHEMA.read_text(encoding='utf-8')}\n{text}")
     if PASSED.is_file() and digest in PASSED.read_text(encoding="utf-8").split():

@@ -19,9 +19,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from distil.content.addresses import split_level
 from distil.content.files import read_jsonl
 from distil.content.fingerprint import ROOT
 from distil.datasets.splits import needed_levels, year_of
+from distil.student.examination import select_problems
 from distil.study.device import read_speed
 from distil.study.inventory import LINES, open_named
 from distil.study.shape import Study
@@ -221,10 +223,18 @@ def count_answers(study: Study, problems: Sequence[Mapping[str, Any]]) -> Counte
     plans = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(plans)
     asked = SimpleNamespace(**study.examination())
-    sizes = {"competition": 0} | {name: _size(study, name) for name in asked.benchmarks[1:]}
-    counts: Counter[str] = Counter()
-    for item in plans.plan_base(asked):
-        counts["base"] += _count(item, problems, sizes)
+    sizes = {name: _size(study, name) for name in asked.benchmarks[1:]}
+    known: dict[str, list[dict[str, Any]]] = {
+        name: [{"id": str(number)} for number in range(size)] for name, size in sizes.items()
+    }
+    known["competition"] = [dict(row) for row in problems]
+
+    def count(plan: Sequence[Mapping[str, Any]]) -> int:
+        # A capped level is a longer answer, cut: nothing more is asked for it.
+        asking = (item for item in plan if split_level(item["level"])[1] is None)
+        return sum(len(select_problems(item, known)) for item in asking)
+
+    counts = Counter(base=count(plans.plan_base(asked)))
     places = [*study.checkpoints[-1:], *study.checkpoints[:-1]]
     for fold in study.folds:
         for variant in study.variants:
@@ -237,26 +247,8 @@ def count_answers(study: Study, problems: Sequence[Mapping[str, Any]]) -> Counte
                     for number, kind in enumerate(asked.stops)
                 }
                 plan = plans.plan_seed(chosen, seed, study.folds[fold], variant, asked)
-                counts["students"] += sum(_count(item, problems, sizes) for item in plan)
+                counts["students"] += count(plan)
     return counts
-
-
-def _count(
-    item: Mapping[str, Any], problems: Sequence[Mapping[str, Any]], sizes: Mapping[str, int]
-) -> int:
-    if "@" in item["level"]:  # a longer answer, cut
-        return 0
-    if item["years"] is None:
-        return sizes[item["benchmark"]]
-    years, only, without = set(item["years"]), item.get("only"), set(item.get("without", ()))
-    chosen = set(only) if only is not None else None
-    found = sum(
-        row["year"] in years
-        and row["id"] not in without
-        and (chosen is None or row["id"] in chosen)
-        for row in problems
-    )
-    return min(found, item.get("at_most") or found)
 
 
 def _size(study: Study, benchmark: str) -> int:
