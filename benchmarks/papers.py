@@ -418,7 +418,11 @@ BROKEN = {
     "docx": re.compile(r"\||&|\\left|\)\^|\]\^|\\\\|\$\s*[=<>+]"),
     "odt": re.compile(r"\\frac.*\\frac|&|\\\\|\||\\left|\\binom", re.S),
     "typst": re.compile(r"(?!)"),
-}
+    "mathml": re.compile(r"&|\\\\"), "katex": re.compile(r"&|\\\\"), "text": re.compile(r"&|\\\\"),
+    "weasyprint": re.compile(r"&|\\\\"),
+    "eqn": re.compile(r"\\circ|&|\\\\|\||\\left|\\binom|[{}]\^"),
+    "dvips": re.compile(r"(?!)"), "scan": re.compile(r"(?!)"),
+}  # fmt: skip
 
 
 def pool(style: dict, problems: list[Problem]) -> list[Problem]:
@@ -466,6 +470,9 @@ function Para(p)
     if FORMAT == "docx" then
       return pandoc.RawBlock("openxml", '<w:p><w:r><w:br w:type="page"/></w:r></w:p>')
     elseif FORMAT == "typst" then return pandoc.RawBlock("typst", "#pagebreak()")
+    elseif FORMAT:match("html") then
+      return pandoc.RawBlock("html", '<div style="break-before:page"></div>')
+    elseif FORMAT == "ms" then return pandoc.RawBlock("ms", ".bp")
     else return pandoc.RawBlock("opendocument",
       '<text:p><text:soft-page-break/></text:p>') end
   end
@@ -530,12 +537,6 @@ PRINTED: dict[str, dict] = {
     "scan-200dpi": {"maker": "scan", "number": r"\arabic*.", "class":
                     r"\documentclass[12pt]{article}", "fonts": TIMES, "key": "page"},
 }  # fmt: skip
-BROKEN |= {
-    "mathml": re.compile(r"&|\\\\"), "katex": re.compile(r"&|\\\\"), "text": re.compile(r"&|\\\\"),
-    "weasyprint": re.compile(r"&|\\\\"),
-    "eqn": re.compile(r"\\circ|&|\\\\|\||\\left|\\binom|[{}]\^"),
-    "dvips": re.compile(r"(?!)"), "scan": re.compile(r"(?!)"),
-}  # fmt: skip
 
 
 def typeset_printed(
@@ -552,7 +553,7 @@ def typeset_printed(
         return None
     source, breaks = folder / f"{name}.src.tex", folder / "breaks.lua"
     source.write_text(pandoc_source(style, problems), "utf-8")
-    breaks.write_text(PAGES, "utf-8")
+    breaks.write_text(BREAKS, "utf-8")
     base = [pandoc, "-s", "-f", "latex", str(source), f"--lua-filter={breaks}"]
     if maker == "eqn":
         made.with_suffix(".ms").write_bytes(
@@ -578,17 +579,6 @@ def typeset_printed(
                    f"--print-to-pdf={made}", page.as_uri()]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     return made, None
-
-
-PAGES = """
-function Para(p)
-  if #p.content == 1 and p.content[1].text == "NEWPAGE" then
-    if FORMAT:match("html") then
-      return pandoc.RawBlock("html", '<div style="break-before:page"></div>')
-    else return pandoc.RawBlock("ms", ".bp") end
-  end
-end
-"""
 
 
 def katex(folder: Path) -> str:

@@ -13,25 +13,18 @@ import pytest
 from distil.content.sealed import read_lines
 from distil.teacher.journal import Journal
 from tests.faults.fault_host import FaultHost
+from tests.no_flock import NO_FLOCK
 
 HERE = Path(__file__).parent
 # Read by Python at its start: no file of the shared folder can be locked, and the dead are soon so.
-SITE = """
-import errno, fcntl, os
-
-real = fcntl.flock
-
-def flock(handle, kind):
-    if os.readlink(f"/proc/self/fd/{handle}").startswith(os.environ["SHARED"]):
-        raise OSError(errno.ENOSYS, "Function not implemented")
-    real(handle, kind)
-
-fcntl.flock = flock
-
+SITE = (
+    NO_FLOCK
+    + """
 from distil.content import leases
 
 leases.SECONDS = 2.0
 """
+)
 
 
 @pytest.fixture

@@ -4,46 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
-import socket
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
 from pyarrow import parquet
 
 from distil.student.examination import served_name
-from tests.workflow.checkout import ROOT
+from tests.front.model_server import STUDENT, serve_student
 
 # Of the rows, those whose text is that of the exact decoder here. The server puts rows together as
 # they come, so that one may round otherwise; seen: 354 of 354, the base's among them.
 SHARE = 0.97
 # By its path: `default_model`, the server's own name for it, gets no adapter there.
-MODEL = str(ROOT / "resources/student")
+MODEL = STUDENT
 
 
 @pytest.fixture
 def server(tmp_path):
     """Its address, once it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlx_lm", "server", "--model", MODEL]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
-        try:
-            for _ in range(600):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                assert process.poll() is None, (tmp_path / "server.log").read_text()
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.kill()
-            process.wait()
+    with serve_student(tmp_path) as address:
+        yield address
 
 
 def override(url: str, adapters: str, **predictions) -> str:

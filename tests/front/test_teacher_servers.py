@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-
 import pytest
 
 from distil.teacher.settings import EXIT_REFUSED
-from tests.front.teacher_study import ROOT, journal, run_stages, study_file, write_problems
+from tests.front.model_server import serve_student
+from tests.front.teacher_study import journal, run_stages, study_file, write_problems
 
 # `default_model` is the server's own name for what it was started with.
 MODEL = "default_model"
@@ -19,24 +15,8 @@ MODEL = "default_model"
 @pytest.fixture
 def server(tmp_path):
     """Its address, once it listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlx_lm", "server", "--model", str(ROOT / "resources/student")]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
-    with (tmp_path / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
-        try:
-            for _ in range(600):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                assert process.poll() is None, (tmp_path / "server.log").read_text()
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.kill()
-            process.wait()
+    with serve_student(tmp_path) as address:
+        yield address
 
 
 @pytest.mark.timeout(180)

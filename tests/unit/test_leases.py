@@ -15,23 +15,18 @@ from pathlib import Path
 import pytest
 
 from distil.content import leases
+from tests.no_flock import NO_FLOCK
 
 ROOT = Path(__file__).resolve().parents[2]
 # A machine of its own, on a shared folder without flock: it notes when it has the lease.
-WORKER = """
-import errno, fcntl, os, sys, time
+WORKER = (
+    NO_FLOCK
+    + """
+import sys, time
 from pathlib import Path
 from distil.content import leases
 
 leases.SECONDS = 1.5
-real = fcntl.flock
-
-def flock(handle, kind):
-    if os.readlink(f"/proc/self/fd/{handle}").startswith(os.environ["SHARED"]):
-        raise OSError(errno.ENOSYS, "Function not implemented")
-    real(handle, kind)
-
-fcntl.flock = flock
 say = lambda text: print("said", text, flush=True)
 shared, how, turns, held = Path(os.environ["SHARED"]), sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 for _ in range(turns):
@@ -53,6 +48,7 @@ for _ in range(turns):
             time.sleep(0.01)
         print("out", time.time(), flush=True)
 """
+)
 
 
 def start(tmp_path: Path, machine: str, how: str, turns: int = 1, held: float = 0.1):
@@ -99,22 +95,22 @@ def test_processes_of_one_machine_pay_together(tmp_path):
     assert not (tmp_path / "shared" / "payer").exists()
 
 
+def kill_while_it_holds(worker: subprocess.Popen) -> float:
+    """Kill a worker that has the lease; return when it was dead."""
+    assert worker.stdout.readline().startswith("in")
+    worker.kill()
+    worker.wait()
+    return time.time()
+
+
 @pytest.mark.parametrize("how", ["exclusive", "payer"])
 def test_lease_of_a_dead_machine_is_taken_over_and_not_before_it_was_silent(tmp_path, how):
-    first = start(tmp_path, "a", how, held=60)
-    assert first.stdout.readline().startswith("in")
-    first.kill()
-    first.wait()
-    killed = time.time()
+    killed = kill_while_it_holds(start(tmp_path, "a", how, held=60))
     log = read(start(tmp_path, "b", how))
     assert any(kind == "said" and "took" in what for kind, what in log)
     assert spans(log)[0][0] - killed > 1.0
     # On the machine of the dead one, its own kernel knows at once.
-    first = start(tmp_path, "b", how, held=60)
-    assert first.stdout.readline().startswith("in")
-    first.kill()
-    first.wait()
-    killed = time.time()
+    kill_while_it_holds(start(tmp_path, "b", how, held=60))
     log = read(start(tmp_path, "b", how))
     assert not any("took" in what for _, what in log)
 
