@@ -228,7 +228,8 @@ class _Walk:
         if not rules:
             return  # a source
         if len(rules) > 1:
-            raise PlanError(f"{path}: more than one rule makes it: {', '.join(sorted(map(str, rules)))}")
+            names = ", ".join(sorted(map(str, rules)))
+            raise PlanError(f"{path}: more than one rule makes it: {names}")
         (rule,) = rules
         wildcards = dict(rule.get_wildcards(path))
         name = job_name(rule.name, wildcards)

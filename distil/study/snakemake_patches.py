@@ -12,8 +12,8 @@ and is written only once all outputs are complete. So, in the main process:
   dead one left at work on a cluster is cancelled (`PersistenceBase.lock`);
 - before and after the jobs the history is closed, and after them the records are held against the
   plan once more, for the targets that were asked for (`Workflow.execute`);
-- what a checkpoint makes, and which rules make a file, is worked out once, and not for each job that
-  asks: most of the time that the plan of a study with thousands of jobs took (`Checkpoint`,
+- what a checkpoint makes, and which rules make a file, is worked out once and not for each job that
+  asks, which was most of what the plan of a study with thousands of jobs took (`Checkpoint`,
   `OutputIndex.match_producers`).
 
 Holds for Snakemake 9.27; tests/front/test_snakemake_patches.py fails where a part is another one.
