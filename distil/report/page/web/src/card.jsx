@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { homeOf, load } from "./data.js";
 import { verdictOf } from "./grid.js";
 import { Formula, Mixed } from "./maths.jsx";
-import { short, SIGN_WORDS, spaced } from "./words.js";
+import { short, SIGN_WORDS, spaced, time } from "./words.js";
 
 const SCALE = 0.8; // pixels of the page for a pixel of a picture
 
@@ -178,7 +178,7 @@ function Chain({ study, question, column, answer, shard, run }) {
             <li key={name}>
               <span class="step">{name}</span> <code>{path}</code>
               {hash ? <code class="hash" title={hash}>{hash}</code> : null}
-              {made ? <span class="fine">made by {made.job}, {made.seconds} s</span> : null}
+              {made ? <span class="fine made">made by {made.job} in {time(made.seconds)}</span> : null}
             </li>
           );
         })}
@@ -225,7 +225,7 @@ export function Card({ study, grid, state, question: place, slug, address, go, c
   return (
     <article class="card" aria-labelledby="card-title" tabIndex={-1} ref={head}>
       <header>
-        <h3 id="card-title">{question.id}{column ? <span> · {slug.replace("seed-", "seed ")}</span> : null}
+        <h3 id="card-title"><span class="question">{question.id}</span>{column ? <span class="who"> · {slug.replace("seed-", "seed ")}</span> : null}
           {sign ? <span class={`sign ${sign === "." ? "none" : sign}`}>{SIGN_WORDS[sign]}</span> : null}
         </h3>
         <p class="fine">

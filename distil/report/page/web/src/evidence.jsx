@@ -1,6 +1,6 @@
 // The grid of questions and runs, with filters.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { gainOf, stopOf, verdictOf } from "./grid.js";
+import { DENSE, gainOf, stopOf, verdictOf } from "./grid.js";
 import { SIGN_WORDS, spaced } from "./words.js";
 
 const ROW = 22; // pixels a row
@@ -161,7 +161,7 @@ function Grid({ study, grid, rows, state, chosen, go }) {
   if (rows.length === 0) return <p class="none">No question fits.</p>;
   return (
     <div class="grid-box" ref={box} onScroll={(event) => setTop(event.currentTarget.scrollTop)} style={{ maxHeight: `${(Math.min(rows.length, SHOWN) + 2.4) * ROW}px` }}>
-      <table class={`grid ${grid.columns.length > 14 ? "dense" : ""}`} role="grid" aria-label="Verdicts by question and run" aria-rowcount={rows.length + 1} onKeyDown={move}>
+      <table class={`grid ${grid.columns.length > DENSE ? "dense" : ""}`} role="grid" aria-label="Verdicts by question and run" aria-rowcount={rows.length + 1} onKeyDown={move}>
         <thead>
           <tr role="row" aria-rowindex={1}>
             <th scope="col">question</th>

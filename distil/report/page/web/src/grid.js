@@ -1,5 +1,7 @@
 // Which answers a claim rests on, as a grid: a row a question, a column a run.
 
+/** The most columns whose names stand upright. */
+export const DENSE = 14;
 const ROLES = ["base", "teacher", "student"];
 
 /** The name of a column in addresses: base, teacher, seed-3, seed-3.R6, seed-3.R1.00200. */
