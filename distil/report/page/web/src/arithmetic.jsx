@@ -30,7 +30,7 @@ function Pairs({ made }) {
   return (
     <>
       <table class="counts">
-        <caption>answers, pair by pair</caption>
+        <caption>Answers, pair by pair</caption>
         <tbody>
           <tr><td class="corner" /><th scope="col">{two} right</th><th scope="col">{two} wrong</th></tr>
           <tr><th scope="row">{one} right</th><td>{both}</td><td class="gained">{gained}</td></tr>

@@ -115,14 +115,27 @@ export function Evidence({ study, grid: whole, state, chosen, go }) {
   );
 }
 
+/** Whether the page is being printed: paper takes every row, not a window of them. */
+function usePrinting() {
+  const [printing, setPrinting] = useState(false);
+  useEffect(() => {
+    const [begin, end] = [() => setPrinting(true), () => setPrinting(false)];
+    addEventListener("beforeprint", begin);
+    addEventListener("afterprint", end);
+    return () => { removeEventListener("beforeprint", begin); removeEventListener("afterprint", end); };
+  }, []);
+  return printing;
+}
+
 function Grid({ study, grid, rows, state, chosen, go }) {
   const box = useRef(null);
   const [top, setTop] = useState(0);
   const [focus, setFocus] = useState([0, 0]);
+  const printing = usePrinting();
   const moved = useRef(false);
   const window_ = Math.min(rows.length, SHOWN);
-  const first = Math.max(0, Math.min(rows.length - window_, Math.floor(top / ROW) - 4));
-  const last = Math.min(rows.length, first + window_ + 8);
+  const first = printing ? 0 : Math.max(0, Math.min(rows.length - window_, Math.floor(top / ROW) - 4));
+  const last = printing ? rows.length : Math.min(rows.length, first + window_ + 8);
   useEffect(() => { setFocus(([row, column]) => [Math.min(row, Math.max(0, rows.length - 1)), column]); }, [rows.length]);
   useEffect(() => {
     const row = chosen ? rows.indexOf(chosen.question) : -1;

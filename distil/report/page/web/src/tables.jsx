@@ -102,7 +102,7 @@ export function Table({ study, table, name, caption, cells }) {
           </tbody>
         </table>
       </div>
-      {rows.length < table.rows.length ? <button type="button" onClick={() => setWhole(true)}>show all {table.rows.length} rows</button> : null}
+      {rows.length < table.rows.length ? <p class="fine">The first {rows.length} of {table.rows.length} rows are shown. <button type="button" onClick={() => setWhole(true)}>show all {table.rows.length} rows</button></p> : null}
     </div>
   );
 }
