@@ -313,6 +313,49 @@ def test_what_if_at_several_levels_gives_what_the_estimators_give(opened, answer
     )
 
 
+@pytest.fixture
+def drawn(finished, tmp_path) -> Path:
+    """The micro study's page as if its two seeds were two samples that one seed drew."""
+    top = tmp_path / "drawn"
+    shutil.copytree(finished.path / "results/micro/page", top / "page")
+    shutil.copy(finished.path / "results/micro/index.html", top)
+    study = shards.decode((top / "page/study.js").read_bytes())
+    seeds = sorted({one["seed"] for one in study["columns"] if one["role"] == "student"})
+    for column in study["columns"]:
+        column["sample"] = 0
+        if column["role"] == "student":
+            run = re.sub(r"seed-\d+", f"seed-{seeds[0]}", column["run"])
+            column.update(sample=seeds.index(column["seed"]), seed=seeds[0], run=run)
+    shards.write(top / "page/study.js", "study", study)
+    return top
+
+
+@needs_chromium
+def test_the_samples_of_a_question_stand_in_one_cell_and_each_has_its_card(opened, drawn):
+    page = opened("C4/held_out", drawn)
+    cells = page.locator("table.grid td[aria-label*='seed-']")
+    labels = [one.get_attribute("aria-label") for one in cells.all()]
+    assert labels
+    assert all(re.search(r": [012] of 2 right$", label) for label in labels), labels
+    right = int(re.search(r"(\d) of 2", labels[0])[1])
+    assert cells.first.inner_text() == f"{right} of 2"
+    assert cells.first.locator(".cell").count() == 2
+    cells.first.click()
+    verdicts = []
+    for number in (0, 1):
+        page.wait_for_selector(f'.card h3:has-text("sample {number + 1}")')
+        page.wait_for_selector(".card .verdict-line")
+        assert page.url.endswith(f".sample-{number + 1}")
+        verdicts.append(page.locator('.card [data-test="verdict"]').inner_text())
+        page.locator(".samples a").nth(1).click()
+    assert verdicts.count("right") == right
+    page.get_by_role("button", name=re.compile("what if")).click()
+    right += 1 if verdicts[1] != "right" else -1
+    assert f"{right} of 2 samples right" in page.locator(".samples").inner_text()
+    label = page.locator("table.grid td.here").get_attribute("aria-label")
+    assert label.endswith(f"{right} of 2 right, toggled")
+
+
 @needs_chromium
 def test_the_grid_is_walked_by_keyboard_and_filtered(opened):
     page = opened("C4/held_out")
@@ -517,7 +560,9 @@ def test_no_violation_of_accessibility_is_found(opened):
     for address, shown in VIEWS.items():
         page.evaluate("address => { location.hash = address }", address)
         page.wait_for_selector(shown)
-        page.evaluate("document.querySelectorAll('main details').forEach(one => { one.open = true })")
+        page.evaluate(
+            "document.querySelectorAll('main details').forEach(one => { one.open = true })"
+        )
         if address == "workflow":
             page.locator(".dag .node").first.press("Enter")
             page.wait_for_selector(".node-panel")

@@ -74,6 +74,24 @@ export function buildGrid(study, cell) {
   return { columns, questions, levels: [...new Set(columns.map((column) => column.level))] };
 }
 
+/** Columns as they are shown: the samples that a run drew to its questions stand in one, `samples`. */
+export function folded(columns) {
+  const found = new Map();
+  for (const column of columns) {
+    // A sample of the teacher has its number in place of a seed.
+    const seed = column.role === "teacher" ? "" : column.seed;
+    const key = [column.role, column.variant, seed, column.level, column.iteration].join(" ");
+    found.set(key, [...(found.get(key) ?? []), column]);
+  }
+  return [...found.values()].map((samples) => ({ ...samples[0], slug: samples[0].slug.replace(/\.sample-1$/, ""), samples }));
+}
+
+/** How a question's samples were judged: those asked, each with its sign, and how many are right. */
+export function judged(state, { samples }, question) {
+  const asked = samples.map((column) => ({ column, sign: verdictOf(state, column, question) })).filter(({ sign }) => sign !== ".");
+  return { asked, right: asked.filter(({ sign }) => sign === "r").length };
+}
+
 /** A claim-like cell for browsing: everything asked at one level, at one way to stop. */
 export function browse(study, level, benchmark, stop) {
   const questions = study.questions.flatMap((row, place) => (row.benchmark === benchmark ? [place] : []));

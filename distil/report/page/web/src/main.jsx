@@ -8,7 +8,7 @@ import { ClaimHead, Claims, keyOf } from "./claims.jsx";
 import { asObjects, isThere, load, shardOf } from "./data.js";
 import { Compare } from "./compare.jsx";
 import { Evidence } from "./evidence.jsx";
-import { browse, buildGrid, DENSE } from "./grid.js";
+import { browse, buildGrid, DENSE, folded } from "./grid.js";
 import { Passport } from "./passport.jsx";
 import { Review } from "./review.jsx";
 import { Data, Levels, Training } from "./views.jsx";
@@ -58,7 +58,7 @@ function Answers({ study, grid, head, base, claim, problem, slug, run }) {
   const place = problem ? study.questions.findIndex((row) => row.id === problem) : -1;
   const go = useCallback((question, column) => { location.hash = `${base}/${study.questions[question].id}/${column}`; }, [base]);
   // A grid of many columns takes the whole width until a card stands beside it.
-  const wide = grid.columns.length > DENSE;
+  const wide = folded(grid.columns).length > DENSE;
   const goAddress = (address) => { location.hash = address; };
   const step = (by) => {
     const at = grid.questions.indexOf(place) + by;

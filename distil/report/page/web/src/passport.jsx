@@ -27,7 +27,7 @@ export function Passport({ study, run, claims }) {
             </Fact>
             {run.jobs ? <Fact name="jobs">{run.jobs.length}, {time(run.jobs.reduce((sum, job) => sum + job.seconds, 0))} of work</Fact> : null}
             {run.plan ? <Fact name="plan" state={run.plan.ok ? "good" : "bad"}>{run.plan.text}</Fact> : null}
-            {run.anchor ? <Fact name="digest of all records"><code title={`${run.anchor}: published elsewhere, it shows later that no file was replaced`}>{run.anchor.slice(0, 16)}…</code></Fact> : null}
+            {run.anchor ? <Fact name="anchor"><code title={`digest of all records: ${run.anchor}; published elsewhere, it shows later that no file was replaced`}>{run.anchor.slice(0, 16)}…</code></Fact> : null}
             {run.machine ? <Fact name="machine">{run.machine}</Fact> : null}
           </>
         ) : (
