@@ -23,7 +23,9 @@ export function foldJobs(jobs, opened) {
     }
   }
   const links = [...edges.values()];
-  return { nodes: [...nodes.values()], links, edges: reduced(links) };
+  // What a node reads from stands before it: it has fewer nodes above it.
+  const above = new Map([...nodes.keys()].map((name) => [name, reach(name, (one) => links.filter(([, two]) => two === one).map(([from]) => from)).size]));
+  return { nodes: [...nodes.values()].sort((a, b) => above.get(a.name) - above.get(b.name)), links, edges: reduced(links) };
 }
 
 /** The edges without those that a longer way implies: what can be reached stays the same. */

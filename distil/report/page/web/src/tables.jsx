@@ -34,7 +34,7 @@ const captionOf = (study, name) => (study.kind === "released" && OF_A_RELEASE[na
 
 // Headers of columns whose name in the file is an abbreviation or a word of the code.
 const HEADS = {
-  id: "claim", p_holm: "p, Holm-adjusted", fate: "what became of it", here: "found here", trains: "is trained on",
+  id: "claim", p_holm: "p, Holm-adjusted", fate: "what became of it", here: "found here", trains: "is trained on", clusters: "grouped by", missing: "answers not judged count as",
   worth: "over the horizon", worth_low: "low", worth_high: "high", worth_p: "p", answers: "answers of", clustered_low: "low, clustered", clustered_high: "high, clustered",
 };
 const COUNTED = { agreement: "number of answers", levels: "questions", stops: "questions", seeds: "questions", leakage: "questions", multiverse: "questions" };
