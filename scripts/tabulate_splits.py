@@ -138,7 +138,7 @@ def main(*, input, output) -> None:  # noqa: A002
             )
         years = {
             part: " ".join(map(str, sorted({r["year"] for r in table if r["part"] == part})))
-            for part in PARTS
+            for part in (*PARTS, UNUSED)
         }
         by_part = [
             {**row, "years": years[row["part"]]} for row in count_rows(table, ("part",), levels)

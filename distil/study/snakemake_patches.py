@@ -35,7 +35,7 @@ from distil.audit.records import Records, read_records
 from distil.content.addresses import record_path
 from distil.lineage import main_process
 from distil.lineage.history import close_run
-from distil.lineage.locks import end_orphans
+from distil.lineage.locks import end_orphans, wait_for_orphans
 from distil.study.inventory import summary, take_inventory
 
 if TYPE_CHECKING:
@@ -225,6 +225,8 @@ def _execute(
     run, folder = os.environ.get("DISTIL_RUN"), study.results / "lineage"
     _require_readable(folder)
     common = settings["executor_plugin"].common_settings
+    if main_process.is_dead():
+        wait_for_orphans(study.name)
     if common.dryrun_exec or common.touch_exec:
         study.planning = common.dryrun_exec
         try:
