@@ -34,7 +34,7 @@ from distil.student.answering import (
     decoding_key,
 )
 from distil.student.blas import load_blas
-from distil.student.checks import check_batching
+from distil.student.checks import check_batching, check_caches
 from distil.student.continuous import ContinuousDecoder
 from distil.student.decoding import BatchShape, ExactDecoder, serve_batches
 from distil.student.examination import (
@@ -101,7 +101,8 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     with helper_process(serve_batches) as helper:
         model, tokenizer = open_student(input.student, checkpoints.get(next(iter(asked))), configs)
         if params.decoder == "exact":
-            check_batching(model)
+            check_caches(model)
+        check_batching(model)
         widths = decoding_widths(model, memory_mb)
         decoder = make_decoder(params.decoder, params.batch_size, widths, helper)
         tokens_of = functools.cache(functools.partial(render_prompt, tokenizer, system=system))
