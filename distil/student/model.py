@@ -196,12 +196,11 @@ def check_model(path: str | Path) -> str:
     return sha256_file(lock)
 
 
-def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[Any, Any]:
+def load_student(path: str | Path) -> tuple[Any, Any]:
     """Open a locked model with mlx-lm and check it; float32 on CPU, the model's own type elsewhere.
 
     Args:
         path: model folder with `model.lock.json`, or that file.
-        adapter: folder with `adapters.safetensors` and `adapter_config.json`.
 
     Returns:
         The model in evaluation mode and its tokenizer (mlx-lm's wrapper).
@@ -221,7 +220,7 @@ def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[A
     check_model(folder)
     # Metal pages a big model out and in again without this; elsewhere it does nothing.
     maybe_set_recommended_wired_limit()
-    model, tokenizer = _open(folder, adapter)
+    model, tokenizer = _open(folder)
     if mx.default_device() == mx.cpu:
         # bfloat16 has no fast path on CPU.
         model.set_dtype(mx.float32)
@@ -231,14 +230,33 @@ def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[A
     return model, tokenizer
 
 
-def _open(folder: Path, adapter: str | Path | None) -> tuple[Any, Any]:
+def check_unread(folder: Path, decoder: str) -> None:
+    """Make the checks of a locked model that need none of its weights, in seconds.
+
+    Args:
+        folder: of the model.
+        decoder: that the study wants, as `predictions.decoder` names it.
+
+    Raises:
+        UnfitModelError: as `load_student`, or the decoder cannot decode the model.
+    """
+    load_blas()  # before mlx, or it has no effect
+    from distil.student.checks import check_caches, check_config, check_template
+
+    model, tokenizer = _open(folder, lazy=True)
+    check_config(folder, model)
+    check_template(tokenizer)
+    if decoder == "exact":
+        check_caches(model)
+
+
+def _open(folder: Path, *, lazy: bool = False) -> tuple[Any, Any]:
     """Open a model with mlx-lm, whose own errors name neither the file nor a remedy.
 
     Raises:
         UnfitModelError: it cannot be opened; the message names the file and what to do.
     """
     import mlx_lm
-    from mlx_lm.utils import load_adapters
 
     from distil.student.checks import UnfitModelError
 
@@ -257,7 +275,7 @@ def _open(folder: Path, adapter: str | Path | None) -> tuple[Any, Any]:
             f" then: distil lock {folder}"
         ) from error
     try:
-        model, tokenizer = mlx_lm.load(str(folder))
+        return mlx_lm.load(str(folder), lazy=lazy)
     except (ValueError, TypeError, KeyError, FileNotFoundError) as error:
         raise UnfitModelError(
             f"{config}: mlx-lm cannot make the model that this file and the weights beside it"
@@ -273,15 +291,6 @@ def _open(folder: Path, adapter: str | Path | None) -> tuple[Any, Any]:
             " with 'version https://git-lfs' stands for a file that was not downloaded; remedy:"
             f" download it again, then: distil lock {folder}"
         ) from error
-    if adapter is not None:
-        try:
-            model = load_adapters(model, str(adapter))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UnfitModelError(
-                f"{adapter}: no adapter of the model {folder} ({type(error).__name__}: {error});"
-                " remedy: train it with this model"
-            ) from error
-    return model, tokenizer
 
 
 def backend() -> str:

@@ -23,7 +23,7 @@ from snakemake.utils import update_config
 
 from distil.content.hashing import sha256_file
 from distil.exams.tests import UNCHECKED
-from distil.student.model import LOCK_NAME, check_model
+from distil.student.model import LOCK_NAME, check_model, check_unread
 from distil.study.config import ConfigError, check, read_yaml
 from distil.study.names import known_studies
 from distil.study.shape import Study, open_study
@@ -168,9 +168,10 @@ def _model(study: Any, quick: bool) -> Iterator[Item]:
         return
     try:
         lock = check_model(folder)
+        check_unread(folder, study.config["predictions"]["decoder"])
     except (FileNotFoundError, ValueError) as error:
-        said, _, remedy = str(error).partition("; remedy: ")
-        yield Item("model", folder.name, WRONG, said, remedy or f"distil lock {folder}")
+        said, *remedy = re.split(r"[;\n] ?remedy: ", str(error), maxsplit=1)
+        yield Item("model", folder.name, WRONG, said, *remedy or [f"distil lock {folder}"])
         return
     yield Item("model", folder.name, READY, f"{folder}, lock {lock[:12]}")
 

@@ -15,6 +15,7 @@ import threading
 import pytest
 import yaml
 
+from tests.unit.tiny_architectures import make_model
 from tests.workflow.checkout import ROOT, copy_repository
 
 PDFS = {f"{year} test.pdf": f"%PDF-1.4 paper of {year}".encode() for year in (2011, 2012, 2013)}
@@ -177,6 +178,17 @@ def test_the_hosts_of_judge_and_served_student_are_checked_as_those_of_the_teach
     assert found["of-student"]["state"] == "ready"
     for name in ("judge", "student"):
         assert found[f"key of of-{name}"]["remedy"] == f"export {name.upper()}_KEY_OF_A_TEST=..."
+
+
+def test_a_model_that_the_studys_decoder_cannot_decode_is_told_before_anything_is_paid(checkout):
+    write_manifest(checkout)
+    make_model(checkout.path / "resources/mine/model", "gemma3_text")
+    found = items(checkout)["model"]
+    assert found["state"] == "wrong"
+    assert found["said"].startswith("model: caches of kind RotatingKVCache are not supported")
+    assert found["remedy"].startswith("predictions.decoder: continuous")
+    checkout.edit("config.mine.yaml", "decoder: exact", "decoder: continuous")
+    assert items(checkout)["model"]["state"] == "ready"
 
 
 class Hub(http.server.BaseHTTPRequestHandler):

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from distil.cli import app
 from distil.student.model import LOCK_NAME
+from distil.synthetic.pretraining import CHAT_TEMPLATE
 from tests.front.model_server import STUDENT
 
 
@@ -76,6 +77,16 @@ UNUSABLE = {
         with_keys("tokenizer_config.json", chat_template="{{ strftime_now('%Y') }}"),
         "chat_template",
         "put a fixed date in its place",
+    ),
+    "a template that drops what was thought": (
+        with_keys(
+            "tokenizer_config.json",
+            chat_template=CHAT_TEMPLATE.replace(
+                "message['content'] +", "message['content'].split('</think>')[-1] +"
+            ),
+        ),
+        "chat_template",
+        "take that branch out",
     ),
 }
 
