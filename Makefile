@@ -117,7 +117,7 @@ dag: setup ## draw the rule graph and the file graph: build/rules.svg, build/fil
 study-long: setup ## 1,000 iterations and an adapter per level as well; about two hours
 	$(SNAKEMAKE) --configfile config.long.yaml
 
-torture: setup ## every fault test at its full count; writes docs/torture.md
+torture: setup ## every fault test at its full count, an hour; writes docs/torture.md
 	$(BIN)/python -m benchmarks.torture
 
 cluster-test: setup ## studies on Slurm: bytes of a local run, kills; CLUSTER_STUDIES="FILE ..."; writes docs/cluster-test.md

@@ -1,8 +1,10 @@
 """Run every fault test at its full count and write the evidence, docs/torture.md.
 
-`make torture`. The evidence names the commit, the machine and each test with its seconds; a dirty
-checkout is said to be one, since nobody could repeat it. A run that was broken off is taken up
-again at the same commit: tests that passed are not run twice (build/torture/COMMIT.jsonl).
+`make torture`. It takes the modules of tests whose counts are greater here than in `make test`, and
+those that draw examples at random, which are new ones here (`modules`). The evidence names the
+commit, the machine and each test with its seconds; a dirty checkout is said to be one, since nobody
+could repeat it. A run that was broken off is taken up again at the same commit: tests that passed
+are not run twice (build/torture/COMMIT.jsonl).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import collections
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,7 @@ from benchmarks import fuzzing, outcomes  # noqa: E402
 EVIDENCE = ROOT / "docs" / "torture.md"
 FUZZ_SECONDS = 600
 NOTHING_LEFT = 5  # pytest, where every test was passed before
+# Where tests are looked for.
 SUITES = ("tests/front", "tests/workflow", "tests/faults", "tests/unit")
 
 
@@ -31,6 +35,16 @@ def git(*arguments: str) -> str:
     return subprocess.run(
         ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+def modules() -> list[str]:
+    """Return the modules of tests that do more here than in `make test`."""
+    return sorted(
+        path.relative_to(ROOT).as_posix()
+        for suite in SUITES
+        for path in (ROOT / suite).rglob("test_*.py")
+        if re.search("TORTURE|import hypothesis|from hypothesis", path.read_text(encoding="utf-8"))
+    )
 
 
 def main() -> int:
@@ -43,7 +57,7 @@ def main() -> int:
     passed = [name for name, row in found.items() if row["outcome"] == "passed"]
     code = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", *SUITES, "-p", "benchmarks.outcomes"),
+            *(sys.executable, "-m", "pytest", *modules(), "-p", "benchmarks.outcomes"),
             *("--timeout=14400", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"),
             *(f"--deselect={name}" for name in passed),
         ],
@@ -62,7 +76,8 @@ def main() -> int:
         f"{platform.python_version()}, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores.",
         "",
-        f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped.",
+        f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped, "
+        "of the modules that do more here than in `make test`.",
         "",
         f"Fuzzing of exams by {fuzzed['engine']}: {fuzzed['readings']} readings of changed pages "
         f"({fuzzed['seeds']} to start from) in {fuzzed['seconds']} s; {fuzzed['deaths']} ended "

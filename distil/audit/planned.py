@@ -212,7 +212,9 @@ class _Walk:
     """The walk from files to the jobs that make them, and on to what these read."""
 
     def __init__(self, workflow: Any, asked: dict[str, str], *, params: bool = True) -> None:
-        self.workflow, self.asked, self.params = workflow, asked, params
+        from snakemake.output_index import OutputIndex
+
+        self.index, self.asked, self.params = OutputIndex(workflow.rules), asked, params
         self.jobs: dict[str, Planned] = {}
         self.open: set[str] = set()
         self.seen: set[str] = set()
@@ -222,12 +224,13 @@ class _Walk:
         if path in self.seen:  # a file that many jobs read is looked at once
             return
         self.seen.add(path)
-        rules = [rule for rule in self.workflow.rules if rule.is_producer(path)]
+        rules = self.index.match_producers(path)
         if not rules:
             return  # a source
         if len(rules) > 1:
-            raise PlanError(f"{path}: more than one rule makes it: {', '.join(map(str, rules))}")
-        rule = rules[0]
+            names = ", ".join(sorted(map(str, rules)))
+            raise PlanError(f"{path}: more than one rule makes it: {names}")
+        (rule,) = rules
         wildcards = dict(rule.get_wildcards(path))
         name = job_name(rule.name, wildcards)
         if name in self.jobs:

@@ -11,7 +11,10 @@ and is written only once all outputs are complete. So, in the main process:
 - a lock on the folder that a dead Snakemake of this machine left behind is taken off, and what the
   dead one left at work on a cluster is cancelled (`PersistenceBase.lock`);
 - before and after the jobs the history is closed, and after them the records are held against the
-  plan once more, for the targets that were asked for (`Workflow.execute`).
+  plan once more, for the targets that were asked for (`Workflow.execute`);
+- what a checkpoint makes, and which rules make a file, is worked out once and not for each job that
+  asks, which was most of what the plan of a study with thousands of jobs took (`Checkpoint`,
+  `OutputIndex.match_producers`).
 
 Holds for Snakemake 9.27; tests/front/test_snakemake_patches.py fails where a part is another one.
 """
@@ -112,6 +115,7 @@ def decide_by_records(workflow: Any, study: AnyStudy, closing: Callable[[str], s
     """
     from snakemake.settings.types import ExecMode
 
+    _patch_lookups()
     if workflow.exec_mode != ExecMode.DEFAULT:
         return  # a job of a cluster: it was decided on already
     decisions = Decisions(study.name)
@@ -137,6 +141,45 @@ def _patch_persistence(decisions: Decisions) -> None:
     PersistenceBase.params_changed = params_changed
     PersistenceBase.input_changed = input_changed
     PersistenceBase.input_checksums = lambda self, job, path: decisions.checksums(job, path)  # noqa: ARG005
+
+
+class _ExpandedOnce:
+    """A checkpoint's rule, for those who ask for the checkpoint: each output is worked out once."""
+
+    def __init__(self, rule: Any) -> None:
+        self._rule = rule
+        self._made: dict[tuple[tuple[str, str], ...], Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rule, name)
+
+    def expand_output(self, wildcards: dict[str, str]) -> Any:
+        """Return the rule's outputs for these wildcards, as `Rule.expand_output` does."""
+        key = tuple(sorted(wildcards.items()))
+        if key not in self._made:
+            self._made[key] = self._rule.expand_output(wildcards)
+        return self._made[key]
+
+
+def _patch_lookups() -> None:
+    from snakemake.checkpoints import Checkpoint
+    from snakemake.output_index import OutputIndex
+
+    begin, match = Checkpoint.__init__, OutputIndex.match_producers
+    if begin.__name__ != "__init__":
+        return  # an earlier reading of the workflow in this process
+
+    def begin_expanding_once(self: Any, rule: Any, checkpoints: Any) -> None:
+        begin(self, _ExpandedOnce(rule), checkpoints)
+
+    def match_once(self: Any, targetfile: str) -> Any:
+        known = self.__dict__.setdefault("_known", {})  # an index is of rules that stay the same
+        if targetfile not in known:
+            known[targetfile] = match(self, targetfile)
+        return known[targetfile]
+
+    Checkpoint.__init__ = begin_expanding_once
+    OutputIndex.match_producers = match_once
 
 
 def _patch_lock(study: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from pyarrow import parquet
 
+from distil.report.page import shards
 from distil.student.examination import served_name
 from tests.front.model_server import STUDENT, serve_student
 from tests.unit.tiny_architectures import make_model
@@ -138,11 +139,18 @@ def test_drawn_answers_caps_and_validation_questions_reach_the_tables(study):
         "sampling": {"samples": 2, "temperature": 0.7, "top_p": 0.95, "seed": 3},
     }
     (study.path / "drawn.yaml").write_text(yaml.safe_dump({"predictions": asked}))
-    study.snakemake("drawn.yaml", "--", "results/micro/tables/levels.csv")
+    study.snakemake(
+        "drawn.yaml", "--", "results/micro/tables/levels.csv", "results/micro/index.html"
+    )
     answers = parquet.read_table(study.path / "results/micro/grades/answers.parquet").to_pandas()
     drawn = answers[answers["role"] != "teacher"]
     keys = ["fold", "run", "problem", "level", "iteration"]
     assert (drawn.groupby(keys, dropna=False)["sample"].nunique() == 2).all()
+    page = shards.decode((study.path / "results/micro/page/study.js").read_bytes())
+    samples = [one["sample"] for one in page["columns"] if one["role"] != "teacher"]
+    assert samples.count(0) == samples.count(1) == len(samples) / 2, (
+        "each has its place on the page"
+    )
     tables = {
         name: list(csv.DictReader((study.path / f"results/micro/tables/{name}.csv").open()))
         for name in ("levels", "seeds", "stops")

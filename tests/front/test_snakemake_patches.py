@@ -52,6 +52,21 @@ def test_a_run_holds_its_folder_by_the_lock_of_the_persistence():
         assert hasattr(PersistenceBase, name)
 
 
+def test_who_asks_for_a_checkpoint_or_a_files_rules_asks_what_can_be_remembered():
+    from snakemake.checkpoints import Checkpoint
+    from snakemake.dag import DAG
+    from snakemake.output_index import OutputIndex
+
+    assert "rule" in Checkpoint.__slots__
+    assert "self.rule.expand_output(wildcards)" in inspect.getsource(Checkpoint.get)
+    # Whoever is given the remembered set only walks it, and other rules mean another index.
+    assert "rules = self.output_index.match_producers(targetfile)" in inspect.getsource(DAG)
+    assert "self.output_index = OutputIndex(self.rules)" in inspect.getsource(
+        DAG.update_output_index
+    )
+    assert list(inspect.signature(OutputIndex.__init__).parameters) == ["self", "rules"]
+
+
 def test_a_change_of_params_is_shown_with_what_changed():
     from snakemake.persistence import NO_PARAMS_CHANGE, ParamsChange
 

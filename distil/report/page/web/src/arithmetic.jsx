@@ -30,9 +30,9 @@ function Pairs({ made }) {
   return (
     <>
       <table class="counts">
-        <caption>answers, pair by pair</caption>
+        <caption>Answers, pair by pair</caption>
         <tbody>
-          <tr><td /><th scope="col">{two} right</th><th scope="col">{two} wrong</th></tr>
+          <tr><td class="corner" /><th scope="col">{two} right</th><th scope="col">{two} wrong</th></tr>
           <tr><th scope="row">{one} right</th><td>{both}</td><td class="gained">{gained}</td></tr>
           <tr><th scope="row">{one} wrong</th><td class="lost">{lost}</td><td>{neither}</td></tr>
         </tbody>
@@ -135,7 +135,7 @@ export function Arithmetic({ study, grid, state, claim, change }) {
         {changes && now ? (
           <span class="what-if" role="status">
             with {changes} {changes === 1 ? "change" : "changes"}: <Value name="changed" value={now.estimate} made={now} unit={claim.unit} />
-            {" "}(<Value name="changed-low" value={now.low} made={now} unit={claim.unit} /> to <Value name="changed-high" value={now.high} made={now} unit={claim.unit} />)
+            <span>(<Value name="changed-low" value={now.low} made={now} unit={claim.unit} /> to <Value name="changed-high" value={now.high} made={now} unit={claim.unit} />)</span>
             <button type="button" onClick={(event) => { event.preventDefault(); change({ toggled: new Map(), struck: new Set() }); }}>put back</button>
           </span>
         ) : null}

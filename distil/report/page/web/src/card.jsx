@@ -1,9 +1,9 @@
 // One answer, from the exam page to the verdict.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { homeOf, load } from "./data.js";
-import { verdictOf } from "./grid.js";
+import { folded, judged, verdictOf } from "./grid.js";
 import { Formula, Mixed } from "./maths.jsx";
-import { short, SIGN_WORDS, spaced } from "./words.js";
+import { short, SIGN_WORDS, spaced, time } from "./words.js";
 
 const SCALE = 0.8; // pixels of the page for a pixel of a picture
 
@@ -178,12 +178,26 @@ function Chain({ study, question, column, answer, shard, run }) {
             <li key={name}>
               <span class="step">{name}</span> <code>{path}</code>
               {hash ? <code class="hash" title={hash}>{hash}</code> : null}
-              {made ? <span class="fine">made by {made.job}, {made.seconds} s</span> : null}
+              {made ? <span class="fine made">made by {made.job} in {time(made.seconds)}</span> : null}
             </li>
           );
         })}
       </ol>
     </Part>
+  );
+}
+
+/** The samples of a run to one question, each with its verdict and card. */
+function Samples({ grid, state, place, slug, address }) {
+  const column = grid && folded(grid.columns).find((one) => one.samples.some((sample) => sample.slug === slug));
+  if (!column || column.samples.length < 2) return null;
+  const { asked, right } = judged(state, column, place);
+  const base = address.slice(0, address.lastIndexOf("/"));
+  return (
+    <p class="samples" role="group" aria-label="samples of this run">
+      <span class="fine">{right} of {asked.length} samples right:</span>
+      {asked.map((one) => <a key={one.column.slug} class={`sign ${one.sign}`} href={`#${base}/${one.column.slug}`} aria-current={one.column.slug === slug ? "true" : undefined}>{column.samples.indexOf(one.column) + 1} {SIGN_WORDS[one.sign]}</a>)}
+    </p>
   );
 }
 
@@ -225,7 +239,7 @@ export function Card({ study, grid, state, question: place, slug, address, go, c
   return (
     <article class="card" aria-labelledby="card-title" tabIndex={-1} ref={head}>
       <header>
-        <h3 id="card-title">{question.id}{column ? <span> · {slug.replace("seed-", "seed ")}</span> : null}
+        <h3 id="card-title"><span class="question">{question.id}</span>{column ? <span class="who"> · {slug.replace("seed-", "seed ").replace(/^teacher-/, "teacher, sample ").replace(".sample-", ", sample ")}</span> : null}
           {sign ? <span class={`sign ${sign === "." ? "none" : sign}`}>{SIGN_WORDS[sign]}</span> : null}
         </h3>
         <p class="fine">
@@ -235,6 +249,7 @@ export function Card({ study, grid, state, question: place, slug, address, go, c
         </p>
         {step ? <div class="step-buttons"><button type="button" onClick={() => step(-1)} aria-label="previous question">‹</button><button type="button" onClick={() => step(1)} aria-label="next question">›</button></div> : null}
       </header>
+      <Samples grid={grid} state={state} place={place} slug={slug} address={address} />
       {fault ? <p class="fault" role="alert">{fault}</p> : null}
       {!shard && !fault ? <p class="waiting">Loading ...</p> : null}
       {shard ? (

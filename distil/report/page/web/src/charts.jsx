@@ -33,17 +33,16 @@ export function Lines({ series, marks = [], xName, yName, title, width = 640, he
       {ticks(x0, x1, 6).map((value) => <text key={value} x={x(value)} y={height - bottom + 18} text-anchor="middle">{value}</text>)}
       <text class="axis-name" x={(left + width - right) / 2} y={height - 4} text-anchor="middle">{xName}</text>
       <text class="axis-name" x={left - 40} y={16} text-anchor="start">{yName}</text>
-      {marks.map((mark, place) => (
-        <g key={mark.name}>
-          <line class="mark" x1={x(mark.x)} x2={x(mark.x)} y1={top} y2={height - bottom} />
-          <text class="mark-name" x={x(mark.x) + (mark.x > (x0 + x1) / 2 ? -5 : 5)} y={top + 14 + 15 * place} text-anchor={mark.x > (x0 + x1) / 2 ? "end" : "start"}>{mark.name}</text>
-        </g>
-      ))}
+      {marks.map((mark) => <line key={mark.name} class="mark" x1={x(mark.x)} x2={x(mark.x)} y1={top} y2={height - bottom} />)}
       {series.map((one) => (
         <polyline key={one.name} class={one.class ?? "line"} points={one.points.map(([a, b]) => `${x(a)},${y(b)}`).join(" ")}>
           <title>{one.name}</title>
         </polyline>
       ))}
+      {marks.map((mark, place) => {
+        const before = mark.x > (x0 + x1) / 2; // of its line, where the line stands on the right
+        return <text key={mark.name} class="mark-name" x={x(mark.x) + (before ? -5 : 5)} y={top + 14 + 15 * place} text-anchor={before ? "end" : "start"}>{mark.name}</text>;
+      })}
     </svg>
     </div>
   );

@@ -1,6 +1,6 @@
 // The claims: one row each, its interval drawn, its verdicts in words. Columns that this file does
 // not know are shown where a claim is opened, so that a new one needs no change here.
-import { isDrawn, pText, shown, spaced, tone, unitText } from "./words.js";
+import { isDrawn, isWhole, pText, shown, spaced, tone, unitText } from "./words.js";
 
 // Columns with a place of their own in the list or above the evidence.
 const PLACED = new Set(["id", "claim", "estimand", "unit", "published", "published_sd", "expected",
@@ -30,9 +30,10 @@ function scaleOf(claims, unit) {
 export function Interval({ claim, claims, wide }) {
   if (claim.here === "" || claim.here === undefined || !isDrawn(claim.unit)) return null;
   const [least, most] = scaleOf(claims, claim.unit);
-  const [width, height] = [220, 22];
-  const at = (value) => 6 + ((Number(value) - least) / (most - least)) * (width - 12);
-  const clip = (value) => Math.min(width - 6, Math.max(6, at(value)));
+  const [width, height] = [240, 22];
+  const edge = 34; // room for the ends of the scale
+  const at = (value) => edge + ((Number(value) - least) / (most - least)) * (width - 2 * edge);
+  const clip = (value) => Math.min(width - edge, Math.max(edge, at(value)));
   const published = claim.published !== "" && claim.published !== undefined;
   const told = `${shown(claim.here, claim.unit)}${unitText(claim.unit)}`
     + (claim.low !== "" ? `, interval ${shown(claim.low, claim.unit)} to ${shown(claim.high, claim.unit)}` : "")
@@ -40,7 +41,9 @@ export function Interval({ claim, claims, wide }) {
     + `; on a scale from ${least} to ${most}`;
   return (
     <svg class={`interval ${wide ? "wide" : ""}`} viewBox={`0 0 ${width} ${height}`} role="img" aria-label={told}>
-      <line class="axis" x1="6" x2={width - 6} y1="11" y2="11" />
+      <text class="end" x={edge - 9} y="15" text-anchor="end">{least}</text>
+      <text class="end" x={width - edge + 9} y="15">{most}</text>
+      <line class="axis" x1={edge} x2={width - edge} y1="11" y2="11" />
       {least < 0 ? <line class="zero" x1={at(0)} x2={at(0)} y1="2" y2="20" /> : null}
       {claim.low !== "" ? <line class="bar" x1={clip(claim.low)} x2={clip(claim.high)} y1="11" y2="11" /> : null}
       {published ? (
@@ -76,7 +79,7 @@ function Row({ claim, claims, paper, go }) {
         <span class="sentence">
           {claim.claim} {claim.estimand ? <span class="estimand">{spaced(claim.estimand)}</span> : null}
         </span>
-        <span class="value">{value}{value && claim.unit === "percent" ? <span class="unit"> %</span> : null}</span>
+        <span class="value">{value}{value && !isWhole(claim.unit) ? <span class={`unit ${claim.unit === "percent" ? "" : "below"}`}> {claim.unit === "percent" ? "%" : claim.unit}</span> : null}</span>
         <Interval claim={claim} claims={claims} />
         {paper ? <span class="paper">{claim.published ? `paper ${shown(claim.published, claim.unit)}` : ""}</span> : null}
         <span class="verdicts">{verdictsOf(claim).map(([name, text]) => <Badge key={name} name={name} text={text} />)}</span>
@@ -92,7 +95,7 @@ export function Claims({ study, claims, go }) {
       <h2 id="claims-title">Claims</h2>
       <p class="lead">
         Open a claim to see the answers it is counted from. Dot and bar: what was found here and its
-        {" "}{100 - 100 * Number(study.settings.alpha)} % interval, percentages on 0 to 100, points around 0.
+        {" "}{100 - 100 * Number(study.settings.alpha)} % interval, on a line whose ends are given; a dotted line stands at 0.
         {anyPublished ? " Diamond: the published value." : " This study has no published values; the direction that the paper leads one to expect is all it tests."}
       </p>
       {grouped(claims).map(([kind, mine]) => (
@@ -111,9 +114,9 @@ export function Claims({ study, claims, go }) {
 export function ClaimHead({ claim, claims }) {
   const rest = Object.entries(claim).filter(([name, value]) => value !== "" && !PLACED.has(name) && !isVerdict(name));
   const facts = [
-    ["here", `${shown(claim.here, claim.unit)}${unitText(claim.unit)}`],
+    ["found here", `${shown(claim.here, claim.unit)}${unitText(claim.unit)}`],
     ["interval", claim.low !== "" && claim.low !== undefined && claim.unit !== "levels" ? `${shown(claim.low, claim.unit)} to ${shown(claim.high, claim.unit)}` : ""],
-    ["deviation over seeds", claim.sd ? shown(claim.sd, claim.unit) : ""],
+    ["standard deviation over seeds", claim.sd ? shown(claim.sd, claim.unit) : ""],
     ["published", claim.published ? shown(claim.published, claim.unit) + (claim.published_sd ? ` (${shown(claim.published_sd, claim.unit)})` : "") : ""],
     ["expected", claim.expected],
     ["test", claim.test],

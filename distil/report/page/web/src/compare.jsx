@@ -55,6 +55,7 @@ function Group({ study, group }) {
       {causes.length ? <dl class="columns">{causes.map(([cause, lines]) => <div key={cause}><dt>{cause}</dt><dd>{lines.map((line) => <div key={line}>{line}</div>)}</dd></div>)}</dl> : null}
       <div class="scroll" tabIndex={0} role="region" aria-label={`cells moved by ${causes.map(([cause]) => cause).join(", ") || "no recorded cause"}`}>
         <table class="plain">
+          <caption class="unseen">Cells that moved</caption>
           <thead><tr><th scope="col">cell</th><th scope="col" class="number">before</th><th scope="col" class="number">after</th><th scope="col" class="number">change</th></tr></thead>
           <tbody>{rows.map((row) => <Cell key={row.cell} study={study} row={row} />)}</tbody>
         </table>
@@ -102,15 +103,17 @@ export function Compare({ study, run }) {
       <h2>Compare</h2>
       <p class="lead">Two runs of the study, or its results and those of another folder: the cells that moved, those of the same causes together.</p>
       {run?.runs?.length ? <Runs runs={run.runs} /> : null}
-      <div class="filters">
-        <label class="choice"><span>a file made by the command below</span><input type="file" accept=".json,application/json" onChange={read} /></label>
-        {file ? <button type="button" onClick={() => setFile(null)}>put it away</button> : null}
-      </div>
+      {!told && !own ? <p class="none">There was one run only; a second one is compared with it here.</p> : null}
+      <h3>Compare any two</h3>
+      <p>Run this command, then choose the file that it writes:</p>
       <p><Copy text={`distil diff latest~1 latest --json${named} > moved.json`} /></p>
       <p class="fine">A side is a run as above, <code>latest~2</code>, a time, or a folder such as <code>results/{study.name}</code> of another copy.</p>
+      <div class="filters">
+        <label class="choice"><span>the file that distil diff wrote</span><input type="file" accept=".json,application/json" onChange={read} /></label>
+        {file ? <button type="button" onClick={() => setFile(null)}>put it away</button> : null}
+      </div>
       {file?.fault ? <p class="fault" role="alert">{file.fault}</p> : null}
       {!told && own?.fault ? <p class="none">The last two runs cannot be compared: {own.fault}</p> : null}
-      {!told && !own ? <p class="none">There was one run only; a second one is compared with it here.</p> : null}
       {told ? (
         <>
           <div class="filters">

@@ -7,7 +7,7 @@ import { size, time } from "./words.js";
 const [WIDE, HIGH] = [178, 46];
 const ZOOMS = [0.5, 0.67, 0.8, 1, 1.25, 1.6, 2];
 
-/** Nodes by name with their jobs, and edges; stages of `opened` as their rules, the others as one. */
+/** Nodes by name with their jobs, links between them, and of these the edges that are drawn; stages of `opened` as their rules, the others as one. */
 export function foldJobs(jobs, opened) {
   const nameOf = (job) => (opened.has(job.stage) || !job.stage ? job.rule : job.stage);
   const writer = new Map(jobs.flatMap((job) => job.outputs.map((path) => [path, job])));
@@ -22,7 +22,21 @@ export function foldJobs(jobs, opened) {
       if (above && nameOf(above) !== name) edges.set(`${nameOf(above)}\n${name}`, [nameOf(above), name]);
     }
   }
-  return { nodes: [...nodes.values()], edges: [...edges.values()] };
+  const links = [...edges.values()];
+  // What a node reads from stands before it: it has fewer nodes above it.
+  const above = new Map([...nodes.keys()].map((name) => [name, reach(name, (one) => links.filter(([, two]) => two === one).map(([from]) => from)).size]));
+  return { nodes: [...nodes.values()].sort((a, b) => above.get(a.name) - above.get(b.name)), links, edges: reduced(links) };
+}
+
+/** The edges without those that a longer way implies: what can be reached stays the same. */
+function reduced(edges) {
+  const kept = new Set(edges);
+  for (const edge of edges) {
+    kept.delete(edge);
+    const next = (name) => [...kept].filter(([one]) => one === name).map(([, two]) => two);
+    if (!reach(edge[0], next).has(edge[1])) kept.add(edge);
+  }
+  return [...kept];
 }
 
 /** Places of nodes and the lines between them. */
@@ -64,8 +78,9 @@ export function Dag({ jobs, opened, setOpened, chosen, choose, fits }) {
   const [zoom, setZoom] = useState(1);
   const { nodes, edges } = useMemo(() => foldJobs(jobs, opened), [jobs, opened]);
   const { width, height, at, lines } = useMemo(() => layOut(nodes, edges), [nodes, edges]);
-  const whole = () => setZoom(Math.min(1, Math.max(0.6, (box.current.clientWidth - 24) / width)));
+  const whole = () => setZoom(Math.min(1, Math.max(0.8, (box.current.clientWidth - 24) / width)));
   useLayoutEffect(whole, [width]);
+  useLayoutEffect(() => { box.current.scrollLeft = (box.current.scrollWidth - box.current.clientWidth) / 2; }, [width, zoom]);
   const step = (by) => setZoom((now) => (by > 0 ? ZOOMS.find((one) => one > now + 0.01) : ZOOMS.findLast((one) => one < now - 0.01)) ?? now);
   const above = (name) => edges.filter(([, two]) => two === name).map(([one]) => one);
   const below = (name) => edges.filter(([one]) => one === name).map(([, two]) => two);

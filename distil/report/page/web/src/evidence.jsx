@@ -1,6 +1,6 @@
 // The grid of questions and runs, with filters.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { gainOf, stopOf, verdictOf } from "./grid.js";
+import { DENSE, folded, gainOf, judged, stopOf, verdictOf } from "./grid.js";
 import { SIGN_WORDS, spaced } from "./words.js";
 
 const ROW = 22; // pixels a row
@@ -10,7 +10,7 @@ const PATTERNS = {
   all: "every question",
   gained: "gained: more right than the base",
   lost: "lost: less right than the base",
-  mixed: "seeds differ",
+  mixed: "seeds or samples differ",
   right: "every run right",
   wrong: "every run wrong",
   unknown: "an answer could not be judged",
@@ -115,18 +115,35 @@ export function Evidence({ study, grid: whole, state, chosen, go }) {
   );
 }
 
+/** Whether the page is being printed: paper takes every row, not a window of them. */
+function usePrinting() {
+  const [printing, setPrinting] = useState(false);
+  useEffect(() => {
+    const [begin, end] = [() => setPrinting(true), () => setPrinting(false)];
+    addEventListener("beforeprint", begin);
+    addEventListener("afterprint", end);
+    return () => { removeEventListener("beforeprint", begin); removeEventListener("afterprint", end); };
+  }, []);
+  return printing;
+}
+
 function Grid({ study, grid, rows, state, chosen, go }) {
   const box = useRef(null);
   const [top, setTop] = useState(0);
   const [focus, setFocus] = useState([0, 0]);
+  const printing = usePrinting();
+  const columns = useMemo(() => folded(grid.columns), [grid]);
+  const isChosen = (place, column) => chosen?.question === place && column.samples.some((one) => one.slug === chosen.slug);
+  // Of several samples, the one that is open, or the first that was asked.
+  const open = (place, column) => go(place, isChosen(place, column) ? chosen.slug : (column.samples.find((one) => one.cells.has(place)) ?? column.samples[0]).slug);
   const moved = useRef(false);
   const window_ = Math.min(rows.length, SHOWN);
-  const first = Math.max(0, Math.min(rows.length - window_, Math.floor(top / ROW) - 4));
-  const last = Math.min(rows.length, first + window_ + 8);
+  const first = printing ? 0 : Math.max(0, Math.min(rows.length - window_, Math.floor(top / ROW) - 4));
+  const last = printing ? rows.length : Math.min(rows.length, first + window_ + 8);
   useEffect(() => { setFocus(([row, column]) => [Math.min(row, Math.max(0, rows.length - 1)), column]); }, [rows.length]);
   useEffect(() => {
     const row = chosen ? rows.indexOf(chosen.question) : -1;
-    const column = chosen ? grid.columns.findIndex((one) => one.slug === chosen.slug) : -1;
+    const column = chosen ? columns.findIndex((one) => isChosen(chosen.question, one)) : -1;
     if (row < 0) return;
     setFocus([row, Math.max(0, column)]);
     const element = box.current;
@@ -146,12 +163,12 @@ function Grid({ study, grid, rows, state, chosen, go }) {
     };
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      go(rows[row], grid.columns[column].slug);
+      open(rows[row], columns[column]);
     }
     if (!(event.key in steps)) return;
     event.preventDefault();
     const [nextRow, nextColumn] = steps[event.key];
-    const place = [Math.max(0, Math.min(rows.length - 1, nextRow)), Math.max(0, Math.min(grid.columns.length - 1, nextColumn))];
+    const place = [Math.max(0, Math.min(rows.length - 1, nextRow)), Math.max(0, Math.min(columns.length - 1, nextColumn))];
     const element = box.current;
     if (place[0] * ROW < element.scrollTop) element.scrollTop = place[0] * ROW;
     if ((place[0] + 2) * ROW > element.scrollTop + element.clientHeight - ROW) element.scrollTop = (place[0] + 3) * ROW - element.clientHeight + ROW;
@@ -161,12 +178,12 @@ function Grid({ study, grid, rows, state, chosen, go }) {
   if (rows.length === 0) return <p class="none">No question fits.</p>;
   return (
     <div class="grid-box" ref={box} onScroll={(event) => setTop(event.currentTarget.scrollTop)} style={{ maxHeight: `${(Math.min(rows.length, SHOWN) + 2.4) * ROW}px` }}>
-      <table class={`grid ${grid.columns.length > 14 ? "dense" : ""}`} role="grid" aria-label="Verdicts by question and run" aria-rowcount={rows.length + 1} onKeyDown={move}>
+      <table class={`grid ${columns.length > DENSE ? "dense" : ""}`} role="grid" aria-label="Verdicts by question and run" aria-rowcount={rows.length + 1} onKeyDown={move}>
         <thead>
           <tr role="row" aria-rowindex={1}>
             <th scope="col">question</th>
-            {grid.columns.map((column) => (
-              <th key={column.slug} scope="col" class={column.role}><span>{column.slug.replace("seed-", grid.columns.length > 9 ? "s" : "seed ")}</span></th>
+            {columns.map((column) => (
+              <th key={column.slug} scope="col" class={column.role}><span>{column.slug.replace("seed-", columns.length > 9 ? "s" : "seed ")}</span></th>
             ))}
           </tr>
         </thead>
@@ -178,17 +195,23 @@ function Grid({ study, grid, rows, state, chosen, go }) {
             return (
               <tr key={question.id} role="row" aria-rowindex={row + 2} class={`${state.struck.has(place) ? "struck" : ""} ${chosen?.question === place ? "chosen" : ""}`}>
                 <th scope="row">{question.id}</th>
-                {grid.columns.map((column, at) => {
-                  const sign = verdictOf(state, column, place);
-                  const here = chosen?.question === place && chosen?.slug === column.slug;
-                  const toggled = state.toggled.has(`${column.cells.get(place)}:${place}`);
+                {columns.map((column, at) => {
+                  const { asked, right } = judged(state, column, place);
+                  const several = column.samples.length > 1 && asked.length > 0;
+                  const here = isChosen(place, column);
+                  const isToggled = (one) => state.toggled.has(`${one.cells.get(place)}:${place}`);
+                  const told = several ? `${right} of ${asked.length} right` : SIGN_WORDS[asked[0]?.sign ?? "."];
                   return (
                     <td key={column.slug} role="gridcell" tabIndex={focus[0] === row && focus[1] === at ? 0 : -1}
                       class={`${here ? "here" : ""}`} aria-selected={here}
-                      aria-label={`${question.id}, ${column.slug}: ${SIGN_WORDS[sign]}${toggled ? ", toggled" : ""}`}
-                      title={`${question.id}, ${spaced(column.slug)}: ${SIGN_WORDS[sign]}`}
-                      onClick={() => { setFocus([row, at]); go(place, column.slug); }}>
-                      <i class={`cell ${sign === "." ? "none" : sign} ${toggled ? "toggled" : ""}`} />
+                      aria-label={`${question.id}, ${column.slug}: ${told}${column.samples.some(isToggled) ? ", toggled" : ""}`}
+                      title={`${question.id}, ${spaced(column.slug)}: ${told}`}
+                      onClick={() => { setFocus([row, at]); open(place, column); }}>
+                      <span class="drawn">
+                        {asked.map((one) => <i key={one.column.slug} class={`cell ${one.sign} ${isToggled(one.column) ? "toggled" : ""}`} />)}
+                        {asked.length === 0 ? <i class="cell none" /> : null}
+                        {several && columns.length <= DENSE ? <span class="count">{right} of {asked.length}</span> : null}
+                      </span>
                     </td>
                   );
                 })}

@@ -1,5 +1,7 @@
 // Which answers a claim rests on, as a grid: a row a question, a column a run.
 
+/** The most columns whose names stand upright. */
+export const DENSE = 14;
 const ROLES = ["base", "teacher", "student"];
 
 /** The name of a column in addresses: base, teacher, seed-3, seed-3.R6, seed-3.R1.00200. */
@@ -70,6 +72,24 @@ export function buildGrid(study, cell) {
   );
   const questions = [...new Set(own.flatMap((one) => one.questions))].sort((a, b) => a - b);
   return { columns, questions, levels: [...new Set(columns.map((column) => column.level))] };
+}
+
+/** Columns as they are shown: the samples that a run drew to its questions stand in one, `samples`. */
+export function folded(columns) {
+  const found = new Map();
+  for (const column of columns) {
+    // A sample of the teacher has its number in place of a seed.
+    const seed = column.role === "teacher" ? "" : column.seed;
+    const key = [column.role, column.variant, seed, column.level, column.iteration].join(" ");
+    found.set(key, [...(found.get(key) ?? []), column]);
+  }
+  return [...found.values()].map((samples) => ({ ...samples[0], slug: samples[0].slug.replace(/\.sample-1$/, ""), samples }));
+}
+
+/** How a question's samples were judged: those asked, each with its sign, and how many are right. */
+export function judged(state, { samples }, question) {
+  const asked = samples.map((column) => ({ column, sign: verdictOf(state, column, question) })).filter(({ sign }) => sign !== ".");
+  return { asked, right: asked.filter(({ sign }) => sign === "r").length };
 }
 
 /** A claim-like cell for browsing: everything asked at one level, at one way to stop. */

@@ -8,7 +8,7 @@ import { ClaimHead, Claims, keyOf } from "./claims.jsx";
 import { asObjects, isThere, load, shardOf } from "./data.js";
 import { Compare } from "./compare.jsx";
 import { Evidence } from "./evidence.jsx";
-import { browse, buildGrid } from "./grid.js";
+import { browse, buildGrid, DENSE, folded } from "./grid.js";
 import { Passport } from "./passport.jsx";
 import { Review } from "./review.jsx";
 import { Data, Levels, Training } from "./views.jsx";
@@ -16,6 +16,8 @@ import { spaced } from "./words.js";
 import { Workflow } from "./workflow.jsx";
 
 const VIEWS = { claims: "Claims", answers: "Answers", levels: "Levels", training: "Training", data: "Data", workflow: "Workflow", compare: "Compare", review: "Review" };
+
+const INVITATION = "Choose an answer in the grid: its card shows the exam page, the text as read, what was answered and why it was judged so.";
 
 function parse(hash) {
   const parts = decodeURIComponent(hash.replace(/^#/, "")).split("/").filter(Boolean);
@@ -55,17 +57,20 @@ function Answers({ study, grid, head, base, claim, problem, slug, run }) {
   const state = useMemo(() => ({ verdicts, words, ...toggles }), [verdicts, words, toggles]);
   const place = problem ? study.questions.findIndex((row) => row.id === problem) : -1;
   const go = useCallback((question, column) => { location.hash = `${base}/${study.questions[question].id}/${column}`; }, [base]);
+  // A grid of many columns takes the whole width until a card stands beside it.
+  const wide = folded(grid.columns).length > DENSE;
   const goAddress = (address) => { location.hash = address; };
   const step = (by) => {
     const at = grid.questions.indexOf(place) + by;
     if (at >= 0 && at < grid.questions.length) go(grid.questions[at], slug);
   };
   return (
-    <div class={`answers ${place >= 0 ? "with-card" : ""} ${grid.columns.length ? "" : "alone"}`}>
+    <div class={`answers ${place >= 0 ? "with-card" : wide ? "wide" : ""} ${grid.columns.length ? "" : "alone"}`}>
       <div class="left">
         {head}
         {fault ? <p class="fault" role="alert">{fault}</p> : null}
         {claim && ready ? <Arithmetic study={study} grid={grid} state={state} claim={claim} change={setToggles} /> : null}
+        {wide && place < 0 ? <p class="hint">{INVITATION}</p> : null}
         {grid.columns.length && ready ? (
           <Evidence study={study} grid={grid} state={state} go={go}
             chosen={place >= 0 ? { question: place, slug } : null} />
@@ -76,7 +81,7 @@ function Answers({ study, grid, head, base, claim, problem, slug, run }) {
           <Card study={study} grid={grid} state={state} question={place} slug={slug ?? grid.columns[0]?.slug} run={run}
             address={`${base}/${problem}/${slug}`} go={goAddress} change={setToggles} step={step} />
         </div>
-      ) : grid.columns.length ? <p class="right invite">Choose an answer in the grid: its card shows the exam page, the text as read, what was answered and why it was judged so.</p> : null}
+      ) : grid.columns.length && !wide ? <p class="right invite">{INVITATION}</p> : null}
     </div>
   );
 }

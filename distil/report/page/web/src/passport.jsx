@@ -1,4 +1,5 @@
 // What this study is, and what is known of the run behind it.
+import { time } from "./words.js";
 
 const KINDS = {
   sample: ["Sample study", "exams, teacher and student are make-believe: every stage is real, no number says anything about a real model"],
@@ -22,11 +23,11 @@ export function Passport({ study, run, claims }) {
         {run ? (
           <>
             <Fact name="verified" state={verified ? (verified.ok ? "good" : "bad") : "open"}>
-              {verified ? (verified.ok ? `ok, ${verified.when}` : `${verified.faults} faults, ${verified.when}`) : "not yet: distil verify"}
+              {verified ? (verified.ok ? `ok, ${verified.when}` : `${verified.faults} faults, ${verified.when}`) : <>not yet; run <code>distil verify</code></>}
             </Fact>
-            {run.jobs ? <Fact name="jobs">{run.jobs.length}, {Math.round(run.jobs.reduce((sum, job) => sum + job.seconds, 0)).toLocaleString("en")} s of work</Fact> : null}
+            {run.jobs ? <Fact name="jobs">{run.jobs.length}, {time(run.jobs.reduce((sum, job) => sum + job.seconds, 0))} of work</Fact> : null}
             {run.plan ? <Fact name="plan" state={run.plan.ok ? "good" : "bad"}>{run.plan.text}</Fact> : null}
-            {run.anchor ? <Fact name="anchor"><code title={run.anchor}>{run.anchor.slice(0, 16)}…</code></Fact> : null}
+            {run.anchor ? <Fact name="anchor"><code title={`digest of all records: ${run.anchor}; published elsewhere, it shows later that no file was replaced`}>{run.anchor.slice(0, 16)}…</code></Fact> : null}
             {run.machine ? <Fact name="machine">{run.machine}</Fact> : null}
           </>
         ) : (

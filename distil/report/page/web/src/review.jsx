@@ -69,9 +69,9 @@ function Field({ row, field, entry, edit }) {
         <textarea aria-label={`${field} of ${row.id}`} rows={field === "answer" ? 1 : 4} value={asText(value)} onInput={(event) => take(event.currentTarget.value)} />
       ) : null}
       <p class="what-buttons">
-        <button type="button" onClick={() => edit({ value: was, was })}>confirm</button>
-        <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>{open ? "close" : "edit"}</button>
-        {entry ? <button type="button" onClick={() => edit(null)}>undo</button> : null}
+        <button type="button" onClick={() => edit({ value: was, was })} aria-label={`confirm the ${field} of ${row.id}`}>confirm</button>
+        <button type="button" aria-expanded={open} onClick={() => setOpen(!open)} aria-label={`${open ? "close" : "edit"} the ${field} of ${row.id}`}>{open ? "close" : "edit"}</button>
+        {entry ? <button type="button" onClick={() => edit(null)} aria-label={`undo the change of the ${field} of ${row.id}`}>undo</button> : null}
       </p>
     </div>
   );
@@ -155,19 +155,19 @@ export function Review({ study, wanted }) {
             {homes.map((name) => <option key={name} value={name}>{name}</option>)}
           </select>
         </label>
-        <label class="choice"><span>who</span><input value={who} placeholder="your name" onInput={(event) => { setWho(event.currentTarget.value); try { localStorage.setItem("reviewer", event.currentTarget.value); } catch { /* private window */ } }} /></label>
-        <label class="choice"><span>why</span><input value={why} placeholder="read as printed / read wrongly" onInput={(event) => setWhy(event.currentTarget.value)} /></label>
+        <label class="choice"><span>who corrects</span><input value={who} placeholder="your name" onInput={(event) => { setWho(event.currentTarget.value); try { localStorage.setItem("reviewer", event.currentTarget.value); } catch { /* private window */ } }} /></label>
+        <label class="choice"><span>why, for the next entries</span><input value={why} placeholder="such as: read wrongly" onInput={(event) => setWhy(event.currentTarget.value)} /></label>
       </div>
       {shown.length === 0 ? <p class="none">Nothing was read with a doubt.</p> : null}
       {shown.slice(0, count).map((one) => <Item key={one.id} listed={one} entries={entries} setEntries={setEntries} who={who} when={when} why={why} />)}
       {count < shown.length ? <button type="button" onClick={() => setCount(count + 20)}>show more ({shown.length - count})</button> : null}
       <Missed study={study} entries={entries} setEntries={setEntries} when={when} />
-      <aside class="basket" aria-label="corrections">
+      {entries.length ? <aside class="basket" aria-label="corrections">
         <p><b>{entries.length}</b> {entries.length === 1 ? "entry" : "entries"}
-          {entries.length ? <> · <a download="corrections.yaml" href={`data:text/yaml;charset=utf-8,${encodeURIComponent(text)}`}>download corrections.yaml</a></> : null}
+          {" "}· <a download="corrections.yaml" href={`data:text/yaml;charset=utf-8,${encodeURIComponent(text)}`}>download corrections.yaml</a>
         </p>
-        {entries.length ? <p class="fine">Put it at <code>resources/{study.name}/corrections.yaml</code>, name it in the study file under <code>problems.corrections</code>, then: <Copy text={`make reproduce STUDY=${study.name}`} /></p> : null}
-      </aside>
+        <p class="fine">Put it at <code>resources/{study.name}/corrections.yaml</code>, name it in the study file under <code>problems.corrections</code>, then: <Copy text={`make reproduce STUDY=${study.name}`} /></p>
+      </aside> : null}
     </section>
   );
 }

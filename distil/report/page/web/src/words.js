@@ -40,6 +40,7 @@ export function tone(verdict) {
 
 /** Seconds as people say them. */
 export function time(seconds) {
+  if (seconds < 0.05) return "< 0.1 s";
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
   const minutes = Math.round(seconds / 60);
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;

@@ -27,10 +27,16 @@ function Claims({ keys }) {
   return <span class="resting">{keys.map((key) => <a key={key} href={`#${key}`}>{key.replace("/", " ").replaceAll("_", " ")}</a>)}</span>;
 }
 
+/** The nodes that one reads from, or is read by. */
+function Beside({ title, names, choose }) {
+  if (names.length === 0) return null;
+  return <p><span class="fine">{title}</span> <span class="resting">{names.map((name) => <button key={name} type="button" class="link" onClick={() => choose(name)}>{name}</button>)}</span></p>;
+}
+
 function Job({ job, keys, choose, makers, open }) {
   return (
     <details open={open}>
-      <summary>{job.job} <span class="fine">{time(job.seconds)} · {size(job.bytes)} · {job.inputs.length} in, {job.outputs.length} out{job.state && job.state !== "there" ? ` · ${job.state}` : ""}</span></summary>
+      <summary>{job.job} <span class="fine">{time(job.seconds)} · {size(job.bytes)} · reads {job.inputs.length} {job.inputs.length === 1 ? "file" : "files"}, writes {job.outputs.length}{job.state && job.state !== "there" ? ` · ${job.state}` : ""}</span></summary>
       <dl class="columns">
         <div><dt>claims on it</dt><dd><Claims keys={keys} /></dd></div>
         <div><dt>writes</dt><dd><Files paths={job.outputs} job={job} choose={choose} makers={makers} /></dd></div>
@@ -55,7 +61,7 @@ export function Workflow({ study, run, claims }) {
   const makers = useMemo(() => new Map(jobs.flatMap((job) => job.outputs.map((path) => [path, job]))), [jobs]);
   const words = search.trim().toLowerCase();
   const has = (job) => !words || [job.job, job.stage, ...job.outputs, ...job.inputs].some((text) => text.toLowerCase().includes(words));
-  const { nodes } = useMemo(() => foldJobs(jobs, opened), [jobs, opened]);
+  const { nodes, links } = useMemo(() => foldJobs(jobs, opened), [jobs, opened]);
   const node = nodes.find((one) => one.name === chosen);
   // A job is shown where its stage is open.
   const choose = (job) => { setOpened(new Set([...opened, job.stage])); setChosen(job.rule); setSearch(""); };
@@ -66,7 +72,7 @@ export function Workflow({ study, run, claims }) {
     <section class="workflow">
       <h2>Workflow</h2>
       <p class="lead">
-        What each stage reads comes from those above it. Choose one for its files, jobs and the claims that rest on it; unfold it into its rules.
+        What each stage reads comes from those above it. Choose one for its files, jobs and the claims that rest on it; unfold it into its rules. A line that a longer way implies is not drawn; what you choose lists all that it reads from.
         {" "}{jobs.length} jobs, {time(totals(jobs).seconds)} of work, {size(totals(jobs).bytes)} in {totals(jobs).files} files.
       </p>
       <div class="filters"><label class="choice search"><span>search</span><input type="search" value={search} placeholder="a rule, job or file" onInput={(event) => setSearch(event.currentTarget.value)} /></label></div>
@@ -93,8 +99,10 @@ export function Workflow({ study, run, claims }) {
             <h3>{node.whole ? "stage " : ""}{node.name}</h3>
             <p class="fine">{node.jobs.length} {node.jobs.length === 1 ? "job" : "jobs"} · {time(totals(node.jobs).seconds)} · {size(totals(node.jobs).bytes)} in {totals(node.jobs).files} files · {stateOf(node.jobs) === "there" ? "every record and file is there" : stateOf(node.jobs)}</p>
             {node.stage && stages.includes(node.stage) ? <p class="what-buttons"><button type="button" onClick={() => { setOpened(toggled(opened, node.stage)); setChosen(node.whole ? null : node.stage); }}>{node.whole ? "unfold into its rules" : `fold into ${node.stage}`}</button></p> : null}
+            <Beside title="Reads what these wrote:" names={links.filter(([, two]) => two === node.name).map(([one]) => one)} choose={setChosen} />
+            <Beside title="Is read by:" names={links.filter(([one]) => one === node.name).map(([, two]) => two)} choose={setChosen} />
             <p><span class="fine">Claims that rest on it:</span> <Claims keys={keysOf(node.jobs)} /></p>
-            {node.jobs.filter(has).slice(0, 100).map((job) => <Job key={job.record} job={job} keys={resting.get(job.job)} choose={choose} makers={makers} open={node.jobs.length === 1} />)}
+            {node.jobs.filter(has).toSorted((a, b) => a.job.localeCompare(b.job, "en", { numeric: true })).slice(0, 100).map((job) => <Job key={job.record} job={job} keys={resting.get(job.job)} choose={choose} makers={makers} open={node.jobs.length === 1} />)}
           </section>
         ) : null}
       </div>
