@@ -3,6 +3,7 @@
 No input, no output.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -45,7 +46,10 @@ decide_by_records(workflow, study, close)
 fingerprint = environment.in_one_line(fingerprint)
 
 # Settings that shape no result reach jobs with the configuration, not as params.
-config["how"] = study.how()
+config["how"] = {
+    **study.how(),
+    "study_files": [os.path.relpath(path) for path in workflow.configfiles],
+}
 
 
 # Bound to what the study lists: a file of another year is no file of this study.

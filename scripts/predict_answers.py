@@ -16,7 +16,6 @@ nothing would say that it still holds.
 import functools
 import json
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any
 
 from distil.content.hashing import sha256_file
 from distil.lineage.record import run
-from distil.student.adapters import make_adapter_folder, merged, swap_adapter
+from distil.student.adapters import add_adapter, merged, swap_adapter
 from distil.student.answering import (
     AnswerProgress,
     Counts,
@@ -34,7 +33,7 @@ from distil.student.answering import (
     decoding_key,
 )
 from distil.student.blas import load_blas
-from distil.student.checks import check_batching
+from distil.student.checks import check_batching, check_caches
 from distil.student.continuous import ContinuousDecoder
 from distil.student.decoding import BatchShape, ExactDecoder, serve_batches
 from distil.student.examination import (
@@ -53,11 +52,11 @@ from distil.student.workers import ComputeWorker, helper_process
 
 def open_student(lock: str, checkpoint: Path | None, configs: Sequence[str]) -> tuple[Any, Any]:
     """The student, with a checkpoint's adapter unless it is the base."""
-    if checkpoint is None:
-        return load_student(lock)
-    with tempfile.TemporaryDirectory() as temporary:
-        adapter = make_adapter_folder(checkpoint, Path(configs[0]), Path(temporary))
-        return load_student(lock, adapter)
+    model, tokenizer = load_student(lock)
+    if checkpoint is not None:
+        add_adapter(model, configs[0])
+        swap_adapter(model, checkpoint)
+    return model, tokenizer
 
 
 def make_decoder(
@@ -101,7 +100,8 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     with helper_process(serve_batches) as helper:
         model, tokenizer = open_student(input.student, checkpoints.get(next(iter(asked))), configs)
         if params.decoder == "exact":
-            check_batching(model)
+            check_caches(model)
+        check_batching(model)
         widths = decoding_widths(model, memory_mb)
         decoder = make_decoder(params.decoder, params.batch_size, widths, helper)
         tokens_of = functools.cache(functools.partial(render_prompt, tokenizer, system=system))

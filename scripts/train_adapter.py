@@ -17,7 +17,7 @@ from distil.content.hashing import sha256_file, sha256_text
 from distil.lineage.record import run
 from distil.student.adapters import adapter_config
 from distil.student.blas import load_blas
-from distil.student.checks import check_batching
+from distil.student.checks import check_batching, check_caches
 from distil.student.encoding import EncodedRows, encode_rows
 from distil.student.losses import serve_parts
 from distil.student.memory import check_training, limit_cache, peak_mb
@@ -92,7 +92,13 @@ def export(source: Path, target: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]:  # noqa: A002
+def main(
+    input: Any,  # noqa: A002
+    output: Any,
+    params: Any,
+    resources: Any,
+    how: dict[str, Any],
+) -> dict[str, Any]:
     settings = read_settings(params)
     state = Path("state", params.study, "adapters", params.fold, params.variant)
     state /= f"seed-{settings.seed}"
@@ -100,6 +106,8 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     limit_cache(memory_mb)
     with helper_process(serve_parts) as helper:
         model, tokenizer = load_student(input.student)
+        if how["decoder"] == "exact":
+            check_caches(model)  # its answers could not be decoded
         check_batching(model)
         rows = [
             choose_rows(read_jsonl(path), limit)

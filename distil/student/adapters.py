@@ -7,6 +7,7 @@ training loop does not rerun a prediction. The LoRA layers and their initial val
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,21 @@ def adapter_config(shape: LoraShape) -> dict[str, Any]:
         "lora_parameters": lora_parameters(shape),
         "num_layers": shape.layers,
     }
+
+
+def add_adapter(model: nn.Module, config: str | Path) -> None:
+    """Give a model the LoRA terms that an adapter's configuration describes, in place.
+
+    Their weights come by `swap_adapter`, which holds them to the model's own shapes; mlx-lm's
+    loading of an adapter leaves out what does not fit, without a word.
+
+    Args:
+        model: student without adapter.
+        config: the run's adapter_config.json.
+    """
+    settings = json.loads(Path(config).read_text(encoding="utf-8"))
+    add_lora(model, LoraShape(layers=settings["num_layers"], **settings["lora_parameters"]), 0)
+    model.eval()
 
 
 def swap_adapter(model: nn.Module, checkpoint: str | Path) -> None:

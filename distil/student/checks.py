@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import itertools
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -20,10 +21,11 @@ load_blas()  # before mlx, or it has no effect
 
 import mlx.core as mx  # noqa: E402
 import numpy as np  # noqa: E402
+from mlx_lm.generate import BatchGenerator  # noqa: E402
 from mlx_lm.models.cache import BatchKVCache, make_prompt_cache  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 
@@ -210,6 +212,12 @@ def check_template(tokenizer: Any) -> None:
     Raises:
         UnfitModelError: with the remedy.
     """
+    if not getattr(tokenizer, "chat_template", None):
+        raise UnfitModelError(
+            "chat template: the model has none (chat_template in tokenizer_config.json, or the file"
+            " chat_template.jinja), as base models often have none; remedy: choose the instruct"
+            " model of the same name, or put its template there, and lock the model again"
+        )
     question = [{"role": "user", "content": "a question"}]
 
     def render(year: int) -> str:
@@ -283,12 +291,15 @@ def check_caches(model: Any) -> None:
 def check_batching(model: Any) -> None:
     """Refuse a model that answers otherwise in a batch than alone, by two short prompts.
 
+    A model of plain caches is batched as the exact decoder does it, any other by mlx-lm's own
+    generator, which is then the only decoder for it (`check_caches`).
+
     Raises:
         UnfitModelError: the logits differ by more than rounding, or the model cannot be batched.
     """
-    check_caches(model)
+    plain = cache_kinds(model) == {PLAIN_CACHE}
     try:
-        together = _probe_together(model)
+        together = _probe_together(model) if plain else _probe_generator(model)
     except (ValueError, TypeError, AttributeError) as error:
         raise UnfitModelError(
             f"model: it cannot decode two prompts of different lengths together ({error}); remedy:"
@@ -322,13 +333,41 @@ def _logits(model: Any, tokens: Sequence[Sequence[int]], cache: list[Any]) -> li
 
 
 def _probe_alone(model: Any, prompt: Sequence[int]) -> np.ndarray:
-    return np.stack([rows[0] for rows in _logits(model, [prompt], make_prompt_cache(model))])
+    """Return the log-probabilities after one prompt: (steps, vocabulary)."""
+    return _log_shares(
+        np.stack([rows[0] for rows in _logits(model, [prompt], make_prompt_cache(model))])
+    )
+
+
+def _log_shares(logits: np.ndarray) -> np.ndarray:
+    return logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
 
 
 def _probe_together(model: Any) -> np.ndarray:
-    """Return the logits of both prompts: (rows, steps, vocabulary)."""
+    """Return the log-probabilities after both prompts: (rows, steps, vocabulary)."""
     width = max(map(len, _PROBE))
     padding = [width - len(prompt) for prompt in _PROBE]
     tokens = [[0] * pad + list(prompt) for pad, prompt in zip(padding, _PROBE, strict=True)]
     cache = [BatchKVCache(padding) for _ in model.layers]
-    return np.stack(_logits(model, tokens, cache), axis=1)
+    return _log_shares(np.stack(_logits(model, tokens, cache), axis=1))
+
+
+def _probe_generator(model: Any) -> np.ndarray:
+    """Return the same by mlx-lm's batch generator, which is made to take the fed tokens."""
+    generator = BatchGenerator(model, max_tokens=len(_FED) + 1, stop_tokens=[])
+
+    def feeder() -> Callable[[mx.array], mx.array]:
+        tokens = itertools.chain(_FED, itertools.repeat(0))
+        return lambda _: mx.array([next(tokens)])
+
+    try:
+        numbers = generator.insert(
+            [list(prompt) for prompt in _PROBE], samplers=[feeder() for _ in _PROBE]
+        )
+        found: dict[int, list[np.ndarray]] = {number: [] for number in numbers}
+        while responses := generator.next_generated():
+            for response in responses:
+                found[response.uid].append(np.array(response.logprobs.astype(mx.float32)))
+    finally:
+        generator.close()
+    return np.stack([np.stack(found[number]) for number in numbers])

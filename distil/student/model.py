@@ -10,19 +10,22 @@ import contextlib
 import functools
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distil.content.files import write_atomically
 from distil.content.hashing import sha256_file
 from distil.student.blas import load_blas
 
-if TYPE_CHECKING:
-    pass
-
 LOCK_NAME = "model.lock.json"
 # Hashes of large files that were read before, and the size in bytes from which a file is large.
 CHECKED = Path(".snakemake", "distil-models.json")
 LARGE = 10**7
+# Of each, one must be there: mlx-lm and transformers make something up where one is missing.
+NEEDED = (
+    ("config.json",),
+    ("tokenizer.json", "tokenizer.model", "vocab.json", "tiktoken.model"),
+    ("tokenizer_config.json",),
+)
 # What may lie beside a model without changing an answer.
 _UNLOCKED = {LOCK_NAME, "README.md", ".gitattributes"}
 
@@ -139,8 +142,16 @@ def lock_model(folder: str | Path) -> Path:
 
     Returns:
         The path of the lock.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder}: no such folder; remedy: put the model's files there, in Hugging Face's"
+            " layout"
+        )
     files = {
         path.relative_to(folder).as_posix(): _file_record(path)
         for path in sorted(folder.rglob("*"))
@@ -185,23 +196,22 @@ def check_model(path: str | Path) -> str:
     return sha256_file(lock)
 
 
-def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[Any, Any]:
+def load_student(path: str | Path) -> tuple[Any, Any]:
     """Open a locked model with mlx-lm and check it; float32 on CPU, the model's own type elsewhere.
 
     Args:
         path: model folder with `model.lock.json`, or that file.
-        adapter: folder with `adapters.safetensors` and `adapter_config.json`.
 
     Returns:
         The model in evaluation mode and its tokenizer (mlx-lm's wrapper).
 
     Raises:
         FileNotFoundError, ValueError: the model is not the locked one.
-        UnfitModelError: mlx-lm misreads its configuration, or its template is not a fixed one.
+        UnfitModelError: mlx-lm cannot open it or misreads its configuration, or its template is
+            not a fixed one.
     """
     load_blas()  # before mlx, or it has no effect
     import mlx.core as mx
-    import mlx_lm
     from mlx_lm.utils import maybe_set_recommended_wired_limit
 
     from distil.student.checks import check_config, check_template
@@ -210,9 +220,7 @@ def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[A
     check_model(folder)
     # Metal pages a big model out and in again without this; elsewhere it does nothing.
     maybe_set_recommended_wired_limit()
-    model, tokenizer = mlx_lm.load(
-        str(folder), adapter_path=str(adapter) if adapter is not None else None
-    )
+    model, tokenizer = _open(folder)
     if mx.default_device() == mx.cpu:
         # bfloat16 has no fast path on CPU.
         model.set_dtype(mx.float32)
@@ -220,6 +228,69 @@ def load_student(path: str | Path, adapter: str | Path | None = None) -> tuple[A
     check_config(folder, model)
     check_template(tokenizer)
     return model, tokenizer
+
+
+def check_unread(folder: Path, decoder: str) -> None:
+    """Make the checks of a locked model that need none of its weights, in seconds.
+
+    Args:
+        folder: of the model.
+        decoder: that the study wants, as `predictions.decoder` names it.
+
+    Raises:
+        UnfitModelError: as `load_student`, or the decoder cannot decode the model.
+    """
+    load_blas()  # before mlx, or it has no effect
+    from distil.student.checks import check_caches, check_config, check_template
+
+    model, tokenizer = _open(folder, lazy=True)
+    check_config(folder, model)
+    check_template(tokenizer)
+    if decoder == "exact":
+        check_caches(model)
+
+
+def _open(folder: Path, *, lazy: bool = False) -> tuple[Any, Any]:
+    """Open a model with mlx-lm, whose own errors name neither the file nor a remedy.
+
+    Raises:
+        UnfitModelError: it cannot be opened; the message names the file and what to do.
+    """
+    import mlx_lm
+
+    from distil.student.checks import UnfitModelError
+
+    for names in NEEDED:
+        if not any((folder / name).is_file() for name in names):
+            raise UnfitModelError(
+                f"{folder / names[0]}: no such file; remedy: copy every file of the model's"
+                f" repository, not the weights alone, then: distil lock {folder}"
+            )
+    config = folder / "config.json"
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UnfitModelError(
+            f"{config}: is no JSON ({error}); remedy: restore the file of the model's repository,"
+            f" then: distil lock {folder}"
+        ) from error
+    try:
+        return mlx_lm.load(str(folder), lazy=lazy)
+    except (ValueError, TypeError, KeyError, FileNotFoundError) as error:
+        raise UnfitModelError(
+            f"{config}: mlx-lm cannot make the model that this file and the weights beside it"
+            f" describe ({type(error).__name__}: {error}); remedy: restore config.json and every"
+            " *.safetensors file of the model's repository, or choose a model that mlx-lm reads;"
+            f" then: distil lock {folder}"
+        ) from error
+    except RuntimeError as error:
+        if "load_safetensors" not in str(error):
+            raise
+        raise UnfitModelError(
+            f"{folder}: a file of weights is not whole ({error}); a text of a few lines that begins"
+            " with 'version https://git-lfs' stands for a file that was not downloaded; remedy:"
+            f" download it again, then: distil lock {folder}"
+        ) from error
 
 
 def backend() -> str:
@@ -233,7 +304,7 @@ def backend() -> str:
 
 
 def lock_checked(folder: str | Path) -> Path:
-    """Lock a model that passes every check; one that does not is left without a lock.
+    """Lock a model that passes every check; any other is left without a lock.
 
     Returns:
         The path of the lock.
@@ -247,7 +318,7 @@ def lock_checked(folder: str | Path) -> Path:
         from distil.student.checks import check_batching
 
         check_batching(model)
-    except Exception:
-        lock.unlink()
+    except BaseException:  # Ctrl-C, too: what is locked has been checked
+        lock.unlink(missing_ok=True)
         raise
     return lock

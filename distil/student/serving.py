@@ -96,7 +96,9 @@ def lay_out(results: Path, folder: Path, base: str) -> Iterator[str]:
     """
     checkpoints = sorted(results.glob("adapters/*/*/seed-*/*.safetensors"))
     if not checkpoints:
-        raise FileNotFoundError(f"{results}/adapters: no adapter; remedy: train them first")
+        raise FileNotFoundError(
+            f"{results}/adapters: no adapter; remedy: train them first (docs/own-student.md)"
+        )
     for path in checkpoints:
         run = path.parent.relative_to(results / "adapters").as_posix()
         name = served_name(run, int(path.stem), sha256_file(path))

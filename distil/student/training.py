@@ -293,8 +293,8 @@ def require_finite(loss: float, kind: str, iteration: int) -> None:
     if not math.isfinite(loss):
         raise DivergedError(
             f"iteration {iteration}: the {kind} loss is {loss}, so the run has diverged; remedy: a"
-            " smaller adapters.learning_rate, or adapters.clip_norm: 1.0 (what was saved before is"
-            " kept, and a run of other settings starts anew)"
+            " smaller adapters.learning_rate or scale, or adapters.clip_norm: 1.0 (what was saved"
+            " before is kept, and a run of other settings starts anew)"
         )
 
 

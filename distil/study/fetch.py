@@ -22,7 +22,7 @@ import requests
 from distil.content.downloads import LARGEST, download
 from distil.content.files import write_atomically
 from distil.content.hashing import sha256_bytes, sha256_file
-from distil.student.model import LOCK_NAME, lock_model
+from distil.student.model import LOCK_NAME, check_model, lock_checked
 from distil.study.inventory import open_named
 
 
@@ -175,7 +175,7 @@ def _download(file: Wanted) -> bytes:
 
 
 def fetch_model(student: dict[str, Any], say: Callable[[str], None]) -> FetchError | None:
-    """Bring the student's model by revision, hold it against the hub's hashes and lock it.
+    """Bring the student's model by revision, hold it against the hub's hashes, check and lock it.
 
     Args:
         student: the study file's `student`: `model`, and `repository` and `revision` where the
@@ -187,6 +187,10 @@ def fetch_model(student: dict[str, Any], say: Callable[[str], None]) -> FetchErr
     """
     folder = Path(student["model"])
     if (folder / LOCK_NAME).is_file():
+        try:
+            check_model(folder)
+        except (FileNotFoundError, ValueError) as error:
+            return FetchError(str(error))
         say(f"there already: {folder}, locked")
         return None
     source, lock = student.get("source"), f"run: distil lock {folder}"
@@ -210,7 +214,10 @@ def fetch_model(student: dict[str, Any], say: Callable[[str], None]) -> FetchErr
     say(f"downloaded: {folder}, {repository} at {commit}")
     if revision != commit:
         say(f"to pin it, write into the study file: student.source.revision: {commit}")
-    say(f"locked: {lock_model(folder)}")
+    try:
+        say(f"locked: {lock_checked(folder)}")
+    except (ValueError, OSError, MemoryError) as error:
+        return FetchError(f"{folder}: is there, and not locked: {error}")
     return None
 
 

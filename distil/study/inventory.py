@@ -3,7 +3,7 @@
     for item in take_inventory(study):
         print(item.state, item.name, item.remedy)
 
-Exam PDFs, benchmark files, the student's model, the teacher's host, key and prices, and disk.
+Exam PDFs, benchmark files, the student's model, the hosts that are asked and their keys, and disk.
 `distil check` prints the whole list at once, `distil fetch` brings what can be had, and a dry run
 counts what is missing. Nothing here sends a request.
 """
@@ -23,7 +23,7 @@ from snakemake.utils import update_config
 
 from distil.content.hashing import sha256_file
 from distil.exams.tests import UNCHECKED
-from distil.student.model import LOCK_NAME, check_model
+from distil.student.model import LOCK_NAME, check_model, check_unread
 from distil.study.config import ConfigError, check, read_yaml
 from distil.study.names import known_studies
 from distil.study.shape import Study, open_study
@@ -161,25 +161,32 @@ def _model(study: Any, quick: bool) -> Iterator[Item]:
     if not (folder / LOCK_NAME).is_file():
         yield Item(
             "model", folder.name, MISSING, f"{folder}: not locked",
-            f"distil fetch {study.name} --lock, once all files are there",
+            f"distil lock {folder}, once all its files are there",
         )  # fmt: skip
         return
     if quick:
         return
     try:
         lock = check_model(folder)
+        check_unread(folder, study.config["predictions"]["decoder"])
     except (FileNotFoundError, ValueError) as error:
-        yield Item("model", folder.name, WRONG, str(error), fetch)
+        said, *remedy = re.split(r"[;\n] ?remedy: ", str(error), maxsplit=1)
+        yield Item("model", folder.name, WRONG, said, *remedy or [f"distil lock {folder}"])
         return
     yield Item("model", folder.name, READY, f"{folder}, lock {lock[:12]}")
 
 
 def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
-    """What the teacher needs; the settings are read, no request is sent."""
+    """What the hosts need of teacher, judge, reader and served student; no request is sent."""
     teacher = study.config["teacher"]
     where = str(config_file or "the study file")
-    asked = teacher["agents"].values()
-    for name in dict.fromkeys(agent["host"] for agent in asked):
+    asked = [
+        *teacher["agents"].values(),
+        study.config["problems"]["vision"],
+        study.config["predictions"].get("server"),
+        study.config["grading"]["judge"],
+    ]
+    for name in dict.fromkeys(agent["host"] for agent in asked if agent):
         host = teacher["hosts"][name]
         yield _host(study, name, host["base_url"], where)
         if variable := host.get("api_key_env"):
@@ -190,14 +197,6 @@ def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
                     "teacher", f"key of {name}", MISSING,
                     f"the environment variable {variable} is not set", f"export {variable}=...",
                 )  # fmt: skip
-    for agent, settings in sorted(teacher["agents"].items()):
-        host = teacher["hosts"][settings["host"]]
-        if host["base_url"] != SIMULATED and settings["model"] not in host.get("models", {}):
-            yield Item(
-                "teacher", f"price of {agent}", MISSING, f"{settings['model']} has no price",
-                f"add it under teacher.hosts.{settings['host']}.models in {where}; without it the "
-                "cap cannot hold",
-            )  # fmt: skip
     if config_file and Path(config_file).is_file():
         text = Path(config_file).read_text(encoding="utf-8")
         for line in [line.strip() for line in text.splitlines() if _ASSUMED.search(line)]:

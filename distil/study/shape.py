@@ -54,8 +54,11 @@ class AnyStudy:
         Jobs are given them as `how`, beside their params; a change reruns nothing.
         """
         teacher, grading = self.config.get("teacher"), self.config.get("grading")
-        server = self.config.get("predictions", {}).get("server")
+        predictions = self.config.get("predictions", {})
+        server = predictions.get("server")
         return {
+            # No training depends on it, but a model that it cannot decode is not trained.
+            **({"decoder": predictions["decoder"]} if predictions else {}),
             **({"teacher": teacher_settings.how(teacher)} if teacher else {}),
             **({"adapters": server.get("adapters")} if server else {}),
             **({"grading": {"workers": grading["workers"]}} if grading else {}),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,6 +32,7 @@ from distil.teacher.settings import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+DEFAULT_STUDY = "config.yaml"  # the file of the study that `snakemake` runs where none is named
 ANSWER_LINE = re.compile(
     r"^[\s*_#>-]*(?:final\s+)?answer[\s*_]*:[\s*_]*(?P<answer>.*?)[\s*_]*$", re.IGNORECASE
 )
@@ -192,17 +194,23 @@ def open_teacher(
         try:
             yield stack.enter_context(client)
         except TeacherStopped as stopped:
-            raise JobStopped(str(stopped), stopped.exit_code, study) from stopped
+            raise JobStopped(str(stopped), stopped.exit_code, how) from stopped
         except JournalError as error:
-            raise JobStopped(str(error), EXIT_JOURNAL, study) from error
+            raise JobStopped(str(error), EXIT_JOURNAL, how) from error
 
 
 class JobStopped(SystemExit):
-    """Ends a job with the exit code of what stopped it, and names the command to go on with."""
+    """Ends a job with the exit code of what stopped it, and names the command to go on with.
 
-    def __init__(self, cause: str, exit_code: int, study: str) -> None:
-        config = f"config.{study}.yaml"
-        chosen = f" --configfile {config}" if Path(config).is_file() else ""
+    Args:
+        cause: what stopped it.
+        exit_code: of the job.
+        how: as of `open_teacher`; `study_files` are those that the study is made of.
+    """
+
+    def __init__(self, cause: str, exit_code: int, how: Mapping[str, Any]) -> None:
+        files = [shlex.quote(file) for file in how.get("study_files", [DEFAULT_STUDY])]
+        chosen = f" --configfile {' '.join(files)}" if files != [DEFAULT_STUDY] else ""
         self.text = f"{cause}\nGo on with: snakemake --cores 1{chosen}"
         super().__init__(exit_code)
 

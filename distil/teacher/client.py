@@ -31,6 +31,7 @@ from distil.teacher.settings import (
     TeacherSettings,
     TeacherStopped,
 )
+from distil.teacher.stops import slow_host
 from distil.teacher.transport import Transport
 
 if TYPE_CHECKING:
@@ -283,8 +284,9 @@ class TeacherClient:
             tally = collections.Counter(reply.status for reply in left)
             kinds = ", ".join(f"{count} x {status}" for status, count in sorted(tally.items()))
             reasons = next((reply.reason for reply in left if reply.reason), "")
+            remedies = "".join(slow_host(self.settings, status) for status in sorted(tally))
             raise TeacherStopped(
-                f"{len(left)} of {total} requests stayed unanswered ({kinds}; {reasons})",
+                f"{len(left)} of {total} requests stayed unanswered ({kinds}; {reasons}){remedies}",
                 EXIT_UNANSWERED,
             )
 

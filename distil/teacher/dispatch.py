@@ -10,6 +10,7 @@ all other items go on). An error object in a response that says 200 counts as wh
 | 402, or a quota code | stop: quota | 1 |
 | 408, 409, 429, 5xx, a broken answer | retried; then `http-429` ..., unanswered | 1 + `retries` |
 | connection refused | retried; then `connect-failed`, unanswered | 1 + `retries` |
+| the same, and nothing has ever answered there | stop | 1 + `retries` |
 | reset, silence, cut short | retried; then `reset` ..., unanswered | 1 + `possibly_paid_retries` |
 | nothing complete by the total deadline | `deadline`, possibly paid, unanswered | 1 |
 | 200 that is no answer | a status of `responses.read_reply` | 1 |
@@ -90,6 +91,7 @@ class Dispatch:
         self._stopped = threading.Event()
         self._cause: BaseException | None = None
         self._resume_at = 0.0
+        self._trouble = ""
         self._proven = client.proven
         self._proof = threading.Lock()
         self._ended = threading.Event()
@@ -128,6 +130,8 @@ class Dispatch:
             parts.append(f"{len(self._in_flight)} in flight")
         if self._tokens:
             parts.append(f"{self._tokens} tokens")
+        if self._trouble and not self._proven.is_set():
+            parts.append(self._trouble)
         if spent := self.journal.charged():
             parts.append(f"{spent:.4f} {self.run.currency} spent")
         if 0 < self._done < self._total:
@@ -236,6 +240,7 @@ class Dispatch:
                 wait = self._plan_retry(number, exchange)
             failing_since = min(failing_since, time.monotonic())
             status = self._failure_status(exchange)
+            self._tell(status, exchange)
             unpaid_for += status in _POSSIBLY_PAID
             if status == "deadline" or unpaid_for > self.run.possibly_paid_retries:
                 break
@@ -246,6 +251,15 @@ class Dispatch:
         self._proven.clear()
         self._health.give_up(reply)
         return reply
+
+    def _tell(self, status: str, exchange: Exchange) -> None:
+        """Say once why a host that has not answered yet, or no more, does not; it is tried on."""
+        if self._proven.is_set():
+            return
+        if not self._trouble:
+            why = exchange.detail or error_text(exchange.body)
+            self._say(f"no answer from {self.client.settings.host.base_url} ({status}: {why})")
+        self._trouble = f"no answer from {self.client.host} ({status})"
 
     def _wait_out(self, failing_since: float, status: str) -> bool:
         """Tell whether the host answers nobody, and is to be waited for; it is then probed."""

@@ -13,11 +13,31 @@ from distil.teacher.settings import EXIT_NO_ANSWERS, EXIT_UNANSWERED, TeacherSto
 
 if TYPE_CHECKING:
     from distil.teacher.client import TeacherClient
+    from distil.teacher.settings import TeacherSettings
 
 # Unanswered items in a row after which the host is taken to be down.
 GIVE_UP_AFTER = 10
+# Where a study file describes the agents that are none of `teacher.agents`.
+PLACES = {
+    "student": "predictions.server",
+    "judge": "grading.judge",
+    "reader": "problems.vision",
+}
 # Responses before a share of them means anything.
 SHARE_OF = 20
+
+
+def slow_host(settings: TeacherSettings, status: str) -> str:
+    """Return what to change where a host was too slow for the settings; empty otherwise."""
+    place = f"teacher.hosts.{settings.agent.host}"
+    limits = {"silence": "idle_seconds", "deadline": "deadline_seconds"}
+    if status not in limits:
+        return ""
+    limit = limits[status]
+    return (
+        f"; raise {place}.{limit} ({getattr(settings.host, limit):g} s), or lower "
+        f"{place}.concurrency ({settings.host.concurrency}) if requests wait in line there"
+    )
 
 
 class Health:
@@ -74,14 +94,26 @@ class Health:
         return True
 
     def give_up(self, reply: Reply) -> None:
-        """Leave an item unanswered; too many in a row mean that the host is down."""
+        """Leave an item unanswered; too many in a row mean that the host is down.
+
+        Raises:
+            TeacherStopped: it is, or nothing has ever answered at its address.
+        """
+        settings = self._client.settings
+        if reply.status == "connect-failed" and not self._known:
+            raise TeacherStopped(
+                f"{self._client.host}: nothing answers at {settings.host.base_url} "
+                f"({reply.reason}); start the server, or mend "
+                f"teacher.hosts.{settings.agent.host}.base_url",
+                EXIT_UNANSWERED,
+            )
         with self._lock:
             self._given_up += 1
             if self._given_up < GIVE_UP_AFTER:
                 return
         raise TeacherStopped(
             f"{self._client.host} has left {GIVE_UP_AFTER} requests in a row unanswered "
-            f"(the last: {reply.status} {reply.reason})",
+            f"(the last: {reply.status} {reply.reason}){slow_host(settings, reply.status)}",
             EXIT_UNANSWERED,
         )
 
@@ -147,20 +179,27 @@ class Quality:
 
     def _stop(self, kind: str, what: str) -> TeacherStopped:
         agent, settings = self._client.agent, self._client.settings.agent
-        place = f"teacher.hosts.{settings.host}"
+        place, own = f"teacher.hosts.{settings.host}", PLACES.get(agent, f"teacher.agents.{agent}")
         remedy = {
             "drift": (
                 f"if that is the model you mean, list its name in {place}.models."
                 f"{settings.model}.served: what came is then read again and not paid again"
             ),
-            "length": f"raise teacher.agents.{agent}.max_tokens: only these are asked again",
+            "length": f"raise {own}.max_tokens: only these are asked again",
             "no-answer-line": f"the prompt {agent}.txt should make the model end in `Answer: ...`",
             "no-reasoning": (
-                f"the host hides the reasoning; ask it to send it (teacher.agents.{agent}.extra), "
+                f"the host hides the reasoning; ask it to send it ({own}.extra), "
                 "or take another host"
             ),
-            "http-400": f"does teacher.agents.{agent} say what this host understands?",
+            "http-400": f"does {own} say what this host understands?",
         }.get(kind, "mend this at the host, or take another one")
+        if (kind, agent) == ("drift", "student"):
+            remedy = (
+                f"the server should answer as {settings.model}. An adapter that it was not given is"
+                " not used: see distil adapters and docs/own-student.md. If it spells the base's"
+                f" name in its own way, list that in {place}.models.NAME.served: what came is then"
+                " read again"
+            )
         return TeacherStopped(
             f"{self._client.host}: {what}: {kind} ({self._reasons[kind]}). Remedy: {remedy}. Then "
             "the same command goes on, and asks these again (teacher.stop_after: 0 with "

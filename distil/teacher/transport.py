@@ -371,4 +371,6 @@ def _causes(error: Exception) -> list[BaseException]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    """Say what went wrong at the bottom, not through how many libraries it came."""
+    cause = _causes(error)[-1]
+    return " ".join(f"{type(cause).__name__}: {cause}".split())[:300]

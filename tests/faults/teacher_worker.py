@@ -1,7 +1,8 @@
 """Asks a host for numbered prompts, as a process that can be killed.
 
 `python teacher_worker.py URL JOURNAL ACKNOWLEDGED CONCURRENCY FIRST COUNT` writes `ready` before it
-asks, and to the file ACKNOWLEDGED one key a line, each as soon as its response is acknowledged.
+asks, and to the file ACKNOWLEDGED one key a line, each as soon as its response is acknowledged. With
+`wait` as one more argument it does not ask before it was sent a line.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ def acknowledging(path: str) -> None:
 
 if __name__ == "__main__":
     url, journal, acknowledged = sys.argv[1:4]
-    concurrency, first, count = map(int, sys.argv[4:])
+    concurrency, first, count = map(int, sys.argv[4:7])
     acknowledging(acknowledged)
     with client(url, journal, concurrency=concurrency, money_cap=1e6, idle_seconds=30.0,
                 deadline_seconds=60.0) as teacher:  # fmt: skip
         requests = [teacher.request(f"ok #{number}") for number in range(first, first + count)]
         print("ready", flush=True)
+        if sys.argv[7:] == ["wait"]:
+            sys.stdin.readline()
         replies = teacher.ask_all(requests)
     assert {reply.status for reply in replies.values()} <= {"ok"}
     print(teacher.asked, flush=True)

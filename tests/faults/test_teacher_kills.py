@@ -27,7 +27,7 @@ SLOTS = 4
 SHARED_KEYS = 1000 if TORTURE else 200
 
 
-def worker(host: FaultHost, folder: Path, *numbers: int, **options) -> subprocess.Popen:
+def worker(host: FaultHost, folder: Path, *arguments: int | str, **options) -> subprocess.Popen:
     return subprocess.Popen(
         [
             sys.executable,
@@ -35,7 +35,7 @@ def worker(host: FaultHost, folder: Path, *numbers: int, **options) -> subproces
             host.url,
             folder / "journal",
             folder / "acknowledged",
-            *map(str, numbers),
+            *map(str, arguments),
         ],
         stdout=subprocess.PIPE,
         text=True,
@@ -119,9 +119,17 @@ def test_segment_that_cannot_grow_ends_all_paid_calls_and_the_next_run_goes_on(t
 
 @pytest.mark.timeout(600)
 def test_four_workers_that_share_keys_pay_for_each_once(tmp_path):
-    # Slow enough that the last worker starts before the first has asked for everything.
     with FaultHost(latency=0.2) as host:
-        processes = [worker(host, tmp_path, 8, 0, SHARED_KEYS) for _ in range(4)]
+        processes = [
+            worker(host, tmp_path, 8, 0, SHARED_KEYS, "wait", stdin=subprocess.PIPE)
+            for _ in range(4)
+        ]
+        # They begin together, however long a busy machine takes to start them.
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
         asked = [int(process.communicate()[0].split()[-1]) for process in processes]
         assert [process.returncode for process in processes] == [0] * 4
     assert set(host.counts.values()) == {1}

@@ -15,6 +15,7 @@ import threading
 import pytest
 import yaml
 
+from tests.unit.tiny_architectures import make_model
 from tests.workflow.checkout import ROOT, copy_repository
 
 PDFS = {f"{year} test.pdf": f"%PDF-1.4 paper of {year}".encode() for year in (2011, 2012, 2013)}
@@ -65,6 +66,11 @@ def distil(study, *arguments):
     )  # fmt: skip
 
 
+def items(study):
+    """What `distil check` lists, by name."""
+    return {row["name"]: row for row in json.loads(distil(study, "check", "mine", "--json").stdout)}
+
+
 @pytest.fixture
 def origin(tmp_path):
     """A loopback host that holds the PDFs, one of them damaged."""
@@ -105,14 +111,24 @@ def test_everything_that_is_missing_is_listed_at_once_and_its_remedy_works(check
     model = checkout.path / "resources/mine/model"
     shutil.copytree(ROOT / "resources/student", model)
     (model / "model.lock.json").unlink()
-    assert distil(checkout, "lock", str(model)).returncode == 0, "the remedy that was named"
+    named = items(checkout)["model"]["remedy"].partition(",")[0].split()
+    assert named == ["distil", "lock", "resources/mine/model"]
+    assert distil(checkout, *named[1:]).returncode == 0, "the remedy that was named"
     again = distil(checkout, "fetch", "mine")
     assert again.returncode == 0, again.stdout
-    states = {row["name"]: row["state"] for row in json.loads(distil(checkout, "check", "mine", "--json").stdout)}  # fmt: skip
+    states = {name: row["state"] for name, row in items(checkout).items()}
     assert states == {
         "2011-fs": "ready", "2012-fs": "ready", "2013-fs": "ready", "math500": "ready",
         "model": "ready", "simulated": "placeholder", "space": "ready",
     }  # fmt: skip
+    tokenizer = model / "tokenizer_config.json"
+    tokenizer.write_text(tokenizer.read_text().replace("{", "{ ", 1))
+    assert "tokenizer_config.json: not the file that" in distil(checkout, "fetch", "mine").stdout
+    wrong = items(checkout)["model"]
+    assert (wrong["state"], wrong["said"].count("remedy")) == ("wrong", 0)
+    assert wrong["remedy"].endswith("lock the new model with: distil lock resources/mine/model")
+    assert distil(checkout, "lock", "resources/mine/model").returncode == 0
+    assert items(checkout)["model"]["state"] == "ready"
 
 
 def test_downloads_are_held_against_their_hash_and_nothing_wrong_is_kept(checkout, origin):
@@ -144,12 +160,43 @@ def test_what_is_mistyped_is_one_line(checkout, tmp_path):
     assert "did you mean mine?" in typo.stderr
 
 
+def test_the_hosts_of_judge_and_served_student_are_checked_as_those_of_the_teacher(checkout):
+    """A key that is not set would else be told once the teacher was paid and all was trained."""
+    write_manifest(checkout)
+    path = checkout.path / "config.mine.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name, address in (("judge", "https://HOST/v1"), ("student", "http://127.0.0.1:9/v1")):
+        config["teacher"]["hosts"][f"of-{name}"] = {
+            "base_url": address, "api_key_env": f"{name.upper()}_KEY_OF_A_TEST",
+            "models": {"m": {"input": 0, "output": 0}},
+        }  # fmt: skip
+    config["grading"]["judge"] = {"host": "of-judge", "model": "m", "max_tokens": 20}
+    config["predictions"] |= {"decoder": "http", "server": {"host": "of-student", "model": "m"}}
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    found = items(checkout)
+    assert found["of-judge"]["state"] == "placeholder"
+    assert found["of-student"]["state"] == "ready"
+    for name in ("judge", "student"):
+        assert found[f"key of of-{name}"]["remedy"] == f"export {name.upper()}_KEY_OF_A_TEST=..."
+
+
+def test_a_model_that_the_studys_decoder_cannot_decode_is_told_before_anything_is_paid(checkout):
+    write_manifest(checkout)
+    make_model(checkout.path / "resources/mine/model", "gemma3_text")
+    found = items(checkout)["model"]
+    assert found["state"] == "wrong"
+    assert found["said"].startswith("model: caches of kind RotatingKVCache are not supported")
+    assert found["remedy"].startswith("predictions.decoder: continuous")
+    checkout.edit("config.mine.yaml", "decoder: exact", "decoder: continuous")
+    assert items(checkout)["model"]["state"] == "ready"
+
+
 class Hub(http.server.BaseHTTPRequestHandler):
     """A loopback hub that holds the sample student under `main`, one commit; it may lie."""
 
     protocol_version = "HTTP/1.1"
     commit = "c" * 40
-    damaged = False
+    fault = ""
 
     def do_HEAD(self):
         self.answer(body=False)
@@ -163,6 +210,10 @@ class Hub(http.server.BaseHTTPRequestHandler):
             file.name: file.read_bytes() for file in sorted((ROOT / "resources/student").iterdir())
         }
         files.pop("model.lock.json")
+        if self.fault == "unfit":
+            config = json.loads(files["config.json"])
+            nested = {"rope_type": "default", "rope_theta": config.pop("rope_theta") * 3}
+            files["config.json"] = json.dumps({**config, "rope_parameters": nested}).encode()
         if path.startswith("/api/models/mini/student/revision/"):
             siblings = [
                 {"rfilename": name, "size": len(data), "blobId": name}
@@ -178,7 +229,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
         else:
             data = files[path.rpartition("/")[2]]
             headers = {"X-Repo-Commit": self.commit, "ETag": f'"{sha256(data)}"'}
-            if self.damaged and path.endswith(".safetensors"):
+            if self.fault == "damaged" and path.endswith(".safetensors"):
                 data = data[:-1] + bytes([data[-1] ^ 1])
         self.send_response(200)
         for name, value in {**headers, "Content-Length": str(len(data))}.items():
@@ -191,9 +242,9 @@ class Hub(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.mark.parametrize("damaged", [False, True])
+@pytest.mark.parametrize("fault", ["", "damaged", "unfit"])
 def test_the_model_comes_from_the_hub_by_revision_and_is_held_against_its_hashes(
-    checkout, tmp_path, damaged
+    checkout, tmp_path, fault
 ):
     write_manifest(checkout)
     path = checkout.path / "config.mine.yaml"
@@ -201,7 +252,7 @@ def test_the_model_comes_from_the_hub_by_revision_and_is_held_against_its_hashes
     config["student"]["source"] = {"repository": "mini/student", "revision": "main"}
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     assert "may move" in distil(checkout, "check", "mine").stdout, "a branch is no pin"
-    handler = type("OneHub", (Hub,), {"damaged": damaged})
+    handler = type("OneHub", (Hub,), {"fault": fault})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         fetched = subprocess.run(
@@ -215,11 +266,15 @@ def test_the_model_comes_from_the_hub_by_revision_and_is_held_against_its_hashes
         )  # fmt: skip
         server.shutdown()
     model = checkout.path / "resources/mine/model"
-    if damaged:
+    if fault == "damaged":
         assert "model.safetensors is not the file of the hub" in fetched.stdout, fetched.stdout
         assert not (model / "model.lock.json").exists()
         return
+    if fault == "unfit":
+        # Before the teacher is paid, not when the first adapter is to be trained.
+        assert 'write "rope_theta": 30000.0 at the top level' in fetched.stdout, fetched.stdout
+        assert (fetched.returncode, items(checkout)["model"]["state"]) == (1, "missing")
+        return
     assert f"mini/student at {Hub.commit}" in fetched.stdout, fetched.stdout + fetched.stderr
-    states = {row["name"]: row for row in json.loads(distil(checkout, "check", "mine", "--json").stdout)}  # fmt: skip
-    assert states["model"]["state"] == "ready"
+    assert items(checkout)["model"]["state"] == "ready"
     assert f"revision: {Hub.commit}" in fetched.stdout, "how to pin what was fetched"

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from distil.report.page import shards
 from distil.student.examination import served_name
 from tests.front.model_server import STUDENT, serve_student
+from tests.unit.tiny_architectures import make_model
 
 # Of the rows, those whose text is that of the exact decoder here. The server puts rows together as
 # they come, so that one may round otherwise; seen: 354 of 354, the base's among them.
@@ -70,6 +71,63 @@ def test_a_server_answers_as_the_decoder_here_does(study, server, tmp_path):
     )
     print(f"{same} of {len(rows)} rows the same")
     assert same >= SHARE * len(rows)
+
+
+@pytest.mark.timeout(1200)
+def test_a_model_with_sliding_windows_is_trained_for_the_continuous_decoder_alone(study):
+    make_model(study.path / "resources/windowed", "gemma3_text")
+    given = {
+        "student": {"model": "resources/windowed", "pretraining": None},
+        "adapters": {"layers": 2, "seeds": [1]},
+    }
+    curve = "results/micro/adapters/temporal/prompt/seed-1/curve.csv"
+    (study.path / "windowed.yaml").write_text(yaml.safe_dump(given))
+    refused = study.snakemake("windowed.yaml", "--", curve, check=False)
+    assert refused.returncode == 1
+    remedy = "remedy: predictions.decoder: continuous"
+    assert f"RotatingKVCache are not supported by the exact decoder; {remedy}" in refused.stderr
+    given["predictions"] = {"decoder": "continuous"}
+    (study.path / "windowed.yaml").write_text(yaml.safe_dump(given))
+    answers = "results/micro/predictions/base.parquet"
+    ran = study.ran("windowed.yaml", "--", curve, answers)
+    assert {
+        "train_adapter(fold=temporal, seed=1, variant=prompt)", "predict_answers(run=base)"
+    } <= ran  # fmt: skip
+    assert len(parquet.read_table(study.path / answers)) > 0
+
+
+@pytest.mark.timeout(1200)
+def test_a_finer_curve_gives_the_same_adapters_and_no_state_is_left(study):
+    """The cadence of evaluation was in the adapters' bytes, so that every answer was made anew."""
+    folder = study.path / "results/micro/adapters/temporal/prompt/seed-1"
+    names = ["00010.safetensors", "00020.safetensors"]
+    before = {name: (folder / name).read_bytes() for name in names}
+    (study.path / "finer.yaml").write_text(yaml.safe_dump({"adapters": {"evaluate_every": 5}}))
+    target = str(folder.relative_to(study.path) / "curve.csv")
+    assert study.ran("finer.yaml", "--", target) == {
+        "train_adapter(fold=temporal, seed=1, variant=prompt)"
+    }
+    assert [line.partition(",")[0] for line in (folder / "curve.csv").read_text().split()] == [
+        "iteration", "0", "5", "10", "15", "20",
+    ]  # fmt: skip
+    assert {name: (folder / name).read_bytes() for name in names} == before
+    state = study.path / "state/micro/adapters"
+    assert {path.suffix for path in state.rglob("*") if path.is_file()} == {".safetensors", ".json"}
+    assert not list(state.rglob("state.safetensors")), "moments that nothing resumes from"
+
+
+@pytest.mark.timeout(1200)
+def test_a_run_that_diverges_says_where_and_what_to_change(study):
+    """It ended in "Out of range float values are not JSON compliant", and so did each rerun."""
+    target = "results/micro/adapters/temporal/prompt/seed-1/curve.csv"
+    given = {"adapters": {"learning_rate": 1.0, "scale": 1e20}}
+    (study.path / "wild.yaml").write_text(yaml.safe_dump(given))
+    failed = study.snakemake("wild.yaml", "--", target, check=False)
+    assert failed.returncode == 1
+    assert "so the run has diverged; remedy: a smaller adapters.learning_rate" in failed.stderr
+    given["adapters"] = {"learning_rate": 0.002}
+    (study.path / "wild.yaml").write_text(yaml.safe_dump(given))
+    study.snakemake("wild.yaml", "--", target)
 
 
 @pytest.mark.timeout(1200)

@@ -37,7 +37,7 @@ from distil.teacher.settings import (
     EXIT_TERMINATED,
     EXIT_UNANSWERED,
 )
-from scripts import predict_teacher
+from scripts import predict_teacher, tabulate_traces, verify_traces
 from tests.front.teacher_host import RuleHost
 from tests.front.teacher_study import ROOT, journal, run_stages, study_file, write_problems
 
@@ -477,6 +477,29 @@ def test_only_right_solutions_are_distilled_at_the_levels_that_train(folder):
     assert len(asked) == 18
     assert statuses(done.traces) == {"ok": 18, "wrong-solution": 2}
     assert not any("12345678" in r["messages"][0]["content"] for r in host.requests)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_trace_that_the_grader_cannot_judge_trains_where_the_study_file_says_so_and_is_counted(
+    folder, monkeypatch, wanted
+):
+    rows = write_problems(3)
+    judge_all = verify_traces.judge_all
+
+    def judge(pairs):
+        found = judge_all(pairs)
+        return [dataclasses.replace(found[0], verdict="unknown"), *found[1:]]
+
+    monkeypatch.setattr(verify_traces, "judge_all", judge)
+    with RuleHost() as host:
+        file = study_file(folder / "mine.yaml", host.url, traces={"train_unknown": wanted})
+        done = run_stages(file, ALL)
+    assert [row["verified"] for row in done.traces] == [wanted, *[True] * 5]
+    counts, _ = tabulate_traces.count_traces(tabulate_traces.joined(done.traces, rows))
+    dropped = {} if wanted else {"grader-unknown": 1}
+    assert counts.groupby("status")["traces"].sum().to_dict() == {"ok": 6 - len(dropped), **dropped}
+    verdicts, _ = tabulate_traces.find_verdicts(tabulate_traces.joined(done.traces, rows))
+    assert list(verdicts["trains"]) == [wanted]
 
 
 # ------------------------------------------------------------------------------------ 6 traces

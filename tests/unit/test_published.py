@@ -161,6 +161,7 @@ def test_the_job_trains_and_asks_in_the_published_words(tmp_path, monkeypatch):
         ),
         params=SimpleNamespace(**settings),
         resources=memory,
+        how={"decoder": "exact"},
     )
     assert result["facts"] == {"rows": [18, 5]}
     assert [line.split(",")[0] for line in (folder / "curve.csv").read_text().split()] == [
