@@ -134,7 +134,7 @@ def wait_for_orphans(study: str) -> None:
     """Wait until the jobs that a Snakemake of this machine, now dead, left here have ended.
 
     They end themselves within a moment. A plan that is made meanwhile meets files that come and
-    go. One that waits for what was paid for takes longer; the same job of the next run waits for it.
+    go. A job that waits for what was paid for takes longer; the same job of the next run waits too.
     """
     deadline = time.monotonic() + ORPHAN_SECONDS
     while time.monotonic() < deadline and any(
