@@ -2,7 +2,8 @@
 
 Snakemake decides a second time, once a checkpoint has run, only about jobs that asked for it. A
 test paper that changes makes the duplicates be searched again; where the training rows come out as
-the same bytes, nothing below may run, and these functions see to it.
+the same bytes, nothing below may run, and these functions see to it. They return plain paths: what a
+checkpoint gives is given to all who ask, and Snakemake sets flags on the files of a job.
 
 No input, no output.
 """
@@ -13,7 +14,7 @@ def training_rows(wildcards):
     made = checkpoints.split_datasets.get(
         study=wildcards.study, fold=wildcards.fold, variant=wildcards.variant
     )
-    return {"train": made.output.train, "validation": made.output.validation}
+    return {name: str(made.output[name]) for name in ("train", "validation")}
 
 
 def datasets_settled(wildcards):
@@ -35,7 +36,7 @@ def plan(wildcards):
     """One run's plan, compared by content once it is made."""
     datasets_settled(wildcards)
     made = checkpoints.plan_predictions.get(study=wildcards.study)
-    return made.output.plans[study.student_runs.index(wildcards.run)]
+    return str(made.output.plans[study.student_runs.index(wildcards.run)])
 
 
 def predictions_settled(wildcards):

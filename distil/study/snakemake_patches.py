@@ -154,9 +154,15 @@ class _ExpandedOnce:
         return getattr(self._rule, name)
 
     def expand_output(self, wildcards: dict[str, str]) -> Any:
-        """Return the rule's outputs for these wildcards, as `Rule.expand_output` does."""
+        """Return the rule's outputs for these wildcards, as `Rule.expand_output` does.
+
+        Whoever asks for a checkpoint that has not run yet is given its first output, flagged in
+        place as what to wait for: such an expansion is not used again.
+        """
+        from snakemake.io import is_flagged
+
         key = tuple(sorted(wildcards.items()))
-        if key not in self._made:
+        if key not in self._made or is_flagged(self._made[key][0][0], "checkpoint_target"):
             self._made[key] = self._rule.expand_output(wildcards)
         return self._made[key]
 
