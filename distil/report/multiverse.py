@@ -83,6 +83,8 @@ def tabulate_multiverse(
 
 def summarise(table: pd.DataFrame, alpha: float) -> str:
     """Say in a sentence how the gain varies over the choices."""
+    if table.empty:
+        return "No combination: no question was answered by both the base and the student."
     primary = table[table["primary"]]
     same = (table["gain"] > 0) == bool((primary["gain"] > 0).all())
     seen = (table["p"] < alpha).sum()
@@ -114,18 +116,24 @@ def _clusters(study: GradedAnswers) -> dict[str, pd.Series]:
 
 
 def _readings(study: GradedAnswers, estimand: str) -> Iterator[tuple[str, str, GradedAnswers]]:
-    """Yield each grader and rule with the study read so, at the longest level alone."""
-    table = rows_of(study, estimand, None, whole=True)
+    """Yield each grader and rule with the study read so, at the longest level alone.
+
+    What was graded is looked up among the estimand's answers; all others of the level stay, since
+    it shows in them which folds cut through years.
+    """
+    table = study.answers
     table = table[(table["level"] == study.levels[0]) & (table["role"] != "teacher")]
     few = replace(study, answers=table)
+    own = table.index.intersection(rows_of(study, estimand, None).index)
+    asked = replace(study, answers=table.loc[own])
     for grader in ("primary", *OTHER_GRADINGS):
-        if not has_grading(few, grader):
+        if not has_grading(asked, grader):
             continue
         # An answer of another grader that is blank was left unjudged, too.
         verdicts = regraded(few, grader).answers["verdict"].fillna("unknown")
         verdicts = verdicts.mask(table["verdict"].isna())
         read = replace(few, answers=table.assign(verdict=verdicts))
-        for rule in RULES if (verdicts == "unknown").any() else RULES[:1]:
+        for rule in RULES if (verdicts.loc[own] == "unknown").any() else RULES[:1]:
             yield grader, rule, _under(read, rule)
 
 
