@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from distil.content import leases
 from distil.content.addresses import lock_path
 from distil.lineage.logs import name_unwritable
-from distil.lineage.main_process import is_alive
+from distil.lineage.main_process import is_alive, is_dead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,7 +180,11 @@ def _submitted(number: str) -> bool:
 
 
 def _end_with_parents() -> None:
-    """End this process when any process above it, up to Snakemake, is gone."""
+    """End this process when any process above it, up to Snakemake, is gone.
+
+    Raises:
+        SystemExit: Snakemake died before this process had looked who is above it.
+    """
     import psutil
 
     above = []
@@ -189,6 +193,8 @@ def _end_with_parents() -> None:
         if any("snakemake" in word for word in process.cmdline()[:3]):
             break
     else:
+        if not SLURM_JOB and is_dead():
+            raise SystemExit("the Snakemake that started this job was killed; nothing was begun")
         return  # a cluster's job: its scheduler ends it
 
     def watch() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import re
@@ -16,8 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from distil.content.leases import machine_name
 from distil.content.sealed import read_lines
-from distil.lineage import history
+from distil.lineage import history, main_process
 from tests.workflow.checkout import Checkout, copy_repository
 
 TORTURE = bool(os.environ.get("DISTIL_TORTURE"))
@@ -102,6 +104,26 @@ def test_an_orphaned_job_ends_itself_before_the_rerun_writes(tmp_path):
     while still_at_work(study) and time.monotonic() < limit:
         time.sleep(0.05)
     assert still_at_work(study) == []
+
+
+def test_a_job_begins_nothing_whose_snakemake_was_killed_before_it_looked(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    said = {"machine": machine_name(), "pid": gone.pid, "started": 0, "at": "2026-01-01 00:00"}
+    (tmp_path / main_process.FILE).parent.mkdir()
+    (tmp_path / main_process.FILE).write_text(json.dumps(said), encoding="utf-8")
+    job = (
+        "from pathlib import Path; from distil.lineage.locks import alone\n"
+        "with alone(Path('results/micro/lineage/some_rule/job.json')): print('begun')"
+    )
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", job], cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": root, "SLURM_JOB_ID": ""},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "was killed; nothing was begun" in done.stderr
 
 
 # A change of a finished study, the rules whose jobs are then killed (None: every rule that runs), and
