@@ -161,7 +161,9 @@ def kill_a_job(
         for process in psutil.Process(running.pid).children(recursive=True):
             if (rule := rule_at_work(process)) not in left:
                 continue
-            time.sleep(chance.uniform(0, left[rule]))
+            moment = time.monotonic() + chance.uniform(0, left[rule])
+            while time.monotonic() < moment and rule_at_work(process) == rule:
+                time.sleep(0.01)
             if rule_at_work(process) != rule:
                 continue  # it has ended; another of its jobs may be met
             if kind == "job":
