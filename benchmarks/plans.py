@@ -19,9 +19,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import yaml
+
+from distil.audit.planned import settled
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDS = (5, 26, 40)
@@ -41,16 +42,11 @@ def write_study(folds: int, target: Path) -> None:
 
 def plan(config: str) -> None:
     """Plan a study with every checkpoint settled, and print jobs, CPU seconds and MB."""
-    from snakemake import checkpoints
     from snakemake.cli import main as snakemake
 
-    def settled(self: Any, **wildcards: str) -> Any:
-        made, _ = self.rule.expand_output(wildcards)
-        return checkpoints.CheckpointJob(self.rule, made)
-
-    checkpoints.Checkpoint.get = settled
     told = io.StringIO()
     with (
+        settled(),
         contextlib.suppress(SystemExit),
         contextlib.redirect_stdout(told),
         contextlib.redirect_stderr(told),

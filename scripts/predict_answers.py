@@ -33,7 +33,7 @@ from distil.student.answering import (
     decoding_key,
 )
 from distil.student.blas import load_blas
-from distil.student.checks import check_batching, check_caches
+from distil.student.checks import check_batching, check_decoder
 from distil.student.continuous import ContinuousDecoder
 from distil.student.decoding import BatchShape, ExactDecoder, serve_batches
 from distil.student.examination import (
@@ -99,8 +99,7 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
     limit_cache(memory_mb)
     with helper_process(serve_batches) as helper:
         model, tokenizer = open_student(input.student, checkpoints.get(next(iter(asked))), configs)
-        if params.decoder == "exact":
-            check_caches(model)
+        check_decoder(model, params.decoder)
         check_batching(model)
         widths = decoding_widths(model, memory_mb)
         decoder = make_decoder(params.decoder, params.batch_size, widths, helper)

@@ -17,7 +17,7 @@ from distil.content.hashing import sha256_file, sha256_text
 from distil.lineage.record import run
 from distil.student.adapters import adapter_config
 from distil.student.blas import load_blas
-from distil.student.checks import check_batching, check_caches
+from distil.student.checks import check_batching, check_decoder
 from distil.student.encoding import EncodedRows, encode_rows
 from distil.student.losses import serve_parts
 from distil.student.memory import check_training, limit_cache, peak_mb
@@ -106,8 +106,7 @@ def main(
     limit_cache(memory_mb)
     with helper_process(serve_parts) as helper:
         model, tokenizer = load_student(input.student)
-        if how["decoder"] == "exact":
-            check_caches(model)  # its answers could not be decoded
+        check_decoder(model, how["decoder"])  # its answers could not be decoded
         check_batching(model)
         rows = [
             choose_rows(read_jsonl(path), limit)

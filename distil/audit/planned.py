@@ -101,7 +101,7 @@ def expected_jobs(
     Raises:
         PlanError: Snakemake cannot read the workflow under this configuration.
     """
-    with _quiet(), _settled() as asked:
+    with _quiet(), settled() as asked:
         workflow = _read_workflow(configfiles, values)
         targets = workflow.get_rule(workflow.default_target).expand_input({})[0]
         walk = _Walk(workflow, asked)
@@ -132,7 +132,7 @@ def every_output(workflow: Any, targets: Iterable[str]) -> list[str]:
 
 
 def _walk_to(workflow: Any, targets: tuple[str, ...]) -> list[str]:
-    with _settled() as asked:
+    with settled() as asked:
         walk = _Walk(workflow, asked, params=False)
         for path in targets:
             walk.visit(path)
@@ -167,7 +167,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _settled() -> Iterator[dict[str, str]]:
+def settled() -> Iterator[dict[str, str]]:
     """Answer who asks for a checkpoint as if it had run; {job asked for: one of its outputs}."""
     from snakemake import checkpoints
 

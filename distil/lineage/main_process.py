@@ -47,9 +47,11 @@ def named() -> Iterator[None]:
 
 def is_dead() -> bool:
     """Tell whether the process that had the folder ran on this machine and is gone."""
+    said = _read()
+    if not said:  # as after a run that ended; each plan asks
+        return False
     import psutil
 
-    said = _read()
     if said.get("machine") != leases.machine_name():
         return False  # nothing is known of it here
     try:

@@ -288,6 +288,20 @@ def check_caches(model: Any) -> None:
         )
 
 
+def check_decoder(model: Any, decoder: str) -> None:
+    """Refuse a model that the study's decoder cannot decode.
+
+    Args:
+        model: student.
+        decoder: as `predictions.decoder` names it.
+
+    Raises:
+        UnfitModelError: as `check_caches`.
+    """
+    if decoder == "exact":
+        check_caches(model)
+
+
 def check_batching(model: Any) -> None:
     """Refuse a model that answers otherwise in a batch than alone, by two short prompts.
 

@@ -241,13 +241,12 @@ def check_unread(folder: Path, decoder: str) -> None:
         UnfitModelError: as `load_student`, or the decoder cannot decode the model.
     """
     load_blas()  # before mlx, or it has no effect
-    from distil.student.checks import check_caches, check_config, check_template
+    from distil.student.checks import check_config, check_decoder, check_template
 
     model, tokenizer = _open(folder, lazy=True)
     check_config(folder, model)
     check_template(tokenizer)
-    if decoder == "exact":
-        check_caches(model)
+    check_decoder(model, decoder)
 
 
 def _open(folder: Path, *, lazy: bool = False) -> tuple[Any, Any]:

@@ -28,6 +28,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snakemake.io import is_flagged
+
 from distil.audit.changes import Reason, changed_outputs, changed_recipe
 from distil.audit.files import Files
 from distil.audit.planned import from_snakemake
@@ -159,8 +161,6 @@ class _ExpandedOnce:
         Whoever asks for a checkpoint that has not run yet is given its first output, flagged in
         place as what to wait for: such an expansion is not used again.
         """
-        from snakemake.io import is_flagged
-
         key = tuple(sorted(wildcards.items()))
         if key not in self._made or is_flagged(self._made[key][0][0], "checkpoint_target"):
             self._made[key] = self._rule.expand_output(wildcards)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import random
 import re
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from distil.content.addresses import lock_path
 from distil.content.leases import machine_name
 from distil.content.sealed import read_lines
 from distil.lineage import history, main_process
@@ -106,12 +108,17 @@ def test_an_orphaned_job_ends_itself_before_the_rerun_writes(tmp_path):
     assert still_at_work(study) == []
 
 
-def test_a_job_begins_nothing_whose_snakemake_was_killed_before_it_looked(tmp_path):
+def leave_dead_snakemake(folder: Path) -> None:
+    """Let a folder look as a Snakemake of this machine that was killed leaves it."""
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     said = {"machine": machine_name(), "pid": gone.pid, "started": 0, "at": "2026-01-01 00:00"}
-    (tmp_path / main_process.FILE).parent.mkdir()
-    (tmp_path / main_process.FILE).write_text(json.dumps(said), encoding="utf-8")
+    (folder / main_process.FILE).parent.mkdir(exist_ok=True)
+    (folder / main_process.FILE).write_text(json.dumps(said), encoding="utf-8")
+
+
+def test_a_job_begins_nothing_whose_snakemake_was_killed_before_it_looked(tmp_path):
+    leave_dead_snakemake(tmp_path)
     job = (
         "from pathlib import Path; from distil.lineage.locks import alone\n"
         "with alone(Path('results/micro/lineage/some_rule/job.json')): print('begun')"
@@ -124,6 +131,27 @@ def test_a_job_begins_nothing_whose_snakemake_was_killed_before_it_looked(tmp_pa
     assert done.returncode == 1
     assert done.stdout == ""
     assert "was killed; nothing was begun" in done.stderr
+
+
+def test_a_plan_waits_for_what_a_killed_snakemake_left_at_work(study):
+    assert study.planned() == set(), "and what a dry run needs is loaded, so that the next is quick"
+    leave_dead_snakemake(study.path)
+    lock = study.path / lock_path(Path("results/micro/lineage/some_rule/job.json"))
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(json.dumps({"host": platform.node(), "pid": 0, "slurm": None}))
+    # A file comes back just before its job ends, as the last one that a job writes.
+    work = (
+        "import fcntl, os, sys, time; lock = open(sys.argv[1], 'r+'); "
+        "fcntl.flock(lock, fcntl.LOCK_EX); os.rename(sys.argv[2], 'aside'); "
+        "print('begun', flush=True); time.sleep(4); os.rename('aside', sys.argv[2])"
+    )
+    file = "results/micro/traces/2011/solutions.jsonl"
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", work, lock, file], cwd=study.path, stdout=subprocess.PIPE, text=True
+    )
+    assert orphan.stdout.readline() == "begun\n"
+    assert study.planned() == set()
+    assert orphan.wait() == 0
 
 
 # A change of a finished study, the rules whose jobs are then killed (None: every rule that runs), and

@@ -73,10 +73,9 @@ export const totals = (jobs) => ({
   files: jobs.reduce((sum, job) => sum + job.outputs.length, 0),
 });
 
-export function Dag({ jobs, opened, setOpened, chosen, choose, fits }) {
+export function Dag({ jobs, graph: { nodes, edges }, opened, setOpened, chosen, choose, fits }) {
   const box = useRef(null);
   const [zoom, setZoom] = useState(1);
-  const { nodes, edges } = useMemo(() => foldJobs(jobs, opened), [jobs, opened]);
   const { width, height, at, lines } = useMemo(() => layOut(nodes, edges), [nodes, edges]);
   const whole = () => setZoom(Math.min(1, Math.max(0.8, (box.current.clientWidth - 24) / width)));
   useLayoutEffect(whole, [width]);

@@ -61,7 +61,8 @@ export function Workflow({ study, run, claims }) {
   const makers = useMemo(() => new Map(jobs.flatMap((job) => job.outputs.map((path) => [path, job]))), [jobs]);
   const words = search.trim().toLowerCase();
   const has = (job) => !words || [job.job, job.stage, ...job.outputs, ...job.inputs].some((text) => text.toLowerCase().includes(words));
-  const { nodes, links } = useMemo(() => foldJobs(jobs, opened), [jobs, opened]);
+  const graph = useMemo(() => foldJobs(jobs, opened), [jobs, opened]);
+  const { nodes, links } = graph;
   const node = nodes.find((one) => one.name === chosen);
   // A job is shown where its stage is open.
   const choose = (job) => { setOpened(new Set([...opened, job.stage])); setChosen(job.rule); setSearch(""); };
@@ -76,7 +77,7 @@ export function Workflow({ study, run, claims }) {
         {" "}{jobs.length} jobs, {time(totals(jobs).seconds)} of work, {size(totals(jobs).bytes)} in {totals(jobs).files} files.
       </p>
       <div class="filters"><label class="choice search"><span>search</span><input type="search" value={search} placeholder="a rule, job or file" onInput={(event) => setSearch(event.currentTarget.value)} /></label></div>
-      {jobs.length ? <Dag jobs={jobs} opened={opened} setOpened={(next) => { setOpened(next); setChosen(null); }} chosen={chosen} choose={setChosen} fits={(one) => one.jobs.some(has)} /> : null}
+      {jobs.length ? <Dag jobs={jobs} graph={graph} opened={opened} setOpened={(next) => { setOpened(next); setChosen(null); }} chosen={chosen} choose={setChosen} fits={(one) => one.jobs.some(has)} /> : null}
       <div class="workflow-parts">
         <ul class="rules" aria-label="stages and rules">
           {shown.map((one) => {
