@@ -14,7 +14,13 @@ from distil.grading.arithmetic import exact
 from distil.grading.forms import readings
 from distil.grading.kinds import Asked, Based, Collection, Quantity, Regions, Unit
 from distil.grading.plain import joined, plain
-from distil.grading.syntax import Node, NotUnderstoodError, parse_expression, walk
+from distil.grading.syntax import (
+    NUMBER_BASES,
+    Node,
+    NotUnderstoodError,
+    parse_expression,
+    walk,
+)
 from distil.grading.units import unit_named
 
 _DEMANDS = {
@@ -132,6 +138,8 @@ _PUT_IN_ORDER = re.compile(
     r"(?:^|[.!?,]\s|\b(?:to|please|and)\s)(?:order|arrange|rank|sort)\s+(?:the|these|those|all|them|from|in|by|\$|\w,)",
     re.IGNORECASE,
 )
+# "how many ordered pairs"; "a repair" is none.
+_PAIRS = re.compile(r"\b(?:pair|couple)s?\b", re.IGNORECASE)
 # "base 5"; "the base is 5 cm" is read as one, which only numerals notice.
 _BASE = re.compile(
     r"\bbase[- ]?\$?\s*(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)",
@@ -207,6 +215,8 @@ def asked(problem: str) -> Asked:
     measured = _MEASURED.search(asking)
     if measured and not units:
         dimension = {"far": "length", "old": "time"}.get(measured.lastgroup, measured.lastgroup)
+    if dimension in {"", "count"} and not units and _PAIRS.search(asking):
+        dimension = "pairs"
     percent: bool | None = bool(_PERCENT.search(asking))
     if not percent and not _PURE.search(asking):
         percent = None if _RATES.search(asking) or _PERCENT.search(problem) else False
@@ -254,14 +264,14 @@ def unit_conflict(wanted: Asked, gold: str, answer: str) -> bool:
         dimension = unit.dimension.rstrip("?")
         if dimension in {"percent", "number"} or dimension.startswith(("modulo", "temperature")):
             continue
-        if unit.name == "unit" and dimension == "count":
-            continue
+        if dimension == "count" and (unit.name == "unit" or wanted.dimension == "pairs"):
+            continue  # "ordered pairs" are things
         if wanted.units:
             same = {other.factor for other in wanted.units if other.dimension == dimension}
             if not same or unit.factor not in same:
                 return True
-        elif wanted.dimension and dimension != wanted.dimension:
-            return True
+        elif dimension != wanted.dimension and (wanted.dimension or dimension == "pairs"):
+            return True  # 14 pairs of shoes are not 14 shoes
     return False
 
 
@@ -285,11 +295,6 @@ def options(problem: str) -> dict[str, str]:
                 for letter, found, end in zip(run, starts[first:], ends, strict=True)
             }
     return {}
-
-
-def asked_base(problem: str) -> bool:
-    """Whether the question speaks of a number base."""
-    return bool(_BASE.search(problem))
 
 
 def _bare(answer: str) -> str:
@@ -579,10 +584,15 @@ def _within(rounded: str, value: str, places: int) -> bool:
 
 
 def base_left_out(problem: str, gold: str, answer: str) -> bool:
-    """Whether an answer gives the key's digits without the base that the question names."""
-    form = readings(gold)[0]
-    return (
-        isinstance(form, Based)
-        and asked_base(problem)
-        and re.sub(r"\s", "", plain(answer).text).upper() == form.digits
-    )
+    """Whether key and answer are the same digits, of which one lacks the base asked for."""
+    named = {_base_named(found[1]) for found in _BASE.finditer(problem)}
+    key, given = readings(gold)[0], readings(answer)[0]
+    if isinstance(key, Based) and named:
+        return re.sub(r"\s", "", plain(answer).text).upper() == key.digits
+    if isinstance(given, Based) and named == {given.base}:
+        return re.sub(r"\s", "", plain(gold).text).upper() == given.digits
+    return False
+
+
+def _base_named(word: str) -> int:
+    return int(word) if word.isdigit() else NUMBER_BASES[word.lower()]

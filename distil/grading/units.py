@@ -46,6 +46,7 @@ _DEFINITIONS = {
         "1/100": "cent cents penny pennies",
     },
     "number": {"12": "dozen dozens"},
+    "pairs": {"2": "pair pairs couple couples"},
     "euro": {"1": "euro euros eur \\euro"},
     "sterling": {"1": "\\pounds gbp"},
     "volume": {
