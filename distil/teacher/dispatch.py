@@ -289,7 +289,9 @@ class Dispatch:
                     break
             if not self._stopped.is_set():
                 likely = len(request.prompt) / 3.5 + self.client.usual_answer()
-                self._stopped.wait(self.client.gate.wait(likely))
+                while (wait := self.client.gate.wait(likely)) > 0:
+                    if self._stopped.wait(wait):
+                        break
             yield not self._stopped.is_set()
         except BaseException as error:
             # Stop before the next thread may send.

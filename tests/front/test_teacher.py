@@ -153,15 +153,25 @@ def test_each_agent_asks_its_own_host_with_its_own_key(folder, monkeypatch):
     assert {row["served_model"] for row in done.traces} == {"vendor/sample-distiller"}
 
 
-def test_requests_of_a_minute_are_held(folder):
-    write_problems(6)
+def test_requests_of_a_minute_are_held_and_wait_out_a_pause(folder):
+    write_problems(8)
     moments = []
     with RuleHost() as host:
         take = host.take
-        host.take = lambda *given: (moments.append(time.monotonic()), take(*given))
+
+        def noted_take(*given):
+            moments.append(time.monotonic())
+            host.pause = 1.5 if len(moments) == 3 else 0
+            take(*given)
+
+        host.take = noted_take
         file = study_file(folder / "mine.yaml", host.url, {"requests_per_minute": 200})
         assert run_stages(file).code == 0
-    assert moments[-1] - moments[0] >= 5 * 0.3 - 0.1
+    assert len(moments) == 9
+    gaps = [after - before for before, after in itertools.pairwise(moments)]
+    # Those that had their turn already when the host asked for the pause wait as well.
+    assert gaps[2] >= 1.5 - 0.01
+    assert min(gaps) >= 0.3 - 0.1
 
 
 # ---------------------------------------------------------------------------- 3 stops by itself
