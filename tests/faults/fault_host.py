@@ -89,7 +89,6 @@ RESPONSES: dict[str, bytes] = {
     **{f"http-{status}": refused(status) for status in (400, 401, 402, 403, 404, 408, 409)},
     **{f"http-{status}": refused(status) for status in (413, 422, 425, 429, 500, 502, 503, 529)},
     "quota-429": refused(429, "insufficient_quota"),
-    "pause-1": refused(429, Retry_After="1"),
     "pause-3600": refused(429, Retry_After="3600"),
     "pause-negative": refused(429, Retry_After="-5"),
     "pause-nan": refused(503, Retry_After="NaN"),

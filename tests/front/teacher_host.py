@@ -26,7 +26,7 @@ class RuleHost:
         error: an error object that is sent in a response that says 200.
         refuse: a status with which every request is refused.
         boxed: the distiller's first tries end in a box instead of an answer line.
-        cut: answers are cut at the limit while that is at most so many tokens.
+        cut: some of the solver's answers are cut at the limit while that is at most so many tokens.
         tokens: completion tokens of every answer's usage.
         fail: share of requests that end in 503.
         hide_reasoning: the solver's reasoning is left out.
@@ -177,7 +177,8 @@ class RuleHost:
             message["content"] = f"line\u2028one\u0085two\n{message['content']}"
         if self.tokens is not None:
             response["usage"]["completion_tokens"] = self.tokens
-        if request["max_tokens"] <= self.cut and len(request["messages"][-1]["content"]) % 4 == 0:
+        long = "solver" in request["model"] and len(request["messages"][-1]["content"]) % 4 == 0
+        if long and request["max_tokens"] <= self.cut:
             choice["finish_reason"] = "length"
 
     @staticmethod

@@ -36,13 +36,6 @@ def test_simulated_teacher_is_each_jobs_own():
     assert other.take_slot()
 
 
-def test_pause_holds_all_jobs():
-    one, other = gate(), gate()
-    assert other.wait(10) == 0
-    one.pause(5.0)
-    assert 4 < other.wait(10) <= 5
-
-
 def test_requests_and_tokens_of_a_minute_are_shared_by_all_jobs():
     one, other = gate(requests_per_minute=60), gate(requests_per_minute=60)
     waits = [one.wait(1), other.wait(1), one.wait(1)]
