@@ -19,7 +19,6 @@ import json
 import socket
 import struct
 import threading
-import time
 from pathlib import Path
 
 MODEL = "pinned-model"
@@ -155,7 +154,6 @@ class FaultHost:
 
     Attributes:
         requests: (prompt, headers in lower case) of every request, in order of arrival.
-        times: when each came, in seconds on the monotonic clock.
         peak: most requests in flight at one time.
     """
 
@@ -169,7 +167,6 @@ class FaultHost:
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.counts: collections.Counter[str] = collections.Counter()
         self.peak = self._now = 0
-        self.times: list[float] = []
         self._log = Path(log).open("ab", buffering=0) if log else None  # noqa: SIM115
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -231,7 +228,6 @@ class FaultHost:
         fault = plan[min(number, len(plan) - 1)]
         self.counts[prompt] += 1
         self.requests.append((prompt, headers))
-        self.times.append(time.monotonic())
         if self._log:
             self._log.write(prompt.encode() + b"\n")
         if self.latency:
