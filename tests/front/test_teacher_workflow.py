@@ -163,7 +163,7 @@ def test_day_with_r1_ends_in_one_table_and_pays_exactly_once(tmp_path):
         configure(host.url, {"requests_per_minute": 300})
         run = Run(checkout)
         at_answers(host, {
-            5: lambda: threading.Thread(target=pause).start(),
+            5: lambda: threading.Thread(target=pause, daemon=True).start(),
             count // 4: lambda: run.signal(signal.SIGTERM, group=True),
         })  # fmt: skip
         code, said = run.end()
