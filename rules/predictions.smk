@@ -119,7 +119,7 @@ if study.served:
 
 
 rule predict_teacher:
-    """Take the solver's first answer to each problem as the teacher's (C2)."""
+    """Take the solver's answers to each problem as the teacher's (C2)."""
     input:
         solutions=expand(
             "results/{{study}}/traces/{year}/solutions.jsonl", year=study.years

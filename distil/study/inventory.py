@@ -197,6 +197,17 @@ def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
                     "teacher", f"key of {name}", MISSING,
                     f"the environment variable {variable} is not set", f"export {variable}=...",
                 )  # fmt: skip
+    priced = {
+        agent["host"]
+        for agent in asked
+        if agent and any(_prices(teacher["hosts"][agent["host"]], agent["model"]))
+    }
+    if priced and not teacher["money_cap"] and teacher["mode"] != "replay":
+        yield Item(
+            "teacher", "money_cap", MISSING,
+            f"teacher.money_cap is 0, so nothing that costs money is asked of {min(priced)}",
+            f"set teacher.money_cap in {where}; distil estimate {study.name} says what to expect",
+        )  # fmt: skip
     if config_file and Path(config_file).is_file():
         text = Path(config_file).read_text(encoding="utf-8")
         for line in [line.strip() for line in text.splitlines() if _ASSUMED.search(line)]:
@@ -204,6 +215,12 @@ def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:
                 "teacher", "assumption", NOTE, line.partition("#")[0].strip(),
                 f"an assumption in {where}; put the figures of your hosts there",
             )  # fmt: skip
+
+
+def _prices(host: dict[str, Any], model: str) -> tuple[float, float]:
+    """Return what a model's tokens cost, of prompts and of answers."""
+    entry = host.get("models", {}).get(model, {})
+    return entry.get("input", 0), entry.get("output", 0)
 
 
 def _host(study: Any, name: str, address: str, where: str) -> Item:

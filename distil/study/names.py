@@ -43,8 +43,8 @@ def choose_study(repository: Path, name: str | None) -> str:
 
     Args:
         repository: where studies are looked for.
-        name: what was asked for; None stands for the sample study, or for the only study that has
-            results where that is another one.
+        name: what was asked for, or the study file of the repository that holds it; None stands
+            for the sample study, or for the only study that has results where that is another one.
 
     Raises:
         UnknownStudyError: no study has that name; the message names the nearest and lists all.
@@ -53,6 +53,8 @@ def choose_study(repository: Path, name: str | None) -> str:
     if name is None:
         run = [path.name for path in (repository / "results").glob("*") if path.is_dir()]
         return run[0] if len(run) == 1 else DEFAULT
+    if name.endswith((".yaml", ".yml")):
+        return _study_of(repository, name, known)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         raise UnknownStudyError(
@@ -60,3 +62,20 @@ def choose_study(repository: Path, name: str | None) -> str:
             f"There are: {', '.join(sorted(known)) or 'none'}"
         )
     return name
+
+
+def _study_of(repository: Path, file: str, known: dict[str, str]) -> str:
+    """Return the study that a study file beside the Snakefile holds.
+
+    Raises:
+        UnknownStudyError: it holds none, or lies elsewhere.
+    """
+    path = Path(file)
+    if path.resolve().parent == repository.resolve() and path.is_file():
+        found = [study for study, place in known.items() if place == path.name]
+        if found:
+            return found[0]
+    raise UnknownStudyError(
+        f"{file} is no study file beside the Snakefile; keep it there as config.NAME.yaml and give "
+        f"the name in its line `study:`. There are: {', '.join(sorted(known)) or 'none'}"
+    )

@@ -31,7 +31,7 @@ from distil.teacher.settings import (
     TeacherSettings,
     TeacherStopped,
 )
-from distil.teacher.stops import slow_host
+from distil.teacher.stops import remedy_of, slow_host
 from distil.teacher.transport import Transport
 
 if TYPE_CHECKING:
@@ -142,6 +142,8 @@ class TeacherClient:
         self.agent = agent
         self.asked = 0
         self.unknown_bills = 0
+        # Responses of another model, by their attempts: the one that was asked has said nothing.
+        self.drifted: dict[str, Reply] = {}
         # Until the host has answered once, requests go one at a time: a wrong key, address or
         # model costs one request, not one per thread.
         self.proven = threading.Event()
@@ -272,6 +274,10 @@ class TeacherClient:
             if self.journal.ledger.answered_since(self.host, self.settings.agent.model, hour_ago):
                 self.proven.set()
             Dispatch(self, missing, self.replies).go()
+            drifted = {} if run.takes_all else self.drifted
+            left = [*self.replies.unanswered, *drifted.values()]
+            if drifted and len(left) > run.max_unanswered:
+                self.journal.void(list(drifted), "drift")
         if self.unknown_bills:
             print(
                 f"teacher: {self.agent}: {self.unknown_bills} responses carry no plausible token "
@@ -279,12 +285,13 @@ class TeacherClient:
                 file=self.log,
                 flush=True,
             )
-        left = self.replies.unanswered
         if len(left) > run.max_unanswered:
             tally = collections.Counter(reply.status for reply in left)
             kinds = ", ".join(f"{count} x {status}" for status, count in sorted(tally.items()))
             reasons = next((reply.reason for reply in left if reply.reason), "")
             remedies = "".join(slow_host(self.settings, status) for status in sorted(tally))
+            if drifted:
+                remedies += f"; {remedy_of('drift', self.agent, self.settings)}"
             raise TeacherStopped(
                 f"{len(left)} of {total} requests stayed unanswered ({kinds}; {reasons}){remedies}",
                 EXIT_UNANSWERED,
@@ -303,8 +310,10 @@ class TeacherClient:
         run = self.settings.run
         if reply.status in run.ask_again:
             return False
-        accepting = run.stop_after == 0 and run.stop_share >= 1
-        if self.journal.is_void(item.attempt) and self._accept(reply) != OK and not accepting:
+        if reply.status == "drift" and not run.takes_drift:
+            return False
+        void = self.journal.is_void(item.attempt) and self._accept(reply) != OK
+        if void and not run.takes_all:
             return False
         limit = request.body["max_tokens"]
         if reply.status == "length":

@@ -14,6 +14,7 @@ all other items go on). An error object in a response that says 200 counts as wh
 | reset, silence, cut short | retried; then `reset` ..., unanswered | 1 + `possibly_paid_retries` |
 | nothing complete by the total deadline | `deadline`, possibly paid, unanswered | 1 |
 | 200 that is no answer | a status of `responses.read_reply` | 1 |
+| 200 from another model | `drift`, unanswered | 1 |
 | 200 with an answer | `ok` | 1 |
 | `stop_after` equal non-answers in a row | stop; they are asked again | |
 | no answer to anybody, where it answered before | waited for, one request at a time | |
@@ -289,7 +290,9 @@ class Dispatch:
                     break
             if not self._stopped.is_set():
                 likely = len(request.prompt) / 3.5 + self.client.usual_answer()
-                self._stopped.wait(self.client.gate.wait(likely))
+                while (wait := self.client.gate.wait(likely)) > 0:
+                    if self._stopped.wait(wait):
+                        break
             yield not self._stopped.is_set()
         except BaseException as error:
             # Stop before the next thread may send.
@@ -320,6 +323,7 @@ class Dispatch:
         while True:
             with self.journal.account():
                 self.journal.refresh()
+                self._quality.follow()
                 if not worst or self.journal.charged() + worst <= self.run.money_cap:
                     self.journal.append(record, durable=False)
                     self._in_flight.add(token)
@@ -424,6 +428,8 @@ class Dispatch:
         verdict = self.client.verdict(reply)
         if self._health.answered(sent) and verdict == OK:
             self._proven.set()
+        if reply.status == "drift":
+            self.client.drifted[token] = reply
         self._quality.look(token, verdict, reply)
         return place
 

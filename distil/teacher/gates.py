@@ -86,24 +86,34 @@ class Gate:
             self._pause_until = max(until, self._pause_until)
 
     def wait(self, tokens: float) -> float:
-        """Book a request and return the seconds to wait before it may be sent.
+        """Book a request if it may be sent now, and return 0; else return when to ask again.
+
+        Nothing is booked ahead, so that a pause holds those as well that had waited for their turn,
+        and they follow each other at the key's rate once it is over.
 
         Args:
             tokens: likely tokens of prompt and answer.
+
+        Returns:
+            seconds.
         """
         if self._folder is None or not self._has_state():
             return max(0.0, self._pause_until - time.monotonic())
         now = time.monotonic()
         with self._state() as state:
-            start = state.get("pause", 0.0)
+            start, booked = state.get("pause", 0.0), {}
             for name, amount in (("requests", 1.0), ("tokens", tokens)):
                 if (limit := self._limits[name]) is None:
                     continue
-                # A bucket that holds a minute's share at most, and fills steadily (GCRA).
+                # A bucket that holds a minute's share at most, and fills steadily (GCRA). What asks
+                # for more than it holds goes once it is full.
                 arrival = max(state.get(name, 0.0), now)
-                burst = _MINUTE if name == "tokens" else _MINUTE / limit
-                start = max(start, arrival + amount * _MINUTE / limit - burst)
-                state[name] = arrival + amount * _MINUTE / limit
+                cost = amount * _MINUTE / limit
+                burst = max(_MINUTE, cost) if name == "tokens" else cost
+                start = max(start, arrival + cost - burst)
+                booked[name] = arrival + cost
+            if start <= now:
+                state.update(booked)
         return max(0.0, start - now)
 
     def correct(self, tokens: float) -> None:

@@ -15,7 +15,8 @@ The life of one request, in this order:
 
 An intent without an end was in flight when its writer died: it is listed as possibly paid. A
 record of the kind `void` names attempts whose responses are not final: they were the last of a row
-of equal non-answers that stopped the run, and are asked again.
+of equal non-answers that stopped the run, and are asked again. One that says why a job has stopped
+stops the others that ask alike.
 
 Records name the version of their form in `format`. Those of the first form, which had none, filed
 responses under the host's address; they are found by it still.
@@ -42,7 +43,7 @@ from distil.content.sealed import Seal, seal, unseal
 from distil.teacher.ledger import Attempt, Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 # Below this much free space nothing more is sent: answers still in flight must find room.
 FREE_FLOOR = 64 * 2**20
@@ -339,9 +340,17 @@ class Journal:
         if room.f_bavail * room.f_frsize < FREE_FLOOR:
             self._break(f"less than {FREE_FLOOR // 2**20} MiB free")
 
-    def void(self, attempts: list[str], cause: str) -> None:
-        """Note that the responses of some attempts are not final."""
-        self.append({"kind": "void", "attempts": sorted(attempts), "cause": cause}, durable=True)
+    def void(self, attempts: list[str], cause: str, stop: Mapping[str, str] | None = None) -> None:
+        """Note that the responses of some attempts are not final.
+
+        Args:
+            attempts: their tokens.
+            cause: status of the responses.
+            stop: where all jobs that ask alike are to stop: agent, host, model and the message
+                (`said`).
+        """
+        record = {"kind": "void", "attempts": sorted(attempts), "cause": cause, **(stop or {})}
+        self.append(record, durable=True)
 
     @contextlib.contextmanager
     def paying(self, say: Callable[[str], None]) -> Iterator[None]:

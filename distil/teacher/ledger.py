@@ -105,6 +105,8 @@ class Ledger:
     def __init__(self, *, keep: bool = False) -> None:
         self.sums: dict[Group, Sum] = collections.defaultdict(Sum)
         self.voided: set[str] = set()
+        # (agent, host, model) -> status and message of each job that stopped on its responses.
+        self.stops: dict[tuple[str, ...], list[tuple[str, str]]] = collections.defaultdict(list)
         self._keep = keep
         self._attempts: dict[str, Attempt] = {}
         self._charged = 0
@@ -117,6 +119,9 @@ class Ledger:
         kind = record["kind"]
         if kind == "void":
             self.voided.update(record["attempts"])
+            if said := record.get("said"):
+                asked = record["agent"], record["host"], record["model"]
+                self.stops[asked].append((record["cause"], said))
             return
         token = record["attempt"]
         before = self._attempts.get(token)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from distil.teacher.money import Price
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 SIMULATED = "simulated"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -154,7 +154,8 @@ class RunSettings:
         stop_after: equal non-answers in a row that stop the run; 0 for no limit.
         stop_share: share of non-answers among a job's new responses that stops it once it has 20
             responses; 1 for no limit.
-        max_unanswered: items of a job that may stay without a response without failing it.
+        max_unanswered: items of a job that may stay without a response, or with another model's,
+            without failing it.
         ask_again: statuses of stored responses that are asked, and paid for, again.
     """
 
@@ -172,6 +173,16 @@ class RunSettings:
     stop_share: float = 0.5
     max_unanswered: int = 0
     ask_again: tuple[str, ...] = ()
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether responses that are no answers are taken as they are, however many."""
+        return self.stop_after == 0 and self.stop_share >= 1
+
+    @property
+    def takes_drift(self) -> bool:
+        """Whether a stored response of another model may stand for the answer that was asked."""
+        return self.takes_all or self.max_unanswered > 0 or self.mode == "replay"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -303,7 +314,7 @@ def faults(section: Mapping[str, Any], agents: Mapping[str, Mapping[str, Any]]) 
             try:
                 check_address(name, _read_host(section["hosts"], name))
             except TeacherError as error:
-                found.append((("teacher", "hosts", name), _without_place(error)))
+                found.append((("teacher", "hosts", name, "base_url"), _without_place(error)))
     if section.get("mode") == "record":
         try:
             check_moment(section.get("record_since"))
@@ -323,7 +334,24 @@ def faults(section: Mapping[str, Any], agents: Mapping[str, Mapping[str, Any]]) 
             found.append(((*keys, "model"), message))
         else:
             found += _beyond_limits(keys, agent, host)
+        found += _in_the_wrong_place(keys, agent)
     return found
+
+
+def _in_the_wrong_place(keys: tuple, agent: Mapping[str, Any]) -> Iterator[tuple]:
+    """Yield the fields of `extra` that would be sent otherwise than it says, or not be read."""
+    elsewhere = {
+        name: f"has a key of its own; write {name} beside extra"
+        for name in ("model", "max_tokens", "temperature", "top_p")
+    } | {
+        "messages": "is made from the prompts; remove it",
+        "stream": f"belongs to the host; write teacher.hosts.{agent['host']}.stream",
+        "stream_options": "is set with teacher.hosts.NAME.stream; remove it",
+        "n": "would bring answers that are paid and not read; write solver.samples, or remove it",
+    }
+    for name in agent.get("extra", {}):
+        if name in elsewhere:
+            yield (*keys, "extra", name), elsewhere[name]
 
 
 def _beyond_limits(keys: tuple, agent: Mapping[str, Any], host: Mapping[str, Any]) -> list[tuple]:
@@ -333,7 +361,8 @@ def _beyond_limits(keys: tuple, agent: Mapping[str, Any], host: Mapping[str, Any
     context = host.get("models", {}).get(agent["model"], {}).get("context")
     if context and agent["max_tokens"] >= context:
         message = (
-            f"{agent['max_tokens']} tokens leave no room for a prompt in a context of {context}"
+            f"{agent['max_tokens']} tokens leave no room for a prompt in the context of {context} "
+            f"that teacher.hosts.{agent['host']}.models.{agent['model']} names; lower it"
         )
         found.append(((*keys, "max_tokens"), message))
     return found
@@ -351,6 +380,8 @@ def check_address(name: str, host: HostSettings) -> None:
         raise TeacherError(f"{place}: use https://HOST/PATH without a key or user name in it")
     if parts.query or parts.fragment:
         raise TeacherError(f"{place}: leave out what follows ? or #")
+    if parts.path.rstrip("/").endswith("/chat/completions"):
+        raise TeacherError(f"{place}: leave out /chat/completions, which is added to each request")
     exposed = parts.scheme == "http" and parts.hostname not in LOOPBACK
     if exposed and host.api_key_env and not host.allow_plain_http:
         raise TeacherError(

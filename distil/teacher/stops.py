@@ -40,6 +40,37 @@ def slow_host(settings: TeacherSettings, status: str) -> str:
     )
 
 
+def remedy_of(kind: str, agent: str, settings: TeacherSettings) -> str:
+    """Return what to change where many responses to an agent are no answers, in one way.
+
+    Args:
+        kind: status of the responses.
+        agent: whom they are for; a label in the journal.
+        settings: the agent's settings.
+    """
+    host, model = settings.agent.host, settings.agent.model
+    place, own = f"teacher.hosts.{host}", PLACES.get(agent, f"teacher.agents.{agent}")
+    if (kind, agent) == ("drift", "student"):
+        return (
+            f"the server should answer as {model}. An adapter that it was not given is"
+            " not used: see distil adapters and docs/own-student.md. If it spells the base's"
+            f" name in its own way, list that in {place}.models.NAME.served: what came is then"
+            " read again"
+        )
+    return {
+        "drift": (
+            f"if that is the model you mean, list its name in {place}.models."
+            f"{model}.served: what came is then read again and not paid again"
+        ),
+        "length": f"raise {own}.max_tokens: only these are asked again",
+        "no-answer-line": f"the prompt {agent}.txt should make the model end in `Answer: ...`",
+        "no-reasoning": (
+            f"the host hides the reasoning; ask it to send it ({own}.extra), or take another host"
+        ),
+        "http-400": f"does {own} say what this host understands?",
+    }.get(kind, "mend this at the host, or take another one")
+
+
 class Health:
     """Whether the host answers at all."""
 
@@ -134,6 +165,9 @@ class Quality:
         self._reasons: dict[str, str] = {}
         self._poor: dict[str, list[str]] = collections.defaultdict(list)
         self._seen = 0
+        asked = client.agent, client.host, client.settings.agent.model
+        self._stops = client.journal.ledger.stops[asked]
+        self._known_stops = len(self._stops)
         self._lock = threading.Lock()
 
     def look(self, attempt: str, verdict: str, reply: Reply) -> None:
@@ -160,9 +194,29 @@ class Quality:
             self._stopping = True
             self._kinds = [verdict] if in_a_row else list(self._poor)
         if in_a_row:
-            raise self._stop(verdict, f"{limit} responses in a row are no answers")
-        most = max(self._poor, key=lambda kind: len(self._poor[kind]))
-        raise self._stop(most, f"{poor} of {self._seen} responses are no answers")
+            stopped = self._stop(verdict, f"{limit} responses in a row are no answers")
+        else:
+            most = max(self._poor, key=lambda kind: len(self._poor[kind]))
+            stopped = self._stop(most, f"{poor} of {self._seen} responses are no answers")
+        # Jobs of other years would else pay for as many again.
+        client, model = self._client, self._client.settings.agent.model
+        stop = {"agent": client.agent, "host": client.host, "model": model, "said": stopped.cause}
+        client.journal.void([], verdict, stop)
+        raise stopped
+
+    def follow(self) -> None:
+        """Stop if another job of the study did since this one began: it asks the same host alike.
+
+        Raises:
+            TeacherStopped: one did.
+        """
+        if len(self._stops) == self._known_stops:
+            return
+        kind, said = self._stops[-1]
+        with self._lock:
+            if not self._stopping:
+                self._stopping, self._kinds = True, [kind]
+        raise TeacherStopped(f"another job has stopped: {said}", EXIT_NO_ANSWERS)
 
     def conclude(self) -> None:
         """Void the responses of the kinds that stopped the run, once all is drained.
@@ -170,36 +224,12 @@ class Quality:
         Not those of a row alone: others of the kind came before it, between the last answers.
         """
         for kind in self._kinds:
-            self._void(self._poor[kind], kind)
-
-    def _void(self, attempts: list[str], verdict: str) -> None:
-        # What was cut is asked again where the limit is raised, and would be cut again elsewhere.
-        if verdict != "length":
-            self._client.journal.void(attempts, verdict)
+            # What was cut is asked again where the limit is raised, and else cut again.
+            if kind != "length":
+                self._client.journal.void(self._poor[kind], kind)
 
     def _stop(self, kind: str, what: str) -> TeacherStopped:
-        agent, settings = self._client.agent, self._client.settings.agent
-        place, own = f"teacher.hosts.{settings.host}", PLACES.get(agent, f"teacher.agents.{agent}")
-        remedy = {
-            "drift": (
-                f"if that is the model you mean, list its name in {place}.models."
-                f"{settings.model}.served: what came is then read again and not paid again"
-            ),
-            "length": f"raise {own}.max_tokens: only these are asked again",
-            "no-answer-line": f"the prompt {agent}.txt should make the model end in `Answer: ...`",
-            "no-reasoning": (
-                f"the host hides the reasoning; ask it to send it ({own}.extra), "
-                "or take another host"
-            ),
-            "http-400": f"does {own} say what this host understands?",
-        }.get(kind, "mend this at the host, or take another one")
-        if (kind, agent) == ("drift", "student"):
-            remedy = (
-                f"the server should answer as {settings.model}. An adapter that it was not given is"
-                " not used: see distil adapters and docs/own-student.md. If it spells the base's"
-                f" name in its own way, list that in {place}.models.NAME.served: what came is then"
-                " read again"
-            )
+        remedy = remedy_of(kind, self._client.agent, self._client.settings)
         return TeacherStopped(
             f"{self._client.host}: {what}: {kind} ({self._reasons[kind]}). Remedy: {remedy}. Then "
             "the same command goes on, and asks these again (teacher.stop_after: 0 with "

@@ -19,7 +19,6 @@ import json
 import socket
 import struct
 import threading
-import time
 from pathlib import Path
 
 MODEL = "pinned-model"
@@ -89,7 +88,6 @@ RESPONSES: dict[str, bytes] = {
     **{f"http-{status}": refused(status) for status in (400, 401, 402, 403, 404, 408, 409)},
     **{f"http-{status}": refused(status) for status in (413, 422, 425, 429, 500, 502, 503, 529)},
     "quota-429": refused(429, "insufficient_quota"),
-    "pause-1": refused(429, Retry_After="1"),
     "pause-3600": refused(429, Retry_After="3600"),
     "pause-negative": refused(429, Retry_After="-5"),
     "pause-nan": refused(503, Retry_After="NaN"),
@@ -156,7 +154,6 @@ class FaultHost:
 
     Attributes:
         requests: (prompt, headers in lower case) of every request, in order of arrival.
-        times: when each came, in seconds on the monotonic clock.
         peak: most requests in flight at one time.
     """
 
@@ -170,7 +167,6 @@ class FaultHost:
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.counts: collections.Counter[str] = collections.Counter()
         self.peak = self._now = 0
-        self.times: list[float] = []
         self._log = Path(log).open("ab", buffering=0) if log else None  # noqa: SIM115
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -232,7 +228,6 @@ class FaultHost:
         fault = plan[min(number, len(plan) - 1)]
         self.counts[prompt] += 1
         self.requests.append((prompt, headers))
-        self.times.append(time.monotonic())
         if self._log:
             self._log.write(prompt.encode() + b"\n")
         if self.latency:

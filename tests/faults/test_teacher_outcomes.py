@@ -12,7 +12,7 @@ import time
 import pytest
 import requests
 
-from distil.teacher import dispatch, journal
+from distil.teacher import journal
 from distil.teacher.journal import Journal, JournalError, unpack_body
 from distil.teacher.settings import (
     EXIT_CAP,
@@ -259,30 +259,6 @@ def test_quota_stop_drains_what_is_in_flight_and_the_next_run_pays_for_the_rest_
         assert {reply.status for reply in ask(teacher, *prompts)} == {"ok"}
     assert host.counts["quota-429 ok #3"] == 2
     assert all(host.counts[prompt] == 1 for prompt in prompts if "quota" not in prompt)
-
-
-def test_pause_asked_by_a_429_holds_every_thread(teacher, monkeypatch):
-    ask(teacher, "ok #first")
-    sent, asked = [], []
-    post, plan_retry = teacher.transport.post, dispatch.Dispatch._plan_retry
-
-    def noted_post(body):
-        sent.append(time.monotonic())
-        return post(body)
-
-    def noted_plan(*values):
-        wait = plan_retry(*values)
-        asked.append(time.monotonic())
-        return wait
-
-    monkeypatch.setattr(teacher.transport, "post", noted_post)
-    monkeypatch.setattr(dispatch.Dispatch, "_plan_retry", noted_plan)
-    replies = ask(teacher, "pause-1 ok", *(f"ok #{number}" for number in range(100)))
-    assert {reply.status for reply in replies} == {"ok"}
-    (pause,) = asked
-    # Each of the three other threads may have had one request on its way.
-    assert sum(pause < moment < pause + 0.9 for moment in sent) <= 3
-    assert sum(moment >= pause + 0.9 for moment in sent) > 0
 
 
 @pytest.mark.parametrize("fault", ["pause-negative", "pause-nan"])

@@ -26,11 +26,16 @@ class RuleHost:
         error: an error object that is sent in a response that says 200.
         refuse: a status with which every request is refused.
         boxed: the distiller's first tries end in a box instead of an answer line.
-        cut: answers are cut at the limit while that is at most so many tokens.
+        cut: some of the solver's answers are cut at the limit while that is at most so many tokens.
         tokens: completion tokens of every answer's usage.
         fail: share of requests that end in 503.
         hide_reasoning: the solver's reasoning is left out.
         down: every request is refused with 503, as by a proxy in front of a host that is gone.
+        pause: the next request is refused with 429, and a Retry-After of so many seconds.
+        separators: Unicode's line separators stand at the start of the solver's answers.
+        paid: answers that were sent whole, by model, prompt, limit and the model that was served.
+        bill: what they cost at 1 USD a million tokens of prompts and 2 USD a million of answers.
+        moments: when each request came, on the monotonic clock.
     """
 
     def __init__(self, **options) -> None:
@@ -45,10 +50,15 @@ class RuleHost:
         self.fail = 0.0
         self.hide_reasoning = False
         self.down = False
+        self.pause = 0
+        self.separators = False
         vars(self).update(options)
         self.requests: list[dict] = []
         self.counts: collections.Counter[str] = collections.Counter()
         self.headers: list[dict[str, str]] = []
+        self.moments: list[float] = []
+        self.paid: collections.Counter[tuple[str, str, int, str]] = collections.Counter()
+        self.bill = 0.0
         self.peak = self._now = 0
         self._lock = threading.Lock()
         self._random = random.Random(5)
@@ -94,6 +104,7 @@ class RuleHost:
         with self._lock:
             prompt = request["messages"][-1]["content"]
             self.requests.append(request)
+            self.moments.append(time.monotonic())
             self.headers.append({key.lower(): value for key, value in handler.headers.items()})
             self.counts[f"{request['model']} {prompt}"] += 1
             fails = self._random.random() < self.fail
@@ -109,6 +120,11 @@ class RuleHost:
                 self._now -= 1
 
     def _respond(self, request, handler, fails: bool, latency: float) -> None:
+        with self._lock:
+            pause, self.pause = self.pause, 0
+        if pause:
+            self._send(handler, 429, {"error": {"message": "slow down"}}, {"Retry-After": pause})
+            return
         if self.down or self.refuse or fails:
             self._send(handler, self.refuse or 503, {"error": {"message": "refused by the host"}})
             return
@@ -121,10 +137,18 @@ class RuleHost:
             self._send(handler, 400, {"error": {"message": str(error)}})
             return
         self._spoil(response, request)
-        if not request.get("stream"):
+        if request.get("stream"):
+            self._stream(handler, response, latency)
+        else:
             time.sleep(latency)
             self._send(handler, 200, response)
-            return
+        asked = request["model"], request["messages"][-1]["content"], request["max_tokens"]
+        with self._lock:
+            self.paid[*asked, response["model"]] += 1
+            usage = response["usage"]
+            self.bill += usage["prompt_tokens"] / 1e6 + 2 * usage["completion_tokens"] / 1e6
+
+    def _stream(self, handler, response: dict, latency: float) -> None:
         handler.send_response(200)
         handler.send_header("Content-Type", "text/event-stream")
         handler.send_header("Transfer-Encoding", "chunked")
@@ -149,15 +173,20 @@ class RuleHost:
             message["content"] = f"{head}\\boxed{{{answer}}}"
         if self.hide_reasoning:
             message.pop("reasoning_content", None)
+        if self.separators and "solver" in request["model"]:
+            message["content"] = f"line\u2028one\u0085two\n{message['content']}"
         if self.tokens is not None:
             response["usage"]["completion_tokens"] = self.tokens
-        if request["max_tokens"] <= self.cut and len(request["messages"][-1]["content"]) % 4 == 0:
+        long = "solver" in request["model"] and len(request["messages"][-1]["content"]) % 4 == 0
+        if long and request["max_tokens"] <= self.cut:
             choice["finish_reason"] = "length"
 
     @staticmethod
-    def _send(handler, status: int, value: dict) -> None:
+    def _send(handler, status: int, value: dict, headers: dict | None = None) -> None:
         data = json.dumps(value).encode()
         handler.send_response(status)
+        for name, text in (headers or {}).items():
+            handler.send_header(name, str(text))
         handler.send_header("Content-Length", str(len(data)))
         handler.end_headers()
         handler.wfile.write(data)

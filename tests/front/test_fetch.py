@@ -158,6 +158,11 @@ def test_what_is_mistyped_is_one_line(checkout, tmp_path):
     assert "no such folder" in nowhere.stderr
     typo = distil(checkout, "check", "mien")
     assert "did you mean mine?" in typo.stderr
+    # The file's own name does as well, where it lies beside the Snakefile.
+    by_file = distil(checkout, "check", "config.mine.yaml")
+    assert "teacher" in by_file.stdout
+    elsewhere = distil(checkout, "check", "resources/mine.yaml")
+    assert "keep it there as config.NAME.yaml" in elsewhere.stderr
 
 
 def test_the_hosts_of_judge_and_served_student_are_checked_as_those_of_the_teacher(checkout):
@@ -178,6 +183,11 @@ def test_the_hosts_of_judge_and_served_student_are_checked_as_those_of_the_teach
     assert found["of-student"]["state"] == "ready"
     for name in ("judge", "student"):
         assert found[f"key of of-{name}"]["remedy"] == f"export {name.upper()}_KEY_OF_A_TEST=..."
+    assert "money_cap" not in found
+    config["teacher"] |= {"money_cap": 0}
+    config["teacher"]["hosts"]["of-judge"]["models"]["m"]["output"] = 2.0
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    assert items(checkout)["money_cap"]["state"] == "missing"
 
 
 def test_a_model_that_the_studys_decoder_cannot_decode_is_told_before_anything_is_paid(checkout):

@@ -164,8 +164,20 @@ WRONG = {
         "base_url: simulated # or an OpenAI-compatible address that ends before /chat/completions\n"
         "      api_key_env: null",
         "base_url: http://api.example.com/v1\n      api_key_env: TEACHER_KEY",
-        "teacher.hosts.simulated",
+        "teacher.hosts.simulated.base_url",
         "https://, or set allow_plain_http: true",
+    ),
+    "address of the requests themselves": (
+        "base_url: simulated",
+        "base_url: https://api.example.com/v1/chat/completions/",
+        "teacher.hosts.simulated.base_url",
+        "leave out /chat/completions",
+    ),
+    "limit hidden among what the host alone knows": (
+        "verifier: {host: simulated,",
+        "verifier: {extra: {max_tokens: 99}, host: simulated,",
+        "teacher.agents.verifier.extra.max_tokens",
+        "write max_tokens beside extra",
     ),
     "key of an earlier version": (
         "  currency: USD",
