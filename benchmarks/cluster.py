@@ -1,14 +1,15 @@
 """Studies on a real Slurm: the bytes of a local run, and four kinds of kill; docs/cluster-test.md.
 
-    python -m benchmarks.cluster [STUDY_FILE ...] [--rehearsal small|full] [--slurm FOLDER]
-                                 [--no-kills]
+    python -m benchmarks.cluster [STUDY_FILE ...] [--slurm FOLDER] [--no-kills]
+    python -m benchmarks.cluster --rehearsal small|full [--slurm FOLDER]
 
 `make cluster-test`. Each study file is run locally and through profiles/slurm, each in a copy of
 the repository under build/cluster-test, and all results and records are compared by sha256. The
 first study is then run once more while its jobs are killed: by scancel, by a node that goes down,
 by a time limit, and by the death of Snakemake itself, which is started again with the same command.
-`--rehearsal` adds the rehearsal of the paper study (benchmarks/rehearsal.py), whose teacher answers
-from this process, and holds what Slurm made of it against the transcription as well.
+`--rehearsal` runs the rehearsal of the paper study (benchmarks/rehearsal.py) instead, whose teacher
+answers from this process, and holds what Slurm made of it against the transcription as well. Each
+of the two renews its own section of the evidence, which names its commit.
 
 It takes the Slurm that it finds, or starts one on this machine by FOLDER/start.sh; where there is
 neither, it says so and does nothing. Minutes, and no part of the tests.
@@ -20,6 +21,7 @@ import argparse
 import hashlib
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EVIDENCE = ROOT / "docs" / "cluster-test.md"
+SECTIONS = ("Studies and kills", "The rehearsal of the paper study")
 FOLDER = ROOT / "build" / "cluster-test"
 # Kept beside the results; they differ from run to run and no result depends on them.
 ASIDE = ("logs", "timings")
@@ -376,15 +379,17 @@ def describe_state() -> str:
             asked, cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.strip()
 
-    dirty = " with uncommitted changes" if git("status", "--porcelain") else ""
+    # The evidence of the other section, new or not, is nothing that is run.
+    changes = git("status", "--porcelain", "--", ".", f":!{EVIDENCE.relative_to(ROOT)}")
+    dirty = " with uncommitted changes" if changes else ""
     return f"Commit {git('rev-parse', 'HEAD')}{dirty}"
 
 
-def write_evidence(state: str, ran: list[str], kills: list[Kill], failure: str | None) -> None:
-    """Write docs/cluster-test.md."""
+def write_evidence(
+    section: str, state: str, ran: list[str], kills: list[Kill], failure: str | None
+) -> None:
+    """Write a section of docs/cluster-test.md; leave the other as it is."""
     lines = [
-        "# Evidence of `make cluster-test`",
-        "",
         f"{state}; {slurm('sinfo', '--version')}, "
         f"{slurm('sinfo', '--noheader', '--format=%D')} node, accounting off or not asked; Python "
         f"{platform.python_version()}. Figures are seconds on the clock of a machine that did "
@@ -393,12 +398,15 @@ def write_evidence(state: str, ran: list[str], kills: list[Kill], failure: str |
         f"Outcome: {failure or 'all as it should be'}.",
         "",
         *ran,
-        "",
-        "| kill | job | what became of it |",
-        "|---|---|---|",
-        *(f"| {kill.kind} | `{kill.job}` | {kill.outcome} |" for kill in kills),
     ]
-    EVIDENCE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if kills:
+        lines += ["", "| kill | job | what became of it |", "|---|---|---|"]
+        lines += [f"| {kill.kind} | `{kill.job}` | {kill.outcome} |" for kill in kills]
+    _, *parts = re.split(r"^## (.*)\n", EVIDENCE.read_text(encoding="utf-8"), flags=re.M)
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    found[section] = "\n".join(lines)
+    text = "\n\n".join(f"## {name}\n\n{found[name].strip()}" for name in SECTIONS if name in found)
+    EVIDENCE.write_text(f"# Evidence of `make cluster-test`\n\n{text}\n", encoding="utf-8")
 
 
 def check_study(study: Study, cores: str) -> str:
@@ -416,8 +424,8 @@ def check_study(study: Study, cores: str) -> str:
     )
 
 
-def check_all(asked: argparse.Namespace, ran: list[str], kills: list[Kill]) -> None:
-    """Run what is asked for; add what the evidence says to `ran` and `kills`.
+def check_studies(asked: argparse.Namespace, ran: list[str], kills: list[Kill]) -> None:
+    """Run studies, and kill jobs of the first; add what the evidence says to `ran` and `kills`.
 
     Raises:
         Failed: something is not as it should be.
@@ -436,14 +444,21 @@ def check_all(asked: argparse.Namespace, ran: list[str], kills: list[Kill]) -> N
             equal = compare(contents(FOLDER / f"{name}-local", name), contents(killed, name))
             ran.append(f"- {file}, killed as below: {equal} of {equal} files byte-equal.")
             print(ran[-1], flush=True)
-    if asked.rehearsal:
-        release = rehearsal.find_release(None).resolve()
-        with rehearsal.ReplayHost(release) as address:
-            study = prepare_rehearsal(release, address, small=asked.rehearsal == "small")
-            said = check_study(study, asked.cores)
-        held = compare_with_transcription(FOLDER / f"{study.name}-slurm", release)
-        ran.append(f"{said} Held against the transcription: {held} comparisons, 0 differ.")
-        print(ran[-1], flush=True)
+
+
+def check_rehearsal(asked: argparse.Namespace, ran: list[str]) -> None:
+    """Run the rehearsal; add what the evidence says to `ran`.
+
+    Raises:
+        Failed: something is not as it should be.
+    """
+    release = rehearsal.find_release(None).resolve()
+    with rehearsal.ReplayHost(release) as address:
+        study = prepare_rehearsal(release, address, small=asked.rehearsal == "small")
+        said = check_study(study, asked.cores)
+    held = compare_with_transcription(FOLDER / f"{study.name}-slurm", release)
+    ran.append(f"{said} Held against the transcription: {held} comparisons, 0 differ.")
+    print(ran[-1], flush=True)
 
 
 def main() -> int:
@@ -452,7 +467,7 @@ def main() -> int:
     parser.add_argument("studies", nargs="*", default=["config.micro.yaml"])
     parser.add_argument("--slurm", type=Path, default=ROOT.parent / "shared" / "slurm")
     parser.add_argument("--no-kills", action="store_true")
-    parser.add_argument("--rehearsal", choices=["small", "full"], help="rehearse the paper study")
+    parser.add_argument("--rehearsal", choices=["small", "full"], help="in place of study files")
     parser.add_argument("--cores", default="2", help="of the local run")
     asked = parser.parse_args()
     if reason := find_slurm(asked.slurm):
@@ -469,11 +484,14 @@ def main() -> int:
     copy_source(FOLDER / "source")
     state = describe_state()
     try:
-        check_all(asked, ran, kills)
+        if asked.rehearsal:
+            check_rehearsal(asked, ran)
+        else:
+            check_studies(asked, ran, kills)
     except Failed as found:
         failure = str(found)
         print(f"cluster-test: {failure}", file=sys.stderr)
-    write_evidence(state, ran, kills, failure)
+    write_evidence(SECTIONS[bool(asked.rehearsal)], state, ran, kills, failure)
     return int(failure is not None)
 
 
