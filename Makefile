@@ -120,8 +120,8 @@ study-long: setup ## 1,000 iterations and an adapter per level as well; about tw
 torture: setup ## every fault test at its full count, an hour; writes docs/torture.md
 	$(BIN)/python -m benchmarks.torture
 
-cluster-test: setup ## studies on Slurm: bytes of a local run, kills; CLUSTER_STUDIES="FILE ..."; writes docs/cluster-test.md
-	$(BIN)/python -m benchmarks.cluster $(CLUSTER_STUDIES)
+cluster-test: setup ## studies on Slurm: bytes of a local run, kills; CLUSTER_STUDIES="FILE ..." or REHEARSAL=small; writes docs/cluster-test.md
+	$(BIN)/python -m benchmarks.cluster $(CLUSTER_STUDIES) $(if $(REHEARSAL),--rehearsal $(REHEARSAL))
 
 pack: setup ## results, records and metadata in one file: make pack STUDY=sample FILE=study.tar.gz
 	$(BIN)/distil pack $(FILE) --study $(STUDY)

@@ -1,11 +1,15 @@
 """Studies on a real Slurm: the bytes of a local run, and four kinds of kill; docs/cluster-test.md.
 
     python -m benchmarks.cluster [STUDY_FILE ...] [--slurm FOLDER] [--no-kills]
+    python -m benchmarks.cluster --rehearsal small|full [--slurm FOLDER]
 
 `make cluster-test`. Each study file is run locally and through profiles/slurm, each in a copy of
 the repository under build/cluster-test, and all results and records are compared by sha256. The
 first study is then run once more while its jobs are killed: by scancel, by a node that goes down,
 by a time limit, and by the death of Snakemake itself, which is started again with the same command.
+`--rehearsal` runs the rehearsal of the paper study (benchmarks/rehearsal.py) instead, whose teacher
+answers from this process, and holds what Slurm made of it against the transcription as well. Each
+of the two renews its own section of the evidence, which names its commit.
 
 It takes the Slurm that it finds, or starts one on this machine by FOLDER/start.sh; where there is
 neither, it says so and does nothing. Minutes, and no part of the tests.
@@ -17,6 +21,7 @@ import argparse
 import hashlib
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -31,6 +36,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import rehearsal  # noqa: E402
 from distil.lineage import history, locks  # noqa: E402
 from distil.study.terminal import read_progress  # noqa: E402
 
@@ -38,11 +44,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EVIDENCE = ROOT / "docs" / "cluster-test.md"
+SECTIONS = ("Studies and kills", "The rehearsal of the paper study")
 FOLDER = ROOT / "build" / "cluster-test"
 # Kept beside the results; they differ from run to run and no result depends on them.
 ASIDE = ("logs", "timings")
 ASIDE_FILES = (history.RUNS, history.VERSIONS, history.CHAIN, "run.js")
 LONGEST = 1800
+
+
+class Study(NamedTuple):
+    """A study that is run.
+
+    Attributes:
+        label: what the evidence calls it.
+        file: its study file.
+        name: its name.
+        source: the folder of which each run takes a copy.
+        targets: what Snakemake is asked for; nothing asks for all of it.
+    """
+
+    label: str
+    file: str
+    name: str
+    source: Path
+    targets: tuple[str, ...] = ()
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command that runs it with some arguments."""
+        snakemake = [sys.executable, "-m", "snakemake", "--configfile", self.file, *arguments]
+        return [*snakemake, "--", *self.targets] if self.targets else snakemake
 
 
 class Kill(NamedTuple):
@@ -96,15 +126,11 @@ def copy_source(target: Path) -> Path:
     return target
 
 
-def copy(target: Path) -> Path:
-    """Return a copy of the source for one run."""
+def copy(study: Study, kind: str) -> Path:
+    """Return a copy of a study's source for one run."""
+    target = FOLDER / f"{study.name}-{kind}"
     shutil.rmtree(target, ignore_errors=True)
-    return Path(shutil.copytree(FOLDER / "source", target))
-
-
-def command(study: str, *arguments: str) -> list[str]:
-    """Return the command that runs a study with some arguments."""
-    return [sys.executable, "-m", "snakemake", "--configfile", study, *arguments]
+    return Path(shutil.copytree(study.source, target))
 
 
 ON_SLURM = (
@@ -113,7 +139,7 @@ ON_SLURM = (
 )  # fmt: skip
 
 
-def run(folder: Path, study: str, *arguments: str) -> float:
+def run(folder: Path, study: Study, *arguments: str) -> float:
     """Run a study in a copy and return the seconds on the clock.
 
     Raises:
@@ -122,22 +148,22 @@ def run(folder: Path, study: str, *arguments: str) -> float:
     clock = time.monotonic()
     with (folder / "output.log").open("w") as log:
         code = subprocess.run(
-            command(study, *arguments), cwd=folder, stdout=log, stderr=log, check=False
+            study.command(*arguments), cwd=folder, stdout=log, stderr=log, check=False
         ).returncode
     if code:
         raise Failed(f"{folder}: snakemake {' '.join(arguments)} ended with {code}; see output.log")
     return time.monotonic() - clock
 
 
-def require_settled(folder: Path, study: str, name: str) -> None:
+def require_settled(folder: Path, study: Study) -> None:
     """Raise Failed unless nothing is left to do and everything verifies."""
     planned = subprocess.run(
-        command(study, "-n", *ON_SLURM), cwd=folder, capture_output=True, text=True, check=False
+        study.command("-n", *ON_SLURM), cwd=folder, capture_output=True, text=True, check=False
     )
     if "Nothing to be done" not in planned.stdout + planned.stderr:
         raise Failed(f"{folder}: something is left to do:\n{planned.stdout[-2000:]}")
     checked = subprocess.run(
-        [sys.executable, "-m", "distil", "verify", "--study", name],
+        [sys.executable, "-m", "distil", "verify", "--study", study.name],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if checked.returncode:
@@ -193,19 +219,18 @@ class Killed:
 
     Args:
         folder: a copy of the repository, which is this process's folder.
-        study: the study file.
-        name: the study's name.
+        study: the study.
     """
 
-    def __init__(self, folder: Path, study: str, name: str) -> None:
-        self.folder, self.study, self.name = folder, study, name
+    def __init__(self, folder: Path, study: Study) -> None:
+        self.folder, self.study = folder, study
         self.log = (folder / "output.log").open("ab")
         self.start()
 
     def start(self) -> None:
         """Start Snakemake: always the same command."""
         self.snakemake = subprocess.Popen(
-            command(self.study, *ON_SLURM), cwd=self.folder, stdout=self.log, stderr=self.log
+            self.study.command(*ON_SLURM), cwd=self.folder, stdout=self.log, stderr=self.log
         )
 
     def said(self) -> str:
@@ -214,12 +239,12 @@ class Killed:
 
     def meet(self, rule: str) -> locks.AtWork:
         """Wait until a job of a rule has done part of its work, and stop it there."""
-        limit = time.monotonic() + LONGEST
+        name, limit = self.study.name, time.monotonic() + LONGEST
         while time.monotonic() < limit:
             if self.snakemake.poll() is not None:
                 raise Failed(f"the run ended before a job of {rule} was met; see output.log")
-            logs = sorted(Path("results", self.name, "logs", rule).rglob("*.log"), key=changed)
-            for job in locks.at_work(self.name):
+            logs = sorted(Path("results", name, "logs", rule).rglob("*.log"), key=changed)
+            for job in locks.at_work(name):
                 if job.record.parent.name != rule or not job.holder.get("slurm"):
                     continue
                 if logs and read_progress(logs[-1]):
@@ -281,12 +306,12 @@ KILLS = (
 )
 
 
-def kill_jobs(folder: Path, study: str, name: str) -> Iterator[Kill]:
+def kill_jobs(folder: Path, study: Study) -> Iterator[Kill]:
     """Run a study to its end while its jobs are killed; yield each kill."""
     os.chdir(folder)
     twins = Twins()
     twins.start()
-    run = Killed(folder, study, name)
+    run = Killed(folder, study)
     try:
         for kind, rule, kill in KILLS:
             job = run.meet(rule)
@@ -301,6 +326,47 @@ def kill_jobs(folder: Path, study: str, name: str) -> Iterator[Kill]:
         raise Failed(f"ran twice at one time: {', '.join(sorted(twins.found))}")
 
 
+# ---------------------------------------------------------------------------------- the rehearsal
+
+
+def prepare_rehearsal(release: Path, address: str, small: bool) -> Study:
+    """Lay the rehearsal of the paper study out: its study file, its papers, its model."""
+    source = FOLDER / "rehearsal-source"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(FOLDER / "source", source)
+    os.chdir(source)
+    model = rehearsal.FOLDER / "model"
+    math500 = rehearsal.find_math500(None)
+    rehearsal.write_study(release, math500, address, model.as_posix(), small)
+    rehearsal.make_model(model, release)
+    subprocess.run(
+        [sys.executable, "-m", "distil", "fetch", rehearsal.STUDY, "--from", str(release)],
+        check=True,
+    )
+    target, size = rehearsal.target(small), "small" if small else "full"
+    study = yaml.safe_load(rehearsal.CONFIG.read_text(encoding="utf-8"))
+    trained = study["adapters"]
+    asked = len((rehearsal.FOLDER / "math500.jsonl").read_bytes().splitlines())
+    label = (
+        f"the {size} rehearsal of the paper study (papers of {len(study['exams']['years'])} years, "
+        f"{asked} questions of MATH-500, levels {', '.join(study['levels'])}, "
+        f"{len(trained['seeds'])} seeds and {trained['horizon']} steps a training, up to the stage "
+        f"`{target}`)"
+    )
+    return Study(label, rehearsal.CONFIG.as_posix(), rehearsal.STUDY, source, (target,))
+
+
+def compare_with_transcription(folder: Path, release: Path) -> int:
+    """Return how many comparisons a rehearsal holds; raise Failed where one does not."""
+    os.chdir(folder)
+    total = 0
+    for what, expected, seen in rehearsal.check_results(release):
+        total += 1
+        if expected != seen:
+            raise Failed(f"{folder}: {what}: expected {expected}, seen {seen}")
+    return total
+
+
 # -------------------------------------------------------------------------------------- evidence
 
 
@@ -313,15 +379,17 @@ def describe_state() -> str:
             asked, cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.strip()
 
-    dirty = " with uncommitted changes" if git("status", "--porcelain") else ""
+    # The evidence of the other section, new or not, is nothing that is run.
+    changes = git("status", "--porcelain", "--", ".", f":!{EVIDENCE.relative_to(ROOT)}")
+    dirty = " with uncommitted changes" if changes else ""
     return f"Commit {git('rev-parse', 'HEAD')}{dirty}"
 
 
-def write_evidence(state: str, ran: list[str], kills: list[Kill], failure: str | None) -> None:
-    """Write docs/cluster-test.md."""
+def write_evidence(
+    section: str, state: str, ran: list[str], kills: list[Kill], failure: str | None
+) -> None:
+    """Write a section of docs/cluster-test.md; leave the other as it is."""
     lines = [
-        "# Evidence of `make cluster-test`",
-        "",
         f"{state}; {slurm('sinfo', '--version')}, "
         f"{slurm('sinfo', '--noheader', '--format=%D')} node, accounting off or not asked; Python "
         f"{platform.python_version()}. Figures are seconds on the clock of a machine that did "
@@ -330,12 +398,67 @@ def write_evidence(state: str, ran: list[str], kills: list[Kill], failure: str |
         f"Outcome: {failure or 'all as it should be'}.",
         "",
         *ran,
-        "",
-        "| kill | job | what became of it |",
-        "|---|---|---|",
-        *(f"| {kill.kind} | `{kill.job}` | {kill.outcome} |" for kill in kills),
     ]
-    EVIDENCE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if kills:
+        lines += ["", "| kill | job | what became of it |", "|---|---|---|"]
+        lines += [f"| {kill.kind} | `{kill.job}` | {kill.outcome} |" for kill in kills]
+    _, *parts = re.split(r"^## (.*)\n", EVIDENCE.read_text(encoding="utf-8"), flags=re.M)
+    found = dict(zip(parts[::2], parts[1::2], strict=True))
+    found[section] = "\n".join(lines)
+    text = "\n\n".join(f"## {name}\n\n{found[name].strip()}" for name in SECTIONS if name in found)
+    EVIDENCE.write_text(f"# Evidence of `make cluster-test`\n\n{text}\n", encoding="utf-8")
+
+
+def check_study(study: Study, cores: str) -> str:
+    """Run a study locally and on Slurm; return what the evidence says of it."""
+    local = copy(study, "local")
+    seconds = run(local, study, "--cores", cores)
+    cluster = copy(study, "slurm")
+    on_slurm = run(cluster, study, *ON_SLURM)
+    require_settled(cluster, study)
+    equal = compare(contents(local, study.name), contents(cluster, study.name))
+    return (
+        f"- {study.label}: {equal} of {equal} files byte-equal to a local run (logs, timings and "
+        f"histories aside); {seconds:.0f} s locally, {on_slurm:.0f} s on Slurm; nothing "
+        "left to do; `distil verify` finds nothing."
+    )
+
+
+def check_studies(asked: argparse.Namespace, ran: list[str], kills: list[Kill]) -> None:
+    """Run studies, and kill jobs of the first; add what the evidence says to `ran` and `kills`.
+
+    Raises:
+        Failed: something is not as it should be.
+    """
+    for file in asked.studies:
+        name = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))["study"]
+        study = Study(file, file, name, FOLDER / "source")
+        ran.append(check_study(study, asked.cores))
+        print(ran[-1], flush=True)
+        if file == asked.studies[0] and not asked.no_kills:
+            killed = copy(study, "killed")
+            for kill in kill_jobs(killed, study):
+                kills.append(kill)
+                print(*kill, sep=": ", flush=True)
+            require_settled(killed, study)
+            equal = compare(contents(FOLDER / f"{name}-local", name), contents(killed, name))
+            ran.append(f"- {file}, killed as below: {equal} of {equal} files byte-equal.")
+            print(ran[-1], flush=True)
+
+
+def check_rehearsal(asked: argparse.Namespace, ran: list[str]) -> None:
+    """Run the rehearsal; add what the evidence says to `ran`.
+
+    Raises:
+        Failed: something is not as it should be.
+    """
+    release = rehearsal.find_release(None).resolve()
+    with rehearsal.ReplayHost(release) as address:
+        study = prepare_rehearsal(release, address, small=asked.rehearsal == "small")
+        said = check_study(study, asked.cores)
+    held = compare_with_transcription(FOLDER / f"{study.name}-slurm", release)
+    ran.append(f"{said} Held against the transcription: {held} comparisons, 0 differ.")
+    print(ran[-1], flush=True)
 
 
 def main() -> int:
@@ -344,42 +467,31 @@ def main() -> int:
     parser.add_argument("studies", nargs="*", default=["config.micro.yaml"])
     parser.add_argument("--slurm", type=Path, default=ROOT.parent / "shared" / "slurm")
     parser.add_argument("--no-kills", action="store_true")
+    parser.add_argument("--rehearsal", choices=["small", "full"], help="in place of study files")
     parser.add_argument("--cores", default="2", help="of the local run")
     asked = parser.parse_args()
     if reason := find_slurm(asked.slurm):
         print(f"cluster-test: skipped: {reason}")
         return 0
-    ran, kills, failure = [], [], None
+    if asked.rehearsal:  # what it needs is missed before anything is run
+        try:
+            rehearsal.find_release(None), rehearsal.find_math500(None)
+        except FileNotFoundError as error:
+            raise SystemExit(f"cluster-test: {error}") from None
+    ran: list[str] = []
+    kills: list[Kill] = []
+    failure = None
     copy_source(FOLDER / "source")
     state = describe_state()
     try:
-        for study in asked.studies:
-            name = yaml.safe_load((ROOT / study).read_text(encoding="utf-8"))["study"]
-            local = copy(FOLDER / f"{name}-local")
-            seconds = run(local, study, "--cores", asked.cores)
-            cluster = copy(FOLDER / f"{name}-slurm")
-            on_slurm = run(cluster, study, *ON_SLURM)
-            require_settled(cluster, study, name)
-            equal = compare(contents(local, name), contents(cluster, name))
-            ran.append(
-                f"- {study}: {equal} of {equal} files byte-equal to a local run (logs, timings and "
-                f"histories aside); {seconds:.0f} s locally, {on_slurm:.0f} s on Slurm; nothing "
-                "left to do; `distil verify` finds nothing."
-            )
-            print(ran[-1], flush=True)
-            if study == asked.studies[0] and not asked.no_kills:
-                killed = copy(FOLDER / f"{name}-killed")
-                for kill in kill_jobs(killed, study, name):
-                    kills.append(kill)
-                    print(*kill, sep=": ", flush=True)
-                require_settled(killed, study, name)
-                equal = compare(contents(local, name), contents(killed, name))
-                ran.append(f"- {study}, killed as below: {equal} of {equal} files byte-equal.")
-                print(ran[-1], flush=True)
+        if asked.rehearsal:
+            check_rehearsal(asked, ran)
+        else:
+            check_studies(asked, ran, kills)
     except Failed as found:
         failure = str(found)
         print(f"cluster-test: {failure}", file=sys.stderr)
-    write_evidence(state, ran, kills, failure)
+    write_evidence(SECTIONS[bool(asked.rehearsal)], state, ran, kills, failure)
     return int(failure is not None)
 
 

@@ -122,6 +122,15 @@ def make_problems(size: float) -> dict[int | None, list[str]]:
         rule = "correct_problems" if year else "import_benchmark"
         leave(rule, {"year": str(year)} if year else {"benchmark": "math500"}, [], [file])
         ids[year] = names
+    file = TOP / "tables/problems.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    taken = [
+        f"{name},{year},{name.split('-')[1]},taken,,,,"
+        for year in YEARS for name in sorted(ids[year])
+    ]  # fmt: skip
+    heads = "problem,year,section,fate,reason,published,note,flags"
+    file.write_text("\n".join([heads, *taken]) + "\n")
+    leave("tabulate_problems", {}, [], [file])
     every = [name for names in ids.values() for name in names]
     file = TOP / "datasets/clusters.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -341,6 +350,7 @@ def claims_job() -> Any:
         {"answers": f"{TOP}/grades/answers.parquet",
          "grades": [f"{TOP}/grades/{run}.parquet" for run in runs()], "problems": problems(),
          "benchmarks": [f"{TOP}/benchmarks/math500.jsonl"], "stops": stops, "curves": curves,
+         "accounted": f"{TOP}/tables/problems.csv",
          "published": str(ROOT / "resources/published.yaml")},
         {"claims": [*claims, f"{TOP}/claims/rows.parquet"],
          **{name: [f"{TOP}/tables/{name}.{end}" for end in suffixes] for name in TABLES}},
@@ -363,10 +373,11 @@ def figures_job() -> Any:
 def page_job() -> Any:
     """Build the page."""
     stops, curves = adapters()
-    empty = {name: [] for name in ("crops", "solutions", "traces", "parts", "duplicates")}
+    empty = {name: [] for name in ("crops", "solutions", "traces", "duplicates")}
     return job(
         "build_page", {},
-        {"tables": [f"{TOP}/tables/{name}.csv" for name in TABLES], **empty,
+        {"tables": [f"{TOP}/tables/{name}.csv" for name in TABLES],
+         "table_rows": [f"{TOP}/tables/{name}.rows.parquet" for name in TABLES], **empty,
          "benchmarks": [f"{TOP}/benchmarks/math500.jsonl"],
          "answers": [f"{TOP}/grades/answers.parquet"],
          "predictions": [f"{TOP}/predictions/{run}.parquet" for run in runs()],
@@ -375,10 +386,11 @@ def page_job() -> Any:
          "claims": f"{TOP}/claims/claims.csv", "claim_rows": f"{TOP}/claims/rows.parquet",
          "problems": problems()},
         {"index": f"{TOP}/index.html", "study": f"{TOP}/page/study.js",
+         "cells": f"{TOP}/page/cells.js",
          "verdicts": [f"{TOP}/page/verdicts/{name}.js" for name in ("common", *folds())],
          "texts": [f"{TOP}/page/texts/{name}.js" for name in (*map(str, YEARS), "math500")]},
-        {"title": "Growth", "kind": "papers", "sections": SECTIONS, "runs": runs(),
-         "corrections": [], "claims": claims_settings()},
+        {"title": "Growth", "kind": "papers", "include_statements": False, "not_run": [],
+         "sections": SECTIONS, "runs": runs(), "corrections": [], "claims": claims_settings()},
     )  # fmt: skip
 
 

@@ -74,6 +74,19 @@ def find_release(named: Path | None) -> Path:
     )
 
 
+def find_math500(named: Path | None) -> Path:
+    """Return the file of MATH-500.
+
+    Raises:
+        FileNotFoundError: there is none; the message says what to bring.
+    """
+    places = [ROOT / "resources/math500/test.jsonl", SHARED / "math500/test.jsonl"]
+    for place in [named] if named else places:
+        if place.is_file():
+            return place
+    raise FileNotFoundError("no MATH-500; bring it (distil fetch paper) or name --math500")
+
+
 def write_manifest(release: Path, years: tuple[int, ...] | None) -> list[int]:
     """Write the manifest of the checked papers that a download holds; return their years."""
     manifest = yaml.safe_load((ROOT / "resources/jobmc/exams.yaml").read_text(encoding="utf-8"))
@@ -386,6 +399,11 @@ def run(*command: str) -> int:
     ).returncode
 
 
+def target(small: bool) -> str:
+    """Return the stage up to which a rehearsal runs."""
+    return "primary" if small else "levels"
+
+
 def rehearse(release: Path, math500: Path, student: Path | None, small: bool, cores: int) -> int:
     """Run the whole rehearsal; return 0 if nothing differs from what is expected."""
     model = student or FOLDER / "model"
@@ -407,7 +425,7 @@ def rehearse(release: Path, math500: Path, student: Path | None, small: bool, co
             ("distil", "fetch", STUDY, "--from", str(release)),
             (*snakemake, "--", "problems"),
             ("distil", "estimate", STUDY),
-            (*snakemake, "--", "primary" if small else "levels"),
+            (*snakemake, "--", target(small)),
         )
         for step in steps:
             if code := run(*step):
@@ -445,13 +463,8 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=1)
     parser.add_argument("--check", action="store_true", help="only compare what a run left")
     given = parser.parse_args()
-    math500 = given.math500 or next(
-        (path for path in (ROOT / "resources/math500/test.jsonl", SHARED / "math500/test.jsonl")
-         if path.is_file()), None,
-    )  # fmt: skip
-    if math500 is None:
-        raise SystemExit("rehearsal: no MATH-500; bring it (distil fetch paper) or name --math500")
     try:
+        math500 = find_math500(given.math500)
         release = find_release(given.release)
     except FileNotFoundError as error:
         raise SystemExit(f"rehearsal: {error}") from None
