@@ -41,6 +41,7 @@ needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium here: apt-get install chromium"
 )
 # Names of runs on the page, and in the files.
+CELL = ["run", "level", "problem"]
 RUNS = {"base": "base", "seed-1": "temporal/prompt/seed-1", "seed-2": "temporal/prompt/seed-2"}
 WIDTHS = {"small phone": 360, "phone": 390, "laptop": 1280, "screen": 1920}
 
@@ -323,30 +324,37 @@ def test_the_samples_of_a_question_stand_in_one_cell_and_each_has_its_card(
     graded = pd.read_parquet("results/micro/grades/answers.parquet")
     explainer = Explainer("micro")
     top = sampled.path / "results" / "micro"
-    page = opened("C4/held_out", top)
+    page = opened("C7/held_out", top)
     page.wait_for_selector("table.grid td")
     # What a cell tells is what the graded answers hold.
-    drawn = graded[(graded["role"] != "teacher") & (graded["level"] == "R1")].drop_duplicates("row")
-    shares = drawn.groupby(["run", "problem"])["verdict"].apply(lambda all_: all_.eq("right").sum())
+    drawn = graded[graded["role"] != "teacher"].drop_duplicates("row")
+    shares = drawn["verdict"].eq("right").groupby([drawn[name] for name in CELL]).sum()
     told = {}
     for cell in page.locator("table.grid td[aria-label]").all():
-        question, run, right = re.fullmatch(
-            r"([\w-]+), (base|seed-\d|teacher): (.+)", cell.get_attribute("aria-label")
+        label = cell.get_attribute("aria-label")
+        question, run, level, said = re.fullmatch(
+            r"([\w-]+), ([\w-]+)\.(R\d): (.+)", label
         ).groups()
         if run != "teacher":
-            told[run, question] = right
-            assert right == f"{shares[RUNS[run], question]} of 2 right"
-            assert cell.inner_text() == right.removesuffix(" right")
+            told[question, run, level] = said
+            assert said == f"{shares[RUNS[run], level, question]} of 2 right"
+            assert cell.inner_text() == said.removesuffix(" right")
             assert cell.locator(".cell").count() == 2
-    assert {"0 of 2 right", "1 of 2 right"} <= set(told.values())
-    # A question of which one sample is right: both cards, each against its chain.
-    run, question = next(key for key, right in told.items() if right[0] == "1" and key[0] != "base")
-    page.locator(f'td[aria-label^="{question}, {run}:"]').click()
+    assert {said[0] for said in told.values()} == {"0", "1", "2"}
+    # A question of which one sample is right: both cards on a phone, each against its chain.
+    page.set_viewport_size({"width": WIDTHS["small phone"], "height": 800})
+    chosen = next(cell for cell, said in told.items() if said[0] == "1" and cell[1] != "base")
+    page.locator('td[aria-label^="{}, {}.{}:"]'.format(*chosen)).click()
     verdicts, texts, addresses = [], [], []
     for number in (1, 2):
         page.wait_for_selector(f'.card h3:has-text("sample {number}")')
         page.wait_for_selector(".card .verdict-line")
-        addresses.append(page.locator(".card .fine a", has_text="#C4").inner_text())
+        page.wait_for_function(
+            "['.card h3', '.samples'].every(one => {"
+            " const box = document.querySelector(one).getBoundingClientRect();"
+            " return box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth; })"
+        )
+        addresses.append(page.locator(".card .fine a", has_text="#C7").inner_text())
         assert page.url.endswith(addresses[-1])
         row = page.locator(".card .copy code").last.inner_text().partition("answers.parquet#")[2]
         assert row.endswith(".s2") == (number == 2)
@@ -354,6 +362,8 @@ def test_the_samples_of_a_question_stand_in_one_cell_and_each_has_its_card(
         verdicts.append(page.locator('.card [data-test="verdict"]').inner_text())
         texts.append(page.locator(".card .response").inner_text())
         page.locator(".samples a").nth(1).click()
+    over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(over) <= 0
     assert verdicts.count("right") == 1
     assert texts[0] != texts[1]
     page.get_by_role("button", name=re.compile("what if")).click()
