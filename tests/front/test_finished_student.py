@@ -20,6 +20,7 @@ from distil.content.sealed import Seal, read_lines, seal
 from distil.lineage import history
 from distil.report.page import shards
 from distil.student.examination import served_name
+from distil.student.workers import useful
 from tests.front.model_server import STUDENT, serve_student
 from tests.unit.tiny_architectures import make_model
 
@@ -226,7 +227,8 @@ def test_jobs_keep_within_the_memory_of_the_study_file(study):
     *_, (_, row) = read_lines(study.path / "results/micro/lineage" / history.RUNS)
     assert row["record"] == "predict_answers/run=base.json"
     assert row["memory_mb"] == 320
-    assert row["peak_mb"] < 320, "128 prompts together, as the study file allows, are 2 GB"
+    # 128 prompts together, as the study file allows, are 2 GB; a second process takes as much.
+    assert (1 + useful()) * row["peak_mb"] < 320
 
 
 @pytest.mark.timeout(1200)
