@@ -42,12 +42,12 @@ from distil.student.examination import (
     make_row,
     write_predictions,
 )
-from distil.student.memory import BatchWidths, decoding_widths, limit_cache, peak_mb
+from distil.student.memory import BatchWidths, decoding_widths, fits_twice, limit_cache, peak_mb
 from distil.student.model import backend, escape_special, load_student, render_prompt
 from distil.student.questions import PUBLISHED, read_system
 from distil.student.rows import Answer, RowStore
 from distil.student.sampling import DecodingTask, Sampling
-from distil.student.workers import ComputeWorker, helper_process
+from distil.student.workers import ComputeWorker, helper_process, shareable
 
 
 def open_student(lock: str, checkpoint: Path | None, configs: Sequence[str]) -> tuple[Any, Any]:
@@ -101,8 +101,10 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
         model, tokenizer = open_student(input.student, checkpoints.get(next(iter(asked))), configs)
         check_decoder(model, params.decoder)
         check_batching(model)
-        widths = decoding_widths(model, memory_mb)
-        decoder = make_decoder(params.decoder, params.batch_size, widths, helper)
+        shared = params.decoder == "exact" and shareable(model) and fits_twice(model, memory_mb)
+        helping = helper if shared else None
+        widths = decoding_widths(model, memory_mb, processes=2 if helping else 1)
+        decoder = make_decoder(params.decoder, params.batch_size, widths, helping)
         tokens_of = functools.cache(functools.partial(render_prompt, tokenizer, system=system))
         for iteration, questions in asked.items():
             adapter_sha256 = None

@@ -8,6 +8,7 @@ import shutil
 
 import hypothesis
 import pytest
+import yaml
 
 from distil.student.blas import load_blas
 from tests.workflow.checkout import Checkout, copy_repository
@@ -29,6 +30,25 @@ def finished(tmp_path_factory) -> Checkout:
     """The micro study, run once for all tests that ask for it. Read only: others take `study`."""
     checkout = copy_repository(tmp_path_factory.mktemp("micro") / "repository")
     checkout.snakemake()
+    return checkout
+
+
+@pytest.fixture(scope="session")
+def sampled(finished: Checkout, tmp_path_factory) -> Checkout:
+    """A copy of the micro study that draws two answers to each question, run once. Read only."""
+    path = tmp_path_factory.mktemp("sampled") / "repository"
+    shutil.copytree(finished.path, path, symlinks=True)
+    asked = {
+        "stops": ["nested"],
+        "caps": [24],
+        "validation_problems": 6,
+        "sampling": {"samples": 2, "temperature": 0.7, "top_p": 0.95, "seed": 3},
+    }
+    (path / "drawn.yaml").write_text(yaml.safe_dump({"predictions": asked}))
+    checkout = Checkout(path)
+    checkout.snakemake(
+        "drawn.yaml", "--", "results/micro/tables/levels.csv", "results/micro/index.html"
+    )
     return checkout
 
 

@@ -231,12 +231,18 @@ class BatchWidths:
         self.limit = max(1, rows // 2)
 
 
-def decoding_widths(model: nn.Module, memory_mb: int | None) -> BatchWidths:
+def fits_twice(model: nn.Module, memory_mb: int | None) -> bool:
+    """Tell whether a job's memory holds the weights twice, and as much again for batches."""
+    return memory_mb is None or 4 * weight_bytes(model) <= SHARE * memory_mb * 10**6
+
+
+def decoding_widths(model: nn.Module, memory_mb: int | None, processes: int = 1) -> BatchWidths:
     """Return the widths of batches that fit in a job's memory beside the weights.
 
     Args:
         model: the student, opened.
         memory_mb: what the job may use, in MB; None for no limit.
+        processes: that hold the model and decode a batch each.
 
     Raises:
         MemoryError: the weights alone do not fit.
@@ -244,7 +250,7 @@ def decoding_widths(model: nn.Module, memory_mb: int | None) -> BatchWidths:
     if memory_mb is None:
         return BatchWidths()
     weights = weight_bytes(model)
-    budget = int(SHARE * memory_mb * 10**6) - weights
+    budget = int(SHARE * memory_mb * 10**6) // processes - weights
     if budget <= 0:
         raise MemoryError(
             f"student.resources.memory_mb: {memory_mb} MB do not hold the model's weights"

@@ -40,6 +40,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium here: apt-get install chromium"
 )
+# Names of runs on the page, and in the files.
+CELL = ["run", "level", "problem"]
+RUNS = {"base": "base", "seed-1": "temporal/prompt/seed-1", "seed-2": "temporal/prompt/seed-2"}
 WIDTHS = {"small phone": 360, "phone": 390, "laptop": 1280, "screen": 1920}
 
 
@@ -313,47 +316,68 @@ def test_what_if_at_several_levels_gives_what_the_estimators_give(opened, answer
     )
 
 
-@pytest.fixture
-def drawn(finished, tmp_path) -> Path:
-    """The micro study's page as if its two seeds were two samples that one seed drew."""
-    top = tmp_path / "drawn"
-    shutil.copytree(finished.path / "results/micro/page", top / "page")
-    shutil.copy(finished.path / "results/micro/index.html", top)
-    study = shards.decode((top / "page/study.js").read_bytes())
-    seeds = sorted({one["seed"] for one in study["columns"] if one["role"] == "student"})
-    for column in study["columns"]:
-        column["sample"] = 0
-        if column["role"] == "student":
-            run = re.sub(r"seed-\d+", f"seed-{seeds[0]}", column["run"])
-            column.update(sample=seeds.index(column["seed"]), seed=seeds[0], run=run)
-    shards.write(top / "page/study.js", "study", study)
-    return top
-
-
 @needs_chromium
-def test_the_samples_of_a_question_stand_in_one_cell_and_each_has_its_card(opened, drawn):
-    page = opened("C4/held_out", drawn)
-    cells = page.locator("table.grid td[aria-label*='seed-']")
-    labels = [one.get_attribute("aria-label") for one in cells.all()]
-    assert labels
-    assert all(re.search(r": [012] of 2 right$", label) for label in labels), labels
-    right = int(re.search(r"(\d) of 2", labels[0])[1])
-    assert cells.first.inner_text() == f"{right} of 2"
-    assert cells.first.locator(".cell").count() == 2
-    cells.first.click()
-    verdicts = []
-    for number in (0, 1):
-        page.wait_for_selector(f'.card h3:has-text("sample {number + 1}")')
+def test_the_samples_of_a_question_stand_in_one_cell_and_each_has_its_card(
+    opened, sampled, monkeypatch
+):
+    monkeypatch.chdir(sampled.path)
+    graded = pd.read_parquet("results/micro/grades/answers.parquet")
+    explainer = Explainer("micro")
+    top = sampled.path / "results" / "micro"
+    page = opened("C7/held_out", top)
+    page.wait_for_selector("table.grid td")
+    # What a cell tells is what the graded answers hold.
+    drawn = graded[graded["role"] != "teacher"].drop_duplicates("row")
+    shares = drawn["verdict"].eq("right").groupby([drawn[name] for name in CELL]).sum()
+    told = {}
+    for cell in page.locator("table.grid td[aria-label]").all():
+        label = cell.get_attribute("aria-label")
+        question, run, level, said = re.fullmatch(
+            r"([\w-]+), ([\w-]+)\.(R\d): (.+)", label
+        ).groups()
+        if run != "teacher":
+            told[question, run, level] = said
+            assert said == f"{shares[RUNS[run], level, question]} of 2 right"
+            assert cell.inner_text() == said.removesuffix(" right")
+            assert cell.locator(".cell").count() == 2
+    assert {said[0] for said in told.values()} == {"0", "1", "2"}
+    # A question of which one sample is right: both cards on a phone, each against its chain.
+    page.set_viewport_size({"width": WIDTHS["small phone"], "height": 800})
+    chosen = next(cell for cell, said in told.items() if said[0] == "1" and cell[1] != "base")
+    page.locator('td[aria-label^="{}, {}.{}:"]'.format(*chosen)).click()
+    verdicts, texts, addresses = [], [], []
+    for number in (1, 2):
+        page.wait_for_selector(f'.card h3:has-text("sample {number}")')
         page.wait_for_selector(".card .verdict-line")
-        assert page.url.endswith(f".sample-{number + 1}")
+        page.wait_for_function(
+            "['.card h3', '.samples'].every(one => {"
+            " const box = document.querySelector(one).getBoundingClientRect();"
+            " return box.top >= 0 && box.bottom <= innerHeight && box.right <= innerWidth; })"
+        )
+        addresses.append(page.locator(".card .fine a", has_text="#C7").inner_text())
+        assert page.url.endswith(addresses[-1])
+        row = page.locator(".card .copy code").last.inner_text().partition("answers.parquet#")[2]
+        assert row.endswith(".s2") == (number == 2)
+        compare_with_chain(page, explainer, row)
         verdicts.append(page.locator('.card [data-test="verdict"]').inner_text())
+        texts.append(page.locator(".card .response").inner_text())
         page.locator(".samples a").nth(1).click()
-    assert verdicts.count("right") == right
+    over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(over) <= 0
+    assert verdicts.count("right") == 1
+    assert texts[0] != texts[1]
     page.get_by_role("button", name=re.compile("what if")).click()
-    right += 1 if verdicts[1] != "right" else -1
+    right = 2 if verdicts[1] != "right" else 0
     assert f"{right} of 2 samples right" in page.locator(".samples").inner_text()
     label = page.locator("table.grid td.here").get_attribute("aria-label")
     assert label.endswith(f"{right} of 2 right, toggled")
+    # The address alone leads to each.
+    for address, verdict, text in zip(addresses, verdicts, texts, strict=True):
+        page = opened(address.removeprefix("#"), top)
+        page.wait_for_selector(".card .verdict-line")
+        assert page.locator('.card [data-test="verdict"]').inner_text() == verdict
+        assert page.locator(".card .response").inner_text() == text
+        assert page.locator('.samples a[aria-current="true"]').count() == 1
 
 
 @needs_chromium

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import platform
+import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import yaml
 from pyarrow import parquet
 
+from distil.content.sealed import Seal, read_lines, seal
+from distil.lineage import history
 from distil.report.page import shards
 from distil.student.examination import served_name
+from distil.student.workers import useful
 from tests.front.model_server import STUDENT, serve_student
 from tests.unit.tiny_architectures import make_model
 
@@ -116,6 +124,113 @@ def test_a_finer_curve_gives_the_same_adapters_and_no_state_is_left(study):
     assert not list(state.rglob("state.safetensors")), "moments that nothing resumes from"
 
 
+def timed(study, name: str) -> float:
+    """Return the MB that a job and its helper held at most, as its run says."""
+    lines = (study.path / "results/micro/timings" / f"{name}.tsv").read_text().splitlines()
+    return float(dict(zip(*(line.split("\t") for line in lines), strict=True))["max_rss"])
+
+
+@pytest.mark.timeout(1200)
+def test_what_a_run_has_answered_before_takes_no_memory(study):
+    """Every job read all stored answers of the study: 13.5 GB for the 0.9 million of a large one."""
+    before = timed(study, "predict_answers/base")
+    with (study.path / "state/micro/predictions/base/before.jsonl").open("wb") as stream:
+        for number in range(10_000):
+            row = {"key": f"{number:064x}", "tokens": list(range(500, 950)), "finish": "stop"}
+            stream.write(seal(row, Seal.ENVELOPE))
+    answers = "results/micro/predictions/base.parquet"
+    expected = (study.path / answers).read_bytes()
+    study.snakemake("--forcerun", "predict_answers", "--", answers)
+    assert (study.path / answers).read_bytes() == expected
+    assert timed(study, "predict_answers/base") < before + 60, (
+        "10,000 answers are 150 MB as objects"
+    )
+
+
+# Python reads it at its start: a processor without AVX, for which OpenBLAS chooses by itself.
+OLDER = """
+import pathlib
+real = pathlib.Path.read_text
+
+def read_text(path, *arguments, **more):
+    text = real(path, *arguments, **more)
+    return text.replace(" avx ", " ") if str(path) == "/proc/cpuinfo" else text
+
+pathlib.Path.read_text = read_text
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="kernels of x86-64")
+@pytest.mark.timeout(1200)
+def test_a_training_cut_on_another_processor_begins_anew(study):
+    """It went on from there, to an adapter that neither processor gives."""
+    (study.path / "faster.yaml").write_text(yaml.safe_dump({"adapters": {"learning_rate": 0.002}}))
+    folder = study.path / "results/micro/adapters/temporal/prompt/seed-1"
+    target = str(folder.relative_to(study.path) / "curve.csv")
+    state = study.path / "state/micro/adapters/temporal/prompt/seed-1"
+    command = [
+        sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", "config.micro.yaml",
+        "faster.yaml", "--", target,
+    ]  # fmt: skip
+    running = subprocess.Popen(
+        command, cwd=study.path, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not (state / "state.safetensors").exists():
+        assert running.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    (study.path / "sitecustomize.py").write_text(OLDER, encoding="utf-8")
+    older = {"PYTHONPATH": str(study.path), "OPENBLAS_CORETYPE": "Prescott"}
+    found = []
+    for _ in range(2):
+        study.snakemake("faster.yaml", "--", target, environment=older)
+        found.append([path.read_bytes() for path in sorted(folder.glob("*.safetensors"))])
+        shutil.rmtree(state)
+        shutil.rmtree(folder)
+    assert len(found[0]) == 2
+    assert found[0] == found[1], "the second one had no state to begin from"
+
+
+@pytest.mark.timeout(1200)
+def test_jobs_keep_within_the_memory_of_the_study_file(study):
+    """Neither a batch nor a training step was ever too large for the machine, until it was."""
+    # A token takes 32 KB in the caches, and 50 KB while its prompt is read.
+    shape = {
+        "hidden_size": 32, "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 256,
+        "intermediate_size": 4096,
+    }  # fmt: skip
+    make_model(study.path / "resources/wide", "qwen3", shape=shape)
+    needs = {"memory_mb": 320}
+    given = {
+        "student": {"model": "resources/wide", "pretraining": None, "resources": needs},
+        "adapters": {
+            "layers": 2,
+            "seeds": [1],
+            "batch_size": 16,
+            "horizon": 1,
+            "checkpoints": [1],
+            "evaluate_every": 1,
+            "patience": 1,
+        },
+        "predictions": {"max_tokens": 4},
+    }
+    (study.path / "wide.yaml").write_text(yaml.safe_dump(given))
+    curve = "results/micro/adapters/temporal/prompt/seed-1/curve.csv"
+    refused = study.snakemake("wide.yaml", "--", curve, check=False)
+    assert refused.returncode == 1
+    assert "student.resources.memory_mb is 320; remedy: adapters.grad" in refused.stderr
+    given["adapters"]["gradient_checkpointing"] = True
+    (study.path / "wide.yaml").write_text(yaml.safe_dump(given))
+    study.snakemake("wide.yaml", "--", "results/micro/predictions/base.parquet")
+    *_, (_, row) = read_lines(study.path / "results/micro/lineage" / history.RUNS)
+    assert row["record"] == "predict_answers/run=base.json"
+    assert row["memory_mb"] == 320
+    # 128 prompts together, as the study file allows, are 2 GB; a second process takes as much.
+    assert (1 + useful()) * row["peak_mb"] < 320
+
+
 @pytest.mark.timeout(1200)
 def test_a_run_that_diverges_says_where_and_what_to_change(study):
     """It ended in "Out of range float values are not JSON compliant", and so did each rerun."""
@@ -131,28 +246,18 @@ def test_a_run_that_diverges_says_where_and_what_to_change(study):
 
 
 @pytest.mark.timeout(1200)
-def test_drawn_answers_caps_and_validation_questions_reach_the_tables(study):
-    asked = {
-        "stops": ["nested"],
-        "caps": [24],
-        "validation_problems": 6,
-        "sampling": {"samples": 2, "temperature": 0.7, "top_p": 0.95, "seed": 3},
-    }
-    (study.path / "drawn.yaml").write_text(yaml.safe_dump({"predictions": asked}))
-    study.snakemake(
-        "drawn.yaml", "--", "results/micro/tables/levels.csv", "results/micro/index.html"
-    )
-    answers = parquet.read_table(study.path / "results/micro/grades/answers.parquet").to_pandas()
+def test_drawn_answers_caps_and_validation_questions_reach_the_tables(sampled):
+    answers = parquet.read_table(sampled.path / "results/micro/grades/answers.parquet").to_pandas()
     drawn = answers[answers["role"] != "teacher"]
     keys = ["fold", "run", "problem", "level", "iteration"]
     assert (drawn.groupby(keys, dropna=False)["sample"].nunique() == 2).all()
-    page = shards.decode((study.path / "results/micro/page/study.js").read_bytes())
+    page = shards.decode((sampled.path / "results/micro/page/study.js").read_bytes())
     samples = [one["sample"] for one in page["columns"] if one["role"] != "teacher"]
     assert samples.count(0) == samples.count(1) == len(samples) / 2, (
         "each has its place on the page"
     )
     tables = {
-        name: list(csv.DictReader((study.path / f"results/micro/tables/{name}.csv").open()))
+        name: list(csv.DictReader((sampled.path / f"results/micro/tables/{name}.csv").open()))
         for name in ("levels", "seeds", "stops")
     }
     questions = answers.loc[answers["part"] == "test", "problem"].nunique()
@@ -166,5 +271,5 @@ def test_drawn_answers_caps_and_validation_questions_reach_the_tables(study):
     expected = 100 * of_base["verdict"].eq("right").mean()
     assert float(whole["R2"]["base_accuracy"]) == pytest.approx(expected)
     assert all(row["validation"] for row in tables["stops"])
-    notes = (study.path / "results/micro/tables/stops.md").read_text()
+    notes = (sampled.path / "results/micro/tables/stops.md").read_text()
     assert "Along the run, on 6 validation questions at 10: loss" in notes

@@ -214,7 +214,11 @@ export function Card({ study, grid, state, question: place, slug, address, go, c
     load(`texts/${homeOf(question)}`).then((found) => { if (!left) setShard(found); }, (error) => { if (!left) setFault(error.message); });
     return () => { left = true; };
   }, [place]);
-  useEffect(() => { head.current?.scrollIntoView?.({ block: "nearest" }); }, [place, slug]);
+  // Its head is brought into view, also once the card has grown: "nearest" would show a long card's end.
+  useEffect(() => {
+    const { top } = head.current.getBoundingClientRect();
+    if (top < 0 || top > innerHeight - 80) head.current.scrollIntoView({ block: "start" });
+  }, [place, slug, shard === null]);
   // Nothing is said of a verdict before its shard is there.
   const known = column && (columnNumber === undefined || state.verdicts[columnNumber] !== undefined);
   const sign = known ? verdictOf(state, column, place) : null;
