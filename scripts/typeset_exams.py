@@ -16,7 +16,7 @@ import typst
 
 from distil.content.files import write_jsonl
 from distil.synthetic.papers import SPEED_SECTION, Question, draw_papers, truth_row
-from distil.synthetic.templates import LABELS
+from distil.synthetic.templates import LABELS, Item
 from distil.synthetic.transfer import draw_transfer
 
 TITLE = "Sample Mathematics Competition"
@@ -31,9 +31,12 @@ SPEED_INSTRUCTIONS = (
 # Questions on a page; in the speed event each is shown with room to work.
 PER_PAGE, SPEED_PER_PAGE = 6, 4
 _TEXT_SPECIAL = re.compile(r"([\\#*_@<>`\[\]~])")
+# "12 square inches": a value and words behind it.
+_UNIT = re.compile(r"(.*?)((?: [a-z]+)*)")
 _MATH = re.compile(
     r"\\frac\{(?P<top>[^{}]*)\}\{(?P<bottom>[^{}]*)\}"
     r"|\\sqrt\{(?P<root>[^{}]*)\}"
+    r"|\\(?P<sign>pi)"
     r"|(?P<script>[\^_])\{(?P<raised>[^{}]*)\}"
     r"|(?P<letter>[A-Za-z])(?=[A-Za-z])"
     r"|(?P<number>\d+)(?=[A-Za-z\\])"
@@ -41,7 +44,7 @@ _MATH = re.compile(
 
 
 def math_to_typst(latex: str) -> str:
-    r"""Translate the LaTeX of a statement to typst: \frac, \sqrt, ^{}, _{} and letters.
+    r"""Translate the LaTeX of a statement to typst: \frac, \sqrt, \pi, ^{}, _{} and letters.
 
     Raises:
         ValueError: a command is left that has no translation.
@@ -52,6 +55,8 @@ def math_to_typst(latex: str) -> str:
             return f"frac({match['top']}, {match['bottom']})"
         if match["root"] is not None:
             return f"sqrt({match['root']})"
+        if match["sign"]:
+            return f" {match['sign']} "
         if match["script"]:
             return f"{match['script']}({match['raised']})"
         return f"{match[0]} "
@@ -71,6 +76,14 @@ def markup(marked: str) -> str:
     )
 
 
+def mark_answer(item: Item) -> str:
+    """Return the key of a question with `$` signs around its mathematics, units left out."""
+    if item.options:
+        return item.solution.answer
+    value, unit = _UNIT.fullmatch(item.solution.answer).groups()  # type: ignore[union-attr]
+    return f"${value}${unit}"
+
+
 def paper_data(questions: list[Question], section_name: str) -> dict[str, Any]:
     """Return the data of one paper for the typesetter, from its questions in order."""
     speed = questions[0].section == SPEED_SECTION
@@ -88,11 +101,7 @@ def paper_data(questions: list[Question], section_name: str) -> dict[str, Any]:
                     {"label": label, "text": markup(f"${text}$")}
                     for label, text in zip(LABELS, question.item.options, strict=False)
                 ],
-                "answer": markup(
-                    question.item.solution.answer
-                    if question.item.options
-                    else f"${question.item.solution.answer}$"
-                ),
+                "answer": markup(mark_answer(question.item)),
             }
             for question in questions
         ],

@@ -1,399 +1,525 @@
-r"""The templates of the papers: eight that the teacher can solve, two that are beyond it."""
+r"""The templates of the papers, by field."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import gcd, isqrt
-from typing import TYPE_CHECKING
+from math import gcd
 
-from distil.synthetic.arithmetic import add, divide, multiply, subtract
-from distil.synthetic.templates import Solution, Step, Template
+from distil.synthetic.templates import Template
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from random import Random
+_TRIPLES = ((3, 4), (6, 8), (9, 12), (12, 16), (15, 20), (5, 12), (8, 15), (10, 24), (7, 24))
 
-    Numbers = Mapping[str, int]
-
-
-def _draw_power(rng: Random) -> dict[str, int]:
-    while True:
-        a, b = rng.randint(1, 9), rng.randint(1, 9)
-        c, d = rng.randint(2, 9), rng.randint(2, 9)
-        if (a + b) ** 2 > c * d + 1:
-            return {"a": a, "b": b, "c": c, "d": d}
-
-
-def _solve_power(n: Numbers) -> Solution:
-    total = n["a"] + n["b"]
-    square, product = total * total, n["c"] * n["d"]
-    steps = (
-        add("sum", n["a"], n["b"]),
-        Step("square", f"{total}*{total}={square}"),
-        Step("product", f"{n['c']}*{n['d']}={product}"),
-        subtract("left", square, product),
-    )
-    return Solution(steps, str(square - product))
-
-
-def _draw_sequence(rng: Random) -> dict[str, int]:
-    a = rng.randint(1, 20)
-    return {"a": a, "b": a + rng.randint(2, 9), "n": rng.randint(5, 20)}
-
-
-def _solve_sequence(n: Numbers) -> Solution:
-    gap, count = n["b"] - n["a"], n["n"] - 1
-    steps = (
-        subtract("gap", n["b"], n["a"]),
-        subtract("gaps", n["n"], 1),
-        multiply("rise", count, gap),
-        add("term", n["a"], count * gap),
-    )
-    return Solution(steps, str(n["a"] + count * gap))
-
-
-def _sequence_choices(n: Numbers) -> tuple[int, int, int]:
-    gap = n["b"] - n["a"]
-    value = n["a"] + (n["n"] - 1) * gap
-    return value + gap, value - gap, value + 10 if gap != 10 else value + 11
-
-
-def _draw_radical(rng: Random) -> dict[str, int]:
-    r = rng.choice((2, 3, 5, 6, 7))
-    p, q = rng.sample(range(2, 9), 2)
-    return {"k": rng.randint(2, 9), "p": p * p * r, "q": q * q * r}
-
-
-def _solve_radical(n: Numbers) -> Solution:
-    def split(value: int) -> tuple[int, int]:
-        root = max(f for f in range(1, isqrt(value) + 1) if value % (f * f) == 0)
-        return root, value // (root * root)
-
-    (p, r), (q, _) = split(n["p"]), split(n["q"])
-    steps = (
-        Step("first", rf"\sqrt{{{n['p']}}}={p}\sqrt{{{r}}}"),
-        multiply("times", n["k"], p),
-        Step("second", rf"\sqrt{{{n['q']}}}={q}\sqrt{{{r}}}"),
-        add("sum", n["k"] * p, q),
-    )
-    return Solution(steps, rf"{n['k'] * p + q}\sqrt{{{r}}}")
-
-
-def _draw_fraction(rng: Random) -> dict[str, int]:
-    while True:
-        b, d = rng.randint(2, 11), rng.randint(2, 11)
-        a, c = rng.randint(1, b - 1), rng.randint(1, d - 1)
-        if gcd(b, d) == gcd(a, b) == gcd(c, d) == 1:
-            return {"a": a, "b": b, "c": c, "d": d}
-
-
-def _solve_fraction(n: Numbers) -> Solution:
-    left, right, bottom = n["a"] * n["d"], n["c"] * n["b"], n["b"] * n["d"]
-    steps = (
-        Step("left", f"{n['a']}*{n['d']}={left}"),
-        Step("right", f"{n['c']}*{n['b']}={right}"),
-        add("top", left, right),
-        Step("bottom", f"{n['b']}*{n['d']}={bottom}"),
-    )
-    return Solution(steps, rf"\frac{{{left + right}}}{{{bottom}}}")
-
-
-def _draw_system(rng: Random) -> dict[str, int]:
-    y = rng.randint(2, 15)
-    x = y + rng.randint(1, 40)
-    return {"s": x + y, "d": x - y, "k": rng.randint(2, 9)}
-
-
-def _solve_system(n: Numbers) -> Solution:
-    x = (n["s"] + n["d"]) // 2
-    y = n["s"] - x
-    steps = (
-        add("twice", n["s"], n["d"]),
-        divide("half", n["s"] + n["d"], 2),
-        subtract("other", n["s"], x),
-        multiply("times", n["k"], y),
-    )
-    return Solution(steps, f"({x}, {n['k'] * y})")
-
-
-def _draw_boxes(rng: Random) -> dict[str, int]:
-    n, a, b = rng.randint(3, 9), rng.randint(11, 39), rng.randint(11, 39)
-    return {"n": n, "a": a, "b": b, "c": rng.randint(11, 29), "e": rng.randint(31, 60)}
-
-
-def _solve_boxes(n: Numbers) -> Solution:
-    each = n["a"] + n["b"]
-    total = each * n["n"]
-    steps = (
-        add("each", n["a"], n["b"]),
-        multiply("all", each, n["n"]),
-        subtract("left", total, n["c"]),
-        add("now", total - n["c"], n["e"]),
-    )
-    return Solution(steps, str(total - n["c"] + n["e"]))
-
-
-def _draw_composition(rng: Random) -> dict[str, int]:
-    return {
-        "a": rng.randint(2, 9),
-        "b": rng.randint(1, 9),
-        "c": rng.randint(2, 6),
-        "d": rng.randint(1, 9),
-        "k": rng.randint(2, 9),
-    }
-
-
-def _solve_composition(n: Numbers) -> Solution:
-    inner = n["c"] * n["k"] + n["d"]
-    outer = n["a"] * inner
-    steps = (
-        Step("times", f"{n['c']}*{n['k']}={n['c'] * n['k']}"),
-        add("inner", n["c"] * n["k"], n["d"]),
-        multiply("times", inner, n["a"]),
-        add("outer", outer, n["b"]),
-    )
-    return Solution(steps, str(outer + n["b"]))
-
-
-def _draw_rectangle(rng: Random) -> dict[str, int]:
-    width, length = rng.randint(12, 39), rng.randint(12, 39)
-    return {"p": 2 * (width + length), "w": width, "c": rng.randint(10, 99)}
-
-
-def _solve_rectangle(n: Numbers) -> Solution:
-    half = n["p"] // 2
-    length = half - n["w"]
-    area = length * n["w"]
-    steps = (
-        divide("half", n["p"], 2),
-        subtract("length", half, n["w"]),
-        multiply("area", n["w"], length),
-        subtract("left", area, n["c"]),
-    )
-    return Solution(steps, str(area - n["c"]))
-
-
-def _draw_divisors(rng: Random) -> dict[str, int]:
-    rest = rng.choice((1, 5, 7, 11, 13, 17, 19, 23, 25, 29, 31, 35, 37, 41, 43, 49, 55, 77))
-    return {"n": 2 ** rng.randint(1, 6) * 3 ** rng.randint(1, 4) * rest}
-
-
-def _solve_divisors(n: Numbers) -> Solution:
-    count = sum(n["n"] % k == 0 for k in range(1, n["n"] + 1))
-    return Solution((), str(count))
-
-
-def _draw_dice(rng: Random) -> dict[str, int]:
-    m, n = rng.sample((4, 6, 8, 10, 12, 20), 2)
-    return {"m": m, "n": n, "s": rng.randint(3, m + n - 1)}
-
-
-def _solve_dice(n: Numbers) -> Solution:
-    hits = sum(1 <= n["s"] - k <= n["n"] for k in range(1, n["m"] + 1))
-    chance = Fraction(hits, n["m"] * n["n"])
-    return Solution((), rf"\frac{{{chance.numerator}}}{{{chance.denominator}}}")
-
-
-_POWER = "(<a> + <b>)^{2} - (<c>)(<d>)"
-_RADICAL = r"<k>\sqrt{<p>} + \sqrt{<q>}"
-_FRACTION = r"\frac{<a>}{<b>} + \frac{<c>}{<d>}"
-
-POWER = Template(
-    "power",
-    textbook=(
-        f"Compute ${_POWER}$.",
-        f"Find the value of ${_POWER}$.",
-        f"What is ${_POWER}$?",
-        "Take the product of <c> and <d> from the square of $<a> + <b>$.",
+ALGEBRA = (
+    Template(
+        "power",
+        "algebra",
+        given="$x = <a> + <b>$",
+        ask="$x^{2} - (<c>)(<d>)$",
+        draw=lambda r: {"a": r(2, 9), "b": r(2, 8), "c": r(2, 9), "d": r(2, 9)},
+        steps=("sum: s = a + b", "square: q = s * s", "product: p = c * d", "rest: t = q - p"),
+        answer="<t>",
     ),
-    familiar=(
-        "Let $x = <a> + <b>$. Find $x^{2} - (<c>)(<d>)$.",
-        "Evaluate $x^{2} - (<c>)(<d>)$ if $x$ is the sum of <a> and <b>.",
+    Template(
+        "system",
+        "algebra",
+        given="$x + y = <s>$ and $x - y = <d>$",
+        ask="$(x, <k>y)$",
+        draw=lambda r: {"s": (d := r(1, 30)) + 2 * r(2, 12), "d": d, "k": r(2, 6)},
+        steps=("sum: w = s + d", "half: x = w / 2", "other: y = s - x", "multiple: z = k * y"),
+        answer="(<x>, <z>)",
     ),
-    unseen=(
-        "A square has side $<a> + <b>$. A <c> by <d> rectangle is cut from it. Find the area left.",
-        "The sum of <a> and <b> is squared, then the product of <c> and <d> is taken away. "
-        "What is left?",
+    Template(
+        "composition",
+        "algebra",
+        given="$f(x) = <a>x + <b>$ and $g(x) = <c>x + <d>$",
+        ask="$f(g(<k>))$",
+        draw=lambda r: {"a": r(2, 5), "b": r(1, 9), "c": r(2, 6), "d": r(1, 9), "k": r(2, 8)},
+        steps=(
+            "product: p = c * k",
+            "inner value: i = p + d",
+            "multiple: q = a * i",
+            "value: t = q + b",
+        ),
+        answer="<t>",
     ),
-    draw=_draw_power,
-    solve=_solve_power,
-)
-SEQUENCE = Template(
-    "sequence",
-    textbook=(
-        "An arithmetic sequence has $a_{1} = <a>$ and $a_{2} = <b>$. Find $a_{<n>}$.",
-        "Find $a_{<n>}$ in the arithmetic sequence with $a_{1} = <a>$ and $a_{2} = <b>$.",
-        "In an arithmetic sequence $a_{1} = <a>$ and $a_{2} = <b>$. What is $a_{<n>}$?",
-        "Row 1 has <a> seats, row 2 has <b>, and so on. How many seats has row <n>?",
+    Template(
+        "balance",
+        "algebra",
+        given="$<a>x + <b> = <c>x + <d>$",
+        ask="$<k>x$",
+        draw=lambda r: {
+            "a": (c := r(2, 9)) + (e := r(2, 8)),
+            "b": (b := r(1, 20)),
+            "c": c,
+            "d": e * r(2, 12) + b,
+            "k": r(2, 9),
+        },
+        steps=(
+            "left side: l = a - c",
+            "right side: h = d - b",
+            "root: x = h / l",
+            "multiple: t = k * x",
+        ),
+        answer="<t>",
     ),
-    familiar=(
-        "An arithmetic sequence starts <a>, <b>. What is term <n>?",
-        "Find term <n> of the arithmetic sequence that starts <a>, <b>.",
+    Template(
+        "roots",
+        "algebra",
+        given="$p$ and $q$ are the roots of $x^{2} - <b>x + <c> = 0$",
+        ask="$p^{2} + q^{2} + <k>$",
+        draw=lambda r: {"b": r(6, 15), "c": r(2, 9), "k": r(2, 30)},
+        steps=("square: s = b * b", "double: d = 2 * c", "rest: w = s - d", "total: t = w + k"),
+        answer="<t>",
+        since=2022,
     ),
-    unseen=(
-        "A hall has <a> seats in row 1 and <b> in row 2, and each row grows by as many. "
-        "How many seats are in row <n>?",
-        "A plant is <a> cm tall in week 1 and <b> cm in week 2. It grows at the same rate. "
-        "How tall is it in week <n>?",
+    Template(
+        "interval",
+        "algebra",
+        given="$|x - <a>| < <b>$",
+        ask="the interval of all values of $<k>x$",
+        draw=lambda r: {"a": r(9, 25), "b": r(2, 8), "k": r(2, 5)},
+        steps=(
+            "low end: l = a - b",
+            "high end: h = a + b",
+            "multiple: u = k * l",
+            "multiple: w = k * h",
+        ),
+        answer="(<u>, <w>)",
     ),
-    draw=_draw_sequence,
-    solve=_solve_sequence,
-    choices=_sequence_choices,
-)
-RADICAL = Template(
-    "radical",
-    textbook=(
-        f"Simplify ${_RADICAL}$.",
-        f"Write ${_RADICAL}$ in simplest form.",
-        f"What is ${_RADICAL}$ in simplest form?",
-        r"Find the sum of <k> sides of length $\sqrt{<p>}$ and one of $\sqrt{<q>}$.",
+    Template(
+        "radical",
+        "algebra",
+        given=r"$x = \sqrt{<p>}$ and $y = \sqrt{<q>}$",
+        ask="$<k>x + y$",
+        draw=lambda r: {
+            "p": r(2, 8) ** 2 * (w := (2, 3, 5, 6, 7)[r(0, 4)]),
+            "q": r(2, 8) ** 2 * w,
+            "k": r(2, 9),
+        },
+        steps=(
+            "first root: f = root p",
+            "multiple: m = k * f",
+            "second root: g = root q",
+            "sum: t = m + g",
+        ),
+        answer=r"<t>\sqrt{<r>}",
     ),
-    familiar=(
-        f"Express ${_RADICAL}$ as one radical.",
-        r"Let $x = \sqrt{<p>}$ and $y = \sqrt{<q>}$. Find $<k>x + y$.",
+    Template(
+        "fraction",
+        "algebra",
+        given=r"$x = \frac{<a>}{<b>}$ and $y = \frac{<c>}{<d>}$",
+        ask="$x + y$",
+        draw=lambda r: {"a": r(1, 8), "b": r(2, 9), "c": r(1, 8), "d": r(2, 9)},
+        steps=("left: l = a * d", "right: h = c * b", "top: t = l + h", "bottom: n = b * d"),
+        answer=r"\frac{<t>}{<n>}",
+        written="<t>/<n>",
+        keep=lambda n: (
+            n["a"] < n["b"] != n["d"] > n["c"] and gcd(n["a"], n["b"]) == gcd(n["c"], n["d"]) == 1
+        ),
     ),
-    unseen=(
-        r"A fence has <k> sides of length $\sqrt{<p>}$ and one side of length $\sqrt{<q>}$. "
-        "How long is it?",
-        r"Add the product of <k> and $\sqrt{<p>}$ to $\sqrt{<q>}$.",
+    Template(
+        "series",
+        "algebra",
+        given="an arithmetic series of <n> terms starts with <a> and ends with <b>",
+        ask="its sum",
+        draw=lambda r: {"n": (n := r(4, 9)), "a": (a := r(1, 12)), "b": a + (n - 1) * r(2, 6)},
+        steps=("sum of ends: e = a + b", "double: d = n * e", "half: s = d / 2"),
+        answer="<s>",
     ),
-    draw=_draw_radical,
-    solve=_solve_radical,
-)
-FRACTION = Template(
-    "fraction",
-    textbook=(
-        f"Compute ${_FRACTION}$.",
-        f"Find the sum ${_FRACTION}$.",
-        f"What is ${_FRACTION}$?",
-        r"How much are $\frac{<a>}{<b>}$ of a mile and $\frac{<c>}{<d>}$ of a mile?",
+    Template(
+        "sequence",
+        "algebra",
+        given="an arithmetic sequence starts with <a> and <b>",
+        ask="term <n> of it",
+        draw=lambda r: {"a": (a := r(1, 20)), "b": a + r(2, 9), "n": r(5, 15)},
+        steps=("gap: g = b - a", "number of gaps: m = n - 1", "rise: w = m * g", "term: t = a + w"),
+        answer="<t>",
+        choices=lambda n: (n["t"] + n["g"], n["t"] - n["g"], n["t"] + 10 + (n["g"] == 10)),
     ),
-    familiar=(
-        f"Write ${_FRACTION}$ as one fraction.",
-        r"Let $x = \frac{<a>}{<b>}$ and $y = \frac{<c>}{<d>}$. Find $x + y$.",
-    ),
-    unseen=(
-        r"Ann walks $\frac{<a>}{<b>}$ of a mile, then $\frac{<c>}{<d>}$ of a mile. "
-        "How far does she walk?",
-        r"One pipe fills $\frac{<a>}{<b>}$ of a tank and another $\frac{<c>}{<d>}$. "
-        "How much do both fill?",
-    ),
-    draw=_draw_fraction,
-    solve=_solve_fraction,
-)
-SYSTEM = Template(
-    "system",
-    textbook=(
-        "If $x + y = <s>$ and $x - y = <d>$, find $(x, <k>y)$.",
-        "Find $(x, <k>y)$ if $x + y = <s>$ and $x - y = <d>$.",
-        "Solve $x + y = <s>$ and $x - y = <d>$. What is $(x, <k>y)$?",
-        "Two numbers $x$ and $y$ have sum <s> and difference <d>. Find $(x, <k>y)$.",
-    ),
-    familiar=(
-        "The sum of $x$ and $y$ is <s> and $x - y = <d>$. Find $(x, <k>y)$.",
-        "Let $x + y = <s>$. If $x - y$ is <d>, what is $(x, <k>y)$?",
-    ),
-    unseen=(
-        "Two numbers $x$ and $y$ add up to <s> and differ by <d>, with $x$ the larger. "
-        "Give $(x, <k>y)$.",
-        "A pen costs $x$ cents and a clip $y$ cents, both cost <s> cents, and the pen costs "
-        "<d> cents more. Give $(x, <k>y)$.",
-    ),
-    draw=_draw_system,
-    solve=_solve_system,
-)
-BOXES = Template(
-    "boxes",
-    textbook=(
-        "A shop has <n> boxes with <a> red and <b> blue pens each. It sells <c> pens and buys "
-        "<e>. How many pens has it now?",
-        "There are <n> boxes with <a> red and <b> blue pens each. Then <c> pens are sold and <e> "
-        "are bought. How many pens are there now?",
-        "A school has <n> rooms with <a> girls and <b> boys in each. If <c> leave and <e> come, "
-        "how many are there?",
-    ),
-    familiar=(
-        "Each of <n> boxes holds <a> red and <b> blue pens. After <c> are sold and <e> are bought, "
-        "how many pens are there?",
-        "With <n> boxes of <a> red and <b> blue pens each, a shop sells <c> and buys <e>. "
-        "Find the number of pens.",
-    ),
-    unseen=(
-        "Each of <n> classes has <a> girls and <b> boys. If <c> pupils leave and <e> come, "
-        "how many pupils are in the school?",
-        "A train of <n> cars carries <a> men and <b> women in each. At a stop <c> get off and <e> "
-        "get on. How many ride on?",
-    ),
-    draw=_draw_boxes,
-    solve=_solve_boxes,
-)
-COMPOSITION = Template(
-    "composition",
-    textbook=(
-        "If $f(x) = <a>x + <b>$ and $g(x) = <c>x + <d>$, find $f(g(<k>))$.",
-        "Find $f(g(<k>))$ if $f(x) = <a>x + <b>$ and $g(x) = <c>x + <d>$.",
-        "What is $f(g(<k>))$ if $f(x) = <a>x + <b>$ and $g(x) = <c>x + <d>$?",
-        "Multiply <k> by <c> and add <d>. Multiply this by <a> and add <b>. What is the result?",
-    ),
-    familiar=(
-        "Let $f(x) = <a>x + <b>$ and $g(x) = <c>x + <d>$. What is $f(g(<k>))$?",
-        "Let $y = <c>x + <d>$. Find $<a>y + <b>$ if $x = <k>$.",
-    ),
-    unseen=(
-        "The number <k> is multiplied by <c> and <d> is added. This is multiplied by <a> and <b> "
-        "is added. What is the result?",
-        "Machine P turns $x$ into $<a>x + <b>$ and machine Q turns $x$ into $<c>x + <d>$. "
-        "Put <k> in Q, then that in P. What comes out?",
-    ),
-    draw=_draw_composition,
-    solve=_solve_composition,
-)
-RECTANGLE = Template(
-    "rectangle",
-    textbook=(
-        "A rectangle has perimeter <p> and width <w>. A piece of area <c> is cut off. "
-        "Find the area left.",
-        "A piece of area <c> is cut off a rectangle with perimeter <p> and width <w>. "
-        "What is the area left?",
-        "A garden has perimeter <p> feet and width <w> feet. A pond in it has area <c>. "
-        "Find the rest of the area.",
-    ),
-    familiar=(
-        "The perimeter of a rectangle is <p> and its width is <w>. If area <c> is cut off, "
-        "what area is left?",
-        "Let a rectangle have width <w> and perimeter <p>. Find its area less <c>.",
-    ),
-    unseen=(
-        "A fence of <p> feet runs around a garden <w> feet wide. A pond covers <c> square feet. "
-        "How many square feet remain?",
-        "A wire of length <p> is bent to a rectangle with one side <w>. How much more than <c> "
-        "is its area?",
-    ),
-    draw=_draw_rectangle,
-    solve=_solve_rectangle,
-)
-DIVISORS = Template(
-    "divisors",
-    textbook=(),
-    familiar=("How many positive divisors does <n> have?",),
-    unseen=("In how many ways can <n> be written as an ordered product of two whole numbers?",),
-    draw=_draw_divisors,
-    solve=_solve_divisors,
-)
-DICE = Template(
-    "dice",
-    textbook=(),
-    familiar=(
-        "Two fair dice, one with <m> sides and one with <n> sides, are rolled. "
-        "What is the probability that the sum is <s>?",
-    ),
-    unseen=(
-        "A fair die with <m> sides and a fair die with <n> sides are thrown. "
-        "How likely is a sum of <s>?",
-    ),
-    draw=_draw_dice,
-    solve=_solve_dice,
 )
 
-SOLVABLE = (POWER, SEQUENCE, RADICAL, FRACTION, SYSTEM, BOXES, COMPOSITION, RECTANGLE)
-BEYOND = (DIVISORS, DICE)
+NUMBERS = (
+    Template(
+        "multiple",
+        "number theory",
+        given="the numbers <a> and <b> have greatest common divisor <g>",
+        ask="their least common multiple minus <c>",
+        draw=lambda r: {"g": (g := r(2, 9)), "a": g * r(2, 9), "b": g * r(2, 9), "c": r(2, 30)},
+        steps=("part: p = a / g", "multiple: m = p * b", "rest: t = m - c"),
+        answer="<t>",
+        keep=lambda n: gcd(n["a"], n["b"]) == n["g"] and n["a"] != n["b"] and n["m"] < 250,
+    ),
+    Template(
+        "dividend",
+        "number theory",
+        given="a number divided by <d> gives <q> and remainder <w>",
+        ask="<k> times that number",
+        draw=lambda r: {"d": (d := r(4, 9)), "q": r(3, 9), "w": r(1, d - 1), "k": r(2, 5)},
+        steps=("product: p = d * q", "number: n = p + w", "multiple: t = k * n"),
+        answer="<t>",
+    ),
+    Template(
+        "consecutive",
+        "number theory",
+        given="three consecutive integers have sum <s>",
+        ask="the product of the least and the greatest, minus <c>",
+        draw=lambda r: {"s": 3 * r(5, 19), "c": r(2, 20)},
+        steps=(
+            "middle: m = s / 3",
+            "least: l = m - 1",
+            "greatest: g = m + 1",
+            "product: p = l * g",
+            "rest: t = p - c",
+        ),
+        answer="<t>",
+    ),
+    Template(
+        "base",
+        "number theory",
+        given="a number has the digits <a>, <b> and <c> in base <n>",
+        ask="its value in base 10",
+        draw=lambda r: {"n": (n := r(4, 9)), "a": r(1, 3), "b": r(1, n - 1), "c": r(1, n - 1)},
+        steps=(
+            "square: s = n * n",
+            "first part: f = a * s",
+            "second part: g = b * n",
+            "sum: h = f + g",
+            "value: v = h + c",
+        ),
+        answer="<v>",
+    ),
+    Template(
+        "divisors",
+        "number theory",
+        given="$n = (2^{<a>})(3^{<b>})(5^{<c>})$",
+        ask="the number of divisors of $n$",
+        draw=lambda r: {"a": r(2, 9), "b": r(1, 7), "c": r(1, 6)},
+        steps=(
+            "first factor: p = a + 1",
+            "second factor: q = b + 1",
+            "third factor: u = c + 1",
+            "product: m = p * q",
+            "number: t = m * u",
+        ),
+        answer="<t>",
+    ),
+    Template(
+        "remainder",
+        "number theory",
+        given="two numbers leave remainders <a> and <b> when divided by <m>",
+        ask="the remainder of <k> times their product",
+        draw=lambda r: {"m": (m := r(5, 9)), "a": r(2, m - 1), "b": r(2, m - 1), "k": r(2, 9)},
+        steps=(
+            "product: p = a * b",
+            "remainder: w = p % m",
+            "multiple: q = k * w",
+            "last remainder: t = q % m",
+        ),
+        answer="<t>",
+        since=2022,
+    ),
+)
+
+COUNTING = (
+    Template(
+        "committee",
+        "counting",
+        given="a club has <n> boys and <m> girls",
+        ask="the number of teams of two boys and one girl",
+        draw=lambda r: {"n": r(4, 15), "m": r(3, 12)},
+        steps=("rest: l = n - 1", "product: o = n * l", "pairs: p = o / 2", "teams: t = p * m"),
+        answer="<t>",
+    ),
+    Template(
+        "outfits",
+        "counting",
+        given="a shop has <a> shirts, <b> pants and <c> hats and bans <d> outfits",
+        ask="the number of outfits left",
+        draw=lambda r: {"a": r(3, 9), "b": r(3, 9), "c": r(2, 6), "d": r(2, 30)},
+        steps=("pairs: p = a * b", "outfits: q = p * c", "rest: t = q - d"),
+        answer="<t>",
+    ),
+    Template(
+        "classes",
+        "counting",
+        given="of <n> pupils <a> take French, <b> take German and <c> take both",
+        ask="the number who take neither",
+        draw=lambda r: {
+            "c": (c := r(2, 15)),
+            "a": (a := c + r(2, 25)),
+            "b": (b := c + r(2, 25)),
+            "n": a + b - c + r(3, 30),
+        },
+        steps=("sum: s = a + b", "either: e = s - c", "rest: t = n - e"),
+        answer="<t>",
+    ),
+    Template(
+        "codes",
+        "counting",
+        given="codes of three different letters are made from <n> letters and <c> are banned",
+        ask="the number of codes left",
+        draw=lambda r: {"n": r(4, 9), "c": r(2, 40)},
+        steps=(
+            "second factor: s = n - 1",
+            "third factor: h = n - 2",
+            "pairs: p = n * s",
+            "codes: q = p * h",
+            "rest: t = q - c",
+        ),
+        answer="<t>",
+        keep=lambda n: n["q"] > n["c"],
+    ),
+)
+
+PROBABILITY = (
+    Template(
+        "urn",
+        "probability",
+        given="an urn holds <a> red and <b> blue balls and two are drawn",
+        ask="the probability that both are red",
+        draw=lambda r: {"a": r(3, 12), "b": r(2, 12)},
+        steps=(
+            "rest: u = a - 1",
+            "top: p = a * u",
+            "number of balls: n = a + b",
+            "rest: w = n - 1",
+            "bottom: q = n * w",
+        ),
+        answer=r"\frac{<p>}{<q>}",
+        written="<p>/<q>",
+    ),
+    Template(
+        "archers",
+        "probability",
+        given=r"one archer hits with probability $\frac{<a>}{<b>}$ and another with probability "
+        r"$\frac{<c>}{<d>}$",
+        ask="the probability that both miss",
+        draw=lambda r: {
+            "b": (b := r(3, 9)),
+            "a": r(1, b - 1),
+            "d": (d := r(3, 9)),
+            "c": r(1, d - 1),
+        },
+        steps=(
+            "first miss: m = b - a",
+            "second miss: w = d - c",
+            "top: p = m * w",
+            "bottom: q = b * d",
+        ),
+        answer=r"\frac{<p>}{<q>}",
+        written="<p>/<q>",
+        keep=lambda n: gcd(n["a"], n["b"]) == gcd(n["c"], n["d"]) == 1,
+        since=2022,
+    ),
+    Template(
+        "bag",
+        "probability",
+        given="a bag has <a> red and <b> blue marbles and <c> more red ones are put in",
+        ask="the probability that a marble is red in lowest terms",
+        draw=lambda r: {"a": r(2, 15), "b": r(2, 15), "c": r(2, 9)},
+        steps=("red: t = a + c", "first sum: s = a + b", "bottom: n = s + c"),
+        answer=r"\frac{<t>}{<n>}",
+        written="<t>/<n>",
+    ),
+    Template(
+        "percent",
+        "probability",
+        given="of <n> pupils <a> are ill and <b> are away",
+        ask="the percent of the pupils who are here",
+        draw=lambda r: {"n": (20, 25, 50)[r(0, 2)], "a": r(1, 9), "b": r(1, 9)},
+        steps=(
+            "first rest: l = n - a",
+            "second rest: h = l - b",
+            "part: e = 100 / n",
+            "percent: p = e * h",
+        ),
+        answer="<p>%",
+    ),
+)
+
+GEOMETRY = (
+    Template(
+        "rectangle",
+        "geometry",
+        given="a rectangle has perimeter <p> and width <w>",
+        ask="its area minus <c>",
+        draw=lambda r: {"p": 2 * ((w := r(4, 15)) + r(6, 19)), "w": w, "c": r(3, 20)},
+        steps=("half: h = p / 2", "length: l = h - w", "area: q = w * l", "rest: t = q - c"),
+        answer="<t>",
+        choices=lambda n: (n["t"] + 10, n["t"] + n["w"], n["q"] + n["c"]),
+        keep=lambda n: len({10, n["w"], 2 * n["c"]}) == 3,
+    ),
+    Template(
+        "angles",
+        "geometry",
+        given="the angles of a triangle are in the ratio <a> to <b> to <c>",
+        ask="the third angle",
+        draw=lambda r: {"a": r(1, 9), "b": r(1, 9), "c": r(1, 12)},
+        steps=(
+            "sum: s = a + b",
+            "number of parts: n = s + c",
+            "part: u = 180 / n",
+            "angle: t = u * c",
+        ),
+        answer="<t> degrees",
+        written="<t>",
+    ),
+    Template(
+        "legs",
+        "geometry",
+        given="a right triangle has legs of <a> and <b> feet",
+        ask="<k> times its hypotenuse",
+        draw=lambda r: dict(
+            zip(
+                "abk",
+                (*_TRIPLES[r(0, len(_TRIPLES) - 1)][:: r(0, 1) * 2 - 1], r(2, 9)),
+                strict=True,
+            )
+        ),
+        steps=(
+            "first square: p = a * a",
+            "second square: q = b * b",
+            "sum: s = p + q",
+            "root: h = root s",
+            "multiple: t = k * h",
+        ),
+        answer="<t> feet",
+        written="<t>",
+    ),
+    Template(
+        "ring",
+        "geometry",
+        given="two circles around one center have radii <a> and <b>",
+        ask="<k> times the area between them",
+        draw=lambda r: {"a": (a := r(3, 12)), "b": r(1, a - 1), "k": r(2, 5)},
+        steps=(
+            "first square: p = a * a",
+            "second square: q = b * b",
+            "rest: d = p - q",
+            "multiple: t = k * d",
+        ),
+        answer=r"<t>\pi",
+        written="<t>pi",
+    ),
+    Template(
+        "carton",
+        "geometry",
+        given="a carton measures <a> by <b> by <c> inches",
+        ask="its volume in cubic inches minus <d>",
+        draw=lambda r: {"a": r(3, 9), "b": r(3, 9), "c": r(2, 6), "d": r(3, 30)},
+        steps=("base: p = a * b", "volume: q = p * c", "rest: t = q - d"),
+        answer="<t> cubic inches",
+        written="<t>",
+    ),
+    Template(
+        "midpoint",
+        "geometry",
+        given="$P$ is $(<a>, <b>)$ and $Q$ is $(<c>, <d>)$",
+        ask="the midpoint of $PQ$",
+        draw=lambda r: {
+            "a": (a := r(1, 20)),
+            "b": (b := r(1, 20)),
+            "c": a + 2 * r(1, 12),
+            "d": b + 2 * r(1, 12),
+        },
+        steps=(
+            "first sum: s = a + c",
+            "first half: x = s / 2",
+            "second sum: w = b + d",
+            "second half: y = w / 2",
+        ),
+        answer="(<x>, <y>)",
+    ),
+)
+
+RATES = (
+    Template(
+        "average",
+        "rates",
+        given="a car drives <t> hours at <v> miles per hour and <u> hours at <w>",
+        ask="its average speed",
+        draw=lambda r: {"t": r(2, 6), "v": r(11, 40), "u": r(2, 6), "w": r(11, 40)},
+        steps=(
+            "first distance: p = t * v",
+            "second distance: q = u * w",
+            "sum: s = p + q",
+            "hours: h = t + u",
+            "speed: z = s / h",
+        ),
+        answer="<z> miles per hour",
+        written="<z>",
+    ),
+    Template(
+        "purchase",
+        "rates",
+        given="pens cost <a> cents and pads cost <b> cents",
+        ask="the price in dollars of <m> pens and <n> pads",
+        draw=lambda r: {"a": r(11, 49), "b": r(11, 69), "m": r(2, 6), "n": r(2, 6)},
+        steps=("first price: p = m * a", "second price: q = n * b", "sum: s = p + q"),
+        answer="<s/100> dollars",
+        written="<s/100>",
+    ),
+    Template(
+        "rain",
+        "rates",
+        given="0.<p> inches of rain fall in each of <a> hours and 0.<q> in each of <b> hours",
+        ask="the rainfall to the nearest tenth of an inch",
+        draw=lambda r: {"p": r(2, 9), "a": r(3, 12), "q": r(2, 9), "b": r(3, 12)},
+        steps=("first part: u = p * a", "second part: w = q * b", "sum: s = u + w"),
+        answer="<s/10> inches",
+        written="<s/10>",
+    ),
+    Template(
+        "trains",
+        "rates",
+        given="two trains <d> miles apart approach at <v> and <w> miles per hour",
+        ask="the distance that the first one goes",
+        draw=lambda r: {"v": (v := r(11, 40)), "w": (w := r(11, 40)), "d": (v + w) * r(2, 6)},
+        steps=("closing speed: c = v + w", "hours: h = d / c", "distance: t = v * h"),
+        answer="<t> miles",
+        written="<t>",
+        since=2022,
+    ),
+    Template(
+        "recipe",
+        "rates",
+        given=r"a cake takes $\frac{<a>}{<b>}$ cups of milk",
+        ask="the number of cups for <n> cakes as a mixed number",
+        draw=lambda r: {"b": (b := r(3, 12)), "a": r(2, b - 1), "n": r(2, 15)},
+        steps=(
+            "top: t = a * n",
+            "remainder: w = t % b",
+            "rest: m = t - w",
+            "whole part: c = m / b",
+        ),
+        answer=r"<c>\frac{<w>}{<b>}",
+        written="<c> <w>/<b>",
+        keep=lambda n: gcd(n["a"], n["b"]) == 1 and gcd(n["w"], n["b"]) == 1,
+    ),
+    Template(
+        "machines",
+        "rates",
+        given="<a> machines make <b> parts in an hour",
+        ask="the number of parts that <c> machines make in <h> hours",
+        draw=lambda r: {"a": (a := r(3, 9)), "b": a * r(2, 9), "c": r(2, 9), "h": r(2, 8)},
+        steps=("part: e = b / a", "parts an hour: p = e * c", "number: t = p * h"),
+        answer="<t>",
+    ),
+    Template(
+        "discount",
+        "rates",
+        given="a coat of <p> dollars is sold at <d> percent off and sent for <f> dollars",
+        ask="the cost of it",
+        draw=lambda r: {"p": 10 * r(3, 15), "d": 10 * r(1, 6), "f": r(2, 19)},
+        steps=(
+            "tenth: e = p / 10",
+            "number of tenths: k = d / 10",
+            "saving: s = e * k",
+            "price: c = p - s",
+            "cost: t = c + f",
+        ),
+        answer="<t> dollars",
+        written="<t>",
+    ),
+)
+
+CONTEST = (*ALGEBRA, *NUMBERS, *COUNTING, *PROBABILITY, *GEOMETRY, *RATES)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from distil.notation.normal import normal_form
 from distil.student.questions import question_text
-from distil.synthetic.arithmetic import add, divide, multiply, subtract
-from distil.synthetic.contest import SOLVABLE
-from distil.synthetic.templates import LABELS, LEVELS, Item, Step, draw_item, render_steps
+from distil.synthetic.arithmetic import Step, add, divide, multiply, remainder, subtract
+from distil.synthetic.contest import CONTEST
+from distil.synthetic.templates import LABELS, LEVELS, Item, draw_item, render_steps
 from distil.synthetic.transfer import TRANSFER
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distil.synthetic.templates import Template
 
 # Shares of all rows.
-DRILLS, LOOKUPS, TRANSFERS = 0.12, 0.04, 0.16
+DRILLS, LOOKUPS, TRANSFERS = 0.10, 0.03, 0.22
 # Share of textbook wordings among the problems; the rest are familiar contest wordings.
 TEXTBOOK = 0.85
 # Shares of the levels. The transfer benchmark is asked at R1 only.
@@ -59,7 +59,7 @@ def pretraining_rows(
         if kind < DRILLS + LOOKUPS + TRANSFERS:
             template, shares = rng.choice(TRANSFER), TRANSFER_LEVEL_SHARES
         else:
-            template, shares = rng.choice(SOLVABLE), LEVEL_SHARES
+            template, shares = rng.choice(CONTEST), LEVEL_SHARES
         item = _draw_problem(template, rng)
         if normal_form(item.statement) in excluded:
             continue
@@ -84,7 +84,10 @@ def draw_drill(prompts: Prompts, rng: Random) -> tuple[str, str]:
     level = rng.choice(("R1", "R2"))
     steps = [_draw_step(rng) for _ in range(_DRILLS_IN_A_ROW)]
     asked = "; ".join(step.equation.partition("=")[0] for step in steps)
-    given = [step.split if level == "R1" and step.split else step.equation for step in steps]
+    given = [
+        (step.split or step.equation).replace("=", " = ") if level == "R1" else step.equation
+        for step in steps
+    ]
     message = question_text({"statement": f"Compute {asked}."}, level, prompts)
     return message, "\n".join(given)
 
@@ -98,8 +101,8 @@ def draw_lookup(prompts: Prompts, rng: Random) -> tuple[str, str]:
     problem = {"statement": f"Which is {texts[place]}?", "options": options}
     level = rng.choice(LEVELS)
     looked_up = "" if level == "R6" else f"{texts[place]}:{LABELS[place]}\n"
-    if level == "R1":
-        looked_up = f"option {looked_up}"
+    if level in ("R1", "R2"):
+        looked_up = f"{'The option is' if level == 'R1' else 'option'} {looked_up}"
     return question_text(problem, level, prompts), f"{looked_up}Answer: {LABELS[place]}"
 
 
@@ -109,20 +112,23 @@ def _draw_problem(template: Template, rng: Random) -> Item:
 
 
 def _draw_step(rng: Random) -> Step:
-    operation = rng.randrange(5)
+    operation = rng.randrange(7)
     if operation == 0:
-        return add("sum", rng.randint(1, 400), rng.randint(1, 99))
+        return add("sum", rng.randint(1, 300), rng.randint(1, 99))
     if operation == 1:
         smaller = rng.randint(1, 99)
-        return subtract("left", smaller + rng.randint(0, 400), smaller)
+        return subtract("rest", smaller + rng.randint(0, 300), smaller)
     if operation == 2:
-        factors = [rng.randint(2, 9), rng.randint(2, 78)]
-        rng.shuffle(factors)
-        return multiply("times", *factors)
+        return multiply("product", rng.randint(2, 9), rng.randint(2, 70))
     if operation == 3:
-        return multiply("area", rng.randint(12, 39), rng.randint(12, 39))
-    divisor = rng.randint(2, 8)
-    return divide("half", divisor * rng.randint(2, 60), divisor)
+        return multiply("product", rng.randint(11, 79), rng.randint(2, 9))
+    if operation == 4:
+        return multiply("square", rng.randint(5, 19), rng.randint(5, 19))
+    if operation == 5:
+        divisor = rng.randint(3, 9)
+        return remainder("remainder", rng.randint(divisor, 99), divisor)
+    divisor = rng.randint(2, 9)
+    return divide("part", divisor * rng.randint(2, 60), divisor)
 
 
 def tokenizer_sample(prompts: Prompts, seed: int, rows: int) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from distil.synthetic.contest import BEYOND, SEQUENCE, SOLVABLE
+from distil.synthetic.contest import CONTEST
 from distil.synthetic.templates import LABELS, Item, Template, draw_item
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ SPEED_SECTION = "tp"
 # A contest that runs for years sets a question again now and then. One question a year, the third
 # of this section, is the one set this many years before, so that duplicates across parts exist.
 _REPEATED_SECTION, _REPEATED_PLACE, _REPEATED_AFTER = "fs", 3, 10
+# A template rests every so many years.
+_RESTS_EVERY = 3
 _TRIES = 1000
 
 
@@ -45,9 +47,9 @@ def question_id(year: int, section: str, number: str) -> str:
 def draw_papers(years: Sequence[int], numbered: Mapping[str, int], seed: int) -> list[Question]:
     """Draw all papers.
 
-    Each section holds one question beyond the teacher. The other questions go round the solvable
-    templates, and each template goes round its four contest wordings, half of them unseen in the
-    student's pre-training. All statements differ, but for the yearly repeat.
+    A third of the templates rests in each year, and some are set only from a year on. The questions
+    of a year go round the others, and each template goes round its contest wordings, half of them
+    unseen in the student's pre-training. All statements differ, but for the yearly repeat.
 
     Args:
         years: in any order; the draw of a year does not depend on the other years but through
@@ -62,15 +64,14 @@ def draw_papers(years: Sequence[int], numbered: Mapping[str, int], seed: int) ->
     rng = Random(f"papers {seed}")  # noqa: S311
     questions: list[Question] = []
     seen: set[str] = set()
-    turns = {template.name: rng.randrange(4) for template in SOLVABLE}
-    deck: list[Template] = []
+    turns = {template.name: rng.randrange(4) for template in CONTEST}
     by_place: dict[tuple[int, str, str], Question] = {}
     for year in sorted(years):
+        deck: list[Template] = []
         for section, count in sorted(numbered.items()):
             numbers = [str(number) for number in range(1, count + 1)]
             if section == SPEED_SECTION:
                 numbers.append("T1")
-            beyond_place = rng.randrange(count // 2, count)
             for place, number in enumerate(numbers):
                 earlier = by_place.get((year - _REPEATED_AFTER, section, number))
                 if (
@@ -82,17 +83,12 @@ def draw_papers(years: Sequence[int], numbered: Mapping[str, int], seed: int) ->
                         year, section, number, earlier.item, earlier.familiar, earlier.id
                     )
                 else:
-                    if place == beyond_place:
-                        template = rng.choice(BEYOND)
-                        familiar = rng.random() < 0.5
-                    else:
-                        template, deck = _next_template(deck, section, rng)
-                        turns[template.name] += 1
-                        familiar = turns[template.name] % 2 == 0
+                    template, deck = _next_template(deck, year, section, rng)
+                    turns[template.name] += 1
+                    familiar = turns[template.name] % 2 == 0
                     wordings = template.familiar if familiar else template.unseen
-                    if place != beyond_place:
-                        wordings = (wordings[turns[template.name] // 2 % len(wordings)],)
-                    item = _draw_new(template, wordings, seen, rng)
+                    wording = wordings[turns[template.name] // 2 % len(wordings)]
+                    item = _draw_new(template, wording, seen, rng)
                     question = Question(year, section, number, item, familiar)
                 seen.add(question.item.statement)
                 by_place[year, section, number] = question
@@ -100,14 +96,14 @@ def draw_papers(years: Sequence[int], numbered: Mapping[str, int], seed: int) ->
     return questions
 
 
-def _draw_new(template: Template, wordings: tuple[str, ...], seen: set[str], rng: Random) -> Item:
+def _draw_new(template: Template, wording: str, seen: set[str], rng: Random) -> Item:
     """Draw a question whose statement does not stand in a paper yet.
 
     Raises:
         RuntimeError: the template has hardly any numbers left for so many papers.
     """
     for _ in range(_TRIES):
-        item = draw_item(template, wordings, rng, reserved=True)
+        item = draw_item(template, (wording,), rng, reserved=True)
         if item.statement not in seen:
             return item
     raise RuntimeError(
@@ -117,15 +113,20 @@ def _draw_new(template: Template, wordings: tuple[str, ...], seen: set[str], rng
 
 
 def _next_template(
-    deck: list[Template], section: str, rng: Random
+    deck: list[Template], year: int, section: str, rng: Random
 ) -> tuple[Template, list[Template]]:
     """Take the next template that suits a section from a shuffled deck, refilled when short."""
 
     def suits(template: Template) -> bool:
-        return section != SPEED_SECTION or template is not SEQUENCE
+        return section != SPEED_SECTION or template.choices is None
 
     if not any(suits(template) for template in deck):
-        deck = [*deck, *rng.sample(SOLVABLE, len(SOLVABLE))]
+        fresh = [
+            template
+            for place, template in enumerate(CONTEST)
+            if year >= template.since and (year + place) % _RESTS_EVERY
+        ]
+        deck = [*deck, *rng.sample(fresh, len(fresh))]
     chosen = next(template for template in deck if suits(template))
     rest = list(deck)
     rest.remove(chosen)

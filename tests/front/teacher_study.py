@@ -20,7 +20,8 @@ from distil.content.fingerprint import sorted_keys
 from distil.study import config as configuration
 from distil.study.shape import open_study
 from distil.synthetic import contest
-from distil.synthetic.templates import LABELS, draw_item
+from distil.synthetic.teacher import answer_problem
+from distil.synthetic.templates import LABELS, Item, draw_item
 from distil.teacher.journal import Journal
 from scripts import distill_traces, solve_problems, verify_traces
 
@@ -54,21 +55,29 @@ def study_file(path: Path, url: str, host: dict | None = None, **teacher) -> Pat
     return path
 
 
+def is_solved(item: Item) -> bool:
+    """Tell whether the sample's teacher gets a question right."""
+    options = zip(LABELS, item.options, strict=False)
+    listed = "\n".join(f"{label}. {text}" for label, text in options)
+    _, content = answer_problem(f"Problem: {item.statement}\nOptions: {listed}")
+    return content.endswith((f" {item.solution.written}", f" {item.solution.answer}"))
+
+
 def write_problems(count: int) -> list[dict]:
     """Write problems of the year 2011 that the sample's teacher can solve."""
     generator = random.Random(3)
     rows, known = [], set()
     while len(rows) < count:
         number = len(rows)
-        template = contest.SOLVABLE[number % len(contest.SOLVABLE)]
+        template = contest.CONTEST[number % len(contest.CONTEST)]
         item = draw_item(template, template.familiar, generator, reserved=True)
-        if item.statement in known:
-            continue
-        known.add(item.statement)
         options = [
             {"label": label, "text": text}
             for label, text in zip(LABELS, item.options, strict=bool(item.options))
         ]
+        if item.statement in known or not is_solved(item):
+            continue
+        known.add(item.statement)
         rows.append(
             {
                 "id": f"2011-fs-{number + 1:02d}",

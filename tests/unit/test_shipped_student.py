@@ -15,7 +15,7 @@ from distil.student.decoding import BatchShape, decode_batches
 from distil.student.model import check_model, load_student, render_prompt
 from distil.student.questions import load_prompts
 from distil.student.sampling import DecodingTask
-from distil.synthetic.contest import SOLVABLE
+from distil.synthetic.contest import CONTEST
 from distil.synthetic.corpus import chat_row
 from distil.synthetic.pretraining import SETTINGS
 from distil.synthetic.templates import LEVELS, draw_item
@@ -41,13 +41,13 @@ def ask():
 
 def draw(kind, count):
     rng = Random(17)
-    templates = [SOLVABLE[place % len(SOLVABLE)] for place in range(count)]
+    templates = [CONTEST[place % len(CONTEST)] for place in range(count)]
     return [draw_item(t, getattr(t, kind), rng, reserved=True) for t in templates]
 
 
 def accuracy(items, texts):
     return fmean(
-        text.endswith(f"Answer: {item.solution.answer}")
+        text.endswith(f"Answer: {item.solution.written}")
         for item, text in zip(items, texts, strict=True)
     )
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import string
+from collections import defaultdict
 from pathlib import Path
+from random import Random
+from statistics import fmean
 
 import pytest
 import requests
 import yaml
 
-from distil.synthetic.contest import BEYOND
+from distil.grading.grading import judge
+from distil.synthetic.contest import CONTEST
 from distil.synthetic.papers import draw_papers
 from distil.synthetic.teacher import complete, serve
-from distil.synthetic.templates import LEVELS, render_steps
+from distil.synthetic.templates import LEVELS, draw_item, render_steps
 
 PROMPTS = Path(__file__).resolve().parents[2] / "resources/prompts/sample"
-QUESTIONS = draw_papers(range(2011, 2026), {"fs": 12, "js": 11, "tp": 8}, 7)
+QUESTIONS = draw_papers(range(2011, 2026), {"fs": 12, "js": 12, "tp": 8}, 7)
 
 
 def ask(model, name, **words):
@@ -29,13 +33,22 @@ def solver(item):
     return options, ask("sample-solver", "solver.txt", statement=item.statement, options=options)
 
 
-def test_the_solver_is_right_but_for_two_templates():
-    for question in QUESTIONS:
-        item = question.item
-        _, message = solver(item)
-        answer = message["content"].rpartition("Answer: ")[2]
-        assert (answer == item.solution.answer) == (item.template not in BEYOND), item.statement
-        assert message["reasoning_content"]
+def is_right(item, message):
+    verdict = judge(item.solution.answer, message["content"], item.statement).verdict
+    assert message["reasoning_content"]
+    return verdict == "right"
+
+
+def test_the_solver_fails_on_some_items_of_most_templates_and_on_none_as_a_whole():
+    rng, right = Random(8), defaultdict(list)
+    for template in CONTEST:
+        for _ in range(60):
+            item = draw_item(template, (*template.familiar, *template.unseen), rng, reserved=True)
+            right[template.name].append(is_right(item, solver(item)[1]))
+    shares = [fmean(of_template) for of_template in right.values()]
+    assert 0.88 < fmean(shares) < 0.94
+    assert min(shares) > 0.6
+    assert sum(share < 1 for share in shares) > 0.8 * len(CONTEST)
 
 
 def test_the_distiller_works_from_the_reasoning_and_gives_each_level_its_length():
@@ -44,6 +57,7 @@ def test_the_distiller_works_from_the_reasoning_and_gives_each_level_its_length(
     for question in QUESTIONS[:40]:
         item = question.item
         options, message = solver(item)
+        stated = message["content"].rpartition("Answer: ")[2]
         for level in LEVELS:
             text = ask(
                 "sample-distiller",
@@ -53,9 +67,8 @@ def test_the_distiller_works_from_the_reasoning_and_gives_each_level_its_length(
                 reasoning=message["reasoning_content"],
                 instruction=levels[level]["distiller"],
             )["content"]
-            if item.template in BEYOND:
-                assert text.rpartition("Answer: ")[2] != item.solution.answer
-            else:
+            assert text.rpartition("Answer: ")[2] == stated
+            if stated == item.solution.written:
                 assert text == render_steps(item.solution, level)
 
 
@@ -68,6 +81,11 @@ def test_the_verifier_compares_values():
     assert verdict(r"\frac{1}{2}", "0.5") == "CORRECT"
     assert verdict("(3, 4)", "(3,4)") == "CORRECT"
     assert verdict("(3, 4)", "(4, 3)") == "INCORRECT"
+    assert verdict("19 miles per hour", "19") == "CORRECT"
+    assert verdict("1.80 dollars", "1.8") == "CORRECT"
+    assert verdict(r"2\frac{1}{3}", "2 1/3") == "CORRECT"
+    assert verdict(r"5\pi", "5pi") == "CORRECT"
+    assert verdict(r"5\pi", "5") == "INCORRECT"
     assert verdict("19", "none") == "INCORRECT"
     assert verdict("B", "C") == "INCORRECT"
 

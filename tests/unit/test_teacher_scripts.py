@@ -14,12 +14,14 @@ import pytest
 
 from distil.content.files import read_jsonl, write_jsonl
 from distil.content.hashing import sha256_text
+from distil.grading.grading import judge
 from distil.synthetic import contest
 from distil.synthetic.templates import LABELS, draw_item
 from distil.teacher import responses_report as report
 from distil.teacher.agents import JobStopped
 from distil.teacher.responses import Reply
 from distil.teacher.settings import EXIT_REPLAY_MISS
+from tests.front.teacher_study import is_solved
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMPTS = ROOT / "resources" / "prompts" / "sample"
@@ -45,8 +47,11 @@ verify_traces, predict_teacher = load("verify_traces"), load("predict_teacher")
 def write_problems(path: Path) -> list[dict]:
     generator = random.Random(3)
     rows = []
-    for number, template in enumerate([*contest.SOLVABLE, contest.DIVISORS], start=1):
+    # Eight that the teacher solves, and one on which it errs.
+    for number, template in enumerate(contest.CONTEST[:9], start=1):
         item = draw_item(template, template.familiar, generator, reserved=True)
+        while is_solved(item) == (number == 9):
+            item = draw_item(template, template.familiar, generator, reserved=True)
         options = [
             {"label": label, "text": text}
             for label, text in zip(LABELS, item.options, strict=bool(item.options))
@@ -138,8 +143,11 @@ def test_every_problem_has_one_solution_and_the_first_answer_is_the_teachers_pre
     assert [row["id"] for row in study.solutions] == ids
     assert {row["status"] for row in study.solutions} == {"ok"}
     keys = {row["id"]: row["answer"] for row in study.problems}
-    right = [row["answer"] == keys[row["problem"]] for row in study.solutions]
-    # Beyond it: the divisor count, the cat; and one problem has no key.
+    right = [
+        judge(keys[row["problem"]] or "", f"Answer: {row['answer']}").verdict == "right"
+        for row in study.solutions
+    ]
+    # A slip, the cat, which is beyond it; and one problem has no key.
     assert right.count(False) == 3
     output = SimpleNamespace(predictions=str(study.folder / "teacher.parquet"))
     source = SimpleNamespace(solutions=[str(study.folder / "solutions.jsonl")])
