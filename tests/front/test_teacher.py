@@ -413,6 +413,24 @@ def test_journal_of_the_first_form_is_read_under_the_hosts_address(folder):
 # ------------------------------------------------------------------------------ 5 right science
 
 
+def test_failure_of_the_host_is_asked_again_and_no_wrong_answer_of_the_teacher(folder):
+    """T6: answers that the host failed to give were graded as wrong ones."""
+    write_problems(12)
+    turn = itertools.count()
+    with RuleHost(served=lambda model: "other" if next(turn) % 4 == 3 else model) as host:
+        file = study_file(folder / "mine.yaml", host.url, {"concurrency": 1})
+        stopped = run_stages(file)
+        assert stopped.code == EXIT_UNANSWERED
+        assert "3 of 12 requests stayed unanswered (3 x drift; other answered" in stopped.said
+        turn = itertools.count(1)
+        done = run_stages(study_file(file, host.url, {"concurrency": 1}, max_unanswered=1))
+        assert (done.code, len(host.requests)) == (0, 12 + 3)
+    assert statuses(done.solutions) == {"ok": 11, "drift": 1}
+    predicted = predict_teacher.predictions(done.solutions, "R1")
+    assert len(predicted) == 11
+    assert predict_teacher.unanswered(done.solutions) == {"drift": 1}
+
+
 def test_only_right_solutions_are_distilled_at_the_levels_that_train(folder):
     rows = write_problems(10)
     rows[0]["answer"] = "12345678"

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pandas as pd
-import yaml
-
-from tests.front.teacher_host import RuleHost
-from tests.front.teacher_study import merge, study_file
 
 CLAIMS = "results/micro/claims/claims.csv"
 
@@ -55,31 +49,3 @@ def test_clusters_and_strata_of_the_study_file_decide_the_claims_alone(study):
     multiverse = pd.read_csv(study.path / "results/micro/tables/multiverse.csv")
     [primary] = multiverse[multiverse["primary"]].to_dict("records")
     assert (primary["clusters"], primary["n"]) == ("question", single["n"])
-
-
-def test_what_the_teachers_host_failed_to_give_is_missing_from_c2_and_not_wrong(study):
-    """T6: answers of another model were graded as wrong answers of the teacher."""
-    before = claims(study)
-    file = study.path / "mine.yaml"
-    turn = itertools.count()
-    with RuleHost(served=lambda model: "other" if next(turn) in (2, 5) else model) as host:
-        study_file(file, host.url, {"concurrency": 1})
-        target = ("--", "results/micro/traces/2014/solutions.jsonl")
-        stopped = study.snakemake(*target, config="mine.yaml", check=False)
-        assert stopped.returncode
-        assert "2 of 11 requests stayed unanswered (2 x drift; other answered" in stopped.stderr
-        # It is asked again; a study file may as well do without.
-        study_file(file, host.url, {"concurrency": 1}, max_unanswered=2)
-        turn = itertools.count(2)
-        study.snakemake(*target, config="mine.yaml")
-        assert len(host.requests) == 11 + 2
-    # What else another host would make anew stays as it is.
-    only = ("--allowed-rules", "predict_teacher", "grade_predictions", "collect_answers",
-            "judge_claims", "--", CLAIMS)  # fmt: skip
-    done = study.snakemake(*only, config="mine.yaml", check=False)
-    assert "role=teacher" in done.stdout + done.stderr
-    config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    file.write_text(yaml.safe_dump(merge(config, {"claims": {"missing": "pairs"}})))
-    done = study.snakemake(*only, config="mine.yaml", check=False)
-    after = claims(study)
-    print(before.loc["C2"].to_string(), after.loc["C2"].to_string(), done.stderr)
