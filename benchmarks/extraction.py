@@ -1,4 +1,4 @@
-r"""Extraction against other tools: `python benchmarks/extraction.py [--tools] [--scans]`.
+r"""Extraction against other tools: `python benchmarks/extraction.py [--tools] [--scans [NAME]]`.
 
 Reads the text PDFs of `../shared/data/contests` and compares with their ground truth. Other tools
 run from a throw-away environment beside the system's temporary files (`--tools` installs pypdf,
@@ -6,7 +6,8 @@ pdfplumber, pdfminer.six, pymupdf4llm and rapidocr there, none of which the stud
 if asked; pdftotext and tesseract are used if they are on PATH); all of them get the same splitting
 at numbers, since they give text only. pymupdf4llm gives Markdown, whose raised text counts as
 exponents. With `--scans` the scanned papers of `../shared/data/jobmc-release` are read and compared
-with the release's own transcription, with `--tools` beside plain tesseract and rapidocr alone.
+with the release's own transcription, with `--tools` beside plain tesseract and rapidocr alone;
+`--third rapidocr==3.10.0` reads them with that third reading, as a study file may ask for.
 
 Scores: F1 of problems found with their number and a text at least 80 % alike; mean similarity of
 characters (difflib, spaces left out); share of problems with every exponent, fraction, subscript
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import functools
 import json
 import re
 import resource
@@ -323,6 +325,7 @@ def main() -> None:
     parser.add_argument("--tools", action="store_true", help="install and run the other tools")
     parser.add_argument("--misses", action="store_true", help="list what is not right")
     parser.add_argument("--scans", nargs="*", help="read scanned papers too: all, or those named")
+    parser.add_argument("--third", metavar="PACKAGE", help="the scans' third reading, if any")
     options = parser.parse_args()
     if not DATA.is_dir():
         sys.exit(f"{DATA} is absent; the benchmark needs its papers")
@@ -331,7 +334,8 @@ def main() -> None:
         import scans
 
         print("== this repository")
-        scans.report(DATA / "jobmc-release", options.scans)
+        reader = functools.partial(extract, third_reading=options.third)
+        scans.report(DATA / "jobmc-release", options.scans, read=reader)
         if options.tools:
             for name, code in (("tesseract", TESSERACT), ("rapidocr", RAPIDOCR)):
                 print(f"== {name} alone")
