@@ -57,7 +57,8 @@ OTHERS = {
 # pymupdf4llm asks rapidocr for pages that it takes for scans, if it is there.
 MARKDOWN = "import sys,pymupdf4llm\nprint(pymupdf4llm.to_markdown(sys.argv[1],show_progress=False))"
 # Each page drawn at the dots per inch that the reader likes best, then read by it alone.
-TESSERACT = """import io,subprocess,sys,pypdfium2
+TESSERACT = """import io,os,subprocess,sys,pypdfium2
+os.environ["OMP_THREAD_LIMIT"]="1"  # threads cost more than they bring
 for page in pypdfium2.PdfDocument(sys.argv[1]):
     drawn=io.BytesIO()
     page.render(scale=300/72).to_pil().save(drawn,"PNG")
