@@ -22,7 +22,9 @@ PIECES = {
 }  # fmt: skip
 DELIMITERS = OPENERS | CLOSERS | set("|∥‖/")
 # Glyphs that are more than a letter on a line.
-SPECIAL = DELIMITERS | BIG_OPERATORS | INTEGRALS | PIECES.keys() | {"∣"}
+SPECIAL = DELIMITERS | BIG_OPERATORS | INTEGRALS | PIECES.keys() | {"∣", "Σ", "Π"}
+# Capital letters that serve as big operators where they are set bigger than the text around.
+ENLARGED = {"Σ": "∑", "Π": "∏"}
 ACCENTS = {"ˆ": "hat", "^": "hat", "˜": "tilde", "~": "tilde", "¯": "bar", "⃗": "vec",
            "˙": "dot", "¨": "ddot", "ˇ": "check", "̂": "hat", "̃": "tilde", "̄": "bar"}  # fmt: skip
 DIACRITICS = {"´": "\u0301", "`": "\u0300", "¨": "\u0308", "˜": "\u0303", "ˆ": "\u0302",
@@ -64,6 +66,10 @@ def classify(item: Item, near: list[Item], body: float) -> None:
             item.kind = "delimiter"
     if item.text == "∣":
         item.text = "|"
+    if item.text in ENLARGED:
+        if item.size <= JOINS.grown * max(body, *(o.size for o in near if o is not item)):
+            return
+        item.text = ENLARGED[item.text]
     symbol = item.text
     if symbol in BIG_OPERATORS or symbol in INTEGRALS:
         item.kind = "operator"
