@@ -30,6 +30,7 @@ from distil.exams.text.layout import (
     read_layout,
     touches,
 )
+from distil.exams.text.margins import numbers_first, without_marks
 from distil.exams.text.page import Box, Glyph, Matrix, Page
 from distil.exams.text.paths import MAX_SILENT
 
@@ -93,6 +94,7 @@ def read_sheets(
         for index, page in enumerate(pages):
             if index not in backs:
                 account_for_ink(document, index, page, body, path)
+                page.glyphs = without_marks(page.glyphs, body)
     sheets = []
     second = None
     for index, page in enumerate(pages):
@@ -100,6 +102,8 @@ def read_sheets(
         second = sheet.second or second
         if index in backs:
             mark_recognised(sheet, backs[index])
+        else:
+            sheet.lines = numbers_first(sheet.lines)
         sheet.back = page.back
         sheet.third = third.get(page.number)
         sheets.append(sheet)

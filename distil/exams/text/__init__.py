@@ -15,5 +15,6 @@
 - `lines`: baselines and scripts.
 - `rendering`: the text of a line.
 - `columns`: columns of a page.
+- `margins`: marks in margins, numbers in cells of their own.
 - `layout`: lines of a page in reading order.
 """
