@@ -8,6 +8,7 @@ LibreOffice all set bars on the mathematical axis, a quarter of the size above t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from distil.exams.text.items import (
@@ -27,6 +28,8 @@ from distil.exams.text.matrices import assemble
 from distil.exams.text.page import Box, Rule
 from distil.exams.text.rendering import render, space_operators
 from distil.exams.text.tolerances import AXIS, BARS, SCRIPT_RATIO
+
+HEADED = re.compile(r"[^\W\d_]{3,}\s?:")
 
 
 def build_bars(region: Region) -> list[Rule]:
@@ -122,7 +125,9 @@ def box_up(frame: Box, region: Region) -> None:
         for item in region.between(top, bottom)
         if x0 < item.middle < x1 and top < item.centre < bottom
     ]
-    if not inside or x1 - x0 > BARS.box_width_pt:
+    # A frame around a passage, as `Solution: ...`, is no box of a result.
+    start = "".join(item.text for item in sorted(inside, key=by_place))
+    if not inside or x1 - x0 > BARS.box_width_pt or HEADED.match(start):
         return
     lines = assemble(inside)
     main = max(lines, key=by_size)

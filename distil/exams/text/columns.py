@@ -190,7 +190,9 @@ def between_headings(
             abs(other.base - line.base) < 1.2 * line.size and other.x1 > gutter
             for other in lines[max(start, place - 4) : place + 5]
         )
-        if not beside and len(letters) > 2:
+        # Where the second column has ended there is nothing to divide.
+        below = any(other.x1 > gutter for other in lines[place + 1 : stop])
+        if not beside and below and len(letters) > 2:
             cuts.append(place)
     return [(a, b) for a, b in zip(cuts, [*cuts[1:], stop], strict=True) if a < b]
 

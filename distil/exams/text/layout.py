@@ -12,7 +12,7 @@ from distil.exams.text.columns import find_columns, share_out
 from distil.exams.text.items import Item, Line, Region, right_end, usual_size
 from distil.exams.text.joins import items_of
 from distil.exams.text.mathematics import read_lines
-from distil.exams.text.page import Box, Glyph, Matrix, Page
+from distil.exams.text.page import Box, Glyph, Matrix, Page, Rule
 from distil.exams.text.rendering import render
 
 COLUMN_GAP = 1.2
@@ -137,7 +137,8 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         if rule.width < 12 * body:
             for line in out:
                 inside = line.box[1] - 1 < rule.y < line.box[3] + 0.2 * body
-                if inside and line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 1:
+                within = line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 1
+                if inside and (within or is_written_on(rule, line)):
                     line.flags.add("rule")
     for line in out:
         if any(
@@ -153,6 +154,12 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         second=columns and columns[2],
         blanks=page.blanks,
     )
+
+
+def is_written_on(rule: Rule, line: TextLine) -> bool:
+    """Return whether an answer is printed on a rule at a line's end."""
+    x0, x1, text = line.segments[-1]
+    return rule.x0 - 1 < x0 and x1 < rule.x1 + 1 and not re.fullmatch(r"[\s._]*", text)
 
 
 def text_line(page: Page, line: Line, column: int, left: float, body: float) -> TextLine:
