@@ -132,7 +132,7 @@ def number_runs(text: str) -> list[dict[str, str]]:
     starts = [
         (index, int(match[1]), match.end())
         for index, line in enumerate(lines)
-        if (match := re.match(r"\s*(\d{1,2})[.)]\s", line))
+        if (match := re.match(r"\s*(\d{1,2})[.)](?:\s|(?=[A-Z(]))", line))  # some lose the space
     ]
     found = []
     for first in range(len(starts)):
