@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,9 @@ TALLEST = 3.5
 OFF_LINE = 0.3
 SCRIPT = 0.85
 UNNAMED = 0.5
+# Running lines stand on more than this share of the pages, of so many pages.
+RUNNING = 0.6
+FEW_PAGES = 4
 MATRIX = re.compile(r"\\begin\{\w*matrix\}")
 # What tells that a line of a scan is one: a word, a relation, a number or an option's label.
 WHOLE = re.compile(
@@ -90,7 +94,7 @@ def read_sheets(
 
                 pages[index], backs[index] = read_scan(document, index, page, path)
         third = third_readings(document, [pages[n] for n in backs], path, third_reading)
-        body = usual_size([glyph for page in pages for glyph in page.glyphs])
+        body = usual_size(own_glyphs(pages))
         for index, page in enumerate(pages):
             if index not in backs:
                 account_for_ink(document, index, page, body, path)
@@ -109,6 +113,21 @@ def read_sheets(
         sheets.append(sheet)
     drop_running_lines(sheets)
     return sheets, digest
+
+
+def own_glyphs(pages: Sequence[Page]) -> list[Glyph]:
+    """Return the characters of all pages without those that most pages have at the same place.
+
+    Slides have more of these than of text, and in a smaller size.
+    """
+    glyphs = [glyph for page in pages for glyph in page.glyphs]
+    if len(pages) < FEW_PAGES:
+        return glyphs
+    places = [{(g.text, round(g.x0), round(g.base)) for g in page.glyphs} for page in pages]
+    counts = Counter(place for own in places for place in own)
+    most = {place for place, count in counts.items() if count > RUNNING * len(pages)}
+    own = [g for g in glyphs if (g.text, round(g.x0), round(g.base)) not in most]
+    return own or glyphs
 
 
 def third_readings(

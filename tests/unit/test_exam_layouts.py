@@ -186,6 +186,39 @@ def test_numbers_of_equations_stay(tmp_path):
     assert all(f"({n})" in row["statement"].split("for")[0] for n, row in enumerate(rows, 1))
 
 
+def test_frames_with_round_corners_are_no_figures(tmp_path):
+    blocks = "\n".join(
+        rf"#block(width: 100%, radius: 4pt, stroke: 1pt, inset: 8pt)[*Problem {n}.* \ {text}]"
+        for n, text in enumerate(SUMS, 1)
+    )
+    rows = extract(paper(tmp_path, blocks))
+    assert [row["statement"] for row in rows] == SUMS
+    assert not any("figure" in row["flags"] for row in rows)
+
+
+def test_slides_have_the_size_of_their_own_text(tmp_path):
+    texts = [f"Solve $log_{n} (x + {n}) = integral_1^{n} y dif y$." for n in range(2, 8)]
+    foot = "#text(size: 5pt)[Mathematics Club of the Whole County, Round of Slides, Autumn Term]"
+    source = f"#set page(height: 4in, margin: .4in, footer: [{foot}])\n" + "#pagebreak()\n".join(
+        rf"*Question {n}* #v(1em) {text}" "\n" for n, text in enumerate(texts, 1)
+    )
+    assert [row["statement"] for row in extract(paper(tmp_path, source))] == [
+        rf"Solve \log_{{{n}}}(x + {n}) = \int_{{1}}^{{{n}}} y dy." for n in range(2, 8)
+    ]
+
+
+@pytest.mark.parametrize(
+    "stroke", ["0.4pt", "(x, y) => (bottom: if y == 0 {0.4pt}, left: if x > 0 {0.4pt})"]
+)
+def test_a_key_in_a_ruled_table_is_no_fraction_and_has_no_columns_of_text(tmp_path, stroke):
+    problems = "\n".join(rf"#block[{n}\. Find the sum of {n} and 3.]" for n in range(1, 11))
+    cells = "".join(f"[{n}], [{n + 3}], [{n + 5}], [{n + 8}], " for n in range(1, 6))
+    table = f"#table(columns: 4, stroke: {stroke}, [No.], [Answer], [No.], [Answer], {cells})"
+    rows = extract(paper(tmp_path, f"{problems}\n#pagebreak()\n= Answers\n{table}"))
+    assert [row["answer"] for row in rows] == [str(n + 3) for n in range(1, 11)]
+    assert not any(row["flags"] for row in rows)
+
+
 LONG = "Find the sum of {n} and {m}, where all the numbers are meant to be integers of base ten."
 
 

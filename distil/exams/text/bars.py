@@ -247,7 +247,7 @@ def index_of(sign: Item, rule: Rule, inside: list[Item], region: Region) -> list
 
 def fraction(rule: Rule, region: Region) -> bool:
     """Make a fraction of a rule that is its bar; return whether it is one."""
-    if rule.width > BARS.fraction_width_pt:
+    if rule.width > BARS.fraction_width_pt or crosses(rule, region.verticals):
         return False
     above = row_on(rule, region, up=True)
     below = row_on(rule, region, up=False)
@@ -283,6 +283,15 @@ def fraction(rule: Rule, region: Region) -> bool:
     )  # fmt: skip
     region.replace(parts, whole)
     return True
+
+
+def crosses(rule: Rule, verticals: list[Rule]) -> bool:
+    """Return whether a vertical rule meets a rule between its ends, as in a table."""
+    return any(
+        rule.x0 + BARS.inside_pt < side.x0 < rule.x1 - BARS.inside_pt
+        and side.top - BARS.adjoin_pt < rule.y < side.bottom + BARS.adjoin_pt
+        for side in verticals
+    )
 
 
 def is_centred(rule: Rule, above: list[Item], below: list[Item], size: float) -> bool:

@@ -33,8 +33,13 @@ NEGATED = {"=": "≠", "∈": "∉", "|": "∤", "∣": "∤"}
 NEGATED_LATEX = {"=": r"\neq", "∈": r"\notin", "|": r"\nmid", "∣": r"\nmid"}
 
 
-def items_of(glyphs: Iterable[Glyph]) -> list[Item]:
-    """Return glyphs as items; pieces of tall delimiters are joined, accents put on letters."""
+def items_of(glyphs: Iterable[Glyph], body: float | None = None) -> list[Item]:
+    """Return glyphs as items; pieces of tall delimiters are joined, accents put on letters.
+
+    Args:
+        glyphs: of a page.
+        body: usual font size, points; None: that of most of the glyphs.
+    """
     items = [
         Item(
             glyph.x0, glyph.x1, glyph.top, glyph.bottom, glyph.base, glyph.size,
@@ -42,7 +47,7 @@ def items_of(glyphs: Iterable[Glyph]) -> list[Item]:
         )
         for glyph in glyphs
     ]  # fmt: skip
-    body = usual_size(items)
+    body = body or usual_size(items)
     for place, item in enumerate(items):
         if item.text in SPECIAL:
             classify(item, items[max(0, place - 1) : place + 2], body)
