@@ -126,8 +126,13 @@ def split_numbers(text: str) -> dict[str, str]:
     return max(reversed(number_runs(text)), key=len, default={})
 
 
-def number_runs(text: str) -> list[dict[str, str]]:
-    """Return every run 1, 2, 3 ... of line starts, with the text up to the next number."""
+def number_runs(text: str, jump: int = 1) -> list[dict[str, str]]:
+    """Return every run 1, 2, 3 ... of line starts, with the text up to the next number.
+
+    Args:
+        text: of a paper.
+        jump: how far from one number to the next, where recognition may lose some.
+    """
     lines = text.replace("\r", "").split("\n")
     starts = [
         (index, int(match[1]), match.end())
@@ -136,11 +141,11 @@ def number_runs(text: str) -> list[dict[str, str]]:
     ]
     found = []
     for first in range(len(starts)):
-        if starts[first][1] != 1:
+        if starts[first][1] > jump:
             continue
         run = [starts[first]]
         for other in starts[first + 1 :]:
-            if other[1] == run[-1][1] + 1:
+            if run[-1][1] < other[1] <= run[-1][1] + jump:
                 run.append(other)
         problems = {}
         for place, (index, number, cut) in enumerate(run):
@@ -351,7 +356,7 @@ def read_alone(code: str) -> Callable[[Path], list[dict]]:
         return [
             {"section": str(place), "number": number, "statement_plain": text, "options": [],
              "answer": None, "answer_raw": None, "flags": ["given by another tool"]}
-            for place, problems in enumerate(number_runs(run([python, "-c", code, str(paper)])))
+            for place, problems in enumerate(number_runs(run([python, "-c", code, str(paper)]), 3))
             for number, text in problems.items()
         ]  # fmt: skip
 
