@@ -35,6 +35,7 @@ RUNNING_KEY = re.compile(
     r"\s*[:.]\s*(?=\(?1\s?[.)])",
     re.I,
 )
+ONE_WORD = re.compile(r"[^\W\d_]{2,}\W?")
 CLOSING = re.compile(
     r"^\W*(?:end of (?:the )?(?:test|exam|paper|round|contest|section)|stop\b|go on to|good luck"
     r"|turn (?:over|the page)|this page (?:is )?(?:intentionally )?(?:left )?blank"
@@ -122,7 +123,20 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
             passages.append(
                 Passage(marker.label, body, marker.length, index, missing=max(0, missing))
             )
+    without_repeated_head(passages)
     return passages, stop
+
+
+def without_repeated_head(passages: list[Passage]) -> None:
+    """Take the word out of passages that all of them have after their number: `1. Zadanie`."""
+    heads = {passage.lines[0].text[passage.cut :].strip() for passage in passages}
+    if len(passages) < 3 or len(heads) > 1 or not ONE_WORD.fullmatch(heads.pop()):
+        return
+    if all(len(passage.lines) > 1 for passage in passages):
+        for passage in passages:
+            line = passage.lines[0]
+            line.segments = [(line.segments[0][0], line.segments[-1][1], line.text)]
+            passage.cut = len(line.text)
 
 
 def key_start(lines: list[TextLine], after: int) -> int | None:

@@ -54,6 +54,11 @@ def test_other_numberings_begin_problems(tmp_path, heads):
     assert [row["number"] for row in rows] == list("12345")
 
 
+def test_a_word_that_stands_after_every_number_is_no_part_of_problems(tmp_path):
+    source = '#set heading(numbering: "1.")\n' + "\n".join(f"= Zadanie\n{text}" for text in SUMS)
+    assert [row["statement"] for row in extract(paper(tmp_path, source))] == SUMS
+
+
 def test_figures_and_steps_are_no_problems(tmp_path):
     source = "\n\n".join(f"#block[*Step {n}.* Fold the paper along line {n}.]" for n in (1, 2, 3))
     with pytest.raises(ExamError, match="no numbered problem was found among its 3 lines") as told:
@@ -136,6 +141,15 @@ def test_the_bar_of_a_root_that_is_a_character_is_a_bar(tmp_path):
     content += text(106.6, 250, "x + 3") + text(142, 250, "+ 2?")
     content += text(40, 220, "2. Find the sum of 4 and 5.")
     assert statements(extract(printed(tmp_path, content)))["1"] == r"What is \sqrt{x + 3} + 2?"
+
+
+def test_a_point_after_a_root_is_not_under_it(tmp_path):
+    # The bar is longer than the letter under it.
+    content = text(40, 250, "1. Find the square of") + text(170, 250, "\\326", font="S")
+    content += text(170.8, 250, "\\140", font="S") + text(172.4, 250, "\\140", font="S")
+    content += text(176.9, 250, "x") + text(183.5, 250, ".")
+    content += text(40, 220, "2. Find the sum of 4 and 5.")
+    assert statements(extract(printed(tmp_path, content)))["1"] == r"Find the square of \sqrt{x}."
 
 
 def test_an_enlarged_capital_with_limits_is_a_sum(tmp_path):

@@ -29,6 +29,7 @@ from distil.exams.text.page import Box, Rule
 from distil.exams.text.rendering import render, space_operators
 from distil.exams.text.tolerances import AXIS, BARS, SCRIPT_RATIO
 
+PUNCTUATION = {".", ",", ";", ":", "?", "!"}
 HEADED = re.compile(r"[^\W\d_]{3,}\s?:")
 
 
@@ -162,6 +163,8 @@ def radical(rule: Rule, region: Region, *, loose: bool = False) -> bool:
         for item in region.between(rule.y - BARS.root_top_pt, sign.bottom + BARS.root_reach * size)
         if item is not sign
         and rule.x0 - BARS.root_left * size < item.middle < rule.x1 + BARS.root_right * size
+        # A point after the root stands beside the end of its bar.
+        and not (item.text in PUNCTUATION and item.middle > rule.x1)
         and item.x0 > sign.x0
         and item.bottom > rule.y
         and item.base > rule.y
