@@ -35,7 +35,12 @@ RUNNING_KEY = re.compile(
     r"\s*[:.]\s*(?=\(?1\s?[.)])",
     re.I,
 )
-ONE_WORD = re.compile(r"[^\W\d_]{2,}\W?")
+# What problems are called; `1. Simplify` says what to do.
+CALLED = re.compile(
+    r"(?:problem[aes]?|question|exercise|task|aufgabe|übung|exercice|ejercicio|esercizio|exerc[ií]cio"
+    r"|zadani[ea]|zadatak|úloha|feladat|opp?gave|uppgift|tehtävä|задача|задание|завдання)\W?",
+    re.I,
+)
 CLOSING = re.compile(
     r"^\W*(?:end of (?:the )?(?:test|exam|paper|round|contest|section)|stop\b|go on to|good luck"
     r"|turn (?:over|the page)|this page (?:is )?(?:intentionally )?(?:left )?blank"
@@ -130,7 +135,7 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
 def without_repeated_head(passages: list[Passage]) -> None:
     """Take the word out of passages that all of them have after their number: `1. Zadanie`."""
     heads = {passage.lines[0].text[passage.cut :].strip() for passage in passages}
-    if len(passages) < 3 or len(heads) > 1 or not ONE_WORD.fullmatch(heads.pop()):
+    if len(passages) < 3 or len(heads) > 1 or not CALLED.fullmatch(heads.pop()):
         return
     if all(len(passage.lines) > 1 for passage in passages):
         for passage in passages:

@@ -59,6 +59,13 @@ def test_a_word_that_stands_after_every_number_is_no_part_of_problems(tmp_path):
     assert [row["statement"] for row in extract(paper(tmp_path, source))] == SUMS
 
 
+def test_a_word_that_ends_or_begins_every_problem_stays_in_it(tmp_path):
+    source = "\n".join(rf"#block[{n}\. Simplify \ $ x + {n} x $ \ below.]" for n in range(1, 5))
+    assert [row["statement"] for row in extract(paper(tmp_path, source))] == [
+        f"Simplify x + {n}x below." for n in range(1, 5)
+    ]
+
+
 def test_figures_and_steps_are_no_problems(tmp_path):
     source = "\n\n".join(f"#block[*Step {n}.* Fold the paper along line {n}.]" for n in (1, 2, 3))
     with pytest.raises(ExamError, match="no numbered problem was found among its 3 lines") as told:

@@ -151,7 +151,8 @@ def with_whole_heads(lines: list[TextLine]) -> list[TextLine]:
         for place, (line, below) in enumerate(itertools.pairwise(lines))
         if (match := HEAD.match(line.segments[0][2]))
         and NUMBER.match(below.segments[0][2])
-        and (match.end() < len(line.text) or NUMBER.fullmatch(below.text) is None)
+        # A word alone on its line may be the last of a problem.
+        and (len(line.segments) > 1 or not match[1].rstrip(".").isalpha())
         and abs(line.segments[0][0] - below.segments[0][0]) < 3
         and (line.page, line.column) == (below.page, below.column)
         and 0 < below.base - line.base < PITCH * line.size
