@@ -187,6 +187,14 @@ def test_an_answer_printed_on_the_line_for_it_is_flagged(tmp_path):
 # ------------------------------------------------------------------------------ beside the problems
 
 
+def test_what_stands_beside_the_page_is_no_part_of_problems(tmp_path):
+    content = (
+        text(40, 250, "1. What is 4 + 5?") + text(420, 250, "(3)") + text(-60, 250, "cut here")
+    )
+    content += text(40, 220, "2. Find the sum of 4 and 5.")
+    assert statements(extract(printed(tmp_path, content)))["1"] == "What is 4 + 5?"
+
+
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_marks_in_a_margin_are_no_part_of_problems(tmp_path, side):
     lines = [

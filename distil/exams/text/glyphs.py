@@ -360,6 +360,8 @@ def read_text(raw, text, page: Page, place, typefaces: dict[str, Typeface]) -> s
             continue
         if not (glyph.top > -page.height and glyph.bottom < 2 * page.height):
             continue  # nobody sees it, and look-ups by height would grow with it
+        if glyph.x0 > page.width or glyph.x1 < 0:
+            continue  # nobody sees it either: LaTeX's exam class sets marks there
         previous = glyphs[-1] if glyphs and not spaced and last == index - 1 else None
         last = index
         if previous is not None and is_ligature(previous, glyph):
