@@ -107,8 +107,9 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
     """
     figures, tables = find_figures(page)
     glyphs = without_labels(page.glyphs, figures)
-    body = usual_size(glyphs) if len(glyphs) > SPARSE else usual
-    items = items_of(glyphs, body)
+    size = None if len(glyphs) > SPARSE else usual
+    items = items_of(glyphs, size)
+    body = usual_size(items) if len(items) > SPARSE else usual
     whole = Region(items, page.rules, page.verticals, page.frames)
     lines, spare = read_lines(whole, body)
     columns = outside_tables(find_columns(lines, page.width, body, known), tables, page, body)
@@ -119,7 +120,7 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         parts = []
         gutter, bands, _ = columns
         # The first reading has changed the items.
-        fresh = Region(items_of(glyphs, body), page.rules, page.verticals, page.frames)
+        fresh = Region(items_of(glyphs, size), page.rules, page.verticals, page.frames)
         for region in share_out(fresh, gutter, bands, body):
             lines, left_over = read_lines(region, body)
             spare += left_over
