@@ -20,6 +20,7 @@ from pathlib import Path
 
 from distil.content.hashing import sha256_file
 from distil.exams.errors import ExamError, program_fault
+from distil.exams.text.columns import numbers_first, without_marks
 from distil.exams.text.glyphs import moved, open_document, read_page
 from distil.exams.text.items import usual_size
 from distil.exams.text.layout import (
@@ -31,7 +32,6 @@ from distil.exams.text.layout import (
     read_layout,
     touches,
 )
-from distil.exams.text.margins import numbers_first, without_marks
 from distil.exams.text.page import Box, Glyph, Matrix, Page
 from distil.exams.text.paths import MAX_SILENT
 
