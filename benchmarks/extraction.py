@@ -131,13 +131,15 @@ def number_runs(text: str, jump: int = 1) -> list[dict[str, str]]:
 
     Args:
         text: of a paper.
-        jump: how far from one number to the next, where recognition may lose some.
+        jump: how far from one number to the next, where recognition may lose some, or give some
+            of them lines of their own.
     """
+    after = r"\s|(?=[A-Z(])" + ("|$" if jump > 1 else "")  # some lose the space
     lines = text.replace("\r", "").split("\n")
     starts = [
         (index, int(match[1]), match.end())
         for index, line in enumerate(lines)
-        if (match := re.match(r"\s*(\d{1,2})[.)](?:\s|(?=[A-Z(]))", line))  # some lose the space
+        if (match := re.match(rf"\s*(\d{{1,2}})[.)](?:{after})", line))
     ]
     found = []
     for first in range(len(starts)):
