@@ -131,10 +131,10 @@ def number_runs(text: str, jump: int = 1) -> list[dict[str, str]]:
 
     Args:
         text: of a paper.
-        jump: how far from one number to the next, where recognition may lose some, or give some
-            of them lines of their own.
+        jump: how far from one number to the next, where recognition may lose some, or the space
+            after some, or give them lines of their own.
     """
-    after = r"\s|(?=[A-Z(])" + ("|$" if jump > 1 else "")  # some lose the space
+    after = r"\s|$|(?=[A-Z(])" if jump > 1 else r"\s"
     lines = text.replace("\r", "").split("\n")
     starts = [
         (index, int(match[1]), match.end())
