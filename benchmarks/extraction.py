@@ -62,7 +62,8 @@ os.environ["OMP_THREAD_LIMIT"]="1"  # threads cost more than they bring
 for page in pypdfium2.PdfDocument(sys.argv[1]):
     drawn=io.BytesIO()
     page.render(scale=300/72).to_pil().save(drawn,"PNG")
-    print(subprocess.run(["tesseract","-","-"],input=drawn.getvalue(),capture_output=True).stdout.decode())
+    command=["tesseract","-","-","--psm","6"]  # else the numbers are a column of their own
+    print(subprocess.run(command,input=drawn.getvalue(),capture_output=True).stdout.decode())
 """
 RAPIDOCR = """import sys,pypdfium2,numpy
 from rapidocr import RapidOCR
