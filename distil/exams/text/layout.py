@@ -138,7 +138,7 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         if rule.width < 12 * body:
             for line in out:
                 inside = line.box[1] - 1 < rule.y < line.box[3] + 0.2 * body
-                within = line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 1
+                within = line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 0.4 * body
                 if inside and (within or is_written_on(rule, line)):
                     line.flags.add("rule")
     for line in out:
