@@ -1,4 +1,4 @@
-r"""Extraction against other tools: `python benchmarks/extraction.py [--tools] [--scans]`.
+r"""Extraction against other tools: `python benchmarks/extraction.py [--tools] [--scans [NAME]]`.
 
 Reads the text PDFs of `../shared/data/contests` and compares with their ground truth. Other tools
 run from a throw-away environment beside the system's temporary files (`--tools` installs pypdf,
@@ -6,7 +6,8 @@ pdfplumber, pdfminer.six, pymupdf4llm and rapidocr there, none of which the stud
 if asked; pdftotext and tesseract are used if they are on PATH); all of them get the same splitting
 at numbers, since they give text only. pymupdf4llm gives Markdown, whose raised text counts as
 exponents. With `--scans` the scanned papers of `../shared/data/jobmc-release` are read and compared
-with the release's own transcription, with `--tools` beside plain tesseract and rapidocr alone.
+with the release's own transcription, with `--tools` beside plain tesseract and rapidocr alone;
+`--third rapidocr==3.10.0` reads them with that third reading, as a study file may ask for.
 
 Scores: F1 of problems found with their number and a text at least 80 % alike; mean similarity of
 characters (difflib, spaces left out); share of problems with every exponent, fraction, subscript
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import functools
 import json
 import re
 import resource
@@ -55,11 +57,13 @@ OTHERS = {
 # pymupdf4llm asks rapidocr for pages that it takes for scans, if it is there.
 MARKDOWN = "import sys,pymupdf4llm\nprint(pymupdf4llm.to_markdown(sys.argv[1],show_progress=False))"
 # Each page drawn at the dots per inch that the reader likes best, then read by it alone.
-TESSERACT = """import io,subprocess,sys,pypdfium2
+TESSERACT = """import io,os,subprocess,sys,pypdfium2
+os.environ["OMP_THREAD_LIMIT"]="1"  # threads cost more than they bring
 for page in pypdfium2.PdfDocument(sys.argv[1]):
     drawn=io.BytesIO()
     page.render(scale=300/72).to_pil().save(drawn,"PNG")
-    print(subprocess.run(["tesseract","-","-"],input=drawn.getvalue(),capture_output=True).stdout.decode())
+    command=["tesseract","-","-","--psm","6"]  # else the numbers are a column of their own
+    print(subprocess.run(command,input=drawn.getvalue(),capture_output=True).stdout.decode())
 """
 RAPIDOCR = """import sys,pypdfium2,numpy
 from rapidocr import RapidOCR
@@ -123,21 +127,28 @@ def split_numbers(text: str) -> dict[str, str]:
     return max(reversed(number_runs(text)), key=len, default={})
 
 
-def number_runs(text: str) -> list[dict[str, str]]:
-    """Return every run 1, 2, 3 ... of line starts, with the text up to the next number."""
+def number_runs(text: str, jump: int = 1) -> list[dict[str, str]]:
+    """Return every run 1, 2, 3 ... of line starts, with the text up to the next number.
+
+    Args:
+        text: of a paper.
+        jump: how far from one number to the next, where recognition may lose some, or the space
+            after some, or give them lines of their own.
+    """
+    after = r"\s|$|(?=[A-Z(])" if jump > 1 else r"\s"
     lines = text.replace("\r", "").split("\n")
     starts = [
         (index, int(match[1]), match.end())
         for index, line in enumerate(lines)
-        if (match := re.match(r"\s*(\d{1,2})[.)]\s", line))
+        if (match := re.match(rf"\s*(\d{{1,2}})[.)](?:{after})", line))
     ]
     found = []
     for first in range(len(starts)):
-        if starts[first][1] != 1:
+        if starts[first][1] > jump:
             continue
         run = [starts[first]]
         for other in starts[first + 1 :]:
-            if other[1] == run[-1][1] + 1:
+            if run[-1][1] < other[1] <= run[-1][1] + jump:
                 run.append(other)
         problems = {}
         for place, (index, number, cut) in enumerate(run):
@@ -323,6 +334,7 @@ def main() -> None:
     parser.add_argument("--tools", action="store_true", help="install and run the other tools")
     parser.add_argument("--misses", action="store_true", help="list what is not right")
     parser.add_argument("--scans", nargs="*", help="read scanned papers too: all, or those named")
+    parser.add_argument("--third", metavar="PACKAGE", help="the scans' third reading, if any")
     options = parser.parse_args()
     if not DATA.is_dir():
         sys.exit(f"{DATA} is absent; the benchmark needs its papers")
@@ -331,7 +343,8 @@ def main() -> None:
         import scans
 
         print("== this repository")
-        scans.report(DATA / "jobmc-release", options.scans)
+        reader = functools.partial(extract, third_reading=options.third)
+        scans.report(DATA / "jobmc-release", options.scans, read=reader)
         if options.tools:
             for name, code in (("tesseract", TESSERACT), ("rapidocr", RAPIDOCR)):
                 print(f"== {name} alone")
@@ -346,7 +359,7 @@ def read_alone(code: str) -> Callable[[Path], list[dict]]:
         return [
             {"section": str(place), "number": number, "statement_plain": text, "options": [],
              "answer": None, "answer_raw": None, "flags": ["given by another tool"]}
-            for place, problems in enumerate(number_runs(run([python, "-c", code, str(paper)])))
+            for place, problems in enumerate(number_runs(run([python, "-c", code, str(paper)]), 3))
             for number, text in problems.items()
         ]  # fmt: skip
 

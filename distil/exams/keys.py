@@ -10,8 +10,16 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from distil.exams.markers import QUESTION, Marker, choose_chains, find_chains, find_markers
-from distil.exams.segmentation import SOLUTION
+from distil.exams.markers import (
+    QUESTION,
+    TASK,
+    Marker,
+    choose_chains,
+    find_chains,
+    find_heads,
+    find_markers,
+)
+from distil.exams.segmentation import RUNNING_KEY, SOLUTION
 from distil.exams.text.layout import TextLine
 from distil.exams.text.page import Box, around
 from distil.exams.words import join_lines
@@ -22,8 +30,6 @@ CELL = re.compile(
     r"(?:^|(?<=\s))(?:\\?#\s?)?\(?(?P<number>T-?\d|(?-i:[A-H])\d{1,2}|\d{1,2})(?:[.)]\)?|:)(?=\s|$|\D)\s*",
     re.I,
 )
-# `Answers: 1) 28, 2) 5/8` on one line.
-RUNNING_HEAD = re.compile(r"^\W*(?:answers?|key|solutions?)\s*:\s*(?=\(?\d)", re.I)
 # What is usual in a key is no doubt.
 LOOKS = {"small", "table", "rule"}
 HEADED = re.compile(r"^\W*(?:Solution|Answer|SOLUTION|ANSWER)\s*[.:]")
@@ -36,6 +42,9 @@ CONNECTING = re.compile(
     r"(?:thus|therefore|then|so|hence|simply|just|given by|equal to|now|clearly|\W)*", re.I
 )
 PROSE = re.compile(r"(?<!\\)\b[A-Za-z]{3}")
+# A solution of one line that is but its result.
+BRIEF = re.compile(r"^\W*(?:solution|lösung|solución|решение)\s*[:.]\s*(?P<value>.+?)\.?$", re.I)
+NAMED = re.compile(r"[A-Za-z](?:_\{[^{}]*\}|\([^()]*\))?\s*=")
 STATED = re.compile(r"\b(?:final\s+)?answer\s*(?:is|[:=])\s*(?P<value>.+?)\s*\.?$", re.I)
 
 
@@ -85,10 +94,15 @@ def read_key(lines: list[TextLine], sizes: Collection[int] = ()) -> list[AnswerL
         sizes: how many problems the tests have.
     """
     chains = choose_chains(find_chains(find_markers(lines), lines), lines, sizes)
+    if not any(len(chain) >= 2 for chain in chains):
+        chains = choose_chains(find_chains(find_heads(lines), lines), lines, sizes) or chains
     solved = read_solutions(lines, chains)
     if sum(len(found.answers) for found in solved) > 0.4 * sum(len(chain) for chain in chains):
         return [found for found in solved if found.answers]
     answers = read_rows(lines) or read_table(lines) or read_list(lines)
+    asking = sum(1 for answer in answers if TASK.search(answer.text))
+    if solved and asking > 0.5 * len(answers):
+        return solved  # the problems once more, few of them with a result
     lists: dict[int, AnswerList] = {}
     for answer in answers:
         own = lists.setdefault(answer.section, AnswerList([], {}))
@@ -133,9 +147,9 @@ class Result:
 def result_of(body: list[TextLine]) -> Result | None:
     """Return the result of a written-out solution, if it has one.
 
-    What stands after a head `Answer:` is it; else the last box; else what `the answer is` says.
-    Boxes of the working that differ from a stated answer, and a single one of several boxes where
-    all are asked for, are doubts.
+    What stands after a head `Answer:` is it; else the last box; else what `the answer is` says;
+    else a solution of one line that holds no prose. Boxes of the working that differ from a stated
+    answer, and a single one of several boxes where all are asked for, are doubts.
     """
     boxes = [
         (box, line) for line in body if (box := last_argument(line.text, r"\boxed")) is not None
@@ -165,6 +179,12 @@ def result_of(body: list[TextLine]) -> Result | None:
         after = body[place + 1] if place + 1 < len(body) else None
         if after is not None and not PROSE.search(after.text):
             return Result(after.text.strip().removesuffix("."), after)
+    brief = BRIEF.match(body[-1].text) if body else None
+    if brief and not PROSE.search(brief["value"]):
+        value = brief["value"].strip()
+        # `7 \cdot 3 = 21` is a calculation.
+        working = "=" in value and not NAMED.match(value)
+        return Result(value, body[-1], {"doubtful"} if working else set())
     return None
 
 
@@ -294,7 +314,7 @@ def read_segment(
     cells: list[Cell], index: int, line: TextLine, x0: float, x1: float, text: str
 ) -> None:
     """Add one stretch of a line to the cells: new numbers, or more of the cell to its left."""
-    text = RUNNING_HEAD.sub("", text)
+    text = RUNNING_KEY.sub("", text)
     waiting = cells and cells[-1].line == index and not any(cells[-1].parts)
     matches = [] if waiting else plausible(text)
     box = (x0, line.box[1], x1, line.box[3])
@@ -304,9 +324,9 @@ def read_segment(
         if host is not None:
             host.parts.append(head.strip())
             host.box = around(host.box, box) if host.page == line.page else host.box
-    # Commas part the answers of a running line, `1) 28, 2) 5/8`.
+    # Commas part the answers of a running line, `1) 28, 2) 5/8`, or points do.
     listed = len(matches) > 2 and all(
-        text[: match.start()].rstrip().endswith((",", ";")) for match in matches[1:]
+        text[: match.start()].rstrip().endswith((",", ";", ".")) for match in matches[1:]
     )
     for position, match in enumerate(matches):
         stop = matches[position + 1].start() if position + 1 < len(matches) else len(text)
@@ -314,7 +334,7 @@ def read_segment(
         cells.append(
             Cell(
                 label, number_of(label), x0 + (x1 - x0) * match.start() / max(1, len(text)),
-                index, [text[match.end() : stop].strip().rstrip(",;") if listed else
+                index, [text[match.end() : stop].strip().rstrip(",;.") if listed else
                         text[match.end() : stop].strip()], box, line.page, line.confidence,
                 line.flags - LOOKS,
             )

@@ -46,6 +46,9 @@ OTHER_FORM = re.compile(
     r"|%|percent|\bin terms of\b",
     re.I,
 )
+# `5,75` is a decimal in most of Europe, and two answers elsewhere; `(5,75)` is a pair.
+DECIMAL_COMMA = re.compile(r"(?<![\d,])\d+,\d{1,2}(?![\d,])")
+BRACKETED = re.compile(r"\([^()]*\)|\\\{[^{}]*\\\}")
 OPEN_END = re.compile(r"[-+=<>,(\[{^_/]$|\\(?:cdot|times|frac|leq|geq)$")
 
 
@@ -169,6 +172,7 @@ def is_doubtful(statement: str, answer: str) -> bool:
         or bool(OPEN_END.search(answer))
         or misses_parts(statement, answer)
         or is_no_chance(statement, answer)
+        or bool(DECIMAL_COMMA.search(BRACKETED.sub("", answer)))
     )
 
 
@@ -180,9 +184,15 @@ def is_prose(answer: str) -> bool:
 
 
 def repeats(statement: str, answer: str) -> bool:
-    """Return whether an answer is the problem once more, as where a proof is asked for."""
+    """Return whether an answer is the problem once more, as where a proof is asked for.
+
+    Or its first words: a key that goes over the problems again has no other answer there.
+    """
     said = TOKEN.findall(answer.lower())
-    asked = set(TOKEN.findall(statement.lower()))
+    asked = TOKEN.findall(statement.lower())
+    if len(said) > 1 and said == asked[: len(said)] and WORD.search(answer):
+        return True
+    asked = set(asked)
     return len(said) >= 8 and sum(1 for token in said if token in asked) > 0.8 * len(said)
 
 

@@ -24,7 +24,21 @@ from distil.exams.text.layout import TextLine
 
 KEY_HEADING = re.compile(
     r"\banswer\s*keys?\b|\bkeys?\s+(?:to|for)\b|^\W*(?:the\s+)?answers\b|^\W*solutions?\b|\bsolution\s+key\b"
-    r"|\banswers?\s+and\s+solutions?\b|\bsolutions?\s*$|\banswers?\s*$|^\W*key\W*$",
+    r"|\banswers?\s+and\s+solutions?\b|\bsolutions?\s*$|\banswers?\s*$|^\W*key\W*$"
+    r"|^\W*(?:ответы|решения|réponses|corrigés?|lösungen|respuestas|soluciones)\b",
+    re.I,
+)
+# `Solution: 5` ends a problem, and `Answers: 1) 28, 2) 5/8` is a key on one line.
+OWN_RESULT = re.compile(r"^\W*(?:solution|answer)\s*[:.]\s*\S", re.I)
+RUNNING_KEY = re.compile(
+    r"^\W*(?:answers?|(?:answer\s+)?key|solutions?|ответы?|réponses?|antworten|lösungen|respuestas)"
+    r"\s*[:.]\s*(?=\(?1\s?[.)])",
+    re.I,
+)
+# What problems are called; `1. Simplify` says what to do.
+CALLED = re.compile(
+    r"(?:problem[aes]?|question|exercise|task|aufgabe|übung|exercice|ejercicio|esercizio|exerc[ií]cio"
+    r"|zadani[ea]|zadatak|úloha|feladat|opp?gave|uppgift|tehtävä|задача|задание|завдання)\W?",
     re.I,
 )
 CLOSING = re.compile(
@@ -80,7 +94,8 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
     start = key_start(lines, first)
     while start is not None:
         before = [marker for marker in markers if marker.place < start]
-        if len(before) >= 1 and any(marker.place > start for marker in markers):
+        running = RUNNING_KEY.match(lines[start].text)
+        if len(before) >= 1 and (running or any(marker.place > start for marker in markers)):
             stop = start
             break
         start = key_start(lines, start + 1)
@@ -113,7 +128,20 @@ def split_problems(lines: list[TextLine]) -> tuple[list[Passage], int]:
             passages.append(
                 Passage(marker.label, body, marker.length, index, missing=max(0, missing))
             )
+    without_repeated_head(passages)
     return passages, stop
+
+
+def without_repeated_head(passages: list[Passage]) -> None:
+    """Take the word out of passages that all of them have after their number: `1. Zadanie`."""
+    heads = {passage.lines[0].text[passage.cut :].strip() for passage in passages}
+    if len(passages) < 3 or len(heads) > 1 or not CALLED.fullmatch(heads.pop()):
+        return
+    if all(len(passage.lines) > 1 for passage in passages):
+        for passage in passages:
+            line = passage.lines[0]
+            line.segments = [(line.segments[0][0], line.segments[-1][1], line.text)]
+            passage.cut = len(line.text)
 
 
 def key_start(lines: list[TextLine], after: int) -> int | None:
@@ -122,8 +150,11 @@ def key_start(lines: list[TextLine], after: int) -> int | None:
         line = lines[place]
         text = line.text
         short = len(text.split()) <= 9 and len(text) < 80
+        if RUNNING_KEY.match(text):
+            return place
         if (
             short
+            and not OWN_RESULT.match(text)
             and not MARKER.match(text)
             and KEY_HEADING.search(text)
             and not re.search(r"[.?]$", text)
@@ -189,7 +220,8 @@ def end_of_problem(body: list[TextLine], last: bool) -> list[TextLine]:
         line = body[place]
         if CLOSING.search(line.text):
             return body[:place]
-        if is_heading(body, place) and not re.search(r"[=+<>]|\\[a-z]", line.text):
+        content = re.search(r"[=+<>]|\\[A-Za-z]", line.text) or OWN_RESULT.match(line.text)
+        if is_heading(body, place) and not content:
             tail = body[place:]
             wordy = len(tail) <= 3 or line.size > 1.12 * line.body or line.bold
             if wordy and (last or len(tail) <= 6):

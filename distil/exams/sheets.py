@@ -13,12 +13,14 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from distil.content.hashing import sha256_file
 from distil.exams.errors import ExamError, program_fault
+from distil.exams.text.columns import numbers_first, without_marks
 from distil.exams.text.glyphs import moved, open_document, read_page
 from distil.exams.text.items import usual_size
 from distil.exams.text.layout import (
@@ -45,6 +47,9 @@ TALLEST = 3.5
 OFF_LINE = 0.3
 SCRIPT = 0.85
 UNNAMED = 0.5
+# Running lines stand on more than this share of the pages, of so many pages.
+RUNNING = 0.6
+FEW_PAGES = 4
 MATRIX = re.compile(r"\\begin\{\w*matrix\}")
 # What tells that a line of a scan is one: a word, a relation, a number or an option's label.
 WHOLE = re.compile(
@@ -89,10 +94,11 @@ def read_sheets(
 
                 pages[index], backs[index] = read_scan(document, index, page, path)
         third = third_readings(document, [pages[n] for n in backs], path, third_reading)
-        body = usual_size([glyph for page in pages for glyph in page.glyphs])
+        body = usual_size(own_glyphs(pages))
         for index, page in enumerate(pages):
             if index not in backs:
                 account_for_ink(document, index, page, body, path)
+                page.glyphs = without_marks(page.glyphs, body)
     sheets = []
     second = None
     for index, page in enumerate(pages):
@@ -100,11 +106,28 @@ def read_sheets(
         second = sheet.second or second
         if index in backs:
             mark_recognised(sheet, backs[index])
+        else:
+            sheet.lines = numbers_first(sheet.lines)
         sheet.back = page.back
         sheet.third = third.get(page.number)
         sheets.append(sheet)
     drop_running_lines(sheets)
     return sheets, digest
+
+
+def own_glyphs(pages: Sequence[Page]) -> list[Glyph]:
+    """Return the characters of all pages without those that most pages have at the same place.
+
+    Slides have more of these than of text, and in a smaller size.
+    """
+    glyphs = [glyph for page in pages for glyph in page.glyphs]
+    if len(pages) < FEW_PAGES:
+        return glyphs
+    places = [{(g.text, round(g.x0), round(g.base)) for g in page.glyphs} for page in pages]
+    counts = Counter(place for own in places for place in own)
+    most = {place for place, count in counts.items() if count > RUNNING * len(pages)}
+    own = [g for g in glyphs if (g.text, round(g.x0), round(g.base)) not in most]
+    return own or glyphs
 
 
 def third_readings(

@@ -20,7 +20,10 @@ from distil.exams.extraction import survey_safely
 
 ROOT = Path(__file__).resolve().parents[2]
 YEAR = re.compile(r"(?<!\d)((?:19|20)\d\d)(?!\d)")
-KEY = re.compile(r"(?i)(?<![a-z])(keys?|answers?|solutions?|ans|sol)(?![a-z])")
+KEY = re.compile(
+    r"(?i)(?<![a-z])(keys?|answers?|solutions?|ans|sol|corrig[eé]s?|r[eé]ponses?|lösungen|loesungen"
+    r"|respuestas|soluciones|ответы|решения)(?![a-z])"
+)
 # What file names call the usual sections, and what else they hold that is no section.
 NAMES = {"fs": "Freshman-Sophomore", "js": "Junior-Senior", "tp": "Two-Person Speed", "all": "All"}
 UNNAMED = "all"

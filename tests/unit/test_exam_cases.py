@@ -63,6 +63,14 @@ def test_a_layout_changes_nothing_in_what_is_read(name):
     assert all(row["flags"] == ["no_answer"] for row in rows)
 
 
+def test_forms_side_by_side_are_read_one_after_the_other():
+    rows = read("d07_two_up_forms")
+    assert statements(rows) == PLAIN | {
+        str(n + 10): f"Find {n} times {n + 2}." for n in range(1, 11)
+    }
+    assert all(row["flags"] == ["no_answer"] for row in rows)
+
+
 def test_boxes_of_a_turned_page_lie_on_the_page_as_displayed():
     (width, height), rows = (792, 612), read("d03_rotate90")
     for row in rows:

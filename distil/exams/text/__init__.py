@@ -14,6 +14,6 @@
 - `matrices`: rows between tall delimiters.
 - `lines`: baselines and scripts.
 - `rendering`: the text of a line.
-- `columns`: columns of a page.
+- `columns`: columns of a page, marks in margins, numbers in cells of their own.
 - `layout`: lines of a page in reading order.
 """

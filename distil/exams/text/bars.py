@@ -8,6 +8,7 @@ LibreOffice all set bars on the mathematical axis, a quarter of the size above t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from distil.exams.text.items import (
@@ -27,6 +28,9 @@ from distil.exams.text.matrices import assemble
 from distil.exams.text.page import Box, Rule
 from distil.exams.text.rendering import render, space_operators
 from distil.exams.text.tolerances import AXIS, BARS, SCRIPT_RATIO
+
+PUNCTUATION = {".", ",", ";", ":", "?", "!"}
+HEADED = re.compile(r"[^\W\d_]{3,}\s?:")
 
 
 def build_bars(region: Region) -> list[Rule]:
@@ -122,7 +126,9 @@ def box_up(frame: Box, region: Region) -> None:
         for item in region.between(top, bottom)
         if x0 < item.middle < x1 and top < item.centre < bottom
     ]
-    if not inside or x1 - x0 > BARS.box_width_pt:
+    # A frame around a passage, as `Solution: ...`, is no box of a result.
+    start = "".join(item.text for item in sorted(inside, key=by_place))
+    if not inside or x1 - x0 > BARS.box_width_pt or HEADED.match(start):
         return
     lines = assemble(inside)
     main = max(lines, key=by_size)
@@ -157,6 +163,8 @@ def radical(rule: Rule, region: Region, *, loose: bool = False) -> bool:
         for item in region.between(rule.y - BARS.root_top_pt, sign.bottom + BARS.root_reach * size)
         if item is not sign
         and rule.x0 - BARS.root_left * size < item.middle < rule.x1 + BARS.root_right * size
+        # A point after the root stands beside the end of its bar.
+        and not (item.text in PUNCTUATION and item.middle > rule.x1)
         and item.x0 > sign.x0
         and item.bottom > rule.y
         and item.base > rule.y
@@ -242,7 +250,7 @@ def index_of(sign: Item, rule: Rule, inside: list[Item], region: Region) -> list
 
 def fraction(rule: Rule, region: Region) -> bool:
     """Make a fraction of a rule that is its bar; return whether it is one."""
-    if rule.width > BARS.fraction_width_pt:
+    if rule.width > BARS.fraction_width_pt or crosses(rule, region.verticals):
         return False
     above = row_on(rule, region, up=True)
     below = row_on(rule, region, up=False)
@@ -278,6 +286,15 @@ def fraction(rule: Rule, region: Region) -> bool:
     )  # fmt: skip
     region.replace(parts, whole)
     return True
+
+
+def crosses(rule: Rule, verticals: list[Rule]) -> bool:
+    """Return whether a vertical rule meets a rule between its ends, as in a table."""
+    return any(
+        rule.x0 + BARS.inside_pt < side.x0 < rule.x1 - BARS.inside_pt
+        and side.top - BARS.adjoin_pt < rule.y < side.bottom + BARS.adjoin_pt
+        for side in verticals
+    )
 
 
 def is_centred(rule: Rule, above: list[Item], below: list[Item], size: float) -> bool:

@@ -352,14 +352,23 @@ def read_text(raw, text, page: Page, place, typefaces: dict[str, Typeface]) -> s
             continue
         glyph = glyph_at(source, index, code, known)
         if glyph.text == EXTENDER:
-            page.rules.append(Rule(glyph.x0, glyph.x1, glyph.top, glyph.bottom))
+            # Its ink stands half a character to the right of its origin.
+            _, _, left, right, *_ = source.places_of(index)
+            page.rules.append(
+                Rule(place(left, 0.0)[0], place(right, 0.0)[0], glyph.top, glyph.bottom)
+            )
             continue
         if not (glyph.top > -page.height and glyph.bottom < 2 * page.height):
             continue  # nobody sees it, and look-ups by height would grow with it
+        if glyph.x0 > page.width or glyph.x1 < 0:
+            continue  # nobody sees it either: LaTeX's exam class sets marks there
         previous = glyphs[-1] if glyphs and not spaced and last == index - 1 else None
         last = index
         if previous is not None and is_ligature(previous, glyph):
             previous.text += glyph.text
+            # PDFium shares its ink out among the letters.
+            previous.x1 = max(previous.x1, glyph.x1)
+            previous.top = min(previous.top, glyph.top)
             continue
         glyph.order, glyph.spaced = len(glyphs), spaced
         glyphs.append(glyph)

@@ -22,7 +22,9 @@ PIECES = {
 }  # fmt: skip
 DELIMITERS = OPENERS | CLOSERS | set("|∥‖/")
 # Glyphs that are more than a letter on a line.
-SPECIAL = DELIMITERS | BIG_OPERATORS | INTEGRALS | PIECES.keys() | {"∣"}
+SPECIAL = DELIMITERS | BIG_OPERATORS | INTEGRALS | PIECES.keys() | {"∣", "Σ", "Π"}
+# Capital letters that serve as big operators where they are set bigger than the text around.
+ENLARGED = {"Σ": "∑", "Π": "∏"}
 ACCENTS = {"ˆ": "hat", "^": "hat", "˜": "tilde", "~": "tilde", "¯": "bar", "⃗": "vec",
            "˙": "dot", "¨": "ddot", "ˇ": "check", "̂": "hat", "̃": "tilde", "̄": "bar"}  # fmt: skip
 DIACRITICS = {"´": "\u0301", "`": "\u0300", "¨": "\u0308", "˜": "\u0303", "ˆ": "\u0302",
@@ -31,8 +33,13 @@ NEGATED = {"=": "≠", "∈": "∉", "|": "∤", "∣": "∤"}
 NEGATED_LATEX = {"=": r"\neq", "∈": r"\notin", "|": r"\nmid", "∣": r"\nmid"}
 
 
-def items_of(glyphs: Iterable[Glyph]) -> list[Item]:
-    """Return glyphs as items; pieces of tall delimiters are joined, accents put on letters."""
+def items_of(glyphs: Iterable[Glyph], body: float | None = None) -> list[Item]:
+    """Return glyphs as items; pieces of tall delimiters are joined, accents put on letters.
+
+    Args:
+        glyphs: of a page.
+        body: usual font size, points; None: that of most of the glyphs.
+    """
     items = [
         Item(
             glyph.x0, glyph.x1, glyph.top, glyph.bottom, glyph.base, glyph.size,
@@ -40,7 +47,7 @@ def items_of(glyphs: Iterable[Glyph]) -> list[Item]:
         )
         for glyph in glyphs
     ]  # fmt: skip
-    body = usual_size(items)
+    body = body or usual_size(items)
     for place, item in enumerate(items):
         if item.text in SPECIAL:
             classify(item, items[max(0, place - 1) : place + 2], body)
@@ -64,6 +71,10 @@ def classify(item: Item, near: list[Item], body: float) -> None:
             item.kind = "delimiter"
     if item.text == "∣":
         item.text = "|"
+    if item.text in ENLARGED:
+        if item.size <= JOINS.grown * max(body, *(o.size for o in near if o is not item)):
+            return
+        item.text = ENLARGED[item.text]
     symbol = item.text
     if symbol in BIG_OPERATORS or symbol in INTEGRALS:
         item.kind = "operator"

@@ -12,7 +12,7 @@ from distil.exams.text.columns import find_columns, share_out
 from distil.exams.text.items import Item, Line, Region, right_end, usual_size
 from distil.exams.text.joins import items_of
 from distil.exams.text.mathematics import read_lines
-from distil.exams.text.page import Box, Glyph, Matrix, Page
+from distil.exams.text.page import Box, Glyph, Matrix, Page, Rule, around
 from distil.exams.text.rendering import render
 
 COLUMN_GAP = 1.2
@@ -107,11 +107,12 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
     """
     figures, tables = find_figures(page)
     glyphs = without_labels(page.glyphs, figures)
-    items = items_of(glyphs)
+    size = None if len(glyphs) > SPARSE else usual
+    items = items_of(glyphs, size)
     body = usual_size(items) if len(items) > SPARSE else usual
     whole = Region(items, page.rules, page.verticals, page.frames)
     lines, spare = read_lines(whole, body)
-    columns = find_columns(lines, page.width, body, known)
+    columns = outside_tables(find_columns(lines, page.width, body, known), tables, page, body)
     if columns is None:
         parts = [(whole, lines)]
     else:
@@ -119,7 +120,7 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         parts = []
         gutter, bands, _ = columns
         # The first reading has changed the items.
-        fresh = Region(items_of(glyphs), page.rules, page.verticals, page.frames)
+        fresh = Region(items_of(glyphs, size), page.rules, page.verticals, page.frames)
         for region in share_out(fresh, gutter, bands, body):
             lines, left_over = read_lines(region, body)
             spare += left_over
@@ -137,7 +138,8 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         if rule.width < 12 * body:
             for line in out:
                 inside = line.box[1] - 1 < rule.y < line.box[3] + 0.2 * body
-                if inside and line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 1:
+                within = line.box[0] - 1 < rule.x0 and rule.x1 < line.box[2] + 0.4 * body
+                if inside and (within or is_written_on(rule, line)):
                     line.flags.add("rule")
     for line in out:
         if any(
@@ -153,6 +155,60 @@ def read_layout(page: Page, usual: float, known: float | None = None) -> Sheet:
         second=columns and columns[2],
         blanks=page.blanks,
     )
+
+
+def outside_tables(columns, tables: list[Box], page: Page, body: float):
+    """Return what `find_columns` found without bands that lie in ruled tables.
+
+    Args:
+        columns: from `find_columns`.
+        tables: boxes of tables with a frame.
+        page: as it was read.
+        body: usual font size, points.
+    """
+    if columns is None:
+        return None
+    gutter, bands, second = columns
+    upright = whole_sides(page)
+    grids = [(table, upright) for table in tables]
+    # Tables without a frame: a rule and the upright ones that it meets.
+    for rule in page.rules:
+        line = (rule.x0, rule.top, rule.x1, rule.bottom)
+        met = [side for side in upright if touches(side, line, 2.0)]
+        grids.append((around(line, *met), met))
+    for (x0, top, x1, bottom), sides in grids:
+        # A line between two columns of text stands in their gutter.
+        divides = any(
+            x0 + 4 < side[0] < x1 - 4
+            and abs(side[0] - gutter) > 1.5 * body
+            and min(side[3], bottom) - max(side[1], top) > 0.6 * (bottom - top)
+            for side in sides
+        )
+        if x0 < gutter < x1 and divides:
+            bands = [
+                (first, last)
+                for first, last in bands
+                if first < last and min(last, bottom) - max(first, top) < 0.6 * (last - first)
+            ]
+    return (gutter, bands, second) if bands else None
+
+
+def whole_sides(page: Page) -> list[Box]:
+    """Return the boxes of a page's upright rules, those drawn row by row in one piece."""
+    sides: list[list[float]] = []
+    for side in sorted(page.verticals, key=lambda side: (round(side.x0), side.top)):
+        last = sides[-1] if sides else None
+        if last is not None and abs(last[0] - side.x0) < 1 and side.top < last[3] + 2:
+            last[3] = max(last[3], side.bottom)
+        else:
+            sides.append([side.x0, side.top, side.x1, side.bottom])
+    return [tuple(side) for side in sides]
+
+
+def is_written_on(rule: Rule, line: TextLine) -> bool:
+    """Return whether an answer is printed on a rule at a line's end."""
+    x0, x1, text = line.segments[-1]
+    return rule.x0 - 1 < x0 and x1 < rule.x1 + 1 and not re.fullmatch(r"[\s._]*", text)
 
 
 def text_line(page: Page, line: Line, column: int, left: float, body: float) -> TextLine:

@@ -13,6 +13,10 @@ from distil.exams.text.page import Box, Glyph, Page, Rule
 
 # Lines are no thicker, points.
 THIN = 2.5
+# The corners of frames are rounded by less, points, and leave so much of their edges straight, less
+# a line that closes the path, which PDFium does not report.
+CORNER = 8.0
+FRAMED = 0.5
 MAX_SEGMENTS = 20_000
 MAX_FORM_DEPTH = 8
 MAX_SILENT = 2_000
@@ -113,6 +117,7 @@ def read_path(raw, item, matrix: tuple, result: Page, place, budget: list) -> No
     x, y = ctypes.c_float(), ctypes.c_float()
     paths: list[list] = []
     curved = False
+    straight = 0.0  # length of lines along the page's edges
     budget[0] -= count
     if budget[0] < 0:
         return
@@ -124,14 +129,36 @@ def read_path(raw, item, matrix: tuple, result: Page, place, budget: list) -> No
         point = place(*apply(matrix, x.value, y.value))
         if kind == raw.FPDF_SEGMENT_MOVETO or not paths:
             paths.append([])
+        elif kind == raw.FPDF_SEGMENT_LINETO:
+            across, down = abs(point[0] - paths[-1][-1][0]), abs(point[1] - paths[-1][-1][1])
+            straight += max(across, down) if min(across, down) < 0.3 else 0.0
         paths[-1].append(point)
     if curved:
         everything = [point for path in paths for point in path]
-        if everything and not add_root(raw, item, everything, result, place):
+        if is_rounded(everything, straight):
+            if stroke.value:
+                result.frames.append(hull(everything))
+            # What is only filled is a background colour.
+        elif everything and not add_root(raw, item, everything, result, place):
             result.drawings.append(hull(everything))
         return
     for path in paths:
         sort_path(path, pen, bool(stroke.value), result)
+
+
+def is_rounded(points: list, straight: float) -> bool:
+    """Return whether a curved path is a frame with rounded corners.
+
+    Args:
+        points: of the path.
+        straight: how much of it runs along the edges of the page, points.
+    """
+    x0, top, x1, bottom = hull(points)
+    return (
+        min(x1 - x0, bottom - top) > 2 * CORNER
+        and straight > FRAMED * 2 * (x1 - x0 + bottom - top)
+        and all(min(x - x0, x1 - x, y - top, bottom - y) < CORNER for x, y in points)
+    )
 
 
 def add_root(raw, item, points: list, result: Page, place) -> bool:

@@ -49,6 +49,7 @@ def render(items: list[Item], script: bool = False) -> str:
                 or after_sign
                 or gap > WORD_GAP * size
                 or (first.spaced and gap > WORDS.spaced_gap * size)
+                or (not script and is_after_word(tokens, place))
                 or (after_command and token[:1].isalpha())
             ):
                 out += " "
@@ -115,6 +116,33 @@ def is_binary(tokens: list[Token], place: int) -> bool:
     ahead = item.x0 - right_end(before)
     behind = after.x0 - item.x1
     return not (ahead > WORD_GAP * item.size and behind < WORDS.sign_behind * ahead)
+
+
+def is_after_word(tokens: list[Token], place: int) -> bool:
+    """Return whether a token is a variable alone that touches the upright word before it.
+
+    PDFium leaves out a move to the right that ends a string, as `eqn` writes it: `isn` for `is n`.
+    """
+    if place < 2 or not is_letter(tokens[place], slanted=True):
+        return False
+    item = tokens[place][1][0]
+    for _, (after, *_) in tokens[place + 1 : place + 2]:
+        if after.text.isalpha() and after.x0 - item.x1 < WORD_GAP * item.size:
+            return False
+    return all(is_letter(token, slanted=False) for token in tokens[place - 2 : place])
+
+
+def is_letter(token: Token, *, slanted: bool) -> bool:
+    """Return whether a token is one ASCII letter without scripts, slanted or upright."""
+    item = token[1][0]
+    return (
+        token[0] == item.text
+        and len(item.text) == 1
+        and item.text.isascii()
+        and item.text.isalpha()
+        and ("i" in item.style) == slanted
+        and not (item.sup or item.sub)
+    )
 
 
 def tokenise(items: list[Item]) -> list[Token]:
