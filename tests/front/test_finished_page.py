@@ -371,6 +371,14 @@ def test_the_samples_of_a_question_stand_in_one_cell_and_each_has_its_card(
     assert f"{right} of 2 samples right" in page.locator(".samples").inner_text()
     label = page.locator("table.grid td.here").get_attribute("aria-label")
     assert label.endswith(f"{right} of 2 right, toggled")
+    # Paper is as wide as it is.
+    page = opened("C7/held_out", top)
+    page.wait_for_selector("table.grid td")
+    page.set_viewport_size({"width": 673, "height": 1000})
+    page.emulate_media(media="print")
+    cut = "one => one.scrollWidth - one.clientWidth"
+    assert page.locator(".grid-box").evaluate(cut) <= 1
+    page.emulate_media(media="screen")
     # The address alone leads to each.
     for address, verdict, text in zip(addresses, verdicts, texts, strict=True):
         page = opened(address.removeprefix("#"), top)
