@@ -208,7 +208,7 @@ def test_jobs_keep_within_the_memory_of_the_study_file(study):
         "adapters": {
             "layers": 2,
             "seeds": [1],
-            "batch_size": 16,
+            "batch_size": 12,
             "horizon": 1,
             "checkpoints": [1],
             "evaluate_every": 1,

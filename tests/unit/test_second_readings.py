@@ -206,7 +206,9 @@ def test_what_cannot_be_read_stays_as_it_was_extracted_and_flagged(year, tmp_pat
 def test_a_drifted_model_is_no_reading(year, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with host_of(year) as (address, _):
-        _, rows, _ = read(year, tmp_path, address, served=["another"])
+        with pytest.raises(JobStopped, match="3 x drift; test-reader answered, not another"):
+            read(year, tmp_path, address, served=["another"])
+        _, rows, _ = read(year, tmp_path, address, served=["another"], max_unanswered=3)
     assert {r["status"] for r in rows} == {"drift"}
     assert {r["text"] for r in rows} == {None}
 

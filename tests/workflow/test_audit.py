@@ -244,7 +244,7 @@ def test_a_record_edited_to_match_its_file_is_seen_through_its_consumers(inside)
     import hashlib
 
     path = Path("results", STUDY, "problems", "2014.jsonl")
-    path.write_text(path.read_text().replace("Find", "find", 1))
+    path.write_text(path.read_text().replace('"statement": "', '"statement": "Now ', 1))
     record = Path("results", STUDY, "lineage", "correct_problems", "year=2014.json")
     content = json.loads(record.read_text())
     content["output"][0]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
