@@ -390,7 +390,12 @@ def choose_chains(
             continue
         chosen.append(chain)
     chosen.sort(key=lambda chain: chain[0].place)
-    chosen = [chain for chain in chosen if not instructive(chain, lines)] or chosen
+    chosen = [
+        chain
+        for chain in chosen
+        # A tie-breaker alone is one item: a word of it must not make it an instruction.
+        if chain[0].style[3] == "T" or not instructive(chain, lines)
+    ] or chosen
     chosen = without_rules(chosen, lines)
     longest = max((len(chain) for chain in chosen), default=0)
     if longest >= 3:

@@ -108,6 +108,28 @@ def test_every_template_comes_out_without_loss_in_each_contest_wording(tmp_path,
     assert not lost
 
 
+@pytest.mark.parametrize("name", ["rain", "bag"])
+def test_a_tie_breaker_with_words_of_instructions_is_a_problem(tmp_path, name):
+    """It says "points ... each" or "in lowest terms", and stands alone on its page."""
+    [template] = [template for template in CONTEST if template.name == name]
+    rng = Random(5)
+    items = [
+        draw_item(CONTEST[place], CONTEST[place].familiar[:1], rng, reserved=True)
+        for place in (0, 2)
+    ]
+    items.append(draw_item(template, template.unseen[1:], rng, reserved=True))
+    questions = [
+        Question(2011, "tp", number, item, False)
+        for number, item in zip(("1", "2", "T1"), items, strict=True)
+    ]
+    path = tmp_path / "2011-tp.pdf"
+    paper = typeset_exams.paper_data(questions, "Two-Person Speed")
+    path.write_bytes(typeset_exams.typeset(ROOT / "resources/sample/exam.typ", paper))
+    rows = {row["number"]: row for row in extract(path)}
+    truth = truth_row(questions[-1])
+    assert (rows["T1"]["statement"], rows["T1"]["answer"]) == (truth["statement"], truth["answer"])
+
+
 def test_the_rule_writes_a_years_problems_sorted_and_the_same_bytes_twice(sample, tmp_path):
     written = []
     for name in ("one.jsonl", "two.jsonl"):
