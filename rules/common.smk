@@ -34,11 +34,12 @@ needs = Needs(study)
 environment.name_plan(study.plan_sha256)
 
 
-def close(name):
-    """Tell the page of the run, and return what the run ends with."""
+def close(name, made):
+    """Tell the page of a run that made something, and return what the run ends with."""
     from distil.audit.account import write_account
 
-    write_account(name)
+    if made:  # else what `distil verify` told it still holds
+        write_account(name)
     return closing_text(name)
 
 

@@ -106,14 +106,14 @@ class Decisions:
         return found
 
 
-def decide_by_records(workflow: Any, study: AnyStudy, closing: Callable[[str], str]) -> None:
+def decide_by_records(workflow: Any, study: AnyStudy, closing: Callable[[str, bool], str]) -> None:
     """Patch a workflow that is being read, in the main process of a run.
 
     Args:
         workflow: Snakemake's.
         study: the study that its configuration describes.
-        closing: returns what is said, given the study's name, once its claims were made or
-            confirmed.
+        closing: returns what is said once the claims were made or confirmed, given the study's
+            name and whether the run made anything.
     """
     from snakemake.settings.types import ExecMode
 
@@ -219,7 +219,7 @@ def _execute(
     workflow: Any,
     study: AnyStudy,
     decisions: Decisions,
-    closing: Callable[[str], str],
+    closing: Callable[[str, bool], str],
     *arguments: Any,
     **settings: Any,
 ) -> None:
@@ -259,7 +259,7 @@ def _execute(
     if str(study.results / "claims" / "claims.csv") in {str(p) for job in jobs for p in job.output}:
         if not made:
             print("Nothing was to be done: the claims below are what their records say.")
-        print(closing(study.name), flush=True)
+        print(closing(study.name, made > 0), flush=True)
 
 
 def _require_one_payer(workflow: Any, executor: Any) -> None:

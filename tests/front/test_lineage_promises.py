@@ -20,6 +20,7 @@ import pytest
 
 from distil.content.sealed import Seal, read_lines, seal
 from distil.lineage.history import CHAIN, RUNS, VERSIONS, read_chain
+from distil.report.page import shards
 from tests.workflow.checkout import Checkout
 
 TORTURE = bool(os.environ.get("DISTIL_TORTURE"))
@@ -379,9 +380,12 @@ def test_pictures_and_the_review_page_are_known_files(study):
 
 
 def test_the_claims_are_shown_only_by_a_run_that_made_or_confirmed_them(study):
+    assert distil(study, "verify").returncode == 0
     done = study.snakemake()
     assert "Nothing was to be done: the claims below are what their records say." in done.stdout
     assert "Claims of the study micro" in done.stdout
+    account = shards.decode((study.path / TOP / "page" / "run.js").read_bytes())
+    assert account["verified"]["ok"], "a run that made nothing leaves the page what verify said"
     done = study.snakemake("--", "results/micro/problems/2014.jsonl")
     assert "Claims" not in done.stdout
     study.edit(CONFIG, "alpha: 0.05", "alpha: 0.01")
