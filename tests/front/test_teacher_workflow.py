@@ -145,9 +145,10 @@ def test_day_with_r1_ends_in_one_table_and_pays_exactly_once(tmp_path):
         assert "drift (sample-solver-v2 answered, not sample-solver)" in said
         assert "list its name in teacher.hosts.r1.models.sample-solver.served" in said
         assert in_logs("r1 answers nobody")
-        # One job stops, and the others with it: no more than two had a part of a row as well.
+        # One job stops, and the others with it: no more than two had a part of a row as well. Of
+        # 300 answers a second a slotful more is under way before the others have seen it.
         strange = sum(n for (*_, served), n in host.paid.items() if served.endswith("-v2"))
-        assert 6 <= strange <= 3 * 6 + slots
+        assert 6 <= strange <= 3 * 6 + (2 if large else 1) * slots
         host.served = None
 
         # Its key allows five requests a second, to all jobs together; it asks for a pause; and a
@@ -202,7 +203,9 @@ def test_day_with_r1_ends_in_one_table_and_pays_exactly_once(tmp_path):
     asked = collections.Counter(prompt for model, prompt, *_ in once if model == "sample-solver")
     assert {prompt for prompt, n in asked.items() if n == 2} == cut
     assert len(cut) > 3
-    assert (len(asked), sum(asked.values())) == (count, count + len(cut))
+    # A contest sets one question a year once more, ten years later: that is no second request.
+    distinct = count - max(0, years - 10)
+    assert (len(asked), sum(asked.values())) == (distinct, distinct + len(cut))
     found = journal(checkout)
     assert len(found.attempts()) == len(host.requests)
     assert found.possibly_paid() == []
