@@ -35,11 +35,11 @@ environment.name_plan(study.plan_sha256)
 
 
 def close(name, made):
-    """Tell the page of a run that made something, and return what the run ends with."""
+    """Tell the page of the run, and return what the run ends with."""
     from distil.audit.account import write_account
 
-    if made:  # else what `distil verify` told it still holds
-        write_account(name)
+    # Where nothing was made, what `distil verify` told the page still holds.
+    write_account(name, keep=not made)
     return closing_text(name)
 
 

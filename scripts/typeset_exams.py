@@ -16,7 +16,7 @@ import typst
 
 from distil.content.files import write_jsonl
 from distil.synthetic.papers import SPEED_SECTION, Question, draw_papers, truth_row
-from distil.synthetic.templates import LABELS, Item
+from distil.synthetic.templates import Item
 from distil.synthetic.transfer import draw_transfer
 
 TITLE = "Sample Mathematics Competition"
@@ -98,8 +98,8 @@ def paper_data(questions: list[Question], section_name: str) -> dict[str, Any]:
                 "number": question.number,
                 "text": markup(question.item.marked),
                 "options": [
-                    {"label": label, "text": markup(f"${text}$")}
-                    for label, text in zip(LABELS, question.item.options, strict=False)
+                    {**option, "text": markup(f"${option['text']}$")}
+                    for option in question.item.labelled
                 ],
                 "answer": markup(mark_answer(question.item)),
             }

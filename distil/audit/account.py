@@ -131,9 +131,16 @@ def _machine(records: Records) -> str:
     return f"{last.get('platform', '')}, Python {last.get('python', '')}"
 
 
-def write_account(study: str, faults: Sequence[Fault] | None = None) -> None:
-    """Write the account beside the page, where the study has a page and it can be written."""
+def write_account(study: str, faults: Sequence[Fault] | None = None, *, keep: bool = False) -> None:
+    """Write the account beside the page, where the study has a page and it can be written.
+
+    Args:
+        study: its name.
+        faults: what `verify` found; None where it was not asked.
+        keep: leave an account that is there as it is.
+    """
     top = Path("results") / study
-    if (top / "index.html").is_file():
+    account = top / PAGE_ACCOUNT
+    if (top / "index.html").is_file() and not (keep and account.is_file()):
         with contextlib.suppress(OSError):
-            shards.write(top / PAGE_ACCOUNT, "run", read_account(study, faults))
+            shards.write(account, "run", read_account(study, faults))

@@ -69,13 +69,7 @@ def pretraining_rows(
 
 def chat_row(item: Item, level: str, prompts: Prompts) -> tuple[str, str]:
     """Return the message that asks a question at a level, and the worked response."""
-    problem = {
-        "statement": item.statement,
-        "options": [
-            {"label": label, "text": text}
-            for label, text in zip(LABELS, item.options, strict=False)
-        ],
-    }
+    problem = {"statement": item.statement, "options": item.labelled}
     return question_text(problem, level, prompts), render_steps(item.solution, level)
 
 

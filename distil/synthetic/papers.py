@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from distil.synthetic.contest import CONTEST
-from distil.synthetic.templates import LABELS, Item, Template, draw_item
+from distil.synthetic.templates import Item, Template, draw_item
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,10 +142,7 @@ def truth_row(question: Question) -> dict[str, Any]:
         "section": question.section,
         "number": question.number,
         "statement": item.statement,
-        "options": [
-            {"label": label, "text": text}
-            for label, text in zip(LABELS, item.options, strict=False)
-        ],
+        "options": item.labelled,
         "answer": item.solution.answer,
         "template": item.template.name,
         "wording": "familiar" if question.familiar else "unseen",

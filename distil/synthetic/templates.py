@@ -163,6 +163,14 @@ class Item:
         return self.marked.replace("$", "")
 
     @property
+    def labelled(self) -> list[dict[str, str]]:
+        """The options with their letters, as in a problem row."""
+        return [
+            {"label": label, "text": text}
+            for label, text in zip(LABELS, self.options, strict=bool(self.options))
+        ]
+
+    @property
     def solution(self) -> Solution:
         """Worked steps and the answer: a letter if the question has options."""
         return choose(self.template.solve(dict(self.numbers)), self.options)

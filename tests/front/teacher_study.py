@@ -21,7 +21,7 @@ from distil.study import config as configuration
 from distil.study.shape import open_study
 from distil.synthetic import contest
 from distil.synthetic.teacher import answer_problem
-from distil.synthetic.templates import LABELS, Item, draw_item
+from distil.synthetic.templates import Item, draw_item
 from distil.teacher.journal import Journal
 from scripts import distill_traces, solve_problems, verify_traces
 
@@ -57,8 +57,7 @@ def study_file(path: Path, url: str, host: dict | None = None, **teacher) -> Pat
 
 def is_solved(item: Item) -> bool:
     """Tell whether the sample's teacher gets a question right."""
-    options = zip(LABELS, item.options, strict=False)
-    listed = "\n".join(f"{label}. {text}" for label, text in options)
+    listed = "\n".join(f"{option['label']}. {option['text']}" for option in item.labelled)
     _, content = answer_problem(f"Problem: {item.statement}\nOptions: {listed}")
     return content.endswith((f" {item.solution.written}", f" {item.solution.answer}"))
 
@@ -71,10 +70,6 @@ def write_problems(count: int) -> list[dict]:
         number = len(rows)
         template = contest.CONTEST[number % len(contest.CONTEST)]
         item = draw_item(template, template.familiar, generator, reserved=True)
-        options = [
-            {"label": label, "text": text}
-            for label, text in zip(LABELS, item.options, strict=bool(item.options))
-        ]
         if item.statement in known or not is_solved(item):
             continue
         known.add(item.statement)
@@ -84,7 +79,7 @@ def write_problems(count: int) -> list[dict]:
                 "year": 2011,
                 "section": "fs",
                 "statement": item.statement,
-                "options": options,
+                "options": item.labelled,
                 "answer": item.solution.answer,
             }
         )

@@ -16,7 +16,7 @@ from distil.content.files import read_jsonl, write_jsonl
 from distil.content.hashing import sha256_text
 from distil.grading.grading import judge
 from distil.synthetic import contest
-from distil.synthetic.templates import LABELS, draw_item
+from distil.synthetic.templates import draw_item
 from distil.teacher import responses_report as report
 from distil.teacher.agents import JobStopped
 from distil.teacher.responses import Reply
@@ -52,16 +52,12 @@ def write_problems(path: Path) -> list[dict]:
         item = draw_item(template, template.familiar, generator, reserved=True)
         while is_solved(item) == (number == 9):
             item = draw_item(template, template.familiar, generator, reserved=True)
-        options = [
-            {"label": label, "text": text}
-            for label, text in zip(LABELS, item.options, strict=bool(item.options))
-        ]
         rows.append(
             {
                 "id": f"2014-fs-{number:02d}",
                 "year": 2014,
                 "statement": item.statement,
-                "options": options,
+                "options": item.labelled,
                 "answer": item.solution.answer,
             }
         )
