@@ -104,7 +104,9 @@ def test_what_never_ends_is_ended_by_the_deadline_and_what_is_endless_by_its_siz
     write_jsonl("problems.jsonl", rows[:-2])
     with FaultHost(script=" ".join([*script, "too-large", "gzip-bomb"])) as host:
         done = run_stages(study(folder, host.url, stream=stream, host={"concurrency": 4}))
-        assert [row["status"] for row in done.solutions] == ["ok", *["deadline"] * len(script[1:])]
+        # Four are asked at once, so that the host's first answer may be that of any of them.
+        statuses = sorted(row["status"] for row in done.solutions)
+        assert statuses == [*["deadline"] * len(script[1:]), "ok"], done.said
         assert len(host.requests) == len(script)
         write_jsonl("problems.jsonl", rows[-2:])
         slow = {"idle_seconds": 20.0, "deadline_seconds": 60.0}
