@@ -41,7 +41,7 @@ def letters(text: str) -> str:
 
 def variables(text: str) -> Counter:
     """Return the runs of letters that are no words: names of variables and points."""
-    text = SPELLED.sub(lambda m: NAMES.get(m[0].lower(), ""), text.translate(SUPERSCRIPTS))
+    text = SPELLED.sub(lambda m: NAMES.get(m[0].lower(), " "), text.translate(SUPERSCRIPTS))
     runs = re.findall(r"[A-Za-zπθαβ]+", text)
     return Counter(
         char

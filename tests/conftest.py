@@ -63,7 +63,7 @@ def group(nodeid: str) -> str:
     """Return what a test shares a process with: its file, or all that use the finished micro study."""
     name = nodeid.partition("::")[0]
     shared = "tests/workflow/" in name and not name.endswith("test_sample.py")
-    shared |= "tests/front/test_finished" in name
+    shared |= "tests/front/test_finished" in name or name.endswith("test_lineage_promises.py")
     return "tests/workflow" if shared else name
 
 

@@ -1,15 +1,17 @@
-"""Agreement of a scanned problem with a third reading: doubts that it settles, spaces it lends.
+"""Agreement of a scanned problem with a third reading: doubts settled or raised, spaces lent.
 
     settle(row, passage, sheets)  # row["flags"] without formula and doubtful, where all agree
 
 Two readings that err in different ways and give the same letters, digits and signs in the same
 order leave little doubt. Only `formula` and `doubtful` are settled, and only where nothing else is
 in doubt: tangled lines, figures or small print are doubts about order and extent, which both
-readings may share.
+readings may share. Where a third reading that is nearly the same has other letters, one of the two
+is wrong, and the problem is `doubtful`.
 """
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import re
 import unicodedata
@@ -28,11 +30,26 @@ SLACK = 3.0
 # degrees and roots, names of functions that plain text spells out.
 LEFT_OUT = re.compile(r"[Δ△∆°√]|sqrt|degrees?", re.I)
 SIGN = {"−": "-", "–": "-", "—": "-", "≤": "<", "≥": ">", "⩽": "<", "⩾": ">"}
+# What no print says, or says otherwise than was read: a root or a fraction as an index, and two
+# numbers side by side, the first of them raised, whose dot of multiplication was not seen.
+TORN = re.compile(r"_\{?\\(?:sqrt|frac)|\^(?:\{[^{}]*\}|\w)\s*\d")
+# Marks that are small in print. The third reading leaves many out; one that it has and the row
+# lacks was lost: decimal points, signs of multiplication and division, factorials, brackets, bars.
+MARKS = (r"(?<=\d)\.(?=\d)", r"[·•×*]", r"[÷/]", r"!", r"[(\[{]", r"[)\]}]", r"\|", r"%")
+# A decimal point with a gap beside it, which may as well end a sentence.
+PARTED = re.compile(r"(?<=\d)(?: \.|\. )(?=\d)")
+# A formula after the end of the last sentence, which may belong to the problem below.
+TAIL = re.compile(r"[.?!]\s+([^.?!]*[=<>+\d][^.?!]*)$")
+LONG_WORD = re.compile(r"[^\W\d_]{3,}")
+# Share of letters from which two readings are of the same lines, and differ by an error in one.
+NEARLY = 0.9
 WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}(?![A-Za-z])")
 
 
 def settle(row: dict, passage: Passage, sheets: dict[int, Sheet]) -> None:
     """Settle a row's doubts in place, where the third reading of its pages says the same.
+
+    A number that is printed in two parts, and which no third reading joins, is `doubtful`.
 
     Args:
         row: a problem's row.
@@ -42,13 +59,16 @@ def settle(row: dict, passage: Passage, sheets: dict[int, Sheet]) -> None:
     if row["method"] != "ocr":
         return
     third = third_text(passage, sheets)
-    if third is None or not agrees(row, third):
-        return
-    row["statement"] = with_spaces(row["statement"], third)
-    row["statement_plain"] = plain(row["statement"])
-    doubts = {flag for flag in row["flags"] if not flag.startswith("key_")} - ASIDE
-    if doubts <= SETTLED:
-        row["flags"] = [flag for flag in row["flags"] if flag not in SETTLED]
+    alike = likeness(row, third) if third is not None else 0.0
+    if third is not None and alike == 1:
+        row["statement"] = with_spaces(row["statement"], third)
+        row["statement_plain"] = plain(row["statement"])
+        doubts = {flag for flag in row["flags"] if not flag.startswith("key_")} - ASIDE
+        if doubts <= SETTLED and not loses_marks(row, third):
+            row["flags"] = [flag for flag in row["flags"] if flag not in SETTLED]
+    told_otherwise = NEARLY <= alike < 1
+    if (told_otherwise or PARTED.search(row["statement"])) and "doubtful" not in row["flags"]:
+        row["flags"].append("doubtful")
 
 
 def third_text(passage: Passage, sheets: dict[int, Sheet]) -> str | None:
@@ -65,10 +85,10 @@ def third_text(passage: Passage, sheets: dict[int, Sheet]) -> str | None:
 
 
 def with_spaces(statement: str, third: str) -> str:
-    """Return a statement with its words parted and joined as in a third reading.
+    """Return a statement with its words and numbers parted and joined as in a third reading.
 
-    `Ifp` where that has `If p`, `pa ss` where it has `pass`: rows of print are read letter by
-    letter, and what looks like a gap is no matter of their shapes.
+    `Ifp` where that has `If p`, `pa ss` where it has `pass`, `5. 10` where it has `5.10`: rows of
+    print are read letter by letter, and what looks like a gap is no matter of their shapes.
 
     Args:
         statement: LaTeX-like text of a problem.
@@ -88,6 +108,9 @@ def with_spaces(statement: str, third: str) -> str:
             return one + other
         return match[0]
 
+    for number in set(re.findall(r"(?<![\d.])\d+\.\d+", third)):
+        whole, rest = number.split(".")
+        statement = re.sub(rf"(?<![\d.]){whole}(?: \.|\. ){rest}(?!\d)", number, statement)
     return re.sub(r"\b([A-Za-z]+) ([a-z]+)\b", joined, WORD.sub(parted, statement))
 
 
@@ -99,11 +122,28 @@ def holds(region: Box, box: Box) -> bool:
     )
 
 
-def agrees(row: dict, third: str) -> bool:
-    """Return whether a row and a third reading have the same letters, digits and signs."""
+def likeness(row: dict, third: str) -> float:
+    """Return how alike the letters, digits and signs of a row and a third reading are, 0 to 1."""
+    one, other = signature(written(row)), signature(third)
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio()
+
+
+def loses_marks(row: dict, third: str) -> bool:
+    """Return whether a row lacks marks of a third reading, or looks like no print of a problem.
+
+    Neither shows in letters and digits. Structure and extent are read by one reading alone.
+    """
+    one, other = (unicodedata.normalize("NFKC", text) for text in (written(row), third))
+    lost = any(len(re.findall(mark, one)) < len(re.findall(mark, other)) for mark in MARKS)
+    tail = TAIL.search(row["statement_plain"].rstrip())
+    loose = tail is not None and not LONG_WORD.search(tail[1])
+    return lost or loose or TORN.search(row["statement"]) is not None
+
+
+def written(row: dict) -> str:
+    """Return a problem's number, statement and options as plain text."""
     options = " ".join(f"{option['label']} {option['text']}" for option in row["options"])
-    ours = f"{row['number']} {row['statement_plain']} {options}"
-    return signature(ours) == signature(third)
+    return f"{row['number']} {row['statement_plain']} {options}"
 
 
 def signature(text: str) -> str:

@@ -47,6 +47,13 @@ CLOSING = re.compile(
     r"|scratch (?:work|paper))",
     re.I,
 )
+# What stands between two problems and belongs to neither: `*** Calculators may be used now ***`.
+BETWEEN = re.compile(
+    r"^\s*\*{2,}[^*]{8,}\*{2,}\s*$"
+    r"|^\W*(?:no )?calculators? (?:may|can|must|are|is)(?: now| not)?(?: be)?"
+    r" (?:used|allowed|permitted)\b",
+    re.I,
+)
 SOLUTION = re.compile(
     r"^\W*(?:solution|answer|ans|sol)s?\b\s*(?:\(?\d+\)?\s*)?[.:\u2013\u2014]"
     r"|^\W*(?:(?-i:Solution|SOLUTION|Answer|ANSWER)|sol\.|ans\.|proposed by|(?-i:Proof)\b)"
@@ -215,7 +222,9 @@ def without_keys(
 
 
 def end_of_problem(body: list[TextLine], last: bool) -> list[TextLine]:
-    """Return a problem's lines without the headings that follow it."""
+    """Return a problem's lines without the headings and instructions that follow it."""
+    while len(body) > 1 and BETWEEN.search(body[-1].text):
+        body = body[:-1]
     for place in range(1, len(body)):
         line = body[place]
         if CLOSING.search(line.text):

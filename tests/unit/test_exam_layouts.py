@@ -12,7 +12,7 @@ import typst
 from test_exams import paper, statements
 
 from distil.exams import sheets
-from distil.exams.agreement import agrees, settle, signature
+from distil.exams.agreement import likeness, settle, signature
 from distil.exams.errors import ExamError
 from distil.exams.extraction import extract
 from distil.exams.pairing import is_doubtful
@@ -89,6 +89,19 @@ def test_rules_before_a_contest_are_no_problems_and_get_no_answers(tmp_path):
     assert [row["statement"] for row in rows] == SUMS
     assert [row["answer"] for row in rows] == ["5", "7", "9", "11", "13"]
     assert not any(flag.startswith("key_") for row in rows for flag in row["flags"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"\*\*\* Calculators may be used on the remaining questions \*\*\*",
+        "No calculators are allowed below this line.",
+    ],
+)
+def test_a_line_between_problems_belongs_to_neither(tmp_path, line):
+    source = [rf"#block[{n}\. {text}]" for n, text in enumerate(SUMS, 1)]
+    source[2:2] = [f"#block[{line}]"]
+    assert [row["statement"] for row in extract(paper(tmp_path, "\n".join(source)))] == SUMS
 
 
 # ---------------------------------------------------------------------- pages printed from the web
@@ -538,11 +551,22 @@ def scanned(statement, third, flags=("formula",), **changes):
     [
         ("Find x if x^2 = 9.", "7. Find x if x² = 9.", ["formula", "doubtful"], []),
         ("Find x if x^2 = 9.", "7. Find x if x² = 9.", ["formula", "figure"], ["formula", "figure"]),
-        ("Find x if x^2 = 9.", "7. Find x if x² = 8.", ["formula"], ["formula"]),
-        ("Find x if x + 2 = 9.", "7. Find x if x − 2 = 9.", ["formula"], ["formula"]),
-        ("Find 3x if x = 9.", "7. Find x if 3x = 9.", ["formula"], ["formula"]),
+        ("Find x if x^2 = 9.", "7. Find x if x² = 8.", ["formula"], ["formula", "doubtful"]),
+        ("Find x if x + 2 = 9.", "7. Find x if x − 2 = 9.", ["formula"], ["formula", "doubtful"]),
+        ("Find 3x if x = 9.", "7. Find x if 3x = 9.", ["formula"], ["formula", "doubtful"]),
         ("Find x if x^2 = 9.", "7. Find x if x² = 9. T1. 12", ["formula"], ["formula"]),
         ("Find x.", "7. Find x.", ["doubtful", "key_formula", "no_answer"], ["key_formula", "no_answer"]),
+        ("Find 2^{3} 5^{2}.", "7. Find 2³·5².", ["formula"], ["formula"]),
+        ("Find 2^{3} 5^{2}.", "7. Find 2³5².", ["formula"], ["formula"]),
+        ("Write it as a_\\sqrt{b}.", "7. Write it as a√b.", ["formula"], ["formula"]),
+        ("Find 12 of them.", "7. Find 1.2 of them.", ["doubtful"], ["doubtful"]),
+        ("Find 12! of them.", "7. Find 12 of them.", ["doubtful"], []),
+        ("It costs $5 .10, and 5. 25 more.", "7. It costs $5.10, and 5.25 more.", ["doubtful"], []),
+        ("It costs $5. 10 a day.", "unreadable", [], ["doubtful"]),
+        ("How many days will pa ss unl they meet?", "7. How many days will pass until they meet?", [], ["doubtful"]),
+        ("How many days will pass?", "of another line", [], []),
+        ("Into how many parts? 5 - x if x < 2", "7. Into how many parts? 5 - x if x < 2", ["formula"], ["formula"]),
+        ("Find x if x = 1. Express x as a decimal", "7. Find x if x = 1. Express x as a decimal", ["formula"], []),
     ],
 )  # fmt: skip
 def test_only_full_agreement_settles_doubts_and_no_others(statement, third, flags, left):
@@ -565,7 +589,7 @@ def test_signs_count_and_spellings_do_not():
     assert signature("∠ABC ≤ 90°") == signature("∠ABC ⩽ 90")
     assert signature("x - 2") != signature("x + 2")
     assert signature("kS") != signature("KS")
-    assert agrees({"number": "1", "statement_plain": "½", "options": []}, "1. 1/2") is True
+    assert likeness({"number": "1", "statement_plain": "½", "options": []}, "1. 1/2") == 1
 
 
 def test_a_third_reader_that_is_not_there_is_said(tmp_path):
