@@ -11,7 +11,10 @@ Params: `source`, whose statements and keys are used: `extraction`, `reviewed` (
 or `transcription`; `corrections`, the year's entries; `file`, where they stand (null: nowhere);
 `prefer`, whose text stands where extraction and second reading disagree (null: there is no second
 reading); `refuse`, the flags that keep a problem out of the study; `selected`, the ids of the
-selection with its note on each (null: there is no selection).
+selection, each with its `note` and `text_sha256` (null: there is no selection).
+
+A problem whose text is that of another of its test in the selection has another number there: the
+job stops and names it, since ids alone would take one problem for another.
 
 The record says what became of every problem: `struck_out` by a correction, `kept_out` by a flag,
 `left_out` since the selection does not hold it, `not_found` though the selection holds it,
@@ -22,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distil.content.files import read_jsonl, write_jsonl
+from distil.release.selection import text_sha256
 from distil.release.transcriptions import read_transcription
 from distil.review.admission import admit
 from distil.review.corrections import apply_corrections, count_corrections
@@ -35,14 +39,45 @@ PLACEHOLDER = "placeholder"  # the note of a row of the selection that could not
 REASONS = {"no_answer": "no key", "empty": "no statement"}
 
 
+def refuse_renumbered(
+    rows: Sequence[Mapping[str, Any]], selected: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Refuse problems that the selection has under another number of the same test.
+
+    About half of the problems of a scan are spelled just as they were typed; the others have a hash
+    that is none of the selection and are not held against it.
+
+    Args:
+        rows: a year's problems.
+        selected: {id: note and text_sha256} of the year in the selection.
+
+    Raises:
+        ValueError: names each such problem and the remedy.
+    """
+    known: dict[tuple[str, str], list[str]] = {}
+    for name, row in selected.items():
+        known.setdefault((name.split("-")[1], row["text_sha256"]), []).append(name)
+    wrong = []
+    for row in rows:
+        names = known.get((row["section"], text_sha256(row)), [])
+        if names and row["id"] not in names:
+            wrong.append(f"{row['id']} has the text of the published {' and '.join(names)}")
+    if wrong:
+        raise ValueError(
+            "problems are published under other numbers than are printed; list them under "
+            "renumbered, in their test of the manifest (docs/extending.md):\n  "
+            + "\n  ".join(wrong)
+        )
+
+
 def leave_out(
-    rows: Sequence[Mapping[str, Any]], selected: Mapping[str, str] | None
+    rows: Sequence[Mapping[str, Any]], selected: Mapping[str, Mapping[str, str]] | None
 ) -> tuple[list[Mapping[str, Any]], dict[str, list[str]], dict[str, list[str]]]:
     """Keep the problems of a selection.
 
     Args:
         rows: a year's problems.
-        selected: {id: note} of the year in the selection; None keeps every problem.
+        selected: {id: note and text_sha256} of the year in the selection; None keeps all.
 
     Returns:
         The rows kept; the ids left out by reason (`figure`, or `not selected`); and the ids of the
@@ -57,7 +92,7 @@ def leave_out(
             left_out.setdefault(reason, []).append(row["id"])
     not_found: dict[str, list[str]] = {}
     for name in sorted(selected.keys() - {row["id"] for row in rows}):
-        reason = PLACEHOLDER if selected[name] == PLACEHOLDER else "not found"
+        reason = PLACEHOLDER if selected[name]["note"] == PLACEHOLDER else "not found"
         not_found.setdefault(reason, []).append(name)
     return [row for row in rows if row["id"] in selected], left_out, not_found
 
@@ -65,7 +100,7 @@ def leave_out(
 def account(
     rows: Sequence[Mapping[str, Any]],
     reasons: Mapping[str, Mapping[str, Sequence[str]]],
-    selected: Mapping[str, str] | None,
+    selected: Mapping[str, Mapping[str, str]] | None,
     read: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """Say of every problem what became of it.
@@ -73,19 +108,20 @@ def account(
     Args:
         rows: the problems of the study.
         reasons: {fate: {reason: ids}} of all others.
-        selected: {id: note} of the selection, or None.
-        read: the rows as they were read, by id.
+        selected: {id: note and text_sha256} of the selection, or None.
+        read: the rows as they were read, by the ids of the account.
 
     Returns:
         Rows sorted by id: id, section, fate, reason, selected (whether the published figures are
-        over it; None without a selection) and the note of the selection.
+        over it; None without a selection), the flags of what was read, and a note: that of the
+        selection, and the printed number where it is another than that of the id.
     """
     found = {row["id"]: ("taken", "") for row in rows}
     for fate, lists in reasons.items():
         for reason, names in lists.items():
             for name in names:
                 found.setdefault(name, (fate, reason))
-    notes = selected or {}
+    notes = {name: row["note"] for name, row in (selected or {}).items()}
     return [
         {
             "id": name,
@@ -93,11 +129,19 @@ def account(
             "fate": fate,
             "reason": reason,
             "selected": None if selected is None else notes.get(name, PLACEHOLDER) != PLACEHOLDER,
-            "note": notes.get(name) or None,
-            "flags": read.get(name.removesuffix(READ), {}).get("flags", []),
+            "note": "; ".join(filter(None, (notes.get(name), printed_as(name, row.get("number")))))
+            or None,
+            "flags": row.get("flags", []),
         }
         for name, (fate, reason) in sorted(found.items())
+        for row in (read.get(name, {}),)
     ]
+
+
+def printed_as(name: str, number: str | None) -> str | None:
+    """Say which number a problem has on its page, where its id ends in another."""
+    label = name.removesuffix(READ).split("-", 2)[-1].lstrip("0")
+    return None if number is None or label == number.lower() else f"printed as {number}"
 
 
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
@@ -110,14 +154,17 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
         rows, not_typed = take_transcripts(extracted, typed)
     else:
         rows = apply_readings(extracted, readings, params.prefer)
-    read = {row["id"] for row in rows}
+    by_id = {row["id"]: row for row in extracted}
+    read = {row["id"]: by_id.get(row.get("extracted_id", row["id"]), {}) for row in rows}
     if params.source != "extraction":
         rows = apply_corrections(rows, params.corrections, params.file)
-    struck_out = sorted(read - {row["id"] for row in rows})
+    struck_out = sorted(read.keys() - {row["id"] for row in rows})
+    read |= {f"{name}{READ}": by_id[name] for name in not_typed}
+    if params.selected and params.source != "transcription":
+        refuse_renumbered(rows, params.selected)
     rows, left_out, not_found = leave_out(rows, params.selected)
     admitted, kept_out = admit(rows, params.refuse)
     write_jsonl(output.problems, admitted)
-    by_id = {row["id"]: row for row in extracted}
     excluded: dict[str, list[str]] = {"struck out": struck_out}
     for flag, names in kept_out.items():
         excluded[REASONS.get(flag, flag)] = names
@@ -126,7 +173,7 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
         figure = "figure" in by_id[name]["flags"]
         excluded.setdefault("figure" if figure else "not transcribed", []).append(f"{name}{READ}")
     accounts = account(
-        admitted, {"excluded": excluded, "not found": not_found}, params.selected, by_id
+        admitted, {"excluded": excluded, "not found": not_found}, params.selected, read
     )
     write_jsonl(output.accounts, accounts)
     return {

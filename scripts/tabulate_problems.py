@@ -72,6 +72,24 @@ def count_problems(table: pd.DataFrame) -> list[str]:
             + (": without " + ", ".join(f"{n} ({name})" for name, n in why) if why else "")
             + "."
         )
+    return said + suspect_numbers(table)
+
+
+def suspect_numbers(table: pd.DataFrame) -> list[str]:
+    """Name tests that lack published problems and hold others that are not published.
+
+    They may be the same under other numbers, where their spelling differs and no hash tells.
+    """
+    said = []
+    for (year, section), rows in table.groupby(["year", "section"], sort=True):
+        lost = rows[(rows["fate"] == "not found") & (rows["reason"] == "not found")]["problem"]
+        more = rows[(rows["fate"] == "excluded") & (rows["reason"] == "not selected")]["problem"]
+        more = [name for name in more if "-unpublished-" not in name]
+        if len(lost) and more:
+            said.append(
+                f"{year}-{section}: {', '.join(lost)} not found, {', '.join(more)} not selected: "
+                "if they are the same, list them as renumbered in the manifest."
+            )
     return said
 
 

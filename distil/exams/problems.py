@@ -17,7 +17,7 @@ from distil.exams.options import split_options
 from distil.exams.pairing import is_doubtful, pair_lists
 from distil.exams.segmentation import Passage, split_problems
 from distil.exams.sheets import lines_of, read_sheets
-from distil.exams.tests import SeenTest, assign_tests, gather_tests
+from distil.exams.tests import SeenTest, assign_tests, gather_tests, label_of
 from distil.exams.text.glyphs import moved
 from distil.exams.text.layout import Sheet, TextLine
 from distil.exams.text.page import Box, around
@@ -67,7 +67,7 @@ class Identity:
     def of(self, passage: Passage) -> str:
         """Return a problem's id."""
         label = passage.label
-        suffix = label.lower() if label[0].isalpha() else label.zfill(2)
+        suffix = label_of(label)
         parts = (self.year, self.section(passage.section), suffix)
         return "-".join(str(part) for part in parts if part is not None)
 

@@ -10,6 +10,13 @@ manifest lists all of them in order:
 `title` is a part of what is printed above the first problem, `pages` the pages on which problems
 of the test begin, `problems` how many problems are printed. Each may be left out, and is then not
 checked. A test that the list lacks is an error: no order of tests is ever assumed.
+
+Where others published the problems of a test under other numbers than are printed, `renumbered`
+gives the published number of each such problem, or null for one that they left out, and `why` the
+reason. Ids follow the published numbers: printed 19 below is YEAR-js-18, printed 18
+YEAR-js-unpublished-18. A row's `number` stays as printed.
+
+      - {section: js, renumbered: {18: null, 19: 18}, why: 18 is left out and 19 the last}
 """
 
 from __future__ import annotations
@@ -83,6 +90,11 @@ def gather_tests(
     ]
 
 
+def label_of(number: str) -> str:
+    """Return what ends the id of a problem: `7` gives `07`, `T1` gives `t1`."""
+    return number.lower() if number[0].isalpha() else number.zfill(2)
+
+
 def propose_tests(seen: Sequence[SeenTest]) -> list[dict[str, Any]]:
     """Return a manifest's `tests` for what was seen, sections to be filled in by a person."""
     return [
@@ -122,7 +134,8 @@ def assign_tests(
 
     Args:
         seen: the tests of the paper, in order.
-        listed: the manifest's tests, in order, or `unchecked`.
+        listed: the manifest's tests, in order, or `unchecked`; `renumbered` as {printed number:
+            published number or None}, in lower case.
         year: of the exam; goes into the ids.
         paper: the file, for messages.
 
@@ -150,8 +163,11 @@ def assign_tests(
         _check_number(entry, tests, seen, paper)
         if entry.get("skip"):
             continue
+        renumbered = entry.get("renumbered", {})
         for row in (row for test in tests for row in test.rows):
-            label = row["number"].lower() if row["number"][0].isalpha() else row["number"].zfill(2)
+            number = row["number"].lower()
+            published = renumbered.get(number, number)
+            label = f"unpublished-{number}" if published is None else label_of(published)
             parts = (year, entry["section"], label)
             rows.append(
                 {

@@ -81,8 +81,8 @@ def _selected(study: Study) -> list[dict[str, Any]]:
     return [
         {"id": name, "year": year_of(name), "answer": "unread"}
         for year in study.years
-        for name, note in (study.selected(year) or {}).items()
-        if note != "placeholder"
+        for name, row in (study.selected(year) or {}).items()
+        if row["note"] != "placeholder"
     ]
 
 

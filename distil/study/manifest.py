@@ -12,7 +12,8 @@
 `origin`, beside `folder`, is the address of a folder on the web that holds files of these names;
 `distil fetch` takes them from there. `sections: [fs]` is short for a list of tests of which nothing
 is checked but their number. `tests: unchecked`, beside `sections`, marks a paper that nobody has
-looked at yet: reading it stops with a proposal of its tests.
+looked at yet: reading it stops with a proposal of its tests. `renumbered`, in a test, says which
+problems others published under another number (distil/exams/tests.py).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ import yaml
 
 from distil.exams.tests import UNCHECKED
 
-_FIELDS = {"section", "skip", "title", "pages", "problems"}
+_FIELDS = {"section", "skip", "title", "pages", "problems", "renumbered", "why"}
+_NUMBER = re.compile(r"t?[1-9]\d{0,2}")
 
 
 def read_manifest(
@@ -125,6 +127,9 @@ def _tests(entry: Mapping[str, Any], sections: Sequence[str], where: str) -> dic
     named = list(dict.fromkeys(test["section"] for test in tests if not test.get("skip")))
     if not named:
         raise ValueError(f"{where}: every test is skipped; drop the paper")
+    for number, test in enumerate(tests, start=1):
+        if "renumbered" in test:
+            test["renumbered"] = _renumbered(test, f"{where}: test {number}")
     return {"sections": named, "tests": tests}
 
 
@@ -152,3 +157,38 @@ def _check_test(test: Any, sections: Sequence[str], where: str) -> None:
         isinstance(problems, bool) or not isinstance(problems, int) or problems < 1
     ):
         raise ValueError(f"{where}: problems: {problems}; write how many are printed")
+    if "why" in test and "renumbered" not in test:
+        raise ValueError(f"{where}: why: goes with renumbered; drop it")
+
+
+def _renumbered(test: Mapping[str, Any], where: str) -> dict[str, str | None]:
+    """Return the published number of each printed one that is another, as lower-case text."""
+    where = f"{where}: renumbered"
+    given = test["renumbered"]
+    if not isinstance(given, dict) or not given or test.get("skip"):
+        raise ValueError(
+            f"{where}: {given}; write {{printed: published}}, null for a problem that was not "
+            "published, in a test with a section"
+        )
+    if not isinstance(test.get("why"), str) or not test["why"].strip():
+        raise ValueError(f"{where}: why: is missing; say why the numbers differ")
+    numbers = {
+        str(printed).lower(): None if published is None else str(published).lower()
+        for printed, published in given.items()
+    }
+    printed = test.get("problems")
+    for number in filter(None, (*numbers, *numbers.values())):
+        if not _NUMBER.fullmatch(number):
+            raise ValueError(f"{where}: {number} is no number of a problem; write it as 7 or t1")
+    for number, published in numbers.items():
+        if printed and number.isdigit() and int(number) > printed:
+            raise ValueError(f"{where}: {number}: the test has {printed} printed problems")
+        if published and list(numbers.values()).count(published) > 1:
+            raise ValueError(f"{where}: published {published} stands twice; keep one")
+        other = published and published.isdigit() and (not printed or int(published) <= printed)
+        if other and published not in numbers:
+            raise ValueError(
+                f"{where}: published {published} would stand for printed {published} and {number}; "
+                f"say which number printed {published} was published under, or null"
+            )
+    return numbers

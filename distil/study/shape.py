@@ -173,15 +173,11 @@ class AnyStudy:
         file = self.config["problems"].get("selection")
         return read_selection(file) if file else None
 
-    def selected(self, year: int | str) -> dict[str, str] | None:
-        """One year's problems of the selection and its note on each; None without a selection."""
+    def selected(self, year: int | str) -> dict[str, dict[str, str]] | None:
+        """One year's problems of the selection: note and hash of each; None without a selection."""
         if self._selection is None:
             return None
-        return {
-            name: row["note"]
-            for name, row in self._selection.items()
-            if name.startswith(f"{year}-")
-        }
+        return {name: row for name, row in self._selection.items() if name.startswith(f"{year}-")}
 
     def absent_problems(self) -> dict[str, str]:
         """Problems of the selection in years that the study does not have, with their notes."""

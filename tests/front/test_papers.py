@@ -14,6 +14,7 @@ import pytest
 import typst
 import yaml
 
+from distil.release.selection import text_sha256
 from tests.workflow.checkout import copy_repository
 
 TEAM = "= 5-Person Team Test\n" + "\n\n".join(
@@ -111,6 +112,71 @@ def test_a_paper_that_holds_something_else_stops_with_what_was_seen(checkout, en
     filled = re.sub(r"section: \?", lambda _: next(sections), proposed[0])
     _, rows = read(checkout, yaml.safe_load(filled))
     assert len(rows) == 6, "the proposal, filled in, is a remedy"
+
+
+def test_printed_problems_enter_under_the_numbers_that_others_published_them_under(checkout):
+    """The published numbering of the second test leaves its first problem out and counts on."""
+    path = checkout.path / "config.mine.yaml"
+    before = path.read_text(encoding="utf-8")
+    config = yaml.safe_load(before)
+    lines = ["id,text_sha256,note"]
+    for number in (1, 2):
+        statement = f"Find the area of a square whose side measures {number + 4} metres."
+        lines.append(f"2011-js-0{number},{text_sha256({'statement': statement})},")
+    selection = checkout.path / "resources/mine/published.csv"
+    selection.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    config["problems"] |= {
+        "selection": "resources/mine/published.csv",
+        "admit": {"refuse": ["empty"]},
+    }
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    read(checkout, {"tests": LISTED})
+    table = "results/mine/tables/problems.csv"
+    told = checkout.snakemake("--", table, config="config.mine.yaml", check=False)
+    assert "2011-js-02 has the text of the published 2011-js-01" in told.stdout + told.stderr
+    assert "renumbered" in told.stdout + told.stderr
+    renumbered = {"renumbered": {1: None, 2: 1, 3: 2}, "why": "1 is not published"}
+    _, rows = read(checkout, {"tests": [*LISTED[:2], LISTED[2] | renumbered]})
+    assert [(row["id"], row["number"]) for row in rows[3:]] == [
+        ("2011-js-01", "2"), ("2011-js-02", "3"), ("2011-js-unpublished-1", "1"),
+    ]  # fmt: skip
+    checkout.snakemake("--", table, config="config.mine.yaml")
+    problems = checkout.path / "results/mine/problems/2011.jsonl"
+    taken = [json.loads(line) for line in problems.read_text(encoding="utf-8").splitlines()]
+    assert [(row["id"], row["statement"][-9:]) for row in taken] == [
+        ("2011-js-01", "5 metres."), ("2011-js-02", "6 metres."),
+    ]  # fmt: skip
+    with (checkout.path / table).open(encoding="utf-8") as stream:
+        found = {row["problem"]: row for row in csv.DictReader(stream)}
+    told = {
+        name: (row["fate"], row["reason"], row["note"])
+        for name, row in found.items()
+        if name.startswith("2011-js")
+    }
+    assert told == {
+        "2011-js-01": ("taken", "", "printed as 2"),
+        "2011-js-02": ("taken", "", "printed as 3"),
+        "2011-js-unpublished-1": ("excluded", "not selected", "printed as 1"),
+    }
+    path.write_text(before, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"renumbered": {2: 1}, "why": "so"}, "published 1 would stand for printed 1 and 2"),
+        ({"renumbered": {1: 3, 2: 3, 3: None}, "why": "so"}, "published 3 stands twice"),
+        ({"renumbered": {9: "t1"}, "why": "so"}, "the test has 3 printed problems"),
+        ({"renumbered": {1: "first"}, "why": "so"}, "first is no number"),
+        ({"renumbered": {1: None}}, "why: is missing"),
+        ({"why": "so"}, "why: goes with renumbered"),
+        ({"renumbered": [1, 2], "why": "so"}, "write {printed: published}"),
+    ],
+)
+def test_a_renumbering_that_cannot_be_is_refused_with_its_remedy(checkout, change, said):
+    told, _ = read(checkout, {"tests": [*LISTED[:2], LISTED[2] | change]}, check=False)
+    assert "resources/mine/exams.yaml: paper 1: test 3: " in told
+    assert said in told
 
 
 def test_a_study_takes_texts_as_they_were_read_and_no_corrections_beside_them(checkout):

@@ -45,7 +45,7 @@ ENTERS = {
 }
 # Pairs of (script, module of distil that it runs), doors that hold a docstring only not counted.
 # A pair is a reason to run a script's jobs again: raise this number for new work only.
-MOST_PAIRS = 521
+MOST_PAIRS = 522
 MOST_LINES = {"function": 100, "module": 700}
 # What is longer still; nothing may join, and what has become shorter goes from here.
 LONG: set[str] = set()

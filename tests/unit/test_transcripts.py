@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from distil.exams.tests import label_of
 from distil.release.selection import read_selection, select_release, text_sha256
 from distil.review.transcripts import match_by_text, take_transcripts
-from scripts.correct_problems import leave_out
+from distil.study.manifest import read_manifest
+from scripts.correct_problems import leave_out, refuse_renumbered
+from scripts.tabulate_problems import count_problems, list_problems
 
 ROOT = Path(__file__).resolve().parents[2]
 RELEASE = ROOT.parent / "shared" / "data" / "jobmc-release"
@@ -94,13 +97,66 @@ def test_a_hash_forgets_notation_and_keeps_numbers():
     assert text_sha256(problem("a-b", "Find 1/3 of x²")) != text_sha256(one)
 
 
+def test_each_published_problem_of_a_checked_paper_is_one_that_is_printed():
+    sections = ["fs", "js", "tp"]
+    papers = read_manifest(SELECTION.with_name("exams.yaml"), range(2011, 2026), sections)
+    checked = [
+        (f"{paper['year']}-{test['section']}", test)
+        for paper in papers.values()
+        for test in paper["tests"]
+        if paper["tests"] != "unchecked" and test.get("section")
+    ]
+    published = {
+        name for name, row in read_selection(SELECTION).items() if row["note"] != "placeholder"
+    }
+    seen = {name: test["renumbered"] for name, test in checked if "renumbered" in test}
+    assert seen == {
+        "2014-tp": {"9": "t1", "10": "t2"},
+        "2020-js": {"18": None, "19": "18", "20": "19"},
+    }
+    for name, test in checked:
+        printed = map(str, range(1, test["problems"] + 1))
+        renumbered = test.get("renumbered", {})
+        numbers = filter(None, (renumbered.get(number, number) for number in printed))
+        ids = {f"{name}-{label_of(number)}" for number in numbers}
+        assert {one for one in published if one.startswith(f"{name}-")} <= ids
+
+
+def test_a_text_that_the_selection_has_under_another_number_of_the_test_is_refused():
+    rows = [problem("2020-js-19", "How many primes lie between 10 and 40?")]
+    known = {"note": "", "text_sha256": text_sha256(rows[0])}
+    refuse_renumbered(rows, {"2020-js-19": known, "2020-js-18": known, "2020-fs-03": known})
+    refuse_renumbered(rows, {"2020-fs-03": known})
+    with pytest.raises(ValueError, match="2020-js-19 has the text of the published 2020-js-18"):
+        refuse_renumbered(rows, {"2020-js-18": known, "2020-fs-03": known})
+
+
+def test_a_test_that_lacks_published_problems_and_holds_others_is_named():
+    row = {"section": "tp", "selected": True, "note": None, "flags": []}
+    rows = [
+        {**row, "id": "2013-tp-08", "fate": "taken", "reason": ""},
+        {
+            **row,
+            "id": "2013-tp-09",
+            "fate": "excluded",
+            "reason": "not selected",
+            "selected": False,
+        },
+    ]
+    assert "renumbered" not in " ".join(count_problems(list_problems(rows, {})))
+    rows.append({**row, "id": "2013-tp-t1", "fate": "not found", "reason": "not found"})
+    said = count_problems(list_problems(rows, {}))
+    assert said[-1].startswith("2013-tp: 2013-tp-t1 not found, 2013-tp-09 not selected")
+
+
 def test_what_the_selection_lacks_and_what_lacks_in_it_is_told_with_its_reason():
     rows = [
         problem("2020-fs-01", "One."),
         problem("2020-fs-02", "See below.", flags=["figure"]),
         problem("2020-fs-03", "Three."),
     ]
-    selected = {"2020-fs-01": "", "2020-fs-04": "placeholder", "2020-fs-05": ""}
+    notes = {"2020-fs-01": "", "2020-fs-04": "placeholder", "2020-fs-05": ""}
+    selected = {name: {"note": note, "text_sha256": "0" * 64} for name, note in notes.items()}
     kept, left_out, not_found = leave_out(rows, selected)
     assert [row["id"] for row in kept] == ["2020-fs-01"]
     assert left_out == {"figure": ["2020-fs-02"], "not selected": ["2020-fs-03"]}
