@@ -87,7 +87,7 @@ def third_text(passage: Passage, sheets: dict[int, Sheet]) -> str | None:
 def with_spaces(statement: str, third: str) -> str:
     """Return a statement with its words and numbers parted and joined as in a third reading.
 
-    `Ifp` where that has `If p`, `pa ss` where it has `pass`, `5. 10` where it has `5.10`: rows of
+    `Ifp` where that has `If p`, `pa ss` where it has `pass`, `5 .10` where it has `5.10`: rows of
     print are read letter by letter, and what looks like a gap is no matter of their shapes.
 
     Args:
@@ -110,7 +110,9 @@ def with_spaces(statement: str, third: str) -> str:
 
     for number in set(re.findall(r"(?<![\d.])\d+\.\d+", third)):
         whole, rest = number.split(".")
-        statement = re.sub(rf"(?<![\d.]){whole}(?: \.|\. ){rest}(?!\d)", number, statement)
+        # A point with a gap after it ends a sentence as often, but not in a sum of money.
+        parted_at = rf"(?<![\d.]){whole} \.{rest}|(?<=\$){whole}\. {rest}"
+        statement = re.sub(rf"(?:{parted_at})(?!\d)", number, statement)
     return re.sub(r"\b([A-Za-z]+) ([a-z]+)\b", joined, WORD.sub(parted, statement))
 
 

@@ -47,13 +47,14 @@ CLOSING = re.compile(
     r"|scratch (?:work|paper))",
     re.I,
 )
-# What stands between two problems and belongs to neither: `*** Calculators may be used now ***`.
+# What stands between two problems and belongs to neither: `*** Calculators may be used now ***`. A
+# whole line that says so, since a sentence of a problem may begin with the same words.
 BETWEEN = re.compile(
-    r"^\s*\*{2,}[^*]{8,}\*{2,}\s*$"
-    r"|^\W*(?:no )?calculators? (?:may|can|must|are|is)(?: now| not)?(?: be)?"
-    r" (?:used|allowed|permitted)\b",
-    re.I,
+    r"\s*(?P<stars>\*{2,})?\W*(?:No c|C)alculators? (?:(?:may|can|must)(?: now| not)? be used"
+    r"|(?:are|is)(?: now| not)? (?:allowed|permitted))(?: now)?"
+    r"(?: (?:on|for|in|from|below|after|during)\b[^.,;:?!\d=<>*]*)?[.!]?\s*(?(stars)\*{2,})\s*"
 )
+SENTENCE_END = re.compile(r"[.?!:)_]\W*$")
 SOLUTION = re.compile(
     r"^\W*(?:solution|answer|ans|sol)s?\b\s*(?:\(?\d+\)?\s*)?[.:\u2013\u2014]"
     r"|^\W*(?:(?-i:Solution|SOLUTION|Answer|ANSWER)|sol\.|ans\.|proposed by|(?-i:Proof)\b)"
@@ -223,7 +224,9 @@ def without_keys(
 
 def end_of_problem(body: list[TextLine], last: bool) -> list[TextLine]:
     """Return a problem's lines without the headings and instructions that follow it."""
-    while len(body) > 1 and BETWEEN.search(body[-1].text):
+    while len(body) > 1 and BETWEEN.fullmatch(body[-1].text):
+        if not SENTENCE_END.search(body[-2].text):
+            break
         body = body[:-1]
     for place in range(1, len(body)):
         line = body[place]

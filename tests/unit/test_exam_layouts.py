@@ -104,6 +104,20 @@ def test_a_line_between_problems_belongs_to_neither(tmp_path, line):
     assert [row["statement"] for row in extract(paper(tmp_path, "\n".join(source)))] == SUMS
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("If", "calculators are used by 40 percent of 15 girls, how many use one?"),
+        ("What is 2 + 5?", "No calculators are allowed; give a number of two digits."),
+        ("What is 2 + 5?", "Calculators are used on weekdays."),
+    ],
+)
+def test_a_sentence_about_calculators_stays_in_its_problem(tmp_path, lines):
+    source = [rf"#block[{n}\. {text}]" for n, text in enumerate(SUMS, 1)]
+    source[1] = rf"#block[2\. {lines[0]} \ {lines[1]}]"
+    assert statements(extract(paper(tmp_path, "\n".join(source))))["2"] == " ".join(lines)
+
+
 # ---------------------------------------------------------------------- pages printed from the web
 
 
@@ -561,7 +575,8 @@ def scanned(statement, third, flags=("formula",), **changes):
         ("Write it as a_\\sqrt{b}.", "7. Write it as a√b.", ["formula"], ["formula"]),
         ("Find 12 of them.", "7. Find 1.2 of them.", ["doubtful"], ["doubtful"]),
         ("Find 12! of them.", "7. Find 12 of them.", ["doubtful"], []),
-        ("It costs $5 .10, and 5. 25 more.", "7. It costs $5.10, and 5.25 more.", ["doubtful"], []),
+        ("It costs $5. 10, and 5 .25 more.", "7. It costs $5.10, and 5.25 more.", ["doubtful"], []),
+        ("Let x = 5. 10 of the boys leave.", "7. Let x = 5.10 of the boys leave.", [], ["doubtful"]),
         ("It costs $5. 10 a day.", "unreadable", [], ["doubtful"]),
         ("How many days will pa ss unl they meet?", "7. How many days will pass until they meet?", [], ["doubtful"]),
         ("How many days will pass?", "of another line", [], []),
