@@ -82,7 +82,7 @@ lock: ## lock all packages with hashes and without addresses (needs uv)
 	    --python-version 3.11 --group dev pyproject.toml --output-file requirements.lock
 	$(PYTHON) envs/conda.py > envs/study.yaml
 
-docs: setup ## make docs/config.md from the schema, and docs/commands.md from the commands
+docs: setup ## make the reference: docs/config.md, docs/commands.md and docs/tables.md
 	$(BIN)/python -m docs.pages reference
 
 readme: setup ## put the claims of the finished sample study into the README

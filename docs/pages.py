@@ -1,7 +1,8 @@
 """Pages and parts of pages that commands make: `python -m docs.pages readme` and so on.
 
 - `readme`: the end of a run of the sample study, as the terminal shows it, into README.md.
-- `reference`: docs/config.md, every key of a study file, and docs/commands.md, every command.
+- `reference`: docs/config.md, every key of a study file, docs/commands.md, every command, and
+  docs/tables.md, every column of the tables and every field of the records.
 """
 
 from __future__ import annotations
@@ -9,7 +10,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parents[1]
 TRANSCRIPT = re.compile(r"(<!-- transcript: [^>]*-->\n).*?(<!-- end of transcript -->)", re.S)
@@ -85,13 +91,64 @@ def argument(parameter: Any) -> str:
     return re.sub(r"[\[\]]", "", parameter.metavar or parameter.name).upper()
 
 
+def described(part: str) -> dict[str, dict[str, Any]]:
+    """Return the tables of `study` or `release`, or the `records`, as docs/tables.yaml has them.
+
+    Returns:
+        {name: entry}; its `columns`, of records their fields, are {name: meaning}.
+    """
+    content = yaml.safe_load((ROOT / "docs" / "tables.yaml").read_text(encoding="utf-8"))
+    for entry in content[part].values():
+        for column, meaning in entry["columns"].items():
+            entry["columns"][column] = meaning or content["common"][column]
+    return content[part]
+
+
+def tables() -> str:
+    """Return the reference of the tables and records, from docs/tables.yaml and the captions."""
+    parts = yaml.safe_load((ROOT / "docs" / "tables.yaml").read_text(encoding="utf-8"))["parts"]
+    lines = ["# Tables and records", "", parts.pop("introduction")]
+    for part, text in parts.items():
+        lines += [text]
+        for name, entry in described(part).items():
+            # Headings of the second part are told apart, so that links lead to one place.
+            lines += [f"### {name}{' of a release' if part == 'release' else ''}", ""]
+            lines += [entry.get("text") or caption(entry.get("caption", name)), ""]
+            keys = row_keys(entry["columns"]) if part != "records" else ()
+            if keys:
+                lines += [f"A row is named by {' / '.join(f'`{key}`' for key in keys)}.", ""]
+            lines += ["| name | meaning |", "|---|---|"]
+            for column, meaning in entry["columns"].items():
+                may_lack = " (optional)" if column in entry.get("optional", ()) else ""
+                lines.append(f"| `{column}` | {meaning}{may_lack} |")
+            lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def caption(name: str) -> str:
+    """Return the caption of a table in Snakemake's report, as Markdown, with intervals of 95 %."""
+    text = (ROOT / "report" / f"{name}.rst").read_text(encoding="utf-8").strip()
+    return re.sub(r"\{\{.*?\}\}", "95", text).replace("``", "`")
+
+
+def row_keys(columns: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns whose values name a row; none where cells have no addresses."""
+    from distil.content.sources import key_columns
+
+    try:
+        return key_columns([*columns])
+    except ValueError:
+        return ()
+
+
 def write_reference() -> None:
-    """Write both pages of the reference."""
+    """Write the pages of the reference."""
     from distil.study.config import reference
 
     folder = ROOT / "docs"
     (folder / "config.md").write_text(reference(), encoding="utf-8")
     (folder / "commands.md").write_text(commands(), encoding="utf-8")
+    (folder / "tables.md").write_text(tables(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -92,10 +92,11 @@ def test_every_page_that_a_message_or_a_comment_names_exists():
                 assert (ROOT / name).is_file(), f"{path.relative_to(ROOT)}: {name}"
 
 
-def test_the_reference_is_that_of_the_commands_and_of_the_schema():
+def test_the_reference_is_that_of_the_commands_of_the_schema_and_of_the_tables():
     from distil.study.config import reference
 
-    for name, text in (("commands.md", pages.commands()), ("config.md", reference())):
+    made = {"commands.md": pages.commands(), "config.md": reference(), "tables.md": pages.tables()}
+    for name, text in made.items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name}: make docs"
 
 

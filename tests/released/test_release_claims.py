@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from distil.claims.plan import claims_digest
+from docs import pages
 from scripts import grade_release_answers, judge_release_claims
 from tests.released.test_release import FOLDER, run_import
 from tests.released.test_release import pytestmark as needs_release
@@ -51,6 +52,23 @@ def table(folder):
         params=SimpleNamespace(**SETTINGS),
     )  # fmt: skip
     return pd.read_csv(folder / "claims.csv").set_index("id")
+
+
+def test_the_reference_has_every_column_of_the_tables_of_a_release(folder, table):
+    known = pages.described("study") | pages.described("release")
+    found = {path.stem: path for path in folder.glob("*.csv")}
+    assert found.keys() == {
+        "claims",
+        "agreement",
+        "disagreements",
+        "levels",
+        "splits",
+        "runs",
+        "forensics",
+    }
+    for name, path in found.items():
+        columns = list(pd.read_csv(path, nrows=0))
+        assert columns == list(known[name]["columns"]), f"{name}: docs/tables.yaml, then make docs"
 
 
 def test_the_counts_give_the_published_percentages(table):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from distil.content.files import write_jsonl
+from docs import pages
 from scripts import tabulate_extraction
 from tests.unit.test_corrections import row
 
@@ -63,6 +64,12 @@ def tables(tmp_path_factory):
         pd.read_csv(output.csv, keep_default_na=False).set_index("id"),
         pd.read_csv(output.summary).set_index("group"),
     )
+
+
+def test_the_reference_has_every_column(tables):
+    known = pages.described("release")
+    for name, frame in zip(("extraction", "extraction_summary"), tables, strict=True):
+        assert [frame.index.name, *frame.columns] == list(known[name]["columns"]), name
 
 
 def test_each_problem_of_either_side_has_a_row(tables):
