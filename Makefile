@@ -18,7 +18,7 @@ FOLDER ?= resources/jobmc-release
 REVIEW := results/$(STUDY)/review/problems.html
 RELEASED := --configfile config.released.yaml --config 'exams={folder: "$(FOLDER)"}'
 
-.PHONY: help setup reproduce test lint format report review student released released-scans paper rehearsal bench dag study-long torture lock docs readme site page-bundle matrix cluster-test pack unpack export
+.PHONY: help setup reproduce test lint format report review student released released-scans paper rehearsal bench dag study-long torture lock docs readme pictures site page-bundle matrix cluster-test pack unpack export
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,9 @@ docs: setup ## make the reference: docs/config.md, docs/commands.md and docs/tab
 
 readme: setup ## put the claims of the finished sample study into the README
 	$(BIN)/python -m docs.pages readme
+
+pictures: setup ## take the pictures in docs/ from the page of the finished sample study (needs Chromium)
+	$(BIN)/python -m docs.pages pictures
 
 site: docs ## build the documentation as a site, offline, with the page of a finished STUDY: build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

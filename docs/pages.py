@@ -3,11 +3,16 @@
 - `readme`: the end of a run of the sample study, as the terminal shows it, into README.md.
 - `reference`: docs/config.md, every key of a study file, docs/commands.md, every command, and
   docs/tables.md, every column of the tables and every field of the records.
+- `pictures`: the pictures of the page of the sample study, which needs Chromium. Each names the
+  claims that it shows in a text chunk, so that a test can tell when it is old.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +20,20 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 ROOT = Path(__file__).resolve().parents[1]
 TRANSCRIPT = re.compile(r"(<!-- transcript: [^>]*-->\n).*?(<!-- end of transcript -->)", re.S)
 # As wide as a page of code is shown on a repository's web page.
 WIDTH = 90
+# The pictures in docs/, each with the address on the page that it shows and what must be there.
+PICTURES = {
+    "page.png": ("", "a.claim"),
+    "card.png": ("C4/held_out/2022-fs-02/seed-1", ".card .verdict-line"),
+}
+WINDOW = {"width": 1280, "height": 900}
+# The key of the text chunk that names the claims of a picture.
+SHOWN = "claims_sha256"
 
 
 def transcript(study: str = "sample") -> str:
@@ -41,6 +54,49 @@ def write_readme() -> None:
     path.write_text(
         with_transcript(path.read_text(encoding="utf-8"), transcript()), encoding="utf-8"
     )
+
+
+def claims_sha256(block: str) -> str:
+    """Return the sha256 of the claims in a transcript: of its lines before the first blank one."""
+    return hashlib.sha256(block.strip("`\n").partition("\n\n")[0].encode()).hexdigest()
+
+
+def write_pictures(study: str = "sample") -> None:
+    """Take the pictures of a study's page anew, into docs/.
+
+    Raises:
+        SystemExit: the study is not finished here, or there is no Chromium.
+    """
+    page = Path("results", study, "index.html")
+    if not page.is_file():
+        raise SystemExit(f"{page}: no such file; run the study {study} first: make reproduce")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        raise SystemExit("pictures are taken with Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    shown = claims_sha256(transcript(study))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for name, (address, wanted) in PICTURES.items():
+            view = browser.new_page(viewport=WINDOW)
+            view.goto(f"{page.resolve().as_uri()}#{address}")
+            view.wait_for_selector(wanted)
+            view.wait_for_load_state("networkidle")
+            write_picture(ROOT / "docs" / name, view.screenshot(), {SHOWN: shown})
+            view.close()
+        browser.close()
+
+
+def write_picture(path: Path, png: bytes, texts: Mapping[str, str]) -> None:
+    """Write a PNG with texts in chunks of their own."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for key, text in texts.items():
+        info.add_text(key, text)
+    Image.open(io.BytesIO(png)).save(path, pnginfo=info, optimize=True)
 
 
 def commands() -> str:
@@ -152,4 +208,6 @@ def write_reference() -> None:
 
 
 if __name__ == "__main__":
-    {"readme": write_readme, "reference": write_reference}[sys.argv[1]]()
+    {"readme": write_readme, "reference": write_reference, "pictures": write_pictures}[
+        sys.argv[1]
+    ]()

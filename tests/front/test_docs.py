@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
+from PIL import Image
 
 from distil.cli import app
 from docs import pages
@@ -98,6 +99,25 @@ def test_the_reference_is_that_of_the_commands_of_the_schema_and_of_the_tables()
     made = {"commands.md": pages.commands(), "config.md": reference(), "tables.md": pages.tables()}
     for name, text in made.items():
         assert (ROOT / "docs" / name).read_text(encoding="utf-8") == text, f"docs/{name}: make docs"
+
+
+def test_the_pictures_show_the_claims_of_the_readme():
+    found = pages.TRANSCRIPT.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    shown = pages.claims_sha256(found[0].removeprefix(found[1]).removesuffix(found[2]))
+    for name in pages.PICTURES:
+        with Image.open(ROOT / "docs" / name) as picture:
+            assert picture.text.get(pages.SHOWN) == shown, f"docs/{name} is old: make pictures"
+
+
+def test_pictures_of_a_study_that_is_not_finished_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="run the study sample first"):
+        pages.write_pictures()
+    (tmp_path / "results" / "sample").mkdir(parents=True)
+    (tmp_path / "results" / "sample" / "index.html").touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="apt-get install chromium"):
+        pages.write_pictures()
 
 
 def key_paths(value: object, prefix: str = "") -> set[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from distil.audit import explain, verify
 from distil.report.terminal import claims_text, closing_text
@@ -52,6 +53,14 @@ def test_the_readme_shows_the_claims_of_this_state(sample, monkeypatch):
     if block[0] == block[1] + block[2]:
         pytest.skip("the README holds no claims yet; after a run of the sample study: make readme")
     assert text == pages.with_transcript(text, pages.transcript()), "make readme"
+
+
+def test_the_pictures_show_the_claims_of_this_state(sample, monkeypatch):
+    monkeypatch.chdir(sample[0].path)
+    shown = pages.claims_sha256(pages.transcript())
+    for name in pages.PICTURES:
+        with Image.open(ROOT / "docs" / name) as picture:
+            assert picture.text.get(pages.SHOWN) == shown, f"docs/{name} is old: make pictures"
 
 
 def test_the_commands_of_the_readme_run_as_typed(sample):
