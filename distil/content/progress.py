@@ -4,8 +4,8 @@
     progress.show(120, "loss 0.412, 1,300 tokens/s", curve=[2.31, 1.45, 1.20])
 
 writes `progress: 120/300 iterations; loss 0.412, 1,300 tokens/s; 2.31 1.45 1.2` to standard error,
-which is the job's log. `snakemake_logger_plugin_stages.py` shows the last such line of each job
-that runs, with the time left. Nothing that a job computes depends on it.
+which is the job's log. `distil/study/terminal.py` shows the last such line of each job that runs,
+with the time left. Nothing that a job computes depends on it.
 """
 
 from __future__ import annotations
