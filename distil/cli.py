@@ -463,7 +463,7 @@ def review(
     configfile: ConfigFile = None,
     study: Study = None,
 ) -> int:
-    """Read a study's exams and show what was read with doubt, on one page."""
+    """Read a study's exams and show what may have been misread, on one page."""
     from distil.audit.planned import PlanError, find_config
     from distil.study.making import make_review_page
 

@@ -85,7 +85,7 @@ def closing_text(study: str, width: int | None = None, *, answers: bool = False)
     commands = (
         (f"distil explain C4{named}", "walk from a number back to the exam pages"),
         (f"distil verify{named}", "check that nothing was altered"),
-        (f"distil review{named}", "see what was read from the exams with doubt"),
+        (f"distil review{named}", "look at problems that may have been misread"),
     )
     longest = max(len(command) for command, _ in commands)
     lines = [claims_text(study, width, answers=answers)]

@@ -24,7 +24,7 @@ def make(targets: Sequence[str], configfiles: Sequence[Path], cores: int = 1) ->
 
 
 def make_review_page(study: str, configfiles: Sequence[Path], cores: int = 1) -> int:
-    """Read a study's exams into problems; write the page of what was read with doubt.
+    """Read a study's exams into problems; write the page of what may have been misread.
 
     Returns:
         Snakemake's exit code.
