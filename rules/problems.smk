@@ -51,7 +51,13 @@ rule crop_problems:
     resources:
         **needs.of("crop_problems"),
     params:
-        settings=sorted_keys({"dpi": 150, "limits": config["problems"]["limits"]}),
+        settings=lambda wildcards: sorted_keys(
+            {
+                "dpi": 150,
+                "limits": config["problems"]["limits"],
+                "added": study.added_places(wildcards.year),
+            }
+        ),
         code=fingerprint("scripts/crop_problems.py"),
     script:
         "../scripts/crop_problems.py"

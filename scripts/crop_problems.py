@@ -2,7 +2,9 @@
 
 Input: `papers` and `answer_keys`, the year's PDFs; `extracted`, its problems (JSONL).
 Output: `crops`, their pictures (distil/review/crops.py says how).
-Params: `dpi`; `limits`, what the process that draws one PDF's places may take.
+Params: `dpi`; `added`, places of problems that people put in (id, section, page, box), which stand
+in the PDF that others of their section were read from; `limits`, what the process that draws one
+PDF's places may take.
 """
 
 from typing import Any
@@ -15,7 +17,15 @@ from distil.review.crops import places, write_crops
 
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     wanted: dict[str, list[dict[str, Any]]] = {}
-    for row in read_jsonl(input.extracted):
+    extracted = read_jsonl(input.extracted)
+    papers = {row["section"]: row["pdf_sha256"] for row in extracted}
+    read = {row["id"] for row in extracted}
+    added = [
+        {**place, "pdf_sha256": papers[place["section"]]}
+        for place in params.added
+        if place["id"] not in read and place["section"] in papers
+    ]
+    for row in [*extracted, *added]:
         for what, (digest, page, box) in places(row).items():
             place = {"id": row["id"], "what": what, "page": page, "box": box}
             wanted.setdefault(digest, []).append({**place, "pdf_sha256": digest})

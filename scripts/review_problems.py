@@ -44,7 +44,11 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
         )
         for row in rows
     ]
-    added = [entry for entry in standing if entry["field"] == "problem"]
+    added = [
+        (entry, crops.get((entry["id"], "statement"), {}).get("png"))
+        for entry in standing
+        if entry["field"] == "problem"
+    ]
     text = page(params.title, items, stale, params.sections, kept_out, added)
     write_atomically(output.page, text.encode())
     filled = entries_to_fill(rows, items, params.corrections, stale)

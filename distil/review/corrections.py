@@ -14,13 +14,15 @@ Three entries are of other kinds:
     - defaults: {who: A. Teacher, when: 2026-11-28, why: compared with the paper}
     - add: 2014-fs-07
       page: 2
+      box: 72, 100, 540, 160
       statement: 'Find x if 2x = 6.'
       answer: '3'
     - confirm: 2014-fs
       was: 3f0c2a9be1d4c7a8
 
 `defaults` holds for the entries after it that do not say who, when or why themselves. `add` puts in
-a problem that was not read. `confirm` says that all of a paper's problems that have no entry of
+a problem that was not read; `box`, which may be left out, is its place on the page, from which its
+picture is cut. `confirm` says that all of a paper's problems that have no entry of
 their own are right as they were read; `was` is the digest of what was read, as the review page and
 its corrections file give it.
 """
@@ -51,12 +53,13 @@ SIGNED = ("who", "when", "why")
 # Keys of the kinds of entries, by the key that tells the kind; those in brackets may be left out.
 KINDS = {
     "id": KEYS,
-    "add": ("add", "page", "statement", "options", "answer", *SIGNED),
+    "add": ("add", "page", "box", "statement", "options", "answer", *SIGNED),
     "confirm": ("confirm", "was", *SIGNED),
 }
-OPTIONAL = {"options"}
+OPTIONAL = {"options", "box"}
 _PAPER = re.compile(r"(?P<year>\d{4})(?:-[a-z0-9]{1,20})?")
 _ADDED = re.compile(r"(?P<year>\d{4})-(?:(?P<section>[a-z0-9-]{1,40})-)?(?P<number>t?\d{1,3})")
+_BOX = re.compile(r"\s*\d{1,5}(?:\.\d+)?(?:\s*,\s*\d{1,5}(?:\.\d+)?){3}\s*")
 _ID = re.compile(r"(?P<year>\d{4})-[a-z0-9-]{1,59}")
 _NOTHING = ("", "~", "null", "Null", "NULL")
 # In double quotes YAML turns \f, \t, \n, \b ... into control characters.
@@ -88,8 +91,8 @@ def read_corrections(path: str | Path, years: Sequence[int]) -> dict[int, list[d
     Returns:
         {year: its entries, sorted by id and field}. An entry has the keys `KEYS`; `was` and
         `value` are text, {label: text} for options, or None. An added problem has the field
-        "problem" and a value of {page, statement, options, answer}; a confirmed paper has its name
-        as the id and the field "all".
+        "problem" and a value of {page, statement, options, answer} and, if given, box; a
+        confirmed paper has its name as the id and the field "all".
 
     Raises:
         CorrectionError: lists every fault as `FILE:LINE: ID: FIELD: what is wrong; remedy`.
@@ -194,6 +197,8 @@ def _read_entry(
 
 def _addition(values: Mapping[str, Any]) -> dict[str, Any]:
     problem = {key: values.get(key) for key in ("page", "statement", "options", "answer")}
+    if values.get("box") is not None:
+        problem["box"] = values["box"]
     return {
         "id": values["add"], "field": "problem", "was": None, "value": problem,
         **{key: values[key] for key in SIGNED},
@@ -214,6 +219,11 @@ def _check_addition(values: Mapping[str, Any], years: Sequence[int]) -> Iterable
         yield "add: no id of this study; ids look like 2014-fs-07, from a year of exams.years"
     if not re.fullmatch(r"[1-9]\d{0,3}", str(values["page"] or "")):
         yield "page: give the page of the PDF that the problem stands on, counted from 1"
+    if values.get("box") is not None and not _box(values["box"]):
+        yield (
+            f"box: {values['box']}: write left, top, right, bottom in points from the page's top "
+            "left corner, such as 72, 100, 540, 160"
+        )
     if not isinstance(values["statement"], str):
         yield "statement: does not parse; write a text in single quotes"
     else:
@@ -441,6 +451,28 @@ def entries_by_problem(
     return own
 
 
+def _box(text: Any) -> list[float] | None:
+    """Return left, top, right and bottom of a box in points; None if it is none."""
+    if not isinstance(text, str) or not _BOX.fullmatch(text):
+        return None
+    left, top, right, bottom = box = [float(edge) for edge in text.split(",")]
+    return box if left < right and top < bottom else None
+
+
+def added_places(entries: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return id, section, page and box (points) of the problems put in by hand that have a box."""
+    return [
+        {
+            "id": entry["id"],
+            "section": _ADDED.fullmatch(entry["id"])["section"],
+            "page": int(entry["value"]["page"]),
+            "box": _box(entry["value"]["box"]),
+        }
+        for entry in entries
+        if entry["field"] == "problem" and "box" in entry["value"]
+    ]
+
+
 def _added(entry: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the row of a problem that was put in by hand; its PDF is that of its paper's rows."""
     found = _ADDED.fullmatch(entry["id"])
@@ -458,7 +490,7 @@ def _added(entry: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> dict[
         "answer_raw": problem["answer"],
         "answer": None if problem["answer"] is None else canonical_answer(problem["answer"]),
         "page": int(problem["page"]),
-        "box": None,
+        "box": _box(problem.get("box")),
         "pdf_sha256": None,
         "key_page": None,
         "key_box": None,

@@ -341,7 +341,7 @@ def page(
     unfit: Sequence[tuple[Mapping[str, Any], str]],
     sections: Mapping[str, str],
     kept_out: Mapping[str, Sequence[str]],
-    added: Sequence[Mapping[str, Any]] = (),
+    added: Sequence[tuple[Mapping[str, Any], bytes | None]] = (),
 ) -> str:
     """Return the review page.
 
@@ -351,7 +351,8 @@ def page(
         unfit: corrections that no longer apply, each with why.
         sections: {short name: name} of the sections.
         kept_out: {flag: ids of the problems that the study does not take for it}.
-        added: the entries that put problems in.
+        added: the entries that put problems in, each with the picture of its box (PNG bytes), if
+            it has one.
     """
     left = [item for item in items if item.row["flags"] and not item.entries]
     done = [item for item in items if item.entries]
@@ -386,7 +387,11 @@ def page(
         parts += [_article(item, sections) for item in done]
     if added:
         parts.append(f"<h2>Put in by hand: {len(added)}</h2>")
-        parts += [f"<pre>{html.escape(entry_text(entry))}</pre>" for entry in added]
+        parts += [
+            f"<pre>{html.escape(entry_text(entry))}</pre>"
+            + (_picture(png, f"{entry['id']} as printed") if png else "")
+            for entry, png in added
+        ]
     for year in sorted({item.row["year"] for item in sure}):
         mine = [item for item in sure if item.row["year"] == year]
         parts.append(

@@ -15,7 +15,7 @@ from distil.release import files as release
 from distil.release.answers import answer_files
 from distil.release.selection import read_selection
 from distil.review.admission import DEFAULT_REFUSED
-from distil.review.corrections import read_corrections
+from distil.review.corrections import added_places, read_corrections
 from distil.study.manifest import read_manifest, read_origin
 from distil.teacher import settings as teacher_settings
 
@@ -206,6 +206,10 @@ class AnyStudy:
     def corrections(self, year: int | str) -> list[dict[str, Any]]:
         """One year's human corrections: a change to one reruns its own year and no other."""
         return self._corrections.get(int(year), [])
+
+    def added_places(self, year: int | str) -> list[dict[str, Any]]:
+        """Where one year's problems that people put in stand, as far as their entries say."""
+        return added_places(self.corrections(year))
 
     def corrections_file(self, year: int | str) -> str | None:
         """The file that one year's corrections stand in; None where it has none."""

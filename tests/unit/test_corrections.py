@@ -13,6 +13,7 @@ from distil.content.files import read_jsonl, write_jsonl
 from distil.review.corrections import (
     CorrectionError,
     _check_text,
+    added_places,
     apply_corrections,
     read_corrections,
     unfit,
@@ -335,6 +336,8 @@ def test_a_problem_that_was_not_read_can_be_put_in(tmp_path):
     [
         ("- add: 2031-fs-08", "add: no id of this study"),
         ("- add: 2014-fs-08\n  page: two", "page: give the page"),
+        ("- add: 2014-fs-08\n  box: 60, 100, 300", "box: 60, 100, 300: write left, top"),
+        ("- add: 2014-fs-08\n  box: 300, 100, 60, 140", "box: 300, 100, 60, 140: write left, top"),
         ("- add: 2014-fs-08\n  statement: 'Find $x$.'", "statement: holds $"),
         ("- add: 2014-fs-08\n  pge: 2", "pge: unknown key; did you mean page?"),
         ("- confirm: 2014-fs\n  was: yes", "was: is no digest"),
@@ -350,6 +353,19 @@ def test_entries_of_other_kinds_are_refused_with_field_and_remedy(tmp_path, text
     if kind != "defaults":
         text += "\n  who: me\n  when: 2026-11-24\n  why: so"
     assert any(fault in found for found in faults(tmp_path, text))
+
+
+def test_a_problem_that_is_put_in_may_say_where_on_its_page_it_stands(tmp_path):
+    text = "- add: 2014-fs-08\n  page: 2\n  box: 60, 100.5, 300, 140\n  statement: 'Find x.'\n"
+    path = written(tmp_path, text + "  answer: '3'\n  who: me\n  when: 2026-11-24\n  why: so\n")
+    (entries,) = read_corrections(path, YEARS).values()
+    *_, added = apply_corrections([row()], entries, "c.yaml")
+    assert (added["page"], added["box"]) == (2, [60, 100.5, 300, 140])
+    assert added_places(entries) == [
+        {"id": "2014-fs-08", "section": "fs", "page": 2, "box": [60, 100.5, 300, 140]}
+    ]
+    path.write_text(entry_text(entries[0]) + "\n", encoding="utf-8")
+    assert read_corrections(path, YEARS) == {2014: entries}, "the review page writes it back"
 
 
 def test_a_flag_keeps_a_problem_out_until_a_correction_settles_it(tmp_path):

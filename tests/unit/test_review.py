@@ -55,7 +55,7 @@ def cut(year, target: Path) -> dict:
             extracted=str(folder / "extracted.jsonl"),
         ),
         output=SimpleNamespace(crops=str(target)),
-        params=SimpleNamespace(dpi=150, limits=LIMITS),
+        params=SimpleNamespace(dpi=150, limits=LIMITS, added=[]),
     )["facts"]
 
 

@@ -66,7 +66,7 @@ def year(tmp_path_factory):
             extracted=str(folder / "extracted.jsonl"),
         ),
         output=SimpleNamespace(crops=str(folder / "crops.parquet")),
-        params=SimpleNamespace(dpi=150, limits=LIMITS),
+        params=SimpleNamespace(dpi=150, limits=LIMITS, added=[]),
     )
     return folder
 

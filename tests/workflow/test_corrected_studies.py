@@ -11,6 +11,7 @@ import typst
 import yaml
 
 from distil.audit import chain_text, chains, explain, verify
+from distil.review.crops import read_crops
 from tests.vision_host import MODEL, serve
 from tests.workflow.checkout import copy_repository
 from tests.workflow.derived import downstream, importers, of_rules, read_graph
@@ -236,7 +237,13 @@ def test_the_study_file_keeps_problems_out_and_its_corrections_add_and_confirm(s
     entries = [
         {"defaults": signed},
         {"id": "2014-fs-01", "field": "answer", "was": first["answer_raw"], "value": None},
-        {"add": "2014-fs-30", "page": "1", "statement": "Find 1 + 1.", "answer": "2"},
+        {
+            "add": "2014-fs-30",
+            "page": "1",
+            "box": "60, 100, 300, 140",
+            "statement": "Find 1 + 1.",
+            "answer": "2",
+        },
         {"confirm": "2014-js", "was": digest_of(paper)},
     ]
     file = study.path / FILE
@@ -246,11 +253,19 @@ def test_the_study_file_keeps_problems_out_and_its_corrections_add_and_confirm(s
     text = config.read_text(encoding="utf-8").replace("corrections: null", f"corrections: {FILE}")
     config.write_text(text, encoding="utf-8")
     target = "results/micro/problems/2014.jsonl"
-    study.snakemake("--", target)
+    study.snakemake("--", target, "results/micro/crops/2014.parquet", REVIEW[2])
     made = (study.path / target).read_text(encoding="utf-8").splitlines()
     found = {row["id"]: row for row in map(json.loads, made)}
     assert "2014-fs-01" not in found, "no key, so the study does not take it"
     assert found["2014-fs-30"]["pdf_sha256"] == first["pdf_sha256"]
+    assert found["2014-fs-30"]["box"] == [60, 100, 300, 140]
+    crops = read_crops(study.path / "results/micro/crops/2014.parquet")
+    shown = crops["2014-fs-30", "statement"]
+    assert (shown["page"], shown["box"], shown["pdf_sha256"]) == (
+        1, [60, 100, 300, 140], first["pdf_sha256"],
+    )  # fmt: skip
+    page = (study.path / REVIEW[2]).read_text(encoding="utf-8")
+    assert 'alt="2014-fs-30 as printed" width=' in page
     assert {found[row["id"]]["corrections"][0]["field"] for row in paper} == {"all"}
     config.write_text(text.replace("refuse: [empty, no_answer]", "refuse: []"), encoding="utf-8")
     study.snakemake("--", target)

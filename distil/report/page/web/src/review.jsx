@@ -10,10 +10,12 @@ const FIELDS = ["statement", "options", "answer"];
 const SIGNED = ["who", "when", "why"];
 const KINDS = {
   id: ["id", "field", "was", "value", ...SIGNED],
-  add: ["add", "page", "statement", "options", "answer", ...SIGNED],
+  add: ["add", "page", "box", "statement", "options", "answer", ...SIGNED],
   confirm: ["confirm", "was", ...SIGNED],
 };
-const PLAIN = new Set(["id", "field", "add", "page", "confirm"]);
+// Keys that an entry may leave out.
+const OPTIONAL = new Set(["options", "box"]);
+const PLAIN = new Set(["id", "field", "add", "page", "box", "confirm"]);
 /** An entry as its file has it: the study's own list names every kind's place and value alike. */
 function asWritten({ id, field, was, value, ...signed }) {
   if (field === "problem") return { add: id, ...value, ...signed };
@@ -39,7 +41,7 @@ export function corrections(entries) {
     "# under problems.corrections.",
   ];
   const body = entries.map((entry) => {
-    const keys = KINDS[kindOf(entry)].filter((key) => key !== "options" || entry.options || entry.field);
+    const keys = KINDS[kindOf(entry)].filter((key) => !OPTIONAL.has(key) || entry[key] || entry.field);
     return keys.map((key, place) => `${place ? "  " : "- "}${key}: ${PLAIN.has(key) ? entry[key] : scalar(entry[key])}`).join("\n");
   });
   return [...head, "", ...body].join("\n") + "\n";
