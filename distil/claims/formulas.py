@@ -195,6 +195,7 @@ def _sign_test(values: list[float]) -> Estimate:
         df=0.0,
         test="exact sign test over runs",
         note="" if len(found) > 5 else f"{len(found)} runs cannot reach p .05",
+        testable=bool(found),
     )
 
 
@@ -318,7 +319,9 @@ def level_table(study: GradedAnswers, estimand: str) -> Finding:
     ]
     count = float(len(found))
     return Finding(
-        estimate=Estimate(count, count, count, 1.0, 0.0, len(found[0].right), 0, 0, ""),
+        estimate=Estimate(
+            count, count, count, 1.0, 0.0, len(found[0].right), 0, 0, "", testable=False
+        ),
         rows=[row for one in found for row in one.rows],
         filter=f"{found[0].filter} and the same for {' '.join(study.levels[1:])}",
         sentence=", ".join(cells),

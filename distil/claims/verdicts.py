@@ -83,12 +83,16 @@ def examine(entry: Entry, finding: Finding, plan: AnalysisPlan) -> Tested:
 
     Returns:
         The row, not yet adjusted for the family. Where the direction of the claim is that nothing
-        is lost beyond the margin, p is that of non-inferiority (one-sided).
+        is lost beyond the margin, p is that of non-inferiority (one-sided). Where the estimate can
+        bear no test, neither the claim nor its opposite is rejected: p is 1 for both, so that the
+        family keeps the size it was declared with.
     """
     found, expected = finding.estimate, entry.claim["expected"]
     if found is None or finding.untested or entry.claim["kind"] != "effect":
         return Tested(entry, finding)
-    if expected == "not_below_zero" and found.se > 0 and found.p < 1.0:
+    if not found.testable:
+        return Tested(entry, finding, "", 1.0, 1.0, found.test)
+    if expected == "not_below_zero" and found.se > 0:
         shifted = (found.estimate + plan.margin / finding.scale) / found.se
         p = float(stats.t.sf(shifted, found.df))
         return Tested(entry, finding, "", p, 1.0 - p, f"{found.test}, non-inferiority")
@@ -124,7 +128,7 @@ def direction(
         return Verdict("")
     stated = _effect(row, found)
     if row.p is None or p_adjusted is None or row.opposite is None:
-        test = f", p {_p(found.p)}, outside the confirmatory family" if found.p < 1.0 else ""
+        test = f", p {_p(found.p)}, outside the confirmatory family" if found.testable else ""
         return Verdict("", f"{stated}{test}")
     held = f" (never below that of {gate})" if gate else ""
     tested = f"{row.test.split(', ')[-1]} p" if "non-inferiority" in row.test else "p"

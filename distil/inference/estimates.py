@@ -26,7 +26,8 @@ class Estimate:
         estimate: The point estimate, as a proportion or a difference of proportions.
         low: Lower end of the two-sided interval at level 1 - alpha.
         high: Upper end of that interval.
-        p: Two-sided p-value against no effect; 1.0 where nothing can be tested.
+        p: Two-sided p-value against no effect; 1.0 where nothing can be tested, and `testable`
+            alone tells that from an estimate of no effect at all.
         se: Standard error; 0.0 where the data show no variation at all.
         n: Number of questions behind the estimate.
         clusters: Number of independent groups of questions.
@@ -34,6 +35,8 @@ class Estimate:
         test: Name of the procedure, as printed in tables.
         note: What a reader must know before using the figure; empty if nothing.
         extra: Further figures of the procedure, by name.
+        testable: Whether p is that of a test; False where there are too few clusters or nothing
+            differs anywhere, and for a figure that tests nothing, as an accuracy alone.
     """
 
     estimate: float
@@ -47,6 +50,7 @@ class Estimate:
     test: str
     note: str = ""
     extra: Mapping[str, float] = field(default_factory=dict)
+    testable: bool = True
 
 
 def as_matrix(values: ArrayLike, name: str = "values") -> np.ndarray:

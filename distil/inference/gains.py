@@ -89,6 +89,7 @@ def accuracy(right: ArrayLike, clusters: ArrayLike | None = None, alpha: float =
         test="Wilson interval",
         note=note,
         extra={"effective": effective},
+        testable=False,
     )
 
 
@@ -124,18 +125,26 @@ def wilson(successes: int, total: int, alpha: float = 0.05) -> Estimate:
         clusters=total,
         df=float("inf"),
         test="Wilson interval",
+        testable=False,
     )
 
 
-def _without_variation(mean: float, count: int, alpha: float) -> tuple[float, float, float]:
-    """Interval and p where all clusters agree: how many unseen ones may yet disagree.
+def _untestable(mean: float, n: int, clusters: int, test: str, note: str) -> Estimate:
+    """A mean difference that has no interval but the widest one, and no test."""
+    return Estimate(mean, -1.0, 1.0, 1.0, 0.0, n, clusters, 0.0, test, note, testable=False)
+
+
+def _without_variation(mean: float, count: int, alpha: float) -> tuple[float, float, float, bool]:
+    """Interval, p and whether it is a test's, where all clusters agree: how many may yet disagree.
 
     With no deviating cluster among `count`, the exact (Clopper-Pearson) upper bound of their share
-    is 1 - (alpha/2)^(1/count); each could shift the difference down to -1 or up to +1.
+    is 1 - (alpha/2)^(1/count); each could shift the difference down to -1 or up to +1. p is that
+    of the sign test, which has nothing to count where the difference is 0 in every cluster.
     """
     share = 1 - (alpha / 2) ** (1 / count)
-    p = 1.0 if abs(mean) < NO_VARIATION else min(1.0, 2 * 0.5**count)
-    return mean - share * (mean + 1), mean + share * (1 - mean), p
+    differs = abs(mean) >= NO_VARIATION
+    p = min(1.0, 2 * 0.5**count) if differs else 1.0
+    return mean - share * (mean + 1), mean + share * (1 - mean), p, differs
 
 
 def paired_gain(
@@ -174,13 +183,14 @@ def paired_gain(
     mean = float(matrix.mean())
     if count < 2:
         note = "one cluster of questions only: no interval can be given"
-        return Estimate(mean, -1.0, 1.0, 1.0, 0.0, len(matrix), count, 0.0, test, note)
+        return _untestable(mean, len(matrix), count, test, note)
     design, weights, extra, note = _stratified(values, codes, strata)
     found = clustered_contrast(values, codes, design, weights)
     if not found.se:
-        low, high, p = _without_variation(mean, count, alpha)
+        low, high, p, differs = _without_variation(mean, count, alpha)
         note = "every cluster of questions shows the same difference: exact bounds instead of OLS"
-        return Estimate(mean, low, high, p, 0.0, len(matrix), count, count - 1, test, note, extra)
+        n, df = len(matrix), count - 1
+        return Estimate(mean, low, high, p, 0.0, n, count, df, test, note, extra, differs)
     low, high = found.interval(alpha)
     # A symmetric interval may reach past what a difference of accuracies can be.
     limit = 1.0 if np.abs(matrix).max() <= 1 else np.inf
@@ -197,6 +207,7 @@ def paired_gain(
         test=f"{test}, {found.method}" + (", post-stratified" if extra else ""),
         note="; ".join(filter(None, (note, TOO_FEW if few else ""))),
         extra=extra,
+        testable=not few,
     )
 
 
@@ -289,7 +300,7 @@ def bootstrap_gain(
     test = "bootstrap over questions and seeds"
     if count < 2:
         note = "one cluster of questions only: no interval can be given"
-        return Estimate(mean, -1.0, 1.0, 1.0, 0.0, len(matrix), count, 0.0, test, note)
+        return _untestable(mean, len(matrix), count, test, note)
     rng = np.random.default_rng(seed)
     means = resample(sums, sizes, replicates, rng)
     chosen = rng.integers(0, seeds, size=(replicates, seeds))
@@ -297,9 +308,10 @@ def bootstrap_gain(
     spread = float(deviations.std())
     variance, df = variance_of_mean(matrix, codes)
     if spread < NO_VARIATION or variance < NO_VARIATION**2:
-        low, high, p = _without_variation(mean, count, alpha)
+        low, high, p, differs = _without_variation(mean, count, alpha)
         note = "every cluster of questions shows the same difference: exact bounds instead"
-        return Estimate(mean, low, high, p, 0.0, len(matrix), count, df, test, note)
+        n = len(matrix)
+        return Estimate(mean, low, high, p, 0.0, n, count, df, test, note, testable=differs)
     se = float(np.sqrt(variance))
     widening = float(stats.t.ppf(1 - alpha / 2, df) / stats.norm.ppf(1 - alpha / 2))
     scaled = deviations * (se / spread) * widening
@@ -318,6 +330,7 @@ def bootstrap_gain(
         df=df,
         test=test,
         note="; ".join([*notes, TOO_FEW] if few else notes),
+        testable=not few,
     )
 
 
@@ -353,9 +366,9 @@ def mcnemar_exact(first: ArrayLike, second: ArrayLike, alpha: float = 0.05) -> E
     extra = {"both": both, "first_only": gained, "second_only": lost, "neither": neither}
     discordant = gained + lost
     if discordant == 0:
-        low, high, p = _without_variation(0.0, n, alpha)
+        low, high, p, differs = _without_variation(0.0, n, alpha)
         note = "the runs agree on every question"
-        return Estimate(0.0, low, high, p, 0.0, n, n, n - 1, "exact McNemar", note, extra)
+        return Estimate(0.0, low, high, p, 0.0, n, n, n - 1, "exact McNemar", note, extra, differs)
     low, high = newcombe(both, gained, lost, neither, alpha)
     share = discordant / n
     difference = (gained - lost) / n
@@ -432,12 +445,12 @@ def seeds_t(gains: ArrayLike, alpha: float = 0.05) -> Estimate:
     mean, count, test = float(values.mean()), len(values), "t over seeds"
     if count < 2:
         note = "one seed: no spread between seeds; " + SEEDS_ONLY_WARNING
-        return Estimate(mean, -1.0, 1.0, 1.0, 0.0, 0, 0, 0.0, test, note)
+        return _untestable(mean, 0, 0, test, note)
     spread = float(values.std(ddof=1))
     if spread < NO_VARIATION:
-        low, high, p = _without_variation(mean, count, alpha)
+        low, high, p, differs = _without_variation(mean, count, alpha)
         note = "all seeds equal: exact bounds; " + SEEDS_ONLY_WARNING
-        return Estimate(mean, low, high, p, 0.0, 0, 0, count - 1, test, note)
+        return Estimate(mean, low, high, p, 0.0, 0, 0, count - 1, test, note, testable=differs)
     found = stats.ttest_1samp(values, 0.0)
     low, high = found.confidence_interval(1 - alpha)
     return Estimate(

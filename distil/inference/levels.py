@@ -106,8 +106,8 @@ def trend(
 
     Returns:
         The estimate is the slope per doubling, its interval that of the per-cluster slopes; p is
-        two-sided from the permutations; `extra` holds `slope_p`, the least squares' own, and `z`
-        and `normal_p` of the permutations' normal limit.
+        two-sided from the permutations; `extra` holds `slope_p`, the least squares' own, which
+        `testable` is about, and `z` and `normal_p` of the permutations' normal limit.
 
     Raises:
         ValueError: If words are not positive or their number is not that of the levels.
@@ -128,7 +128,7 @@ def trend(
         note = "all levels have the same mean words: no trend can be asked for"
         extra = {"z": 0.0, "normal_p": 1.0, "statistic": 0.0, "slope_p": 1.0}
         n, groups = len(matrix), int(codes.max()) + 1
-        return Estimate(0.0, -1.0, 1.0, 1.0, 0.0, n, groups, 0.0, test, note, extra)
+        return Estimate(0.0, -1.0, 1.0, 1.0, 0.0, n, groups, 0.0, test, note, extra, testable=False)
     slopes = paired_gain((matrix @ scores) / spread, codes, alpha)
     sums, _ = cluster_sums(matrix, codes)
     centred = sums - sums.mean(axis=1, keepdims=True)
@@ -160,6 +160,7 @@ def trend(
         test=test,
         note=note,
         extra={"z": z, "normal_p": normal_p, "statistic": statistic, "slope_p": slopes.p},
+        testable=slopes.testable,
     )
 
 
@@ -294,8 +295,9 @@ def section_contrast(
     found = contrasts[binding]
     # Against the claim one contrast below zero is enough, so there the others count as tries.
     p = max(contrast.p for contrast in contrasts.values())
+    testable = all(contrast.testable for contrast in contrasts.values())
     if found.estimate <= 0:
-        p = min(1.0, len(contrasts) * found.p)
+        p, testable = min(1.0, len(contrasts) * found.p), found.testable
     return Estimate(
         estimate=found.estimate,
         # A difference of two differences of shares is at most 2, however few the clusters.
@@ -309,6 +311,7 @@ def section_contrast(
         test="section contrasts, intersection-union",
         note=found.note,
         extra={other: contrast.estimate for other, contrast in contrasts.items()},
+        testable=testable,
     )
 
 
@@ -341,7 +344,9 @@ def difference_of_means(
         found = clustered_contrast(values, codes, design, (0.0, 1.0))
         note, df = "no variation between clusters: no interval can be given", found.df
     if arms < 2 or not found.se:
-        return Estimate(difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note)
+        return Estimate(
+            difference, -2.0, 2.0, 1.0, 0.0, len(values), groups, df, test, note, testable=False
+        )
     low, high = found.interval(alpha)
     few = too_few(df)
     return Estimate(
@@ -355,6 +360,7 @@ def difference_of_means(
         df=df,
         test=f"{test}, {found.method}",
         note=TOO_FEW if few else "",
+        testable=not few,
     )
 
 
@@ -395,12 +401,16 @@ def section_interaction(
     elif arms.min() < 2 or (frame.groupby("section")["value"].std().fillna(0) < 1e-12).any():
         note = "a section of one cluster, or without variation"
     if note:
-        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, 0.0, test, note, extra)
+        return Estimate(
+            0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, 0.0, test, note, extra, testable=False
+        )
     design = pd.get_dummies(frame["section"], drop_first=True, dtype=float)
     design.insert(0, "constant", 1.0)
     if _still(matrix, codes, frame["section"].to_numpy()):
         note = "the clusters of a section do not vary"
-        return Estimate(0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, 0.0, test, note, extra)
+        return Estimate(
+            0.0, 0.0, 0.0, 1.0, 0.0, len(matrix), groups, 0.0, test, note, extra, testable=False
+        )
     contrasts = np.eye(count)[1:]
     statistic, df, p = joint_test(matrix, codes, design.to_numpy(), contrasts)
     few = too_few(df)
@@ -416,6 +426,7 @@ def section_interaction(
         test=test,
         note=TOO_FEW if few else "",
         extra=extra,
+        testable=not few,
     )
 
 

@@ -362,6 +362,49 @@ def test_a_loss_within_the_margin_is_not_below_zero():
     assert tested.p > 0.5
 
 
+def exactly_unchanged(questions=500, seeds=5):
+    """Differences whose mean is 0: a question gained for each that is lost, in single seeds."""
+    differences = np.zeros((questions, seeds))
+    turned = np.arange(questions // 10)
+    differences[turned, turned % seeds] = np.where(turned % 2, 1.0, -1.0)
+    return differences
+
+
+def test_no_change_at_all_is_tested_for_loss_as_any_other():
+    differences = exactly_unchanged()
+    found = paired_gain(differences)
+    assert (found.estimate, found.p, found.testable) == (0.0, 1.0, True)
+    tested = verdicts.examine(entry("not_below_zero"), Finding(found, ["a"], ""), PLAN)
+    assert tested.p == pytest.approx(stats.t.sf(0.02 / found.se, found.df))
+    assert tested.opposite == pytest.approx(1 - tested.p)
+    decided = verdicts.direction(tested, tested.p, 1, PLAN)
+    assert decided.word == "holds"
+    assert "non-inferiority p < 0.001" in decided.reason
+    # A change of next to nothing has next to the same p.
+    differences[499, 0] = -1.0
+    near = Finding(paired_gain(differences), ["a"], "")
+    assert verdicts.examine(entry("not_below_zero"), near, PLAN).p < 1e-5
+
+
+def test_too_few_clusters_test_nothing_whatever_the_estimate():
+    for differences in ([1.0, -1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]):
+        found = paired_gain(differences)
+        assert not found.testable
+        tested = verdicts.examine(entry("not_below_zero"), Finding(found, ["a"], ""), PLAN)
+        assert (tested.p, tested.opposite) == (1.0, 1.0)
+        assert verdicts.direction(tested, 1.0, 1, PLAN).word == "open"
+
+
+def test_a_p_of_one_outside_the_family_is_told_where_it_is_that_of_a_test():
+    for found, told in (
+        (paired_gain(exactly_unchanged()), True),
+        (paired_gain([1.0, -1.0, 0.0, 0.0]), False),
+    ):
+        tested = verdicts.examine(entry(None), Finding(found, ["a"], ""), PLAN)
+        reason = verdicts.direction(tested, None, 1, PLAN).reason
+        assert ("p = 1.000, outside the confirmatory family" in reason) == told
+
+
 def sized(here, *, sd=0.008, published=None, n=651, runs=5, estimand="in_sample"):
     """Size of an accuracy against a published one, both means of five runs unless said."""
     published = published or {"value": 69.43, "sd": 0.17, "seeds": 5, "total": 651}
