@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,15 +17,15 @@ from distil.claims.selections import (
     Selection,
     answers,
     base,
-    bounds,
     differences,
     paired,
+    questions,
     student,
 )
 from distil.content.addresses import row_id
 from distil.inference.estimates import Estimate
 from distil.inference.gains import accuracy, bootstrap_gain, paired_gain, seeds_t, wilson
-from distil.inference.levels import section_contrast, trend
+from distil.inference.levels import section_contrast, slope_weights, trend
 
 
 def base_accuracy(study: GradedAnswers, estimand: str) -> Finding:
@@ -49,9 +49,64 @@ def _accuracy(study: GradedAnswers, found: Answers) -> Finding:
         estimate=accuracy(found.right, found.clusters, study.alpha),
         rows=found.rows,
         filter=found.filter,
+        sentence=_left_out([found], "accuracy", bounds((found, 1))),
         sd=float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None,
         runs=len(by_seed),
-        missing=len(found.asked) - len(found.right),
+        missing=_lacking(found),
+    )
+
+
+def bounds(*sides: tuple[Answers, float | np.ndarray]) -> tuple[float, float]:
+    """Ends of a weighted sum of accuracies had every missing answer been against it, and for it.
+
+    An answer that lacks some of its samples counts as missing as a whole, and where two sides share
+    an answer (two stops at one checkpoint) it is taken as two; the ends are then outer bounds.
+
+    Args:
+        *sides: Right answers of variants that were asked the same questions, each with its weight:
+            a number, or one for each question asked, shape (questions,).
+
+    Returns:
+        The worst and the best sum of the means of weight times right answers, over all questions
+        asked: for weights 1 and -1 those of a difference.
+    """
+    ends = []
+    for favoured in (False, True):
+        total = 0.0
+        for found, weight in sides:
+            weights = np.broadcast_to(weight, len(found.asked))
+            right = found.asked.to_numpy()
+            lent = ((weights > 0) == favoured).astype(float)[:, None]
+            right = np.where(np.isnan(right), lent, right).mean(axis=1)
+            total += float((weights * right).mean())
+        ends.append(total)
+    return ends[0], ends[1]
+
+
+def _lacking(*found: Answers) -> int:
+    """Number of the questions asked that lack an answer in some of these."""
+    return int(np.logical_or.reduce([one.asked.isna().any(axis=1) for one in found]).sum())
+
+
+def _left_out(found: Sequence[Answers], quantity: str, ends: tuple[float, float]) -> str:
+    """Say how many questions lack an answer, and what the missing answers could change.
+
+    Args:
+        found: The answers that a quantity is computed from, of the same questions asked.
+        quantity: Its name in the sentence.
+        ends: Its `bounds`, as shares.
+
+    Returns:
+        A sentence without its full stop; nothing where no question lacks an answer.
+    """
+    missing = _lacking(*found)
+    if not missing:
+        return ""
+    sign = "" if quantity == "accuracy" else "+"
+    worst, best = (f"{100 * end:{sign}.2f}" for end in ends)
+    return (
+        f"{missing} of {len(found[0].asked)} questions lack an answer and are left out; had all of "
+        f"these gone against it the {quantity} were {worst}, for it {best}"
     )
 
 
@@ -73,15 +128,9 @@ def compared(study: GradedAnswers, first: Answers, second: Answers) -> Estimate:
 def _difference(study: GradedAnswers, first: Answers, second: Answers, *said: str) -> Finding:
     """The finding of a paired comparison, with what missing answers could change."""
     one, two = paired(first, second)
-    found, sentences = compared(study, one, two), [text for text in said if text]
-    left_out = len(one.asked) - len(one.right)
-    if left_out:
-        worst, best = bounds(first, second)
-        sentences.append(
-            f"{left_out} of {len(one.asked)} questions lack an answer and are left out; had all "
-            f"of these gone against it the difference were {100 * worst:+.2f}, for it "
-            f"{100 * best:+.2f}"
-        )
+    found = compared(study, one, two)
+    lacking = _left_out([one, two], "difference", bounds((first, 1), (second, -1)))
+    sentences = [text for text in (*said, lacking) if text]
     if found.extra:
         shares = ", ".join(f"{name} {100 * value:+.1f}" for name, value in found.extra.items())
         sentences.append(f"by {study.plan.strata}: {shares}")
@@ -91,7 +140,7 @@ def _difference(study: GradedAnswers, first: Answers, second: Answers, *said: st
         filter=f"{first.filter} minus {second.filter}",
         sentence="; ".join(sentences),
         runs=one.right.shape[1],
-        missing=left_out,
+        missing=_lacking(one, two),
     )
 
 
@@ -118,15 +167,18 @@ def gain_tests(study: GradedAnswers, estimand: str) -> Finding:
     gains = differences(tuned, plain)
     resampled = bootstrap_gain(gains, tuned.clusters, alpha=study.alpha, **study.bootstrap)
     alone = seeds_t(gains.mean(axis=0), study.alpha)
+    lacking = _left_out([tuned, plain], "difference", bounds((tuned, 1), (plain, -1)))
+    tests = (
+        f"{effect_text(found)}, p {found.p:.3g} with questions random; p {resampled.p:.3g} "
+        f"with seeds random too; t over seeds alone would say p {alone.p:.3g}"
+    )
     return Finding(
         estimate=found,
         rows=[*tuned.rows, *plain.rows],
         filter=f"{tuned.filter} minus {plain.filter}",
-        sentence=(
-            f"{effect_text(found)}, p {found.p:.3g} with questions random; p {resampled.p:.3g} "
-            f"with seeds random too; t over seeds alone would say p {alone.p:.3g}"
-        ),
+        sentence="; ".join(filter(None, (tests, lacking))),
         runs=gains.shape[1],
+        missing=_lacking(tuned, plain),
     )
 
 
@@ -204,7 +256,10 @@ def _by_level(study: GradedAnswers, estimand: str) -> list[Answers]:
 
 
 def level_slope(study: GradedAnswers, estimand: str) -> Finding:
-    """Slope of accuracy per doubling of the response's words, over the levels."""
+    """Slope of accuracy per doubling of the response's words, over the levels.
+
+    What missing answers could change is exact for the mean words of the answers that are there.
+    """
     found = paired(*_by_level(study, estimand))
     levels = np.column_stack([one.right.mean(axis=1) for one in found])
     if empty := [name for name, one in zip(study.levels, found, strict=True) if not one.words]:
@@ -230,16 +285,19 @@ def level_slope(study: GradedAnswers, estimand: str) -> Finding:
     order = f"not monotone: {', '.join(rises)}" if rises else "no level above a longer one"
     # Estimate, interval and p of the row are the slope's least squares; the permutations stand by.
     estimate = replace(slope, p=slope.extra["slope_p"], test="slope on log words, OLS clustered")
+    weights = slope_weights([one.words for one in found])
+    lacking = _left_out(found, "slope", bounds(*zip(found, weights, strict=True)))
+    told = (
+        f"{100 * accuracies[0]:.1f} % at {study.levels[0]}, {100 * accuracies[-1]:.1f} % at "
+        f"{study.levels[-1]}; {order}; permutation p {slope.p:.3g}"
+    )
     return Finding(
         estimate=estimate,
         rows=[row for one in found for row in one.rows],
         filter=f"{found[0].filter} to {found[-1].filter}; slope over {' '.join(study.levels)}",
-        sentence=(
-            f"{100 * accuracies[0]:.1f} % at {study.levels[0]}, {100 * accuracies[-1]:.1f} % at "
-            f"{study.levels[-1]}; {order}; permutation p {slope.p:.3g}"
-        ),
+        sentence="; ".join(filter(None, (told, lacking))),
         runs=found[0].right.shape[1],
-        missing=len(found[0].asked) - len(found[0].right),
+        missing=_lacking(*found),
     )
 
 
@@ -258,13 +316,22 @@ def section_drop(study: GradedAnswers, estimand: str) -> Finding:
         raise MissingAnswersError(str(error)) from error
     means = pd.Series(drops.mean(axis=1)).groupby(longest.sections).mean()
     losses = ", ".join(f"{name} {100 * value:.1f}" for name, value in means.items())
+    # One way to answer is the worst for every contrast, so that it is for the smallest of them.
+    inside = questions(study, estimand, None)["section"].to_numpy()
+    shares = {name: (inside == name) / (inside == name).mean() for name in set(inside)}
+    contrasts = [
+        bounds((longest, shares[speed] - shares[name]), (shortest, shares[name] - shares[speed]))
+        for name in set(shares) - {speed}
+    ]
+    ends = min(worst for worst, _ in contrasts), min(best for _, best in contrasts)
+    lacking = _left_out([longest, shortest], "difference", ends)
     return Finding(
         estimate=found,
         rows=[*longest.rows, *shortest.rows],
         filter=f"{longest.filter} minus {shortest.filter}; {speed} minus each other",
-        sentence=f"points lost by section: {losses}",
+        sentence="; ".join(filter(None, (f"points lost by section: {losses}", lacking))),
         runs=longest.right.shape[1],
-        missing=len(longest.asked) - len(longest.right),
+        missing=_lacking(longest, shortest),
     )
 
 
@@ -313,10 +380,16 @@ def split_overlap(study: GradedAnswers, estimand: str) -> Finding:
 def level_table(study: GradedAnswers, estimand: str) -> Finding:
     """Number of levels with mean words and accuracy, each named in the sentence."""
     found = _by_level(study, estimand)
-    cells = [
-        f"{level} {one.words:.1f} words {100 * one.right.to_numpy().mean():.1f} %"
-        for level, one in zip(study.levels, found, strict=True)
-    ]
+    cells = []
+    for level, one in zip(study.levels, found, strict=True):
+        cell = f"{level} {one.words:.1f} words {100 * one.right.to_numpy().mean():.1f} %"
+        if lacking := _lacking(one):
+            worst, best = bounds((one, 1))
+            cell += (
+                f" ({lacking} of {len(one.asked)} questions lack an answer: "
+                f"{100 * worst:.1f} to {100 * best:.1f} %)"
+            )
+        cells.append(cell)
     count = float(len(found))
     return Finding(
         estimate=Estimate(
@@ -326,6 +399,7 @@ def level_table(study: GradedAnswers, estimand: str) -> Finding:
         filter=f"{found[0].filter} and the same for {' '.join(study.levels[1:])}",
         sentence=", ".join(cells),
         scale=1.0,
+        missing=_lacking(*found),
     )
 
 

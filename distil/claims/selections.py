@@ -659,23 +659,6 @@ def paired(*found: Answers) -> list[Answers]:
     return [one.only(common) for one in found]
 
 
-def bounds(first: Answers, second: Answers) -> tuple[float, float]:
-    """Mean of first minus second had every missing answer been against it, and for it.
-
-    Args:
-        first: Right answers of one variant.
-        second: Right answers of another on the same questions.
-
-    Returns:
-        The worst and the best mean difference, over all questions asked.
-    """
-    ends = []
-    for own in (0.0, 1.0):
-        one, two = (side.asked.fillna(value) for side, value in ((first, own), (second, 1 - own)))
-        ends.append(float(one.mean(axis=1).mean() - two.mean(axis=1).mean()))
-    return ends[0], ends[1]
-
-
 def differences(first: Answers, second: Answers) -> np.ndarray:
     """First minus second, question by question and seed by seed.
 

@@ -164,6 +164,24 @@ def trend(
     )
 
 
+def slope_weights(words: ArrayLike) -> np.ndarray:
+    """Weights of the levels' accuracies in the slope per doubling of the words.
+
+    Args:
+        words: Mean words of each level, shape (levels,), all above zero.
+
+    Returns:
+        An array of shape (levels,); zeros where all levels have the same words.
+
+    >>> slope_weights([40, 20, 10]).round(3).tolist()
+    [0.5, 0.0, -0.5]
+    """
+    scores = np.log2(np.asarray(words, dtype=float))
+    scores -= scores.mean()
+    spread = float((scores**2).sum())
+    return scores / spread if spread else scores
+
+
 def _permuted(
     rows: np.ndarray, scores: np.ndarray, permutations: int, rng: np.random.Generator
 ) -> np.ndarray:

@@ -22,6 +22,7 @@ from distil.claims.formulas import (
     find,
     gain_over_base,
     level_slope,
+    level_table,
     loss_rise,
     stop_worth,
     teacher_accuracy,
@@ -168,6 +169,73 @@ def test_lost_answers_are_no_evidence_but_bounds(study):
     line = row(judge_study(doing_without(fewer), PUBLISHED)[0], "C4", "held_out")
     assert line["missing"] == count
     assert "40 of 108 questions lack an answer" in line["reason"]
+
+
+def ends_of(line):
+    """Worst and best value of a row, as its reason tells them."""
+    told = re.findall(
+        r"gone against it the [a-z ]+ were (\S+), for it (\S+?)[;.](?: |$)", line["reason"]
+    )
+    assert len(told) == 1, line["reason"]
+    return tuple(map(float, told[0]))
+
+
+# What of a claim a missing answer goes against when it is right: by role, level and section.
+AGAINST = {
+    "C1": lambda _: False,
+    "C2": lambda _: False,
+    "C3": lambda _: False,
+    "C5": lambda _: False,
+    "C2b": lambda rows: rows["role"] == "base",
+    "C4": lambda rows: rows["role"] == "base",
+    "C5b": lambda rows: rows["role"] == "base",
+    "C7": lambda rows: rows["level"].isin(["R4", "R5", "R6"]),
+    "C8": lambda rows: (rows["level"] == "R6") == (rows["section"] == "tp"),
+    "Q1": lambda rows: rows["iteration"] == 250,
+    "Q2": lambda rows: rows["role"] == "base",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AGAINST)
+def test_every_claim_says_what_its_missing_answers_could_change(study, name):
+    estimand = "transfer" if name in ("C5", "C5b") else "held_out"
+    table = study.answers
+    rng = np.random.default_rng(5)
+    problems = np.array(sorted(table["problem"].unique()))
+    lost = table["problem"].isin(rng.choice(problems, len(problems) // 3, replace=False))
+    lost &= rng.random(len(table)) < 0.15
+    against = lost & AGAINST[name](table)
+    blank, worst, best = (
+        dataclasses.replace(study, answers=table.assign(verdict=verdict))
+        for verdict in (
+            table["verdict"].mask(lost, None),
+            table["verdict"].mask(lost, "wrong").mask(against, "right"),
+            table["verdict"].mask(lost, "right").mask(against, "wrong"),
+        )
+    )
+    line = row(judge_study(doing_without(blank), PUBLISHED)[0], name, estimand)
+    assert 0 < line["missing"] < len(problems) / 3
+    assert f"{line['missing']} of " in line["reason"]
+    ends = [row(judge_study(one, PUBLISHED)[0], name, estimand)["here"] for one in (worst, best)]
+    assert ends_of(line) == pytest.approx(ends, abs=0.0051)
+    assert ends[0] <= row(judge_study(study, PUBLISHED)[0], name, estimand)["here"] <= ends[1]
+    assert ends[0] < ends[1]
+
+
+def test_each_level_says_what_its_missing_answers_could_change(study):
+    fewer, _ = without_base_answers(study)
+    assert "lack an answer" not in level_table(doing_without(fewer), "held_out").sentence
+    table = study.answers
+    lost = (table["role"] == "student") & (table["level"] == "R6") & (table["part"] == "test")
+    lost &= (table["iteration"] == 150) & (table["problem"].str[-2:] == "01")
+    blank = table.assign(verdict=table["verdict"].mask(lost, None))
+    found = level_table(doing_without(dataclasses.replace(study, answers=blank)), "held_out")
+    whole = selections.student(study, "held_out", level="R6").right.mean(axis=1)
+    kept = whole[whole.index.str[-2:] != "01"].sum() / len(whole)
+    assert found.missing == 9
+    assert found.sentence.endswith(
+        f"(9 of 108 questions lack an answer: {100 * kept:.1f} to {100 * (kept + 9 / 108):.1f} %)"
+    )
 
 
 def test_base_verdicts_that_are_all_null_give_no_gain(study):
