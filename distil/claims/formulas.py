@@ -187,17 +187,19 @@ def loss_rise(study: GradedAnswers, estimand: str) -> Finding:  # noqa: ARG001
 
     For each run the minimum is located on the other runs' mean curve, so that the rise is not
     positive merely because a minimum was picked. The losses come without their questions, so
-    nothing is known about other questions: an exact sign test over runs, with the range of the
-    rises as the interval of their median (Conover, Practical Nonparametric Statistics, 3rd ed.,
-    1999, section 3.4).
+    nothing is known about other questions. The runs are those of the published protocol on the
+    published split where a study has them, else of the main fold. The test is an exact sign test
+    over runs, with the range of the rises as the interval of their median (Conover, Practical
+    Nonparametric Statistics, 3rd ed., 1999, section 3.4).
     """
     curves = study.curves
     if curves.empty:
         raise MissingAnswersError("no validation curves were given")
-    fold = study.main_fold
-    # The published figure is of mlx_lm.lora's loop and its number of epochs; where a study trains
-    # that way too, these are the curves to hold against it.
-    variant = "published" if "published" in study.stops[fold] else "prompt"
+    # The published figure is of mlx_lm.lora's loop and its number of epochs on the rows of the
+    # published split; where a study trains that way too, these are the curves to hold against it.
+    fold, variant = study.main_fold, "prompt"
+    if "published" in study.stops[fold]:
+        fold, variant = study.folds_of("in_sample")[0], "published"
     curves = curves[(curves["fold"] == fold) & (curves["variant"] == variant)]
     pilot = int(study.stops[fold][variant]["pilot"]["seed"])
     wide = curves.pivot_table(index="iteration", columns="seed", values="loss").dropna()

@@ -1012,3 +1012,26 @@ def test_a_fold_that_cuts_through_years_is_read_in_sample_and_never_held_out(stu
     assert both.folds_of("in_sample") == ["released"]
     assert both.folds_of("held_out") == study.folds_of("held_out")
     assert both.folds_of("transfer") == study.folds_of("transfer")
+
+
+def test_c6_of_the_published_protocol_is_read_on_the_published_split(study):
+    """Both folds are trained in both ways; the figure to hold C6 against is of the random split."""
+    answers = study.answers[study.answers["fold"] == study.folds[0]]
+    odd = answers["problem"].map(lambda name: int(name[-1]) % 2 == 1)
+    mixed = answers["part"].where(~odd, "train")
+    stops = study.stops[study.folds[0]]["prompt"]
+    for variants in (("prompt", "published"), ("published",), ("prompt",)):
+        both = dataclasses.replace(
+            study,
+            answers=pd.concat([study.answers, answers.assign(fold="released", part=mixed)]),
+            stops={fold: dict.fromkeys(variants, stops) for fold in ("temporal", "released")},
+            curves=pd.concat(
+                study.curves.assign(fold=fold, variant=variant)
+                for fold in ("temporal", "released")
+                for variant in variants
+            ),
+        )
+        found = loss_rise(both, "validation")
+        fold = "released" if "published" in variants else "temporal"
+        assert f"fold={fold} variant={variants[-1]}," in found.filter
+        assert all(name.startswith(f"curve/{fold}/{variants[-1]}/") for name in found.rows)

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from distil.claims.formulas import _sign_test
+from distil.claims.formulas import _sign_test, loss_rise
+from distil.claims.selections import GradedAnswers
 from distil.inference.gains import accuracy, paired_gain, wilson
 from distil.inference.levels import section_contrast, trend
 from tests.workflow.checkout import ROOT
@@ -141,3 +143,47 @@ def test_answers_that_were_drawn_count_by_their_mean():
     )
     assert_same(found[0], paired_gain(means[:, 1:] - means[:, :1], clusters, 0.05))
     assert_same(found[1], accuracy(means[:, 1:], clusters, 0.05), p=False)
+
+
+def test_the_rise_of_the_loss_is_read_where_the_study_reads_it():
+    """A fold of years and one that cuts through them, each trained in one way or in both."""
+    years = [2011] * 4 + [2012] * 4 + [2013] * 4
+    parts = {"temporal": ["train", "validation", "test"], "released": ["train", "test"]}
+    places = {
+        "temporal": [parts["temporal"][year - 2011] for year in years],
+        "released": [parts["released"][place % 2] for place in range(len(years))],
+    }
+    answers = pd.DataFrame(
+        {"fold": fold, "part": part, "year": year, "benchmark": "competition"}
+        for fold in places
+        for part, year in zip(places[fold], years, strict=True)
+    )
+    chosen = {"pilot": {"seed": 100}, "seed": {"1": 10, "2": 20}}
+    cases, expected = [], []
+    for number, variants in enumerate((("prompt",), ("published",), ("prompt", "published"))):
+        rng = np.random.default_rng(number)
+        sets = [(fold, variant) for fold in places for variant in variants]
+        curves = pd.DataFrame(
+            {"fold": fold, "variant": variant, "seed": seed, "iteration": at,
+             "loss": float(rng.uniform(1, 2))}
+            for fold, variant in sets for seed in (1, 2, 100) for at in (0, 10, 20)
+        )  # fmt: skip
+        stops = {fold: dict.fromkeys(variants, chosen) for fold in places}
+        expected.append(loss_rise(GradedAnswers(answers, stops, {}, curves), "validation").estimate)
+        study = {
+            "settings": {"alpha": 0.05},
+            "stops": [{"fold": fold, "variant": name, "stops": chosen} for fold, name in sets],
+            "curves": [
+                {"fold": fold, "variant": variant, "seed": int(seed),
+                 "points": rows[["iteration", "loss"]].to_numpy().tolist()}
+                for (fold, variant, seed), rows in curves.groupby(["fold", "variant", "seed"])
+            ],
+            "questions": [
+                {"year": year, "parts": {fold: places[fold][place] for fold in places}}
+                for place, year in enumerate(years)
+            ],
+        }  # fmt: skip
+        claim = {"formula": "loss_rise", "estimand": "validation"}
+        cases.append(["compute", study, [], claim, {}])
+    for found, wanted in zip(in_javascript(cases), expected, strict=True):
+        assert_same(found, wanted)

@@ -5,16 +5,34 @@ import { accuracy, pairedGain, sectionContrast, signTest, slope, wilson } from "
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** The fold of the in-sample and transfer estimands. */
-const mainFold = (study) => {
-  const folds = [...new Set(study.stops.map((row) => row.fold))].sort();
-  return folds.includes("temporal") ? "temporal" : folds[0];
-};
+/** Folds in order, those that cut through years (as the published split does) apart. */
+function sortedFolds(study) {
+  const cuts = (fold) => {
+    const first = new Map();
+    return study.questions.some(({ year, parts }) => {
+      if (!year || !parts[fold]) return false;
+      if (!first.has(year)) first.set(year, parts[fold]);
+      return first.get(year) !== parts[fold];
+    });
+  };
+  const all = [...new Set(study.stops.map((row) => row.fold))].sort();
+  const random = all.filter(cuts);
+  return { all, random, others: all.filter((fold) => !random.includes(fold)) };
+}
+
+/** The fold of the transfer estimand, and in sample where no fold cuts through years. */
+function mainFold(study) {
+  const { all, others } = sortedFolds(study);
+  const listed = others.length ? others : all;
+  return listed.includes("temporal") ? "temporal" : listed[0];
+}
 
 /** Folds whose adapters answer for an estimand. */
 function foldsOf(study, estimand) {
-  const others = [...new Set(study.stops.map((row) => row.fold))].sort().filter((fold) => fold !== "temporal");
-  return estimand === "held_out" && others.length ? others : [mainFold(study)];
+  const { random, others } = sortedFolds(study);
+  if (estimand === "in_sample" && random.length) return random.slice(0, 1);
+  const turns = others.filter((fold) => fold !== "temporal");
+  return estimand === "held_out" && turns.length ? turns : [mainFold(study)];
 }
 
 /** Columns whose answers count as one: the samples that a run drew at one level and checkpoint. */
@@ -150,10 +168,11 @@ function splitOverlap({ study, state, claim }) {
 
 /** Rise of the validation loss from its minimum to the horizon, the minimum located on the other runs. */
 function lossRise({ study }) {
-  const fold = mainFold(study);
+  const published = study.stops.some((row) => row.variant === "published");
+  const [variant, fold] = published ? ["published", foldsOf(study, "in_sample")[0]] : ["prompt", mainFold(study)];
   const sets = study.stops.filter((row) => row.fold === fold);
-  if (sets.length === 0) return null;
-  const chosen = sets.find((row) => row.variant === "published") ?? sets.find((row) => row.variant === "prompt");
+  const chosen = sets.find((row) => row.variant === variant);
+  if (!chosen) return null;
   const pilot = Number(chosen.stops.pilot.seed);
   const curves = new Map(study.curves.filter((curve) => curve.fold === fold && curve.variant === chosen.variant)
     .map((curve) => [curve.seed, new Map(curve.points)]));
