@@ -8,10 +8,10 @@ The last number of a text is never taken for its answer.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distil.notation.answers import without_emphasis
-from distil.notation.braces import balanced_end
+from distil.notation.braces import balanced_end, in_formula
 
 # An answer stands at the end: of longer outputs only this many characters are searched.
 SEARCHED = 100_000
@@ -27,7 +27,7 @@ class Extraction:
         answer: the answer as written, or None when the output gives none.
         rule: how it was found: "box", "boxes", "statement", "whole", "conclusion" or "none".
         reason: why there is none; empty otherwise.
-        later: an explicit statement after the last box, or None.
+        later: the explicit statement after the last box, or None.
         latex: the answer stood in a formula.
         at_end: the answer runs to the very last character, so a cut output may have lost its tail.
         parts: the contents of adjacent boxes, when there are several.
@@ -36,7 +36,7 @@ class Extraction:
     answer: str | None
     rule: str
     reason: str = ""
-    later: str | None = None
+    later: "Extraction | None" = None
     latex: bool = False
     at_end: bool = False
     parts: tuple[str, ...] = ()
@@ -209,20 +209,10 @@ def _boxes(text: str) -> list[tuple[int, int, str | None]]:
     return boxes
 
 
-def _in_formula(text: str, place: int) -> bool:
-    """Whether a place stands between the delimiters of a formula."""
-    before = text[max(0, place - LONGEST_ANSWER) : place].replace("\\$", "")
-    if before.count("$") % 2:
-        return True
-    opened = max(before.rfind("\\["), before.rfind("\\("), before.rfind("\\begin{"))
-    closed = max(before.rfind("\\]"), before.rfind("\\)"), before.rfind("\\end{"))
-    return opened > closed
-
-
 def _box_content(text: str, box: tuple[int, int, str | None]) -> str:
     """What a box holds, with the sign before it and the sign or constant after it."""
     start, end, content = box
-    formula = _in_formula(text, start)
+    formula = in_formula(text[:start][-LONGEST_ANSWER:])
     before = text[max(0, start - 8) : start]
     if (_MINUS_IN_FORMULA if formula else _MINUS_BEFORE).search(before):
         content = f"-({content})" if content[:1] == "-" else f"-{content}"
@@ -258,8 +248,8 @@ def _sentence(text: str) -> tuple[str, int]:
     return text, len(text)
 
 
-def _stated(text: str) -> tuple[str, bool]:
-    """The answer at the start of the text after "answer is", and whether it runs to the end."""
+def _stated(text: str) -> Extraction:
+    """The answer at the start of the text after "answer is"; an empty one if nothing stands there."""
     text = without_emphasis(text.lstrip())
     skipped = len(text) - len(text.lstrip(" \t\r\n_:"))
     if "**" not in text[skipped:].lstrip("*").partition("\n")[0]:
@@ -284,21 +274,23 @@ def _stated(text: str) -> tuple[str, bool]:
         ):
             answer += " " + unit[1]
         other = _OTHER_FORM.match(rest, position)
-        return answer + (f" {other[1]}" if other else ""), False
+        answer += f" {other[1]}" if other else ""
+        return Extraction(answer, "statement", latex=True)
     sentence, taken = _sentence(rest)
     if _LONE_LETTER.fullmatch(sentence) and "\n" not in rest[:taken]:
         more, _ = _sentence(rest[taken:])
         if 0 < len(more.strip()) <= 60 and not re.match(r"\s*[A-Z][a-z]+ ", more):
-            return f"({sentence.strip(_TRAILING + '().$')}) {_trimmed(more)}", False
+            letter = sentence.strip(_TRAILING + "().$")
+            return Extraction(f"({letter}) {_trimmed(more)}", "statement")
     clause = _CLAUSE.search(sentence)
     if clause and clause.start() > 0:
-        return _trimmed(sentence[: clause.start()]), False
-    return _trimmed(sentence), taken >= len(rest)
+        return Extraction(_trimmed(sentence[: clause.start()]), "statement")
+    return Extraction(_trimmed(sentence), "statement", at_end=taken >= len(rest))
 
 
-def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
+def _statement(text: str, *, named: bool = True) -> Extraction | None:
     """The last explicit statement of an answer in `text`; `named` also takes "12 is the answer"."""
-    best: tuple[int, str, bool] | None = None
+    start = -1
     for found in _STATEMENT.finditer(text):
         following = text[found.end() : found.end() + 40]
         if _NEGATED.match(following) or _ASKED.match(following) or not following.strip():
@@ -309,20 +301,23 @@ def _statement(text: str, *, named: bool = True) -> tuple[str | None, bool]:
             r"\s*the (?:final )?answer is\b", following, re.I
         ):
             continue
-        best = (found.end(), "", False)
-    if best:
-        answer, at_end = _stated(text[best[0] : best[0] + LONGEST_ANSWER + 50])
-        if best[0] + LONGEST_ANSWER + 50 < len(text):
-            at_end = False
-        best = (best[0], answer, at_end) if answer else None
+        start = found.end()
+    best = None
+    if start >= 0:
+        end = start + LONGEST_ANSWER + 50
+        best = _stated(text[start:end])
+        if end < len(text):
+            best = replace(best, at_end=False)
+        if not best.answer:
+            start, best = -1, None
     # Both patterns end in "answer" after another word, which costs less to look for.
     named = named and " answer" in text.lower()
     for found in (*_NAMED_LAST.finditer(text), *_GOT_AS.finditer(text)) if named else ():
-        if best is None or found.start(1) > best[0]:
-            named = re.split(r"\b(?:so|thus|hence|therefore|that|then|,)\s+", found[1])[-1]
-            if named.strip().lower() not in {"this", "that", "it", "which", "what", ""}:
-                best = (found.start(1), _trimmed(named), False)
-    return (None, False) if best is None else (best[1], best[2])
+        if found.start(1) > start:
+            said = re.split(r"\b(?:so|thus|hence|therefore|that|then|,)\s+", found[1])[-1]
+            if said.strip().lower() not in {"this", "that", "it", "which", "what", ""}:
+                start, best = found.start(1), Extraction(_trimmed(said), "statement")
+    return best
 
 
 def extract_answer(output: str) -> Extraction:
@@ -356,9 +351,9 @@ def extract_answer(output: str) -> Extraction:
     tagged = _TAGGED.findall(tags)
     if tagged and tagged[-1].strip():
         return Extraction(tagged[-1].strip(), "statement")
-    answer, at_end = _statement(text)
-    if answer is not None:
-        return Extraction(answer, "statement", at_end=at_end)
+    stated = _statement(text)
+    if stated:
+        return stated
     line = text.strip()
     if _is_bare(line):
         return Extraction(line, "whole", at_end=not text.endswith("\n"))
@@ -406,7 +401,7 @@ def _from_boxes(text: str, boxes: list[tuple[int, int, str | None]]) -> Extracti
                 content = f"{label[1]} = {content}"
         if content not in contents:
             contents.append(content)
-    later, _ = _statement(text[boxes[-1][1] :], named=False)
+    later = _statement(text[boxes[-1][1] :], named=False)
     rule = "box" if len(contents) == 1 else "boxes"
     answer = ", ".join(contents)
     if not answer.strip():

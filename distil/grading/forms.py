@@ -54,7 +54,7 @@ from distil.grading.vocabulary import (
     number_words,
     plain_words,
 )
-from distil.notation.braces import balanced_end
+from distil.notation.braces import balanced_end, in_formula
 
 MOST_NESTED = 8
 INFINITY: Node = ("const", "inf")
@@ -186,6 +186,8 @@ _SINGLE_UNIT = re.compile(r"^(-?\d[\d.,]*(?:/\d+)?|[^=<>,]*\\(?:frac|sqrt)[^=<>,
 _POWER_OF_TEN = re.compile(
     r"^((?:[a-zA-Z]\s*=\s*)?[-+]?(?:\d+(?:\.\d+)?|\.\d+))[eE]([-+]?\d+)(?=$|\s+[A-Za-z])"
 )
+# What may be a power of ten as it was written; "2^{e}" is none.
+_WRITTEN_POWER = re.compile(r"\d[eE][-+]?\d")
 # "{x | x > 2}"; "{1 : 2}" is a ratio.
 _SUCH_THAT = re.compile(
     r"^(.{1,40}?)\s*(?:\||:|\\mid(?![a-zA-Z])|\bsuch that\b)\s*(.+)$", re.DOTALL
@@ -636,6 +638,12 @@ def _leaf(text: Plain, depth: int):
     return _words_form(whole) if worded and not re.search(r"\\[a-zA-Z]", whole) else form
 
 
+def _in_formula(raw: str) -> bool:
+    """Whether the first number with an e in a text as it was written stands in a formula."""
+    found = _WRITTEN_POWER.search(raw)
+    return bool(found) and in_formula(raw[: found.start()])
+
+
 def _powers_of_ten(text: Plain, latex: bool) -> tuple[Plain, ...]:
     """Readings of a number such as "4.6e-24", the likeliest first; the text alone if it is none."""
     found = _POWER_OF_TEN.match(text.text)
@@ -656,7 +664,8 @@ def readings(raw: str, variables: frozenset[str] = frozenset(), latex: bool = Fa
     Args:
         raw: the answer as written.
         variables: letters that are no units here.
-        latex: the answer stood in a formula, in which "2e-1" is no power of ten.
+        latex: the answer stood in a formula, in which "2e-1" is no power of ten. One that has the
+            formula's delimiters, as "$2e-1$", tells so itself.
 
     Returns:
         One form, or more where commas may separate thousands or items, or a letter may be a unit.
@@ -672,7 +681,7 @@ def readings(raw: str, variables: frozenset[str] = frozenset(), latex: bool = Fa
         if (whole[:1] in "([" or whole.startswith("\\{")) and not re.search(r",\s", whole):
             first, second = text, number
         return (parse_form(first), parse_form(second))
-    forms = [parse_form(reading) for reading in _powers_of_ten(text, latex)]
+    forms = [parse_form(reading) for reading in _powers_of_ten(text, latex or _in_formula(raw))]
     said = re.match(r"(?:yes|no)\s*[,;.:]\s+(?=.*\d)", text.text, re.IGNORECASE)
     if said:
         forms.append(parse_form(text.part(said.end())))

@@ -168,7 +168,7 @@ def _plainer(found: Extraction) -> str | None:
 
 def _letter_after_box(task: _Task, found: Extraction, result: Comparison) -> Comparison | None:
     """The option's letter that a later statement gives, where the box holds no letter."""
-    letter, boxed = readings(found.later)[0], readings(found.answer)[0]
+    letter, boxed = readings(found.later.answer)[0], readings(found.answer)[0]
     if not isinstance(letter, Choice) or isinstance(boxed, Choice):
         return None
     key = readings(task.gold)[0]
@@ -179,7 +179,7 @@ def _letter_after_box(task: _Task, found: Extraction, result: Comparison) -> Com
             return Comparison(None, "conflict", "a later statement disagrees with the box")
     elif not isinstance(key, Choice) or result.same:
         return None
-    return _compare(task, found.later)
+    return _compare(task, found.later.answer, found.later.latex)
 
 
 def _first_pass(task: _Task) -> Verdict | _Pending:
@@ -198,12 +198,12 @@ def _first_pass(task: _Task) -> Verdict | _Pending:
     if not result.same and (plainer := _plainer(found)):
         retried = _compare(task, plainer)
         result = retried if retried.same else result
-    if found.later is not None and _is_statement(found.later):
+    if found.later is not None and _is_statement(found.later.answer):
         later = _letter_after_box(task, found, result)
         if later is not None:
             result = later
         else:
-            said = {_compare(task, found.later).same, result.same}
+            said = {_compare(task, found.later.answer, found.later.latex).same, result.same}
             if len(said) > 1 and True in said:
                 result = Comparison(None, "conflict", "a later statement disagrees with the box")
     if result.deferred:

@@ -1,4 +1,4 @@
-"""Balanced braces of LaTeX."""
+"""Balanced braces and delimiters of LaTeX."""
 
 
 def balanced_end(text: str, start: int) -> int:
@@ -34,3 +34,17 @@ def last_argument(text: str, command: str) -> str | None:
     start = text.rfind(command + "{")
     found = argument(text, start + len(command)) if start >= 0 else None
     return found.strip() if found is not None else None
+
+
+def in_formula(before: str) -> bool:
+    r"""Whether a place stands between the delimiters of a formula: $, \(, \[ or \begin.
+
+    Args:
+        before: the text before the place.
+    """
+    before = before.replace("\\$", "")
+    if before.count("$") % 2:
+        return True
+    opened = max(before.rfind("\\["), before.rfind("\\("), before.rfind("\\begin{"))
+    closed = max(before.rfind("\\]"), before.rfind("\\)"), before.rfind("\\end{"))
+    return opened > closed

@@ -367,6 +367,37 @@ def test_the_command_prints_a_verdict_for_each_line(tmp_path):
     assert set(printed[0]) == {"id", "verdict", "reason", "extracted", "rule"}
 
 
+def verdicts_of_command(rows):
+    lines = [json.dumps(dict(zip(("gold", "output"), row, strict=True), id=str(n))) for n, row in rows]
+    done = run_command("-", stdin="\n".join(lines))
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["verdict"] for line in done.stdout.splitlines()]
+
+
+IN_FORMULAS = {  # 2e-1 is a power of ten in plain text, and twice e less one in a formula
+    ("0.2", "The answer is $2e-1$."): "wrong",
+    ("0.2", r"The answer is \(2e-1\)"): "wrong",
+    ("0.2", "The answer is $x = 2e-1$, as required."): "wrong",
+    ("0.2", "The answer is x = $2e-1$."): "wrong",
+    ("0.2", "so $2e-1$ is the answer"): "wrong",
+    ("0.2", "<answer>$2e-1$</answer>"): "wrong",
+    ("0.2", "$2e-1$"): "wrong",
+    ("0.2", r"\boxed{0.2}. Hence the answer is $2e-1$."): "unknown",
+    ("$2e-1$", "The answer is 0.2"): "wrong",
+    (r"\(2e-1\)", "The answer is 0.2"): "wrong",
+    ("$2e-1$", "The answer is $-1 + 2e$."): "right",
+    ("0.2", "The answer is 2e-1."): "right",
+    ("2e-1", "The answer is 0.2"): "right",
+    ("$0.2$", "The answer is **2e-1**."): "right",
+    ("0.0015", "The answer is $1.5e-3$."): "right",
+    ("1e-5", "The answer is $10^{-5}$."): "right",
+}  # fmt: skip
+
+
+def test_a_number_with_an_e_in_a_formula_is_no_power_of_ten():
+    assert verdicts_of_command(enumerate(IN_FORMULAS)) == list(IN_FORMULAS.values())
+
+
 def test_the_command_keeps_the_order_over_groups_and_reads_standard_input():
     rows = [{"id": n, "gold": str(n), "output": f"Answer: {n - n % 3}"} for n in range(250)]
     rows[7]["output"] = "\ud800 \x00 \\boxed{7}"
