@@ -10,6 +10,7 @@ The last number of a text is never taken for its answer.
 import re
 from dataclasses import dataclass, replace
 
+from distil.grading.vocabulary import ADVERBS
 from distil.notation.answers import without_emphasis
 from distil.notation.braces import balanced_end, in_formula
 
@@ -91,15 +92,22 @@ _OTHER_LANGUAGES = (
 )
 # "Solution: 72" gives an answer, "Solution: We have ..." begins the working.
 _SOLUTION = r"^[#*_\s]{0,8}(?:the\s+)?solution[*_\s]{0,4}[:：][*_\s]{0,4}(?=[-\d$\\(][^\n]{0,60}$)"
+# "is, as we have shown, 72"; "is, if n is odd, 72" depends.
+_ASIDE = (
+    r"(?:\s*,(?:\s+(?!(?:if|when|where|unless|for|or|and|not|never|no|either|neither|maybe|perhaps|"
+    r"possibly)\b)[A-Za-z']+){0,6}\s*,(?=\s+[-\d$\\(]))?"
+)
 # "The answer is 5", "Answer: 5"; "answer the question" and "answers to 5" state none.
 _STATEMENT = re.compile(
     r"(?:(?<![A-Za-z])(?:" + _ANSWER_WORD + r")(?![A-Za-z])"
     r"(?:\s+(?:to|for)\s+(?:this|the|our)\s+(?:\w+\s+)?(?:problem|question|part))?"
-    r"[*_\"'\s]{0,12}(?:\((?:in|as|to|final)\b[^()\n]{0,40}\)\s*)?"
+    + ADVERBS
+    + r"[*_\"'\s]{0,12}(?:\((?:in|as|to|final)\b[^()\n]{0,40}\)\s*)?"
     r"(?:(?:is|are|was|equals|would be|will be|should be|must be|has to be|can be|"
     r"comes out to be|turns out to be|becomes|comes to|works out to)\b"
-    r"(?:\s+(?:then|thus|therefore|simply|just|given by|exactly|equal to|option|"
-    r"choice))*\s*[:：]?|[:：=]|\s[–—-](?=\s))"
+    + ADVERBS
+    + _ASIDE
+    + r"(?:\s+(?:given by|exactly|equal to|option|choice))*\s*[:：]?|[:：=]|\s[–—-](?=\s))"
     r"|\\(?:text|textbf|mathbf|mathrm|textit)\{\s*(?:final\s+)?answer\s*:?\s*(?:is)?\s*\}\s*[:=]?"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?answer[*_\s.:]{0,6}$"
     r"|^[#*_\s]{0,8}(?:the\s+)?(?:final\s+)?result[*_\s]{0,4}:"
@@ -111,7 +119,7 @@ _STATEMENT = re.compile(
 # "so 12 is the answer"; "12 is an answer to another question" has no "the".
 _NAMED_LAST = re.compile(
     r"(?:^|[.;:!?\n]\s|\b(?:so|thus|hence|therefore|then|and|conclude that|have)\b,?\s)"
-    r"([^\n;!?]{1,120}?)\s+(?:is|are|must be)\s+(?:the|our|my)\s+(?:final\s+|correct\s+|"
+    r"([^\n;!?]{1,120}?)\s+(?:is|are|must be)" + ADVERBS + r"\s+(?:the|our|my)\s+(?:final\s+|correct\s+|"
     r"required\s+|desired\s+)*answers?\b",
     re.IGNORECASE,
 )
@@ -140,7 +148,9 @@ _CONDITIONAL = re.compile(
 # A last sentence that concludes, whole to its stop; "So x = 12." is working like any other.
 _CONCLUSION = re.compile(
     r"(?:^|[.!?]\s)[\s*]*(?:so|thus|hence|therefore|consequently|finally|we conclude that|"
-    r"it follows that|in conclusion)\b,?\s+((?:[^.;,=]|[.,](?=\d)){1,120}\s(?:is|are|equals)\s+"
+    r"it follows that|in conclusion)\b,?\s+((?:[^.;,=]|[.,](?=\d)){1,120}\s(?:is|are|equals)"
+    + ADVERBS
+    + r"\s+"
     r"(?:\\\(\s*[^()=\n]{1,60}?\s*\\\)|[-$\\\d(\[](?:[^\s.;,=]|[.,](?=\d))*)"
     r"(?:\s+[a-z]+){0,2})[.!][\s*]*$",
     re.IGNORECASE,

@@ -47,6 +47,7 @@ from distil.grading.syntax import (
 )
 from distil.grading.units import NOON, clock_time, compound, quantity, unit_named, with_unit
 from distil.grading.vocabulary import (
+    ADVERBS,
     ALL_REALS,
     EMPTY_WORDS,
     OTHER_SENSE,
@@ -69,7 +70,8 @@ _SENTENCE = re.compile(
     r"^(?:(?:so|thus|hence|therefore|then|finally),?\s+)?"
     r"(?:the|an?|our|its|their|there|it|we|she|he|they)\s+(?:[^=<>$\\{};]{0,80}?\s)?"
     r"(?:is|are|was|were|equals|have|has|get|need|be)"
-    r"(?:\s+(?:equal\s+to|exactly|only|just|therefore|thus|then))*\s*:?\s*"
+    + ADVERBS
+    + r"(?:\s+equal\s+to(?:\s+exactly)?)?\s*:?\s*"
     r"(?=[-\d(\[|.]|\\(?:[dt]?frac|sqrt|pi|[({\[$]|approx|log|ln|binom|pm)|\$[-\\\d(]|[a-zA-Z]\s*=)",
     re.IGNORECASE,
 )

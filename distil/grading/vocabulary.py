@@ -65,6 +65,12 @@ OTHER_SENSE = re.compile(
     r"beyond|within|almost|nearly|twice|thrice|double|triple|reciprocal|inverse|exceeds?)\b|\btimes\s|n't\b",
     re.IGNORECASE,
 )
+# "is, therefore, 72", "is thus 72": what may stand beside a verb and says nothing.
+ADVERBS = (
+    r"(?:\s*,?\s+(?:then|thus|therefore|hence|so|consequently|accordingly|simply|only|just|exactly|"
+    r"precisely|indeed|clearly|obviously|evidently|finally|again|also|now|of\s+course|in\s+fact|"
+    r"as\s+(?:expected|required|desired|claimed|stated|before))\b(?:\s*,(?!\d))?)*"
+)
 # "the circle"; "then" is no article.
 _ARTICLES = re.compile(r"^(?:an?|the|is|it is|its|it's)\s+")
 

@@ -398,6 +398,29 @@ def test_a_number_with_an_e_in_a_formula_is_no_power_of_ten():
     assert verdicts_of_command(enumerate(IN_FORMULAS)) == list(IN_FORMULAS.values())
 
 
+ADVERBS = {  # what stands between commas beside the verb is no part of the answer
+    ("72", "The answer is, therefore, 72."): "right",
+    ("72", "The answer, therefore, is 72"): "right",
+    ("72", "The answer is, of course, **72**."): "right",
+    ("72", r"Hence the answer is, as we have shown, \(72\)."): "right",
+    ("72", "So 72 is, therefore, the answer."): "right",
+    ("72", "We add them.\nTherefore the sum is, thus, 72."): "right",
+    ("(B)", "The answer is, clearly, (B)."): "right",
+    ("1, 2", "The answers are, then, 1 and 2."): "right",
+    ("1, 2", "The answers are 1, 2."): "right",
+    ("x, 72", "The answers are x, 72."): "right",
+    ("72", "The answer is, of course, not 72."): "wrong",
+    ("72", "The answer is, surprisingly not, 72."): "wrong",
+    ("72", "The answer is, if n is odd, 72."): "wrong",
+    ("72", "The answer is, therefore, 71."): "wrong",
+    ("72", "The answer is not, therefore, 72."): "wrong",
+}
+
+
+def test_adverbs_between_commas_are_no_part_of_an_answer():
+    assert verdicts_of_command(enumerate(ADVERBS)) == list(ADVERBS.values())
+
+
 def test_the_command_keeps_the_order_over_groups_and_reads_standard_input():
     rows = [{"id": n, "gold": str(n), "output": f"Answer: {n - n % 3}"} for n in range(250)]
     rows[7]["output"] = "\ud800 \x00 \\boxed{7}"
