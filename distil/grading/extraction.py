@@ -119,7 +119,9 @@ _STATEMENT = re.compile(
 # "so 12 is the answer"; "12 is an answer to another question" has no "the".
 _NAMED_LAST = re.compile(
     r"(?:^|[.;:!?\n]\s|\b(?:so|thus|hence|therefore|then|and|conclude that|have)\b,?\s)"
-    r"([^\n;!?]{1,120}?)\s+(?:is|are|must be)" + ADVERBS + r"\s+(?:the|our|my)\s+(?:final\s+|correct\s+|"
+    r"([^\n;!?]{1,120}?)\s+(?:is|are|must be)"
+    + ADVERBS
+    + r"\s+(?:the|our|my)\s+(?:final\s+|correct\s+|"
     r"required\s+|desired\s+)*answers?\b",
     re.IGNORECASE,
 )
@@ -259,7 +261,7 @@ def _sentence(text: str) -> tuple[str, int]:
 
 
 def _stated(text: str) -> Extraction:
-    """The answer at the start of the text after "answer is"; an empty one if nothing stands there."""
+    """The answer at the start of the text after "answer is"; empty if nothing stands there."""
     text = without_emphasis(text.lstrip())
     skipped = len(text) - len(text.lstrip(" \t\r\n_:"))
     if "**" not in text[skipped:].lstrip("*").partition("\n")[0]:

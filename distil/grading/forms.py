@@ -188,8 +188,6 @@ _SINGLE_UNIT = re.compile(r"^(-?\d[\d.,]*(?:/\d+)?|[^=<>,]*\\(?:frac|sqrt)[^=<>,
 _POWER_OF_TEN = re.compile(
     r"^((?:[a-zA-Z]\s*=\s*)?[-+]?(?:\d+(?:\.\d+)?|\.\d+))[eE]([-+]?\d+)(?=$|\s+[A-Za-z])"
 )
-# What may be a power of ten as it was written; "2^{e}" is none.
-_WRITTEN_POWER = re.compile(r"\d[eE][-+]?\d")
 # "{x | x > 2}"; "{1 : 2}" is a ratio.
 _SUCH_THAT = re.compile(
     r"^(.{1,40}?)\s*(?:\||:|\\mid(?![a-zA-Z])|\bsuch that\b)\s*(.+)$", re.DOTALL
@@ -640,12 +638,6 @@ def _leaf(text: Plain, depth: int):
     return _words_form(whole) if worded and not re.search(r"\\[a-zA-Z]", whole) else form
 
 
-def _in_formula(raw: str) -> bool:
-    """Whether the first number with an e in a text as it was written stands in a formula."""
-    found = _WRITTEN_POWER.search(raw)
-    return bool(found) and in_formula(raw[: found.start()])
-
-
 def _powers_of_ten(text: Plain, latex: bool) -> tuple[Plain, ...]:
     """Readings of a number such as "4.6e-24", the likeliest first; the text alone if it is none."""
     found = _POWER_OF_TEN.match(text.text)
@@ -666,8 +658,7 @@ def readings(raw: str, variables: frozenset[str] = frozenset(), latex: bool = Fa
     Args:
         raw: the answer as written.
         variables: letters that are no units here.
-        latex: the answer stood in a formula, in which "2e-1" is no power of ten. One that has the
-            formula's delimiters, as "$2e-1$", tells so itself.
+        latex: the answer stood in a formula, in which "2e-1" is no power of ten, as in "$2e-1$".
 
     Returns:
         One form, or more where commas may separate thousands or items, or a letter may be a unit.
@@ -683,7 +674,8 @@ def readings(raw: str, variables: frozenset[str] = frozenset(), latex: bool = Fa
         if (whole[:1] in "([" or whole.startswith("\\{")) and not re.search(r",\s", whole):
             first, second = text, number
         return (parse_form(first), parse_form(second))
-    forms = [parse_form(reading) for reading in _powers_of_ten(text, latex or _in_formula(raw))]
+    latex = latex or in_formula(re.split(r"\d[eE][-+]?\d", raw, maxsplit=1)[0])  # "$2e-1$"
+    forms = [parse_form(reading) for reading in _powers_of_ten(text, latex)]
     said = re.match(r"(?:yes|no)\s*[,;.:]\s+(?=.*\d)", text.text, re.IGNORECASE)
     if said:
         forms.append(parse_form(text.part(said.end())))

@@ -59,8 +59,8 @@ _ROUNDING = re.compile(
 )
 # The unit asked for: "in cm", "how many square feet"; "in 5 minutes" names none.
 _UNIT = re.compile(
-    r"(?:\b(?:in|into|to)\s+|how\s+many\s+(?:(?:more|fewer|total|additional|whole|full)\s+)?|"
-    r"number\s+of\s+)((?:square|cubic)\s+\w+|\w+\s+per\s+\w+|\w+(?:\^[23])?(?:/\w+(?:\^[23])?)?)",
+    r"(?:\b(?:in|into|to)\s+|(?:how\s+many|number\s+of)\s+"
+    r"(?:(?:more|fewer|total|additional|extra|whole|full|complete)\s+)?)((?:square|cubic)\s+\w+|\w+\s+per\s+\w+|\w+(?:\^[23])?(?:/\w+(?:\^[23])?)?)",
     re.IGNORECASE,
 )
 # The sentence that asks.
@@ -81,12 +81,57 @@ _MEASURES = {
 _MEASURED = re.compile(
     r"(?:find|compute|determine|calculate|evaluate|what|give|express|how\s+much)\s+(?:(?:is|are|was|his|her|their|"
     r"will\s+be|the|its|total|exact|in|of|value|new|final|original|average|minimum|maximum|least|"
-    r"greatest|\w+er|\w+est)\s+){0,5}(?:"
+    r"greatest|possible|positive|expected|\w+er|\w+est)\s+){0,5}(?:"
     + "|".join(f"(?P<{name}>{pattern})" for name, pattern in _MEASURES.items())
-    + r")\b|(?P<count>how\s+many)\b|(?P<far>how\s+(?:far|tall|high|wide|deep))\b|"
-    r"(?P<old>how\s+old)\b",
+    + r"|(?P<counted>number\s+of))\b|(?P<count>how\s+many)\b|"
+    r"(?P<far>how\s+(?:far|tall|high|wide|deep))\b|(?P<old>how\s+old)\b",
     re.IGNORECASE,
 )
+# "What is the remainder", "Find the sum of the digits", "Find the least integer", "Solve": numbers
+# without a unit, unless the question speaks of what one measures.
+_PURE_NUMBER = re.compile(
+    r"(?:find|compute|determine|calculate|evaluate|what|give|express)\s+(?:(?!of\b)[A-Za-z-]+\s+){0,6}"
+    r"(?:(?:sum|product|difference|quotient|average|mean|number)s?\s+of\s+(?:[A-Za-z-]+\s+){0,5}"
+    r"(?:digit|root|zero|solution|integer|number|prime|divisor|factor|multiple|coefficient|term|"
+    r"value|fraction|reciprocal)s?|"
+    r"remainder|quotient|integer|(?:natural|whole|prime|real)\s+number|digit|prime|divisor|multiple|"
+    r"g\.?c\.?d|l\.?c\.?m|coefficient|exponent|slope|determinant|discriminant|"
+    r"constant\s+term)\b|\b(?:solve|simplify|evaluate)\b",
+    re.IGNORECASE,
+)
+# "Find $x$", "What is the value of \(f(2)\)", "Compute 2+3"; "the area of $ABC$" is none.
+_FORMULA = re.compile(
+    r"(?:(?:the|all|each|every|exact|real|complex|rational|positive|negative|possible|largest|smallest|"
+    r"greatest|least|maximum|minimum|integers?|numbers?|values?|of|expression)\s+)*"
+    r"(?:\$|\\[(\[]|[a-zA-Z](?=\s*(?:$|[-+*/^=(]))|[-(]?\d[^a-zA-Z]*$)",
+)
+# A number, a relation or a command: what a formula in a question may be found from.
+_DEFINES = re.compile(r"[\d=<>]|\\[a-zA-Z]")
+# Words that speak of a dimension, besides its units.
+_SPOKEN = {
+    "length": r"length|area|volume|perimeter|circumference|distance|width|height|radi(?:us|i)\b|"
+    r"diameter|hypotenuse|altitude|depth|capacity|side|edge|tall|long\b|wide|deep|far\b|"
+    r"triangle|rectang|circle|polygon|quadrilateral|trapezoid|parallelogram|rhombus|cube|box|"
+    r"prism|cone|cylinder|sphere|pyramid|segment|chord|road|path|walk",
+    "angle": r"angle|degree|rotat|circ\b|(?:sin|cos|tan|cot|sec|csc)\b|arc|clock|polygon|polar|"
+    r"triangle|temperature",
+    "time": r"time\b|age\b|old\b|clock|calendar|date|today|now\b|takes?\b|speed|rate\b",
+    "money": r"\\\$|\$\s?\d[\d,.]*\s+[a-z]{2,}|cost|price|money|salar|profit|fee\b|fare|earn|pay|"
+    r"paid|spen[dt]|sell|sold|buy|bought|worth|tax|coin|bill|interest|bank|invest",
+    "mass": r"mass|weigh|heav",
+    "speed": r"speed|velocit|rate\b|fast|slow|travel",
+}  # fmt: skip
+_SPOKEN |= {
+    name: name
+    for name in ("force", "energy", "power", "voltage", "current", "frequency", "pressure")
+}
+_SPOKEN_OF = {
+    name: re.compile(rf"(?<![A-Za-z])(?:{words})", re.IGNORECASE) for name, words in _SPOKEN.items()
+}
+# The dimension of which a question speaks, by that of the answer.
+_FAMILIES = {
+    "area": "length", "volume": "length", "radian": "angle", "euro": "money", "sterling": "money",
+}  # fmt: skip
 # A letter that stands alone names a quantity; after a number or "in" it is a unit.
 _VARIABLE = re.compile(
     r"(?<![\w'.\\/])(?<!\d\s)(?<!\bin\s)(?<!\bper\s)(?<!\d~)([a-zA-Z])(?![\w'/])(?!\^\{?[23]\}?\s*$)"
@@ -197,6 +242,34 @@ def _expressions(problem: str) -> frozenset[str]:
     return frozenset(plain(text).text for text in wanted if len(text) <= 80)
 
 
+def _dimension(asking: str, problem: str) -> str:
+    """What an answer measures, as `Asked.dimension` has it, where no unit is asked for."""
+    measured = _MEASURED.search(asking)
+    group = measured.lastgroup if measured else ""
+    dimension = {"far": "length", "old": "time", "counted": "count"}.get(group, group)
+    if dimension in {"", "count"} and _PAIRS.search(asking):
+        return "pairs"
+    # "Find the value of x." alone leaves x to a figure, which may be of angles.
+    formulas = _DEFINES.search(problem) and any(
+        _FORMULA.match(found[1]) for found in _WANTED.finditer(asking)
+    )
+    if not dimension and (formulas or _PURE_NUMBER.search(asking)):
+        return "number"
+    return dimension
+
+
+def _spoken_of(problem: str) -> frozenset[str]:
+    """The dimensions of which a question speaks, by a unit or by what it measures."""
+    words = re.findall(
+        r"(?<=\d)\s+[A-Za-z]\b|[A-Za-z]{2,}",
+        re.sub(r"[~{}$]|\\(?:text|mathrm)(?![a-z])", " ", problem),
+    )
+    units = [unit_named(word.strip()) for word in words if word != "in"]
+    measured = {unit.dimension for unit in units if unit is not None}
+    measured |= {name for name, pattern in _SPOKEN_OF.items() if pattern.search(problem)}
+    return frozenset(_FAMILIES.get(name, name) for name in measured)
+
+
 @functools.lru_cache(maxsize=4096)
 def asked(problem: str) -> Asked:
     """What a question tells about its answer.
@@ -211,12 +284,7 @@ def asked(problem: str) -> Asked:
     units = frozenset(
         unit for unit in _units(asking) or _units(problem) if unit.name not in variables
     )
-    dimension = ""
-    measured = _MEASURED.search(asking)
-    if measured and not units:
-        dimension = {"far": "length", "old": "time"}.get(measured.lastgroup, measured.lastgroup)
-    if dimension in {"", "count"} and not units and _PAIRS.search(asking):
-        dimension = "pairs"
+    dimension = "" if units else _dimension(asking, problem)
     percent: bool | None = bool(_PERCENT.search(asking))
     if not percent and not _PURE.search(asking):
         percent = None if _RATES.search(asking) or _PERCENT.search(problem) else False
@@ -228,6 +296,7 @@ def asked(problem: str) -> Asked:
     return Asked(
         units=units,
         dimension=dimension,
+        spoken_of=_spoken_of(problem) if dimension == "number" else frozenset(),
         percent=percent,
         variables=variables,
         expressions=_expressions(problem),
@@ -260,19 +329,34 @@ def unit_conflict(wanted: Asked, gold: str, answer: str) -> bool:
     """
     if any(_units_in(form) for form in readings(gold, wanted.variables)):
         return False
-    for unit in _units_in(readings(answer, wanted.variables)[0]):
+    # "5 m" is 5 as a measure only: where it is equal, it was read so.
+    for unit in (unit for form in readings(answer, wanted.variables) for unit in _units_in(form)):
         dimension = unit.dimension.rstrip("?")
-        if dimension in {"percent", "number"} or dimension.startswith(("modulo", "temperature")):
+        if dimension in {"percent", "number"} or dimension.startswith("modulo"):
             continue
-        if dimension == "count" and (unit.name == "unit" or wanted.dimension == "pairs"):
+        if dimension == "count" and (
+            unit.name == "unit" or wanted.dimension in {"pairs", "number"}
+        ):
             continue  # "ordered pairs" are things
+        if dimension.startswith("temperature"):
+            dimension = "angle"  # both go by degrees
         if wanted.units:
-            same = {other.factor for other in wanted.units if other.dimension == dimension}
+            kinds = {dimension, unit.dimension}
+            same = {other.factor for other in wanted.units if other.dimension in kinds}
             if not same or unit.factor not in same:
+                return True
+        elif wanted.dimension == "number":
+            if dimension == "pairs" or not _may_measure(dimension, wanted.spoken_of):
                 return True
         elif dimension != wanted.dimension and (wanted.dimension or dimension == "pairs"):
             return True  # 14 pairs of shoes are not 14 shoes
     return False
+
+
+def _may_measure(dimension: str, spoken_of: frozenset[str]) -> bool:
+    """Whether a question speaks of a dimension, or of a part of one such as "mass/volume"."""
+    parts = (dimension, *dimension.split("/"))
+    return any(_FAMILIES.get(part, part) in spoken_of for part in parts)
 
 
 @functools.lru_cache(maxsize=1024)

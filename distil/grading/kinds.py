@@ -123,7 +123,9 @@ class Asked:
 
     Attributes:
         units: the units that the answer is asked in.
-        dimension: what the answer measures, if a noun tells ("area", "count" ...); else empty.
+        dimension: what the answer measures, if a noun tells ("area", "count" ...); "number" where
+            a pure number or a formula is asked for, as a remainder or x; else empty.
+        spoken_of: where a pure number is asked for, the dimensions of which the question speaks.
         percent: whether a number with a percent sign gives percentage points (True), a part of one
             (False), or either (None).
         variables: letters that the question uses for quantities, so that they are no units.
@@ -141,6 +143,7 @@ class Asked:
 
     units: frozenset[Unit] = frozenset()
     dimension: str = ""
+    spoken_of: frozenset[str] = frozenset()
     percent: bool | None = None
     variables: frozenset[str] = frozenset()
     expressions: frozenset[str] = frozenset()

@@ -368,7 +368,9 @@ def test_the_command_prints_a_verdict_for_each_line(tmp_path):
 
 
 def verdicts_of_command(rows):
-    lines = [json.dumps(dict(zip(("gold", "output"), row, strict=True), id=str(n))) for n, row in rows]
+    lines = [
+        json.dumps(dict(zip(("gold", "output"), row, strict=True), id=str(n))) for n, row in rows
+    ]
     done = run_command("-", stdin="\n".join(lines))
     assert done.returncode == 0, done.stderr
     return [json.loads(line)["verdict"] for line in done.stdout.splitlines()]

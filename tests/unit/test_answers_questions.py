@@ -37,6 +37,58 @@ def test_the_question_decides(gold, answer, problem, verdict):
     assert judge(gold, rf"\boxed{{{answer}}}", problem).verdict == verdict
 
 
+PURE = [  # questions for a count or a pure number
+    "Find the number of solutions of $x^2 = 1$.",
+    "Determine the largest possible number of regions.",
+    "What is the sum of the digits of 2021?",
+    "Find the product of the roots of $x^2 - 6x + 5 = 0$.",
+    "What is the remainder when 47 is divided by 6?",
+    "Find the smallest positive integer n such that n! > 100.",
+    "What is the largest prime factor of 25?",
+    "What is the coefficient of $x^2$?",
+    "Find $x$ if $2x = 10$.",
+    "If 2x = 10, what is x?",
+    "Find the value of x where 2x = 10.",
+    "Solve $2x = 10$.",
+    r"What is the value of \(f(2)\)?",
+    "If $x + y = 4$, what is the maximum value of $xy$?",
+    "Compute 2+3.",
+]
+UNITS = [r"5\text{ kg}", r"5\text{ hours}", r"\$5", r"5^\circ", r"5\text{ cm}", "5 m", r"5^\circ C"]
+
+
+@pytest.mark.parametrize("problem", PURE)
+def test_a_unit_on_a_pure_number_leaves_the_verdict_open(problem):
+    rows = [("5", rf"\boxed{{{answer}}}", problem) for answer in UNITS]
+    assert {verdict.verdict for verdict in judge_all(rows)} == {"unknown"}
+
+
+MEASURED = [  # what is counted, and units of which the question speaks
+    (r"5\text{ solutions}", "Find the number of solutions."),
+    (r"5\text{ ways}", "Find the number of ways."),
+    (r"5\text{ pairs}", "Find the number of ordered pairs."),
+    (r"5\text{ digits}", "What is the sum of the digits?"),
+    (r"5\text{ units}", "Find $x$."),
+    (r"5\text{ hours}", "Find the number of whole hours."),
+    (r"5\text{ cm}", "A side is $x$ cm. Find $x$."),
+    (r"5\text{ cm}^2", "What is the value of the area?"),
+    (r"5^\circ", r"The angle is $x^\circ$. Find $x$."),
+    (r"5^\circ", r"If $\sin x = \cos 85^\circ$, find $x$."),
+    (r"\$5", r"Two cost \$10. Find the cost $x$ of one."),
+    (r"5\text{ hours}", "A train takes $t$ hours. Find $t$."),
+    (r"5\text{ mph}", "What is the speed $v$? Find $v$."),
+    (r"5\text{ apples}", "Find $x$ if $2x = 10$."),
+    (r"5^\circ", "Find the value of x."),
+    (r"5\text{ kg}", ""),
+    (r"5^\circ C", "What is the temperature in degrees Celsius?"),
+]
+
+
+@pytest.mark.parametrize(("answer", "problem"), MEASURED)
+def test_a_unit_of_which_the_question_speaks_is_right(answer, problem):
+    assert judge("5", rf"\boxed{{{answer}}}", problem).verdict == "right"
+
+
 def test_what_a_question_asks_for_is_read():
     found = asked("Let $m$ be the mass. How many square inches is the area, in terms of m?")
     assert [unit.name for unit in found.units] == ["square inches"]
