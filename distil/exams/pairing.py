@@ -38,6 +38,15 @@ MOST_WORDS = 4
 TUPLE = re.compile(
     r"\b(?:the|an?)\s+(?:ordered\s+)?(?P<name>pair|triple|quadruple|triplet)\b", re.I
 )
+# "Find all real values of x", "Determine, with proof, all pairs"; "for all x" asks for nothing.
+ALL = re.compile(
+    r"\b(?:find|determine|list|give|state|name|identify|compute|solve for|(?:what|which) are)"
+    r"(?:,? with proof,?)?\s+(?:the\s+)?(?:set of\s+)?all\s+(?:of\s+)?(?:the\s+)?"
+    r"(?:[A-Za-z-]+\s+){0,4}?"
+    r"(?:(?:pair|triple|quadruple|triplet)s|values|solutions|integers|numbers|roots|zeros"
+    r"|primes|points|functions|polynomials|sets|angles|[a-z])\b(?!\()",
+    re.I,
+)
 PARTS = {"pair": 2, "triple": 3, "triplet": 3, "quadruple": 4}
 COUNTS = re.compile(r"\bhow many\b|\b(?:number|sum|product|total)\s+of\b", re.I)
 CHANCE = re.compile(r"\b(?:what|find|compute|determine|calculate)\b[^.?]*\bprobability\b", re.I)
@@ -171,6 +180,7 @@ def is_doubtful(statement: str, answer: str) -> bool:
         or repeats(statement, answer)
         or bool(OPEN_END.search(answer))
         or misses_parts(statement, answer)
+        or is_one_of_all(statement, answer)
         or is_no_chance(statement, answer)
         or bool(DECIMAL_COMMA.search(BRACKETED.sub("", answer)))
     )
@@ -203,6 +213,16 @@ def misses_parts(statement: str, answer: str) -> bool:
         return False
     least = PARTS[asked["name"].lower()] - 1
     return answer.count(",") + len(re.findall(r"\band\b|=", answer)) < least
+
+
+def is_one_of_all(statement: str, answer: str) -> bool:
+    """Return whether a problem asks for all solutions and the answer is a single number.
+
+    It may be right, where there is one solution; of pairs and the like it cannot be.
+    """
+    if not ALL.search(statement) or COUNTS.search(statement):
+        return False
+    return number_of_text(re.sub(r"^\s*[A-Za-z]\s*=", "", answer)) is not None
 
 
 def is_no_chance(statement: str, answer: str) -> bool:
