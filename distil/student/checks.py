@@ -78,25 +78,38 @@ def check_config(folder: Path, model: Any) -> None:
     """Hold every key of a model's config.json against what mlx-lm made of it.
 
     Where the transformers library knows the architecture, its reading of the file, defaults
-    included, is what mlx-lm's is compared with.
+    included, is what mlx-lm's is compared with. Of a model that also sees or hears, the part that
+    reads text is held against the file's `text_config`; the rest of the file is of no effect here.
 
     Args:
         folder: the model's folder.
-        model: the opened model; its `args` are what mlx-lm read.
+        model: the opened model; its `args`, or those of its part for text, are what mlx-lm read.
 
     Raises:
-        UnfitModelError: a key is not read, or read as another value; all such keys are named.
+        UnfitModelError: a key is not read, or read as another value; all such keys are named. Or
+            what mlx-lm read cannot be told.
     """
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    arguments = getattr(model, "args", None)
-    if arguments is None or "text_config" in config:
-        return  # a model within a model: its keys stand at another level in each architecture
+    part = _text_part(model)
+    arguments = getattr(part, "args", None) or getattr(part, "config", None)
+    if arguments is None:
+        raise UnfitModelError(
+            f"{path}: what mlx-lm read of it cannot be told, since its model of type"
+            f" {config.get('model_type')!r} keeps no arguments; remedy: another model"
+        )
     read = vars(arguments)
     meant, usual = _transformers_reading(folder, config)
-    faults = [*_misread(read, meant), *_rope_faults(read, meant)]
+    place = "the top level of the file"
+    if "text_config" in config:
+        place = "the top level of text_config"
+        config = {key: config[key] for key in ("tie_word_embeddings",) if key in config} | config[
+            "text_config"
+        ]
+        meant = {key: config[key] for key in ("tie_word_embeddings",) if key in config} | meant
+    faults = [*_misread(read, meant), *_rope_faults(read, meant, place)]
     faults += _window_faults(config, meant, cache_kinds(model))
-    faults += _unread(config, read, usual, untied=hasattr(model, "lm_head"))
+    faults += _unread(config, read, usual, untied=hasattr(part, "lm_head"))
     if faults:
         raise UnfitModelError(
             f"{path}: mlx-lm would compute another model than this file describes:\n  "
@@ -106,19 +119,26 @@ def check_config(folder: Path, model: Any) -> None:
         )
 
 
+def _text_part(model: Any) -> Any:
+    """Return the part of a model that reads text: most are nothing else."""
+    return model.language_model if hasattr(getattr(model, "args", None), "text_config") else model
+
+
 def _transformers_reading(
     folder: Path, config: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what transformers reads from a folder, and its architecture's defaults."""
+    """Return what transformers reads of the text model in a folder, and the defaults of its kind."""
     import transformers
 
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     try:
-        meant = transformers.AutoConfig.from_pretrained(folder)
+        meant = transformers.AutoConfig.from_pretrained(folder).get_text_config()
         return meant.to_dict(), type(meant)().to_dict()
     except (ValueError, KeyError, TypeError, AttributeError):
-        return dict(config), {}  # an architecture of its own: what the file says is what is meant
+        return dict(
+            config.get("text_config", config)
+        ), {}  # an architecture of its own: what the file says is what is meant
     finally:
         transformers.logging.set_verbosity(level)
 
@@ -134,7 +154,7 @@ def _same(one: Any, other: Any) -> bool:
 def _misread(read: dict[str, Any], meant: dict[str, Any]) -> Iterator[str]:
     for key, value in read.items():
         # None stands for a value that the model computes from others.
-        if key in _ROPE | _WINDOW or value is None or meant.get(key) is None:
+        if key in _ROPE | _WINDOW | {"model_type"} or value is None or meant.get(key) is None:
             continue
         if not _same(value, meant[key]):
             yield f"{key}: mlx-lm takes {value!r}, the file means {meant[key]!r}"
@@ -164,8 +184,14 @@ def _unread(
             yield f"{key}: {value!r} is not read by mlx-lm"
 
 
-def _rope_faults(read: dict[str, Any], meant: dict[str, Any]) -> Iterator[str]:
-    """Yield how the rotary embedding that mlx-lm makes differs from the one that is meant."""
+def _rope_faults(read: dict[str, Any], meant: dict[str, Any], place: str) -> Iterator[str]:
+    """Yield how the rotary embedding that mlx-lm makes differs from the one that is meant.
+
+    Args:
+        read: what mlx-lm read.
+        meant: what transformers reads.
+        place: where the keys that mlx-lm reads are to stand.
+    """
     parameters = meant.get("rope_parameters") or {}
     parameters = parameters.get("full_attention", parameters)
     if not isinstance(parameters, dict):
@@ -177,17 +203,23 @@ def _rope_faults(read: dict[str, Any], meant: dict[str, Any]) -> Iterator[str]:
     if theta is not None and taken is not None and not _same(theta, taken):
         yield (
             f"rope_theta: mlx-lm takes {taken!r}, the file means {theta!r}; write"
-            f' "rope_theta": {theta!r} at the top level of the file'
+            f' "rope_theta": {theta!r} at {place}'
         )
-    kind = parameters.get("rope_type", parameters.get("type", "default"))
+    kind = _rope_kind(parameters)
     scaling = read.get("rope_scaling") or nested or {}
-    found = scaling.get("rope_type", scaling.get("type", "default"))
+    found = _rope_kind(scaling)
     if kind != found or not _same(parameters.get("factor"), scaling.get("factor")):
         wanted = {key: value for key, value in parameters.items() if key != "rope_theta"}
         yield (
             f"rope_scaling: mlx-lm takes {found!r}, the file means {kind!r}; write"
-            f' "rope_scaling": {json.dumps(wanted)} at the top level of the file'
+            f' "rope_scaling": {json.dumps(wanted)} at {place}'
         )
+
+
+def _rope_kind(parameters: dict[str, Any]) -> str:
+    """Return the kind of a rotary embedding; mrope, of pictures, is the default one on text."""
+    kind = parameters.get("rope_type", parameters.get("type", "default"))
+    return "default" if kind == "mrope" else kind
 
 
 def _window_faults(config: dict[str, Any], meant: dict[str, Any], kinds: set[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mlx_lm
 import pytest
-from tiny_architectures import CONFIGS, STUDENT, make_model
+from tiny_architectures import CONFIGS, STUDENT, make_model, write_config
 
 from distil.student import checks, model
 from distil.student.answering import answer_text
@@ -106,6 +106,41 @@ def test_a_configuration_that_mlx_misreads_is_refused_with_the_remedy(name, fold
         model.lock_checked(tmp_path / "model")
     assert str(path) in str(refused.value)
     assert "lock the model again" in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def seeing(folder, tmp_path_factory):
+    """A model that also sees: the tiny llama as the text part of mlx-lm's mistral3."""
+    made = tmp_path_factory.mktemp("seeing") / "model"
+    shutil.copytree(folder, made, ignore=shutil.ignore_patterns(model.LOCK_NAME))
+    weights = mx.load(str(made / "model.safetensors"))
+    named = {f"language_model.{key}": value for key, value in weights.items()}
+    mx.save_safetensors(str(made / "model.safetensors"), named, metadata={"format": "mlx"})
+    write_config(
+        made,
+        {"model_type": "mistral3", "text_config": json.loads((made / "config.json").read_text())},
+    )
+    return made
+
+
+def test_a_model_that_also_sees_is_locked_by_its_part_for_text(seeing, tmp_path):
+    shutil.copytree(seeing, tmp_path / "model")
+    model.lock_checked(tmp_path / "model")
+    opened, _ = model.load_student(tmp_path / "model")
+    checks.check_batching(opened)
+
+
+@pytest.mark.parametrize("name", sorted(MISREAD.keys() - {"a window that the texts outgrow"}))
+def test_the_text_part_of_a_model_that_also_sees_is_held_against_its_file(name, seeing, tmp_path):
+    changes, message = MISREAD[name]
+    shutil.copytree(seeing, tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    config = json.loads(path.read_text())
+    text = {**config["text_config"], **changes}
+    config["text_config"] = {key: value for key, value in text.items() if value is not ...}
+    path.write_text(json.dumps(config))
+    with pytest.raises(UnfitModelError, match=message.replace("of the file", "of text_config")):
+        model.lock_checked(tmp_path / "model")
 
 
 def test_the_shipped_student_passes_every_check():
