@@ -114,7 +114,9 @@ def main(
         ]
         names = [sha256_file(input.student), params.code, backend(), load_blas()]
         if params.variant == PUBLISHED:
-            progress = train_published(model, tokenizer, *rows, settings, state, names)
+            progress = train_published(
+                model, tokenizer, *rows, settings, state, names, memory_mb=memory_mb
+            )
             facts = {"rows": [len(part) for part in rows]}
         else:
             train, validation = (

@@ -91,7 +91,7 @@ def check_config(folder: Path, model: Any) -> None:
     """
     path = folder / "config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    part = _text_part(model)
+    part = text_part(model)
     arguments = getattr(part, "args", None) or getattr(part, "config", None)
     if arguments is None:
         raise UnfitModelError(
@@ -119,7 +119,7 @@ def check_config(folder: Path, model: Any) -> None:
         )
 
 
-def _text_part(model: Any) -> Any:
+def text_part(model: Any) -> Any:
     """Return the part of a model that reads text: most are nothing else."""
     return model.language_model if hasattr(getattr(model, "args", None), "text_config") else model
 
@@ -127,7 +127,7 @@ def _text_part(model: Any) -> Any:
 def _transformers_reading(
     folder: Path, config: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what transformers reads of the text model in a folder, and the defaults of its kind."""
+    """Return what transformers reads of a folder, for text, and its architecture's defaults."""
     import transformers
 
     level = transformers.logging.get_verbosity()

@@ -19,6 +19,8 @@ import mlx.core as mx  # noqa: E402
 from mlx.utils import tree_flatten  # noqa: E402
 from mlx_lm.models.cache import make_prompt_cache  # noqa: E402
 
+from distil.student.checks import text_part  # noqa: E402
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -60,8 +62,9 @@ def cache_bytes_per_token(model: nn.Module) -> int:
 
 def vocabulary_size(model: Any) -> int:
     """Return the number of logits of a token."""
-    head = getattr(model, "lm_head", None)
-    matrix = head if head is not None else model.model.embed_tokens
+    part = text_part(model)
+    head = getattr(part, "lm_head", None)
+    matrix = head if head is not None else part.model.embed_tokens
     return matrix.weight.shape[0]
 
 
@@ -103,7 +106,7 @@ class Shape:
 
 def read_shape(model: Any) -> Shape:
     """Return a model's shape; a width that its `args` do not name counts as usual for it."""
-    args = model.args
+    args = text_part(model).args
     hidden = getattr(args, "hidden_size", None) or args.n_embd
     return Shape(
         layers=len(model.layers),
@@ -135,6 +138,8 @@ def training_peak(
     prompts: Sequence[int],
     checkpointing: bool,
     layers: int,
+    *,
+    whole_logits: bool = False,
 ) -> int:
     """Return the bytes held at most by a training step of a batch.
 
@@ -144,6 +149,8 @@ def training_peak(
         prompts: tokens of each row that are not learnt.
         checkpointing: whether layers are computed again in the backward pass.
         layers: last layers that have LoRA terms.
+        whole_logits: the logits of all places of a batch are held at once, as mlx-lm's own loss
+            does; otherwise those of the learnt places, in portions of `LOGIT_BYTES`.
     """
     shape = read_shape(model)
     tokens = len(lengths) * max(lengths)
@@ -151,7 +158,11 @@ def training_peak(
     # What the backward pass wants of a layer: inner products, their factors, hidden states.
     layer = tokens * (4 * shape.feed_forward + 10 * shape.hidden) * shape.itemsize
     between = tokens * shape.hidden * shape.itemsize * layers
-    logits = 3 * min(LOGIT_BYTES, learnt * 4 * vocabulary_size(model))
+    # Float32 logits, what the loss makes of them, and their gradients.
+    if whole_logits:
+        logits = 4 * tokens * 4 * vocabulary_size(model)
+    else:
+        logits = 3 * min(LOGIT_BYTES, learnt * 4 * vocabulary_size(model))
     # With checkpointing one layer is held at a time; its gradients take as much again.
     return weight_bytes(model) + between + layer * ((1 if checkpointing else layers) + 1) + logits
 
@@ -163,6 +174,8 @@ def check_training(
     checkpointing: bool,
     layers: int,
     memory_mb: int | None,
+    *,
+    whole_logits: bool = False,
 ) -> int:
     """Return what training will hold at most, in bytes, if a job's memory allows it.
 
@@ -173,12 +186,14 @@ def check_training(
         checkpointing: as in `training_peak`.
         layers: as in `training_peak`.
         memory_mb: what the job may use, in MB; None for no limit.
+        whole_logits: as in `training_peak`.
 
     Raises:
         MemoryError: it does not fit; the message says what to change.
     """
     lengths = sorted(map(len, rows))[-batch_size:]
-    peak = training_peak(model, lengths, [0] * len(lengths), checkpointing, layers)
+    prompts = [0] * len(lengths)
+    peak = training_peak(model, lengths, prompts, checkpointing, layers, whole_logits=whole_logits)
     if memory_mb is not None and peak > memory_mb * 10**6:
         remedy = "" if checkpointing else " adapters.gradient_checkpointing: true,"
         raise MemoryError(

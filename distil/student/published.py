@@ -32,6 +32,7 @@ from mlx_lm.tuner.trainer import default_loss, evaluate, iterate_batches  # noqa
 
 from distil.student.adapters import add_lora  # noqa: E402
 from distil.student.losses import checkpoint_layers  # noqa: E402
+from distil.student.memory import check_training  # noqa: E402
 from distil.student.states import save_state  # noqa: E402
 from distil.student.training import (  # noqa: E402
     STATE,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VALIDATION_BATCHES = 25  # mlx_lm.lora's default
+PADDED = 32  # to a multiple of which mlx-lm pads the rows of a batch
 
 
 def train_published(
@@ -61,6 +63,8 @@ def train_published(
     state: Path,
     names: Sequence[Any] = (),
     save_every: float = 60.0,
+    *,
+    memory_mb: int | None = None,
 ) -> Progress:
     """Train one adapter as `mlx_lm.lora` does, resuming from the state folder if it fits.
 
@@ -73,6 +77,7 @@ def train_published(
         state: as in `train_lora`.
         names: as in `train_lora`.
         save_every: seconds between two states.
+        memory_mb: what the job may use, in MB; None for no limit.
 
     Returns:
         The progress at the horizon, as `train_lora` does; checkpoints lie in the state folder.
@@ -80,6 +85,7 @@ def train_published(
     Raises:
         ValueError: there are fewer rows than a batch has.
         DivergedError: a loss is infinite or no number.
+        MemoryError: a step would not fit.
     """
     for part, rows in (("train", train), ("validation", validation)):
         if len(rows) < settings.batch_size:
@@ -93,6 +99,15 @@ def train_published(
     )
     if finished := finished_run(state, key, settings):
         return finished
+    check_training(
+        model,
+        _padded(data, settings.max_tokens),
+        settings.batch_size,
+        settings.gradient_checkpointing,
+        settings.layers,
+        memory_mb,
+        whole_logits=True,
+    )
     np.random.seed(settings.seed)
     add_lora(model, settings, settings.seed)
     optimizer = optim.Adam(learning_rate=settings.learning_rate)
@@ -126,6 +141,12 @@ def _dataset(rows: Sequence[dict[str, Any]], tokenizer: Any) -> CacheDataset:
     """Return chat rows as mlx_lm.lora holds them, their prompts masked."""
     messages = [{"messages": row["messages"]} for row in rows]
     return CacheDataset(ChatDataset(messages, tokenizer, mask_prompt=True))
+
+
+def _padded(data: CacheDataset, max_tokens: int) -> list[range]:
+    """Return a stand-in for each row, as long as mlx-lm pads or cuts it alone."""
+    lengths = (len(data[place][0]) for place in range(len(data)))
+    return [range(min(-(-length // PADDED) * PADDED, max_tokens)) for length in lengths]
 
 
 def _evaluated(number: int, settings: TrainingSettings) -> bool:

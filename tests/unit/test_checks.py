@@ -18,7 +18,7 @@ from distil.student.checks import UnfitModelError
 from distil.student.continuous import ContinuousDecoder
 from distil.student.decoding import BatchShape, decode_batches, mx
 from distil.student.losses import SplitBatch, checkpoint_layers
-from distil.student.memory import decoding_widths
+from distil.student.memory import decoding_widths, read_shape, vocabulary_size
 from distil.student.sampling import DecodingTask
 from distil.synthetic.pretraining import CHAT_TEMPLATE
 
@@ -128,6 +128,7 @@ def test_a_model_that_also_sees_is_locked_by_its_part_for_text(seeing, tmp_path)
     model.lock_checked(tmp_path / "model")
     opened, _ = model.load_student(tmp_path / "model")
     checks.check_batching(opened)
+    assert (vocabulary_size(opened), read_shape(opened).hidden) == (512, 32)
 
 
 @pytest.mark.parametrize("name", sorted(MISREAD.keys() - {"a window that the texts outgrow"}))

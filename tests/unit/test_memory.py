@@ -9,6 +9,7 @@ from distil.student.decoding import BatchShape, decode_batches
 from distil.student.encoding import EncodedRows
 from distil.student.memory import mx
 from distil.student.model import load_student
+from distil.student.published import train_published
 from distil.student.sampling import DecodingTask
 from distil.student.training import TrainingSettings, train_lora
 
@@ -53,6 +54,32 @@ def test_a_training_step_takes_what_is_predicted(
     predicted = memory.training_peak(model, lengths, [20, 20], checkpointing, 4)
     train = EncodedRows(tuple(tuple(range(3, 3 + n)) for n in lengths), (20, 20), (0, 0))
     train_lora(model, train, EncodedRows(((3, 4, 5),), (1,), (0,)), settings, tmp_path)
+    assert predicted == pytest.approx(mx.get_peak_memory(), rel=0.15)
+
+
+CHATS = [
+    {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "ab" * n}]}
+    for n in (210, 200, 150, 150)
+]
+
+
+@pytest.mark.skipif(mx.default_device() != mx.cpu, reason="measured on CPUs")
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_a_step_of_the_published_loop_takes_what_is_predicted(tmp_path, checkpointing):
+    shape = {**SHAPE, "vocab_size": 32768}
+    model, tokenizer = load_student(make_model(tmp_path / "model", "qwen2", shape=shape))
+    settings = TrainingSettings(
+        seed=1, horizon=1, batch_size=2, learning_rate=1e-5, rank=8, scale=20.0, layers=4,
+        max_tokens=2048, evaluate_every=10, checkpoints=(1,), gradient_checkpointing=checkpointing,
+    )  # fmt: skip
+    predicted = memory.training_peak(model, [224] * 2, [0, 0], checkpointing, 4, whole_logits=True)
+    with pytest.raises(MemoryError, match=r"2 rows of up to 224 tokens.*adapters\.batch_size"):
+        train_published(
+            model, tokenizer, CHATS, CHATS, settings, tmp_path, memory_mb=predicted // 10**6
+        )
+    mx.clear_cache()
+    mx.reset_peak_memory()
+    train_published(model, tokenizer, CHATS, CHATS, settings, tmp_path, memory_mb=10**6)
     assert predicted == pytest.approx(mx.get_peak_memory(), rel=0.15)
 
 
