@@ -201,7 +201,7 @@ def main(*, input, output, params) -> None:  # noqa: A002
                 f"{output[part]}: no rows; none of the {len(plan)} problems of fold "
                 f"{params.fold}, part {part}, has a verified trace that is not a duplicate; the "
                 "rows of traces/YEAR/traces.jsonl say why (the simulated teacher can solve the "
-                "sample's own problems only: name a real one in teacher.base_url)"
+                "sample's own problems only: name a real one in teacher.hosts.HOST.base_url)"
             )
         write_jsonl(output[part], rows)
         for row in rows:

@@ -223,6 +223,18 @@ def _prices(host: dict[str, Any], model: str) -> tuple[float, float]:
     return entry.get("input", 0), entry.get("output", 0)
 
 
+def unfit_teachers(study: Any) -> list[Item]:
+    """List the simulated teachers of an opened study whose problems they do not know."""
+    if not hasattr(study, "folds"):
+        return []
+    hosts = study.config["teacher"]["hosts"]
+    return [
+        item
+        for item in _teacher(study, None)
+        if item.state == PLACEHOLDER and hosts.get(item.name, {}).get("base_url") == SIMULATED
+    ]
+
+
 def _host(study: Any, name: str, address: str, where: str) -> Item:
     if address == SIMULATED and study.config["exams"]["source"] == "typeset":
         return Item("teacher", name, READY, "simulated; it solves the sample's templates")

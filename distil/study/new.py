@@ -331,6 +331,7 @@ def summary(name: str, manifest: dict[str, Any], unclear: list[str]) -> str:
         "Next:",
         f"  .venv/bin/snakemake --cores 1 {first} --configfile {config}",
         f"  .venv/bin/distil review --study {name}    # every year; what to look at, on one page",
+        f"  .venv/bin/distil check {name}    # what is still missing: teacher, student, files",
         f"  make reproduce STUDY={name}    # the whole study, once teacher and student are yours",
     ]
     return "\n".join(lines)

@@ -38,7 +38,7 @@ from distil.content.addresses import record_path
 from distil.lineage import main_process
 from distil.lineage.history import close_run
 from distil.lineage.locks import end_orphans, wait_for_orphans
-from distil.study.inventory import summary, take_inventory
+from distil.study.inventory import summary, take_inventory, unfit_teachers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +47,10 @@ if TYPE_CHECKING:
 
 HASHES = Path(".snakemake", "distil-hashes.json")
 SHOWN = 5
+# Targets of the Snakefile for which the teacher is asked, and folders of results of files for which
+# it is; a study's problems are read and reviewed before there is a teacher.
+TAUGHT = frozenset({"all", "traces", "primary", "folds", "levels"})
+AFTER_TRACES = frozenset({"traces", "datasets", "adapters", "predictions", "grades", "claims"})
 
 
 class Decisions:
@@ -243,6 +247,7 @@ def _execute(
             print(f"{wanting}; distil check {study.name} lists them", file=sys.stderr)
         return
     _require_one_payer(workflow, settings["executor_plugin"])
+    _require_teacher(workflow, study)
     close_run(folder, run)
     try:
         type(workflow).execute(workflow, *arguments, **settings)
@@ -271,6 +276,20 @@ def _require_one_payer(workflow: Any, executor: Any) -> None:
             "cluster's profile are not in force; give the profile as --workflow-profile, since "
             "Snakemake puts profiles/default above one given as --profile"
         )
+
+
+def _require_teacher(workflow: Any, study: AnyStudy) -> None:
+    """Stop where traces are wanted of a simulated teacher that does not know the problems."""
+    wanted = set(workflow.dag_settings.targets) or {"all"}
+    unfit = unfit_teachers(study)
+    if unfit and any(target in TAUGHT or _is_taught(target) for target in wanted):
+        told = "\n".join(f"  {item.name}: {item.said}; {item.remedy}" for item in unfit)
+        raise SystemExit(f"no job is started, since traces would be asked in vain:\n{told}")
+
+
+def _is_taught(target: str) -> bool:
+    """Whether a file is made after the traces, told by its folder."""
+    return bool(AFTER_TRACES & set(Path(target).parts))
 
 
 def _require_readable(folder: Path) -> None:

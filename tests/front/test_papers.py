@@ -179,6 +179,19 @@ def test_a_renumbering_that_cannot_be_is_refused_with_its_remedy(checkout, chang
     assert said in told
 
 
+def test_a_simulated_teacher_of_other_papers_is_refused_before_any_job(checkout):
+    read(checkout, {"tests": LISTED})
+    lineage = checkout.path / "results/mine/lineage"
+    before = set(lineage.rglob("*.json"))
+    for targets in ((), ("--", "traces"), ("--", "results/mine/claims/claims.csv")):
+        told = checkout.snakemake(*targets, config="config.mine.yaml", check=False)
+        assert told.returncode != 0
+        assert "no job is started" in told.stderr
+        assert "knows the sample study's problems and no others" in told.stderr
+        assert "teacher.hosts.simulated.base_url" in told.stderr
+    assert set(lineage.rglob("*.json")) == before
+
+
 def test_a_study_takes_texts_as_they_were_read_and_no_corrections_beside_them(checkout):
     _, read_rows = read(checkout, {"tests": LISTED})
     path = checkout.path / "config.mine.yaml"

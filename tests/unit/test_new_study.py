@@ -64,6 +64,7 @@ def test_a_folder_becomes_manifest_and_study_and_nothing_is_overwritten(reposito
     assert "nameless.pdf: no year" in told
     assert "2014 fs: fs-2014.pdf, its key: fs-2014-key.pdf" in told
     assert "--cores 1 results/mine/problems/2014.jsonl --configfile config.mine.yaml" in told
+    assert "\n  .venv/bin/distil check mine " in told
     manifest = yaml.safe_load((repository / "resources/mine/exams.yaml").read_text())
     assert [paper["year"] for paper in manifest["papers"]] == [2014, 2015, 2016]
     first = manifest["papers"][0]
