@@ -174,7 +174,8 @@ def open_teacher(
         folder: of the journal, below state/STUDY.
 
     Raises:
-        JobStopped: the run was stopped; it carries the exit code and the command to go on with.
+        JobStopped: the run was stopped, or the job ends without one answer; it carries the exit
+            code and the command to go on with.
     """
     settings = TeacherSettings.of(shaping, how["teacher"])
     journal = Journal(Path("state") / study / folder)
@@ -193,6 +194,7 @@ def open_teacher(
         client = TeacherClient(settings, journal, agent=agent, base_url=base_url, host=host)
         try:
             yield stack.enter_context(client)
+            client.quality.end()
         except TeacherStopped as stopped:
             raise JobStopped(str(stopped), stopped.exit_code, how) from stopped
         except JournalError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import collections
 import dataclasses
+import functools
 import os
 import re
 import sys
@@ -31,7 +32,7 @@ from distil.teacher.settings import (
     TeacherSettings,
     TeacherStopped,
 )
-from distil.teacher.stops import remedy_of, slow_host
+from distil.teacher.stops import Quality, remedy_of, slow_host
 from distil.teacher.transport import Transport
 
 if TYPE_CHECKING:
@@ -97,6 +98,12 @@ class Replies(Mapping):
     def unanswered(self) -> list[Reply]:
         """The replies to requests that got no response."""
         return list(self._unanswered.values())
+
+    def responses(self) -> Iterator[tuple[str, Reply]]:
+        """Yield the stored responses, each with the attempt that it came of."""
+        for key, place in self._places.items():
+            record = self._client.journal.read(place)
+            yield record["attempt"], self._client.read(key, record)
 
     def __getitem__(self, key: str) -> Reply:
         if key in self._places:
@@ -175,6 +182,11 @@ class TeacherClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @functools.cached_property
+    def quality(self) -> Quality:
+        """What stops the job on its responses; made once the journal was read."""
+        return Quality(self)
 
     def close(self) -> None:
         """Close connections and the journal's segment."""

@@ -16,7 +16,7 @@ all other items go on). An error object in a response that says 200 counts as wh
 | 200 that is no answer | a status of `responses.read_reply` | 1 |
 | 200 from another model | `drift`, unanswered | 1 |
 | 200 with an answer | `ok` | 1 |
-| `stop_after` equal non-answers in a row | stop; they are asked again | |
+| `stop_after` equal non-answers in a row, or no answer in a whole job | stop; asked again | |
 | no answer to anybody, where it answered before | waited for, one request at a time | |
 
 An *unanswered* item fails the job once all others are done; the same command asks it again.
@@ -47,7 +47,7 @@ from distil.teacher.settings import (
     EXIT_TERMINATED,
     TeacherStopped,
 )
-from distil.teacher.stops import Health, Quality
+from distil.teacher.stops import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +98,7 @@ class Dispatch:
         self._ended = threading.Event()
         self._in_flight: set[str] = set()
         self._health = Health(client)
-        self._quality = Quality(client)
+        self._quality = client.quality
         self._start = time.monotonic()
 
     def go(self) -> None:

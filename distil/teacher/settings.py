@@ -153,7 +153,8 @@ class RunSettings:
         outage_seconds: how long a host that answers nobody is waited for, one request at a time.
         stop_after: equal non-answers in a row that stop the run; 0 for no limit.
         stop_share: share of non-answers among a job's new responses that stops it once it has 20
-            responses; 1 for no limit.
+            responses; 1 for no limit. A job that ends without one answer stops, too, unless both
+            limits are off.
         max_unanswered: items of a job that may stay without a response, or with another model's,
             without failing it.
         ask_again: statuses of stored responses that are asked, and paid for, again.

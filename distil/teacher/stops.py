@@ -23,8 +23,9 @@ PLACES = {
     "judge": "grading.judge",
     "reader": "problems.vision",
 }
-# Responses before a share of them means anything.
+# Responses before a share of them means anything; at a job's end, before their whole does.
 SHARE_OF = 20
+WHOLE_OF = 2
 
 
 def slow_host(settings: TeacherSettings, status: str) -> str:
@@ -150,10 +151,10 @@ class Health:
 
 
 class Quality:
-    """Whether responses are answers; many that are none stop the run, and are not final.
+    """Whether a job's responses are answers; many that are none stop it, and are not final.
 
     A host that spells its model in its own way, a limit that is too low, a prompt that a model
-    misunderstands: each fails every item alike, and is noticed after a few.
+    misunderstands: each fails every item alike, and is noticed after a few, or at the job's end.
     """
 
     def __init__(self, client: TeacherClient) -> None:
@@ -194,15 +195,8 @@ class Quality:
             self._stopping = True
             self._kinds = [verdict] if in_a_row else list(self._poor)
         if in_a_row:
-            stopped = self._stop(verdict, f"{limit} responses in a row are no answers")
-        else:
-            most = max(self._poor, key=lambda kind: len(self._poor[kind]))
-            stopped = self._stop(most, f"{poor} of {self._seen} responses are no answers")
-        # Jobs of other years would else pay for as many again.
-        client, model = self._client, self._client.settings.agent.model
-        stop = {"agent": client.agent, "host": client.host, "model": model, "said": stopped.cause}
-        client.journal.void([], verdict, stop)
-        raise stopped
+            raise self._stop(verdict, f"{limit} responses in a row are no answers")
+        raise self._stop(self._most(), f"{poor} of {self._seen} responses are no answers")
 
     def follow(self) -> None:
         """Stop if another job of the study did since this one began: it asks the same host alike.
@@ -218,6 +212,32 @@ class Quality:
                 self._stopping, self._kinds = True, [kind]
         raise TeacherStopped(f"another job has stopped: {said}", EXIT_NO_ANSWERS)
 
+    def end(self) -> None:
+        """Look at all responses of a job that has no more to ask, those of former runs too.
+
+        Raises:
+            TeacherStopped: none is an answer, and some were asked for now.
+        """
+        client = self._client
+        if not client.asked or self._run.takes_all:
+            return
+        poor: dict[str, list[str]] = collections.defaultdict(list)
+        for attempt, reply in client.replies.responses():
+            verdict = client.verdict(reply)
+            if verdict == OK:
+                return
+            # What is left of another model is unanswered, and within teacher.max_unanswered.
+            if verdict != "drift":
+                poor[verdict].append(attempt)
+                self._reasons[verdict] = reply.reason
+        count = sum(map(len, poor.values()))
+        if count < WHOLE_OF:
+            return
+        self._poor, self._kinds = poor, list(poor)
+        stopped = self._stop(self._most(), f"{count} of {count} responses are no answers")
+        self.conclude()
+        raise stopped
+
     def conclude(self) -> None:
         """Void the responses of the kinds that stopped the run, once all is drained.
 
@@ -228,11 +248,19 @@ class Quality:
             if kind != "length":
                 self._client.journal.void(self._poor[kind], kind)
 
+    def _most(self) -> str:
+        return max(self._poor, key=lambda kind: len(self._poor[kind]))
+
     def _stop(self, kind: str, what: str) -> TeacherStopped:
-        remedy = remedy_of(kind, self._client.agent, self._client.settings)
-        return TeacherStopped(
-            f"{self._client.host}: {what}: {kind} ({self._reasons[kind]}). Remedy: {remedy}. Then "
+        """Return what stops the job, and tell those of other years, which ask alike."""
+        client, model = self._client, self._client.settings.agent.model
+        remedy = remedy_of(kind, client.agent, client.settings)
+        stopped = TeacherStopped(
+            f"{client.host}: {what}: {kind} ({self._reasons[kind]}). Remedy: {remedy}. Then "
             "the same command goes on, and asks these again (teacher.stop_after: 0 with "
             "teacher.stop_share: 1 takes them as they are)",
             EXIT_NO_ANSWERS,
         )
+        stop = {"agent": client.agent, "host": client.host, "model": model, "said": stopped.cause}
+        client.journal.void([], kind, stop)
+        return stopped

@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from distil.content.files import read_jsonl
+from distil.content.files import read_jsonl, write_jsonl
 from distil.study import config as configuration
 from distil.teacher import settings
 from distil.teacher.settings import (
@@ -221,6 +221,63 @@ def test_large_share_of_non_answers_stops_the_run_too(folder):
         done = run_stages(study_file(folder / "mine.yaml", host.url))
     assert statuses(done.solutions) == {"ok": 24}
     assert len(host.requests) == 20 + 24 - 7
+
+
+@pytest.mark.parametrize("case", MASS)
+def test_small_job_without_one_answer_stops_as_a_large_one_does(folder, case):
+    """A year of fewer requests than stop_after kept each refusal as final, and ended with 0."""
+    broken, mended = MASS[case]
+    write_problems(3)
+    with RuleHost(**broken) as host:
+        models = {"sample-solver": {"reasoning": "required"}}
+        file = study_file(folder / "mine.yaml", host.url, {"models": models})
+        stopped = run_stages(file)
+        assert stopped.code == EXIT_NO_ANSWERS
+        assert "3 of 3 responses are no answers" in stopped.said
+        assert run_stages(file).code == EXIT_NO_ANSWERS, "it asks again, not yet mended"
+        vars(host).update(mended)
+        done = run_stages(file)
+        assert (done.code, statuses(done.solutions)) == (0, {"ok": 3})
+        assert len(host.requests) == 3 * 3
+        # What a study takes as it is stays.
+        vars(host).update(broken)
+        agents = {"solver": {"temperature": 0.5}}
+        taken = study_file(
+            file, host.url, {"models": models}, stop_after=0, stop_share=1.0, agents=agents
+        )
+        assert run_stages(taken).code == 0
+        assert run_stages(taken).asked == 0
+
+
+def test_small_job_of_the_distiller_ends_with_its_second_tries(folder):
+    """What the first tries lack the second may have; a job of which neither has it stops."""
+    write_problems(3)
+    with RuleHost(boxed=True) as host:
+        file = study_file(folder / "mine.yaml", host.url)
+        done = run_stages(file, ALL)
+        assert (done.code, statuses(done.traces)) == (0, {"ok": 6})
+        host.refuse = 400
+        agents = {"distiller": {"temperature": 0.5}}
+        stopped = run_stages(study_file(file, host.url, agents=agents), ALL)
+        assert stopped.code == EXIT_NO_ANSWERS
+        assert "6 of 6 responses are no answers: http-400 (refused by the host)" in stopped.said
+        host.refuse = 0
+        assert run_stages(file, ALL).code == 0
+
+
+def test_last_items_of_a_job_that_has_answers_may_be_none(folder):
+    """Else a job that was broken off would ask for what a host refuses in each run."""
+    write_problems(4)
+    rows = read_jsonl("problems.jsonl")
+    with RuleHost() as host:
+        file = study_file(folder / "mine.yaml", host.url, {"concurrency": 1})
+        write_jsonl("problems.jsonl", rows[:2])
+        assert run_stages(file).code == 0
+        write_jsonl("problems.jsonl", rows)
+        host.refuse = 400
+        done = run_stages(file)
+        assert (done.code, statuses(done.solutions)) == (0, {"ok": 2, "http-400": 2})
+        assert run_stages(file).asked == 0
 
 
 def test_distiller_that_boxes_its_answers_stops_and_a_single_box_gets_a_second_try(folder):
