@@ -81,6 +81,7 @@ if study.vision:
         localrule: needs.local("read_crops")
         conda:
             "../envs/study.yaml"
+        threads: 0  # as the agents of rules/traces.smk
         resources:
             **needs.of("read_crops"),
         params:

@@ -4,15 +4,14 @@ In: results/STUDY/problems/YEAR.jsonl, the prompts, and the teacher behind an HT
 Out: results/STUDY/traces/YEAR/solutions.jsonl, distillations.jsonl, traces.jsonl, and beside each
 the raw responses it was made from
 Kept outside the DAG: state/STUDY/teacher, the journal of every response that was paid for
+
+The agents' jobs wait for a host, so they take no core: all years ask at once, whatever `--cores`
+says, and share the host's slots (distil/teacher/gates.py).
 """
 
 
 rule solve_problems:
-    """Let the solver answer one year's problems; it never sees the key.
-
-    The job waits for a host, so it takes no core: all years ask at once, whatever `--cores` says,
-    and share the host's slots (distil/teacher/gates.py).
-    """
+    """Let the solver answer one year's problems; it never sees the key."""
     input:
         problems="results/{study}/problems/{year}.jsonl",
         solver=study.prompt("solver.txt"),
@@ -59,6 +58,7 @@ rule distill_traces:
     localrule: needs.local("distill_traces")
     conda:
         "../envs/study.yaml"
+    threads: 0
     resources:
         **needs.of("distill_traces"),
     params:
@@ -95,6 +95,7 @@ rule verify_traces:
     localrule: needs.local("verify_traces")
     conda:
         "../envs/study.yaml"
+    threads: 0
     resources:
         **needs.of("verify_traces"),
     params:

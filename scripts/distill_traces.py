@@ -46,7 +46,8 @@ def chosen_solutions(
     Of several samples the first one that our own grader calls right is taken, else the first.
     """
     keyed = [row for row in solutions if row["status"] == OK and problems[row["problem"]]["answer"]]
-    verdicts = judge_all([graded_solution(problems[row["problem"]], row) for row in keyed])
+    pairs = [graded_solution(problems[row["problem"]], row) for row in keyed]
+    verdicts = judge_all(pairs, workers=1)  # the jobs of all years run at once
     grades = {row["id"]: verdict.verdict for row, verdict in zip(keyed, verdicts, strict=True)}
     wanted = ("right", "unknown") if take_unknown else ("right",)
     found: dict[str, tuple[Mapping, str]] = {}

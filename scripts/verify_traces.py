@@ -89,7 +89,8 @@ def main(*, input, output, params, how):  # noqa: A002
     problems = {row["id"]: row for row in read_jsonl(input.problems)}
     rows = sorted(read_jsonl(input.distillations), key=lambda row: row["id"])
     asked = [row for row in rows if row["status"] == "ok" and problems[row["problem"]]["answer"]]
-    verdicts = judge_all([graded(problems[row["problem"]], row) for row in asked])
+    pairs = [graded(problems[row["problem"]], row) for row in asked]
+    verdicts = judge_all(pairs, workers=1)  # the jobs of all years run at once
     grades = {row["id"]: verdict.verdict for row, verdict in zip(asked, verdicts, strict=True)}
     with open_teacher("verifier", params.teacher, how, params.study) as teacher:
         requests = {

@@ -508,8 +508,8 @@ def test_a_trace_that_the_grader_cannot_judge_trains_where_the_study_file_says_s
     rows = write_problems(3)
     judge_all = verify_traces.judge_all
 
-    def judge(pairs):
-        found = judge_all(pairs)
+    def judge(pairs, workers):
+        found = judge_all(pairs, workers)
         return [dataclasses.replace(found[0], verdict="unknown"), *found[1:]]
 
     monkeypatch.setattr(verify_traces, "judge_all", judge)

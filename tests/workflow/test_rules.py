@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from distil.content import fingerprint
+from distil.study.needs import NEEDS
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE_FILES = sorted((ROOT / "rules").glob("*.smk"))
@@ -37,6 +38,13 @@ def test_each_rule_has_docstring_log_benchmark_and_a_script_of_its_own_name(name
         assert directive in body
     assert f'"../scripts/{name}.py"' in body
     assert f'code=fingerprint("scripts/{name}.py")' in body, "code is watched by content"
+
+
+@pytest.mark.parametrize("name", [name for name, need in NEEDS.items() if need.teacher])
+def test_all_years_of_an_agent_ask_at_once_whatever_the_cores(name):
+    """With `--cores 1` the distiller and the verifier went year by year."""
+    by_year = "{year}" in rules()[name]
+    assert bool(re.search(r"^ +threads: 0\b", rules()[name], re.M)) == by_year
 
 
 def test_no_rule_uses_what_lineage_cannot_watch():
