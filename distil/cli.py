@@ -144,6 +144,30 @@ def from_root(name: str) -> str:
     return f"{place.as_posix()}{hash_sign}{row}"
 
 
+def split_words(words: list[str], restore: bool) -> tuple[str | None, list[Path], str]:
+    """Return the study and the files among the words of `responses`, and what is wrong with them.
+
+    Args:
+        words: a study, or none, and then files.
+        restore: whether files are wanted.
+    """
+    paths = [HERE / word for word in words]
+    is_file = bool(paths) and paths[0].is_file() and paths[0].suffix not in (".yaml", ".yml")
+    named = words[0] if words and not is_file else None
+    files = paths if is_file else paths[1:]
+    wrong = ""
+    if restore and not files:
+        also = f"; {named} is none" if named else ""
+        wrong = f"--restore: name the files to put back, as FILE{also}"
+    elif files and not restore:
+        wrong = (
+            f"{words[0]} is no study; to put its responses back, give --restore"
+            if is_file
+            else f"{' '.join(words)}: one study at a time"
+        )
+    return named, files, wrong
+
+
 # ------------------------------------------------------------------ look into a finished study
 
 
@@ -525,10 +549,11 @@ def problems(
 @app.command(rich_help_panel=STUDIES)
 def responses(
     context: typer.Context,
-    files: Annotated[
-        list[Path] | None,
+    words: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="[FILE]...", resolve_path=True, help="With --restore: *_responses.jsonl."
+            metavar="[STUDY_OR_FILE]...",
+            help="A study; with --restore, the *_responses.jsonl to put back.",
         ),
     ] = None,
     agent: Annotated[
@@ -556,12 +581,13 @@ def responses(
     """Tell what a study asked its teacher, and what was paid."""
     from distil.teacher import responses_report as report
 
-    name = enter(context, study)
-    if bool(files) != restore:
-        return Commands.tell(context.parent, "--restore and FILE go together", MISUSED)
+    named, files, wrong = split_words(words or [], restore)
+    if wrong:
+        return Commands.tell(context.parent, wrong, MISUSED)
+    name = enter(context, named or study)
     wanted = report.Wanted(agent, year, status)
     try:
-        if files:
+        if restore:
             return report.print_restored(name, files)
         if set_aside_damage:
             return report.print_set_aside(name)

@@ -383,7 +383,7 @@ def command(
     if not Path("distil").exists():
         shutil.copytree(ROOT / "distil", "distil")
     return subprocess.run(
-        [sys.executable, "-m", "distil", name, "--study", study, *arguments],
+        [sys.executable, "-m", "distil", name, *(["--study", study] * bool(study)), *arguments],
         capture_output=True, text=True, check=False, timeout=60,
         env={**os.environ, "PYTHONPATH": str(Path.cwd())},
     )  # fmt: skip
@@ -577,6 +577,24 @@ def test_responses_are_listed_filtered_summed_and_exported(folder):
     assert {row["item"] for row in found["requests"]} >= {"2011-fs-01", "2011-fs-01.R1"}
     assert command("--export", "out.jsonl", "--agent", "solver").returncode == 0
     assert read_jsonl("out.jsonl") == read_jsonl("solver_responses.jsonl")
+    # The study as `check`, `fetch` and `estimate` take it; what is no study is told apart.
+    assert command("micro", study="").stdout == said
+    assert command("--list", "micro", study="").stdout == command("--list").stdout
+    (folder / "state/micro").rename(folder / "state/other")
+    (folder / "state/micro").mkdir()
+    assert command("micro", "--restore", "out.jsonl", study="").stdout.startswith("4 responses")
+    assert command("--restore", "out.jsonl").stdout.startswith("0 responses"), "they are there"
+    assert "4 requests" in command("micro", study="").stdout
+    for typed, message in (
+        (["out.jsonl"], "out.jsonl is no study; to put its responses back, give --restore"),
+        (["--restore"], "--restore: name the files to put back, as FILE"),
+        (["micro", "--restore"], "--restore: name the files to put back, as FILE"),
+        (["mirco", "--restore"], "as FILE; mirco is none"),
+        (["micro", "other"], "micro other: one study at a time"),
+    ):
+        wrong = command(*typed, study="")
+        assert wrong.returncode == 2
+        assert message in wrong.stderr
     unknown = command(study="mirco")
     assert unknown.returncode == 2
     assert "micro" in unknown.stderr
