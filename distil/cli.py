@@ -144,30 +144,6 @@ def from_root(name: str) -> str:
     return f"{place.as_posix()}{hash_sign}{row}"
 
 
-def split_words(words: list[str], restore: bool) -> tuple[str | None, list[Path], str]:
-    """Return the study and the files among the words of `responses`, and what is wrong with them.
-
-    Args:
-        words: a study, or none, and then files.
-        restore: whether files are wanted.
-    """
-    paths = [HERE / word for word in words]
-    is_file = bool(paths) and paths[0].is_file() and paths[0].suffix not in (".yaml", ".yml")
-    named = words[0] if words and not is_file else None
-    files = paths if is_file else paths[1:]
-    wrong = ""
-    if restore and not files:
-        also = f"; {named} is none" if named else ""
-        wrong = f"--restore: name the files to put back, as FILE{also}"
-    elif files and not restore:
-        wrong = (
-            f"{words[0]} is no study; to put its responses back, give --restore"
-            if is_file
-            else f"{' '.join(words)}: one study at a time"
-        )
-    return named, files, wrong
-
-
 # ------------------------------------------------------------------ look into a finished study
 
 
@@ -395,12 +371,15 @@ def export(
         Path, typer.Argument(resolve_path=True, help="Where the crate is written; must not exist.")
     ],
     configfile: ConfigFile = None,
+    config: Config = None,
     study: Study = None,
 ) -> int:
     """Write a study as an RO-Crate for an archive, its tables described as Croissant."""
     from distil.audit import commands
 
-    return commands.run_export(enter(context, study), folder, configfiles=configfile or [])
+    return commands.run_export(
+        enter(context, study), folder, configfiles=configfile or [], values=config or []
+    )
 
 
 # --------------------------------------------------------------- make a study and get it ready
@@ -420,7 +399,7 @@ def check(
         ),
     ] = False,
 ) -> int:
-    """List everything that a study needs and lacks: PDFs, benchmarks, model, host, key, room."""
+    """List what a study needs and lacks: PDFs, benchmarks, model, device, host, key, room."""
     from distil.study import inventory
 
     chosen = enter(context, name or study)
@@ -581,7 +560,7 @@ def responses(
     """Tell what a study asked its teacher, and what was paid."""
     from distil.teacher import responses_report as report
 
-    named, files, wrong = split_words(words or [], restore)
+    named, files, wrong = report.split_words(words or [], HERE, restore=restore)
     if wrong:
         return Commands.tell(context.parent, wrong, MISUSED)
     name = enter(context, named or study)

@@ -200,18 +200,20 @@ def _tell_manifest(manifest: dict) -> int:
     return OK
 
 
-def run_export(study: str, folder: Path, *, configfiles: Sequence[Path]) -> int:
-    """Write a study that verifies as a crate."""
+def run_export(
+    study: str, folder: Path, *, configfiles: Sequence[Path], values: Sequence[str]
+) -> int:
+    """Write a study that verifies as a crate; configfiles and values as of `run_verify`."""
     from distil.audit import crates
 
-    faults, files = check(study, configfiles)
+    faults, files = check(study, configfiles, values)
     for fault in faults:
         print(f"{fault.path}: {fault.message}")
     if faults:
         print("export: nothing was written, since the study does not verify", file=sys.stderr)
         return exit_code(faults)
     try:
-        for path in crates.export(study, folder, files):
+        for path in crates.export(study, folder, files, values):
             print(path)
     except (ValueError, OSError) as error:
         print(f"export: nothing was written: {error}", file=sys.stderr)

@@ -24,6 +24,7 @@ import ast
 import datetime
 import io
 import json
+import shlex
 import tempfile
 import tomllib
 from collections import defaultdict
@@ -93,7 +94,9 @@ class KeyFoundError(CrateError):
     """A file that would go into the crate holds what looks like a key."""
 
 
-def export(study: str, folder: Path, configfiles: Iterable[Path] = ()) -> list[Path]:
+def export(
+    study: str, folder: Path, configfiles: Iterable[Path] = (), values: Iterable[str] = ()
+) -> list[Path]:
     """Write a study as a crate and return its two descriptions, RO-Crate and Croissant.
 
     Every file is hashed again once it is in the crate. The folder appears whole or not at all.
@@ -102,6 +105,7 @@ def export(study: str, folder: Path, configfiles: Iterable[Path] = ()) -> list[P
         study: its name; results/STUDY is read.
         folder: where the crate goes; it must not exist.
         configfiles: files of the study's configuration, which go along.
+        values: KEY=VALUE, as after `snakemake --config`, which the description names.
 
     Raises:
         CrateError: the folder exists, or a file is not what the records say.
@@ -110,7 +114,7 @@ def export(study: str, folder: Path, configfiles: Iterable[Path] = ()) -> list[P
     """
     if folder.exists():
         raise CrateError(f"{folder} is here already; move it away, or name another folder")
-    crate = Builder(read_records(study)).build(configfiles)
+    crate = Builder(read_records(study)).build(configfiles, values)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
         made = Path(temporary) / folder.name
@@ -153,7 +157,7 @@ class Builder:
         self.crate = ROCrate(version="1.1")
         self.crate.metadata.extra_terms.update(TERMS)
 
-    def build(self, configfiles: Iterable[Path]) -> ROCrate:
+    def build(self, configfiles: Iterable[Path], values: Iterable[str]) -> ROCrate:
         """Return the crate, ready to be written."""
         published = max(self._times(record)[1] for record in self.records)
         code = self.project["license"]
@@ -164,6 +168,9 @@ class Builder:
             f"{self.project['description']}: the study `{self.kept.study}`, with the records of "
             f"its {len(self.records)} jobs."
         )
+        if values := [*values]:
+            asked = " ".join(map(shlex.quote, values))
+            root["description"] += f" Its configuration was changed with --config {asked}"
         root["datePublished"] = published
         root["license"] = licence
         root["author"] = [

@@ -218,6 +218,33 @@ def restore_responses(study: str, paths: Iterable[str | Path]) -> list[tuple[str
     return [(str(path), restore(journal, read_jsonl(path))) for path in paths]
 
 
+def split_words(
+    words: Sequence[str], folder: Path, *, restore: bool
+) -> tuple[str | None, list[Path], str]:
+    """Return the study and the files among the words of `responses`, and what is wrong.
+
+    Args:
+        words: a study, or none, and then files.
+        folder: that the files were typed in.
+        restore: whether files are wanted.
+    """
+    paths = [folder / word for word in words]
+    is_file = bool(paths) and paths[0].is_file() and paths[0].suffix not in (".yaml", ".yml")
+    named = words[0] if words and not is_file else None
+    files = paths if is_file else paths[1:]
+    wrong = ""
+    if restore and not files:
+        also = f"; {named} is none" if named else ""
+        wrong = f"--restore: name the files to put back, as FILE{also}"
+    elif files and not restore:
+        wrong = (
+            f"{words[0]} is no study; to put its responses back, give --restore"
+            if is_file
+            else f"{' '.join(words)}: one study at a time"
+        )
+    return named, files, wrong
+
+
 def print_responses(study: str, wanted: Wanted, *, each: bool = False, json: bool = False) -> int:
     """Print the wanted requests, as sums unless each or JSON is asked for; return exit code 0."""
     journal = open_journal(study)

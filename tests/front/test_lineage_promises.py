@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from distil.content.sealed import Seal, read_lines, seal
 from distil.lineage.history import CHAIN, RUNS, VERSIONS, read_chain
@@ -114,6 +115,16 @@ def test_a_change_is_seen_without_the_metadata_of_snakemake(study, lost):
     done = distil(study, "export", "build/crate")
     assert done.returncode == 1
     assert not (study.path / "build" / "crate").exists()
+
+
+def test_a_study_that_was_run_with_an_override_is_exported_with_it(study):
+    title = yaml.safe_load((study.path / CONFIG).read_text(encoding="utf-8"))["title"]
+    study.edit(CONFIG, title, "Another title")
+    assert distil(study, "export", "build/crate").returncode == 1
+    done = distil(study, "export", "build/crate", "--config", f"title={title}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    crate = (study.path / "build/crate/ro-crate-metadata.json").read_text(encoding="utf-8")
+    assert f"--config 'title={title}'" in crate
 
 
 CHANGES = [
