@@ -11,13 +11,14 @@ the extraction; null without a text), crop_sha256, request_sha256, prompt_sha256
 served_model, content, finish, usage.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from distil.content.files import read_jsonl, write_jsonl
 from distil.review.crops import read_crops
 from distil.review.vision_readings import agree, doubts, extracted_text, read_text
 from distil.teacher.agents import Prompt, open_teacher
-from distil.teacher.client import Request
+from distil.teacher.client import Request, TeacherClient
 from distil.teacher.responses import Reply
 
 SHOWN = {"statement": "text", "key": "answer, as the key of the paper gives it,"}
@@ -49,22 +50,34 @@ def reading(
     }
 
 
+def requests_of(
+    reader: TeacherClient, prompt: Prompt, problems: Mapping[str, Any], crops: Mapping
+) -> dict[tuple[str, str], Request]:
+    """Return the request about each picture of which something is doubted: {(problem, what): it}.
+
+    Args:
+        reader: the vision model's client.
+        prompt: what it is asked.
+        problems: {id: the problem as extracted}.
+        crops: the pictures, as `distil.review.crops.read_crops` gives them.
+    """
+    wanted = [(name, what) for name in sorted(problems) for what in sorted(doubts(problems[name]))]
+    return {
+        (name, what): reader.request(
+            prompt.fill(problems[name], what=SHOWN[what], number=problems[name]["number"]),
+            crops[name, what]["png"],
+            name=f"{name}.{what}",
+        )
+        for name, what in wanted
+    }
+
+
 def main(*, input: Any, output: Any, params: Any, how: Any) -> dict[str, Any]:  # noqa: A002
     prompt = Prompt("reader", input.reader)
     crops = read_crops(input.crops)
     problems = {row["id"]: row for row in read_jsonl(input.extracted)}
-    wanted = [(name, what) for name in sorted(problems) for what in sorted(doubts(problems[name]))]
     with open_teacher("reader", params.teacher, how, params.study) as reader:
-        requests = {
-            place: reader.request(
-                prompt.fill(
-                    problems[place[0]], what=SHOWN[place[1]], number=problems[place[0]]["number"]
-                ),
-                crops[place]["png"],
-                name=".".join(place),
-            )
-            for place in wanted
-        }
+        requests = requests_of(reader, prompt, problems, crops)
         replies = reader.ask_all(requests.values())
         rows = [
             reading(problems[name], what, crops[name, what], request, replies[request.key])

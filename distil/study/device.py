@@ -18,11 +18,23 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from distil.content.files import read_jsonl, write_atomically
-from distil.student.model import LOCK_NAME
+from distil.student.model import LOCK_NAME, backend
 
 if TYPE_CHECKING:
     from distil.student.speed import Speed
     from distil.study.shape import Study
+
+
+def name_device() -> tuple[str, str]:
+    """Return what mlx computes on here: cpu, metal or cuda, and the device's name.
+
+    Raises:
+        ImportError: mlx, or a library that it needs, is not there.
+    """
+    kind = backend()
+    import mlx.core as mx
+
+    return kind, str(mx.device_info().get("device_name", mx.default_device()))
 
 
 def speed_file(study: str) -> Path:

@@ -16,18 +16,21 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from distil.content.addresses import split_level
 from distil.content.files import read_jsonl
 from distil.content.fingerprint import ROOT
 from distil.datasets.splits import needed_levels, year_of
+from distil.review.crops import read_crops
 from distil.student.examination import select_problems
 from distil.study.device import read_speed
 from distil.study.inventory import LINES, open_named
 from distil.study.shape import Study
 from distil.teacher import estimate
+from distil.teacher.agents import Prompt
+from distil.teacher.client import Request
 from distil.teacher.journal import Journal
 from distil.teacher.settings import RunSettings
 
@@ -54,11 +57,23 @@ def print_estimate(name: str, files: Sequence[Path] = ()) -> int:
         raise ValueError(f"{name}: a re-analysis of a release asks no teacher")  # noqa: TRY004
     paths = [Path(file) for file in study.problems()]
     problems = [row for file in paths if file.is_file() for row in read_jsonl(file)]
-    if missing := [file for file in paths if not file.is_file()]:
+    missing = [file for file in paths if not file.is_file()]
+    lines, notes = _reader(study, where)
+    if not missing:
+        lines += _agents(study, problems)
+        lines += _judge(study, problems)
+    if any(line.agent == "judge" for line in lines):
+        notes.append("judge: at most one request an answer; equal answers are asked once")
+    if lines:
+        print("\n".join(["traces", *_teacher_text(study, lines)]))
+    if notes or lines:
+        print("\n".join([*notes, ""]))
+    if missing:
         known = _selected(study)
+        judged = " and the judge's" if study.config["grading"]["judge"] else ""
         print(
-            f"{missing[0]}: not there; the teacher's requests are counted once the exams were "
-            f"read: snakemake --cores 1 --configfile {where} -- problems"
+            f"{missing[0]}: not there; the teacher's{judged} requests are counted once the exams "
+            f"were read: snakemake --cores 1 --configfile {where} -- problems"
         )
         if not known:
             return 0
@@ -70,8 +85,6 @@ def print_estimate(name: str, files: Sequence[Path] = ()) -> int:
             f"most {traces:,} each to distiller and verifier\n"
         )
         problems = known
-    else:
-        print("\n".join(["traces", *_teacher(study, problems), ""]))
     print("\n".join(describe(study, problems)))
     return 0
 
@@ -94,9 +107,8 @@ def count_traces(study: Study, problems: Sequence[Mapping[str, Any]]) -> int:
     return sum(len(levels) for problem, levels in needed.items() if problem in keyed)
 
 
-def _teacher(study: Study, problems: Sequence[Mapping[str, Any]]) -> list[str]:
-    section = study.config["teacher"]
-    lines = estimate.estimate(
+def _agents(study: Study, problems: Sequence[Mapping[str, Any]]) -> list[estimate.Line]:
+    return estimate.estimate(
         study.name,
         {agent: study.teacher(agent) for agent in ("solver", "distiller", "verifier")},
         study.how(),
@@ -104,11 +116,63 @@ def _teacher(study: Study, problems: Sequence[Mapping[str, Any]]) -> list[str]:
         problems,
         count_traces(study, problems),
     )
+
+
+def _reader(study: Study, where: Path) -> tuple[list[estimate.Line], list[str]]:
+    """Return the line of the vision model, where there is one, and what cannot be counted yet."""
+    if not study.vision:
+        return [], []
+    script = _script("read_crops")
+    requests: dict[tuple[str, str], Request] = {}
+    places = list(zip(map(Path, study.extractions()), map(Path, study.crops()), strict=True))
+    made = [pair for pair in places if all(path.is_file() for path in pair)]
+    with estimate.asking_nobody("reader", study.reader(), study.how(), study.name) as client:
+        prompt = Prompt("reader", study.prompt("reader.txt"))
+        for extracted, crops in made:
+            rows = {row["id"]: row for row in read_jsonl(extracted)}
+            requests |= script.requests_of(client, prompt, rows, read_crops(crops))
+        lines = [estimate.count(client, list(requests.values()))] if made else []
+    notes = []
+    if left := len(places) - len(made):
+        notes.append(
+            f"{left} of {len(places)} years have no pictures yet, so the reader's requests about "
+            f"them are not known: snakemake --cores 1 --configfile {where} -- "
+            f"results/{study.name}/crops/YEAR.parquet"
+        )
+    return lines, notes
+
+
+def _judge(study: Study, problems: Sequence[Mapping[str, Any]]) -> list[estimate.Line]:
+    """Return the line of the judge, where there is one: of each answer to a problem with a key."""
+    keyed = [row for row in problems if row["answer"]]
+    if not study.config["grading"]["judge"] or not keyed:
+        return []
+    prompt = Prompt("judge", study.prompt("judge.txt"))
+    texts = [prompt.fill(row, answer=row["answer"], key=row["answer"]) for row in keyed]
+    samples = study.sampling["samples"] if study.sampling else 1
+    answers = samples * sum(count_answers(study, keyed, capped=True).values())
+    answers += len(keyed) * study.teacher("solver")["samples"]
+    with estimate.asking_nobody("judge", study.judge(), study.how(), study.name) as client:
+        return [estimate.guess(client, sum(map(len, texts)) / len(texts), answers)]
+
+
+def _teacher_text(study: Study, lines: Sequence[estimate.Line]) -> list[str]:
+    section = study.config["teacher"]
     journal = Journal(Path("state") / study.name / "teacher")
     journal.refresh()
     currency = section.get("currency", RunSettings.currency)
     cap = section.get("money_cap", RunSettings.money_cap)
     return estimate.as_text(lines, currency, cap, journal.charged()).splitlines()
+
+
+def _script(name: str) -> ModuleType:
+    """Return a stage's script as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"scripts/{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 # ----------------------------------------------------------------------------- training, answering
@@ -213,15 +277,17 @@ def count_training(study: Study, problems: Sequence[Mapping[str, Any]]) -> dict[
     }
 
 
-def count_answers(study: Study, problems: Sequence[Mapping[str, Any]]) -> Counter[str]:
-    """Return the most answers of base and students: the plans with every stop at another place."""
-    spec = importlib.util.spec_from_file_location(
-        "plan_predictions", ROOT / "scripts/plan_predictions.py"
-    )
-    assert spec
-    assert spec.loader
-    plans = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(plans)
+def count_answers(
+    study: Study, problems: Sequence[Mapping[str, Any]], *, capped: bool = False
+) -> Counter[str]:
+    """Return the most answers of base and students: the plans with every stop at another place.
+
+    Args:
+        study: the study.
+        problems: rows with id, year and answer.
+        capped: count those of capped levels too, which are judged and not asked for.
+    """
+    plans = _script("plan_predictions")
     asked = SimpleNamespace(**study.examination())
     sizes = {name: _size(study, name) for name in asked.benchmarks[1:]}
     known: dict[str, list[dict[str, Any]]] = {
@@ -231,7 +297,7 @@ def count_answers(study: Study, problems: Sequence[Mapping[str, Any]]) -> Counte
 
     def count(plan: Sequence[Mapping[str, Any]]) -> int:
         # A capped level is a longer answer, cut: nothing more is asked for it.
-        asking = (item for item in plan if split_level(item["level"])[1] is None)
+        asking = (item for item in plan if capped or split_level(item["level"])[1] is None)
         return sum(len(select_problems(item, known)) for item in asking)
 
     counts = Counter(base=count(plans.plan_base(asked)))

@@ -3,7 +3,8 @@
     for item in take_inventory(study):
         print(item.state, item.name, item.remedy)
 
-Exam PDFs, benchmark files, the student's model, the hosts that are asked and their keys, and disk.
+Exam PDFs, benchmark files, the student's model and device, the hosts that are asked and their keys,
+and disk.
 `distil check` prints the whole list at once, `distil fetch` brings what can be had, and a dry run
 counts what is missing. Nothing here sends a request.
 """
@@ -47,7 +48,7 @@ class Item:
     """One thing that a study needs.
 
     Attributes:
-        kind: paper, tests, benchmark, model, teacher or disk.
+        kind: paper, tests, benchmark, model, device, teacher or disk.
         name: which one.
         state: `ready`, `missing`, `wrong`, `placeholder`, or `note` for what is only worth knowing.
         said: what is there, or what is wrong with it.
@@ -69,11 +70,13 @@ def take_inventory(
     Args:
         study: an opened study.
         config_file: its study file, for messages.
-        quick: whether to take a file that is there for the right one, unread.
+        quick: whether to take a file that is there for the right one, unread, and to leave out the
+            device.
     """
     found = [*_papers(study, quick), *_tests(study, config_file)]
     if hasattr(study, "folds"):
-        found += [*_benchmarks(study, quick), *_model(study, quick), *_teacher(study, config_file)]
+        found += [*_benchmarks(study, quick), *_model(study, quick)]
+        found += [*_device(study, quick), *_teacher(study, config_file)]
     return [*found, *_disk(study)]
 
 
@@ -174,6 +177,27 @@ def _model(study: Any, quick: bool) -> Iterator[Item]:
         yield Item("model", folder.name, WRONG, said, *remedy or [f"distil lock {folder}"])
         return
     yield Item("model", folder.name, READY, f"{folder}, lock {lock[:12]}")
+
+
+def _device(study: Any, quick: bool) -> Iterator[Item]:
+    """What mlx computes on here; another machine may train."""
+    if quick:
+        return
+    from distil.study.device import name_device
+
+    try:
+        kind, name = name_device()
+    except ImportError as error:
+        yield Item("device", "mlx", NOTE, f"cannot be opened here: {error}")
+        return
+    if kind == "cpu" and study.config["student"]["resources"]["gpu"]:
+        yield Item(
+            "device", "mlx", NOTE, f"cpu ({name}), no GPU",
+            "student.resources.gpu asks for one: train where there is one (docs/cluster.md), or "
+            "write 0",
+        )  # fmt: skip
+    else:
+        yield Item("device", "mlx", READY, f"{kind} ({name})")
 
 
 def _teacher(study: Any, config_file: str | Path | None) -> Iterator[Item]:

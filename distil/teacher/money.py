@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # ASSUME: no tokenizer makes more than one token of a UTF-8 byte; a typical token is 3.5 characters.
 _BYTES_PER_TOKEN = 1.0
-_CHARACTERS_PER_TOKEN = 3.5
+CHARACTERS_PER_TOKEN = 3.5
 # ASSUME: no model makes more tokens of a picture than one for each 14 x 14 pixels, and 1,500 more
 # where a host enlarges small ones.
 _PATCH_PIXELS = 14
@@ -77,8 +77,13 @@ class Price:
 
     def expected(self, prompt: str, output_tokens: float, picture_tokens: int = 0) -> float:
         """Return a request's likely cost, given the usual length of an answer in tokens."""
-        tokens = len(prompt) / _CHARACTERS_PER_TOKEN + _TEMPLATE_TOKENS + picture_tokens
+        tokens = self.prompt_tokens(prompt, picture_tokens)
         return (tokens * self.input + output_tokens * self.output) / 1e6
+
+    @staticmethod
+    def prompt_tokens(prompt: str, picture_tokens: int = 0) -> float:
+        """Return the likely tokens of a prompt, with those of a picture in it."""
+        return len(prompt) / CHARACTERS_PER_TOKEN + _TEMPLATE_TOKENS + picture_tokens
 
 
 def picture_tokens(png: bytes) -> int:

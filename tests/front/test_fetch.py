@@ -66,9 +66,9 @@ def distil(study, *arguments):
     )  # fmt: skip
 
 
-def items(study):
+def items(study, name="mine"):
     """What `distil check` lists, by name."""
-    return {row["name"]: row for row in json.loads(distil(study, "check", "mine", "--json").stdout)}
+    return {row["name"]: row for row in json.loads(distil(study, "check", name, "--json").stdout)}
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_everything_that_is_missing_is_listed_at_once_and_its_remedy_works(check
     states = {name: row["state"] for name, row in items(checkout).items()}
     assert states == {
         "2011-fs": "ready", "2012-fs": "ready", "2013-fs": "ready", "math500": "ready",
-        "model": "ready", "simulated": "placeholder", "space": "ready",
+        "model": "ready", "simulated": "placeholder", "space": "ready", "mlx": "ready",
     }  # fmt: skip
     tokenizer = model / "tokenizer_config.json"
     tokenizer.write_text(tokenizer.read_text().replace("{", "{ ", 1))
@@ -129,6 +129,18 @@ def test_everything_that_is_missing_is_listed_at_once_and_its_remedy_works(check
     assert wrong["remedy"].endswith("lock the new model with: distil lock resources/mine/model")
     assert distil(checkout, "lock", "resources/mine/model").returncode == 0
     assert items(checkout)["model"]["state"] == "ready"
+
+
+def test_the_device_that_mlx_computes_on_is_listed_and_a_gpu_that_is_missing_told(checkout):
+    device = items(checkout, "micro")["mlx"]
+    backend = device["said"].partition(" ")[0]
+    assert (device["kind"], device["state"]) == ("device", "ready")
+    assert backend in ("cpu", "metal", "cuda")
+    assert f"mlx: {device['said']}" in distil(checkout, "check", "micro").stdout
+    checkout.edit("config.micro.yaml", "resources: {gpu: 0,", "resources: {gpu: 1,")
+    wanted = items(checkout, "micro")["mlx"]
+    assert wanted["state"] == ("note" if backend == "cpu" else "ready")
+    assert ("student.resources.gpu" in wanted["remedy"]) == (backend == "cpu")
 
 
 def test_downloads_are_held_against_their_hash_and_nothing_wrong_is_kept(checkout, origin):

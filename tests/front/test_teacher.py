@@ -24,6 +24,7 @@ import pytest
 import yaml
 
 from distil.content.files import read_jsonl, write_jsonl
+from distil.review.crops import write_crops
 from distil.study import config as configuration
 from distil.teacher import settings
 from distil.teacher.settings import (
@@ -37,6 +38,7 @@ from distil.teacher.settings import (
 from scripts import predict_teacher, tabulate_traces, verify_traces
 from tests.front.teacher_host import RuleHost
 from tests.front.teacher_study import ROOT, journal, run_stages, study_file, write_problems
+from tests.unit.test_corrections import row as extracted
 
 ALL = ("solve", "distill", "verify")
 
@@ -621,10 +623,53 @@ def test_study_is_estimated_before_it_is_paid_and_what_is_stored_costs_nothing(f
         run_stages(file)
         after = command(name="estimate").stdout
     # Half of the longest answer, 8,000 tokens at 2 USD a million, for each of ten problems.
-    assert re.search(r"^solver +r1 +sample-solver +10 +0 +0\.08 +0\.16 ", before, re.M)
-    assert re.search(r"^distiller +r1 +sample-distiller +20 +0 ", before, re.M)
-    assert re.search(r"^solver +r1 +sample-solver +10 +10 +0\.00 +0\.00 ", after, re.M)
+    assert re.search(
+        r"^solver +r1 +sample-solver +10 +0 +\d{4} +40000 +0\.08 +0\.16 ", before, re.M
+    )
+    assert re.search(r"^distiller +r1 +sample-distiller +20 +0 +\d+ +\d+ ", before, re.M)
+    assert re.search(r"^solver +r1 +sample-solver +10 +10 +0 +0 +0\.00 +0\.00 ", after, re.M)
     assert max(map(len, before.splitlines())) <= 100
+
+
+def test_judge_and_vision_model_are_estimated_beside_the_agents_whom_they_share_a_cap_with(folder):
+    rows = write_problems(10)
+    for name in ("config.schema.yaml", "resources", "scripts"):
+        (folder / name).symlink_to(ROOT / name)
+    file = study_file(folder / "config.micro.yaml", "http://127.0.0.1:9/v1")
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    others = {"host": "r1", "model": "sample-judge", "max_tokens": 2000, "temperature": 0.0}
+    config["grading"]["judge"] = others
+    config["problems"]["vision"] = {**others, "prefer": "extraction"}
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+    unread = command(name="estimate")
+    assert unread.returncode == 0, unread.stderr
+    assert "4 of 4 years have no pictures yet, so the reader's requests" in unread.stdout
+    places = {
+        name: folder / "results/micro" / name for name in ("problems", "extractions", "crops")
+    }
+    for place in places.values():
+        place.mkdir(parents=True)
+    flagged = extracted("2011-fs-01", flags=["doubtful"]), extracted("2011-fs-02", flags=[])
+    write_jsonl(places["extractions"] / "2011.jsonl", flagged)
+    picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (280).to_bytes(4) + (140).to_bytes(4)
+    crop = {"what": "statement", "page": 1, "box": [], "pdf_sha256": "", "dpi": 150}
+    crop |= {"png": picture, "png_sha256": ""}
+    write_crops(places["crops"] / "2011.parquet", [{**crop, "id": row["id"]} for row in flagged])
+    known = command(name="estimate").stdout
+    # One doubt, of which half of the longest answer is 1,000 tokens at 2 USD a million.
+    assert re.search(r"^reader +r1 +sample-judge +1 +0 +\d{4} +1000 +0\.00 +0\.01 ", known, re.M)
+    assert "3 of 4 years have no pictures yet" in known
+    for year in (2012, 2013, 2014):
+        (places["problems"] / f"{year}.jsonl").write_text("")
+    write_jsonl(places["problems"] / "2011.jsonl", rows)
+    said = command(name="estimate").stdout
+    (judged,) = re.findall(r"^judge +r1 +sample-judge +(\d+) +0 +\d+ +(\d+) ", said, re.M)
+    answers = int(re.search(r"([\d,]+) answers at most", said)[1].replace(",", ""))
+    assert int(judged[0]) >= answers + 10, "the student's and the teacher's"
+    assert int(judged[1]) == 1000 * int(judged[0])
+    assert "judge: at most one request an answer" in said
+    table = said.partition("hours:")[0]
+    assert max(map(len, table.splitlines())) <= 100
 
 
 def test_replay_that_lacks_an_answer_names_the_item(folder):
