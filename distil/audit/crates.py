@@ -157,8 +157,8 @@ class Builder:
         self.crate = ROCrate(version="1.1")
         self.crate.metadata.extra_terms.update(TERMS)
 
-    def build(self, configfiles: Iterable[Path], values: Iterable[str]) -> ROCrate:
-        """Return the crate, ready to be written."""
+    def build(self, configfiles: Iterable[Path], values: Iterable[str] = ()) -> ROCrate:
+        """Return the crate, ready to be written; arguments as of `export`."""
         published = max(self._times(record)[1] for record in self.records)
         code = self.project["license"]
         licence = self._add(f"https://spdx.org/licenses/{code}", "CreativeWork", name=code)
