@@ -2,7 +2,9 @@
 
 In: results/STUDY/exams/YEAR-SECTION.pdf, the study's corrections
 Out: results/STUDY/extractions/YEAR.jsonl, as read; results/STUDY/problems/YEAR.jsonl, corrected:
-what every later stage reads; results/STUDY/crops/YEAR.parquet, their pictures
+what every later stage reads; results/STUDY/accounts/YEAR.jsonl, what became of each;
+results/STUDY/excluded/YEAR.jsonl, those that are not in the study; results/STUDY/crops/YEAR.parquet,
+their pictures
 """
 
 
@@ -103,6 +105,7 @@ if config["exams"]["source"] != "release":
         output:
             problems="results/{study}/problems/{year}.jsonl",
             accounts="results/{study}/accounts/{year}.jsonl",
+            excluded="results/{study}/excluded/{year}.jsonl",
         log:
             "results/{study}/logs/correct_problems/{year}.log",
         benchmark:

@@ -6,7 +6,9 @@ of a transcription (none unless its texts are used).
 Output: `problems`, what every later stage reads, sorted by id. A row that nothing was done to is
 the extracted row; others carry `readings`, `corrections`, or `extracted_id` and `likeness`, which
 say where a transcribed problem stands on the page. And `accounts` (JSONL): every problem that was
-read, typed in or selected, with its fate (`taken`, `excluded` or `not found`) and the reason.
+read, typed in or selected, with its fate (`taken`, `excluded` or `not found`) and the reason. And
+`excluded` (JSONL), the rows of those that a correction could bring into the study or out of it
+again: corrected (one that was struck out as it was read), with `excluded`, the reasons.
 Params: `source`, whose statements and keys are used: `extraction`, `reviewed` (corrected by people)
 or `transcription`; `corrections`, the year's entries; `file`, where they stand (null: nowhere);
 `prefer`, whose text stands where extraction and second reading disagree (null: there is no second
@@ -28,7 +30,7 @@ from distil.content.files import read_jsonl, write_jsonl
 from distil.release.selection import text_sha256
 from distil.release.transcriptions import read_transcription
 from distil.review.admission import admit
-from distil.review.corrections import apply_corrections, count_corrections
+from distil.review.corrections import apply_corrections, count_corrections, entries_by_problem
 from distil.review.transcripts import take_transcripts
 from distil.review.vision_readings import apply_readings
 
@@ -144,6 +146,34 @@ def printed_as(name: str, number: str | None) -> str | None:
     return None if number is None or label == number.lower() else f"printed as {number}"
 
 
+def set_aside(
+    read: Sequence[Mapping[str, Any]],
+    corrected: Sequence[Mapping[str, Any]],
+    entries: Sequence[Mapping[str, Any]],
+    reasons: Mapping[str, Sequence[str]],
+) -> list[dict[str, Any]]:
+    """Return the rows of the problems that are not in the study.
+
+    Args:
+        read: the rows that corrections are held against.
+        corrected: the rows after them.
+        entries: the corrections.
+        reasons: {reason: ids of problems that are not in the study}.
+
+    Returns:
+        Rows sorted by id, each as it is corrected, one that a correction strikes out as it was
+        read, with that correction; and `excluded`, its reasons.
+    """
+    own = entries_by_problem(read, entries)
+    rows = {row["id"]: {**row, "corrections": own.get(row["id"], [])} for row in read}
+    rows |= {row["id"]: row for row in corrected}
+    why: dict[str, list[str]] = {}
+    for reason, names in reasons.items():
+        for name in names:
+            why.setdefault(name, []).append(reason)
+    return [{**rows[name], "excluded": why[name]} for name in sorted(why)]
+
+
 def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A002
     extracted = read_jsonl(input.extracted)
     readings = [row for path in input.readings for row in read_jsonl(path)]
@@ -155,9 +185,11 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
     else:
         rows = apply_readings(extracted, readings, params.prefer)
     by_id = {row["id"]: row for row in extracted}
+    before = rows
     read = {row["id"]: by_id.get(row.get("extracted_id", row["id"]), {}) for row in rows}
     if params.source != "extraction":
         rows = apply_corrections(rows, params.corrections, params.file)
+    corrected = rows
     struck_out = sorted(read.keys() - {row["id"] for row in rows})
     read |= {f"{name}{READ}": by_id[name] for name in not_typed}
     if params.selected and params.source != "transcription":
@@ -169,6 +201,8 @@ def main(*, input: Any, output: Any, params: Any) -> dict[str, Any]:  # noqa: A0
     for flag, names in kept_out.items():
         excluded[REASONS.get(flag, flag)] = names
     excluded |= left_out
+    aside = set_aside(before, corrected, params.corrections, excluded)
+    write_jsonl(output.excluded, aside)
     for name in not_typed:
         figure = "figure" in by_id[name]["flags"]
         excluded.setdefault("figure" if figure else "not transcribed", []).append(f"{name}{READ}")

@@ -47,6 +47,7 @@ FILES = {
     "extraction": "extractions/{year}.jsonl",
     "problems": "problems/{year}.jsonl",
     "accounts": "accounts/{year}.jsonl",
+    "excluded": "excluded/{year}.jsonl",
     "crops": "crops/{year}.parquet",
     "readings": "readings/{year}/readings.jsonl",
     "reader responses": "readings/{year}/{agent}_responses.jsonl",

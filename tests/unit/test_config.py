@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from distil.study import config as configuration
+from distil.study.shape import open_study
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = (ROOT / "config.yaml").read_text(encoding="utf-8")
@@ -385,3 +386,11 @@ def test_a_server_that_cannot_answer_for_the_student_is_refused(host, changes, s
     with pytest.raises(configuration.ConfigError) as refused:
         configuration.check([path], config)
     assert said in str(refused.value)
+
+
+def test_a_rehearsal_is_a_kind_of_study_of_its_own():
+    config = yaml.safe_load((ROOT / "config.paper.yaml").read_text(encoding="utf-8"))
+    assert open_study(config).page()["kind"] == "papers"
+    page = open_study({**config, "rehearsal": True}).page()
+    assert page["kind"] == "rehearsal"
+    assert any("(rehearsal)" in what for what in page["not_run"])

@@ -276,6 +276,7 @@ def test_the_rule_leaves_a_year_without_corrections_byte_for_byte_as_it_was_read
             output=SimpleNamespace(
                 problems=str(tmp_path / "problems.jsonl"),
                 accounts=str(tmp_path / "accounts.jsonl"),
+                excluded=str(tmp_path / "excluded.jsonl"),
             ),
             params=SimpleNamespace(
                 corrections=entries,
@@ -384,6 +385,7 @@ def test_a_flag_keeps_a_problem_out_until_a_correction_settles_it(tmp_path):
             output=SimpleNamespace(
                 problems=str(tmp_path / "problems.jsonl"),
                 accounts=str(tmp_path / "accounts.jsonl"),
+                excluded=str(tmp_path / "excluded.jsonl"),
             ),
             params=SimpleNamespace(
                 corrections=list(entries),
@@ -406,3 +408,41 @@ def test_a_flag_keeps_a_problem_out_until_a_correction_settles_it(tmp_path):
     answer = entry(id="2014-fs-09")
     statement = entry(field="statement", was=row()["statement"], value="Find 1.")
     assert kept_out(["key_order", "doubtful"], answer, statement) == {}
+
+
+def test_what_is_not_in_the_study_is_kept_for_the_review_with_its_reasons_and_corrections(tmp_path):
+    rows = [
+        row(),
+        row("2014-fs-08", flags=["no_answer"], answer=None, answer_raw=None),
+        row("2014-fs-09"),
+    ]
+    write_jsonl(tmp_path / "extracted.jsonl", rows)
+    statement = entry(id="2014-fs-08", field="statement", was=row()["statement"], value="Find 1.")
+    struck = entry(id="2014-fs-09", field="statement", was=row()["statement"], value=None)
+    added = {"page": "1", "statement": "Find 2.", "options": None, "answer": None}
+    put_in = entry(id="2014-fs-10", field="problem", was=None, value=added)
+    correct_problems.main(
+        input=SimpleNamespace(
+            extracted=str(tmp_path / "extracted.jsonl"), readings=[], transcription=[]
+        ),
+        output=SimpleNamespace(
+            problems=str(tmp_path / "problems.jsonl"),
+            accounts=str(tmp_path / "accounts.jsonl"),
+            excluded=str(tmp_path / "excluded.jsonl"),
+        ),
+        params=SimpleNamespace(
+            corrections=[statement, struck, put_in],
+            file="c.yaml",
+            prefer=None,
+            refuse=["no_answer"],
+            source="reviewed",
+            selected=None,
+        ),
+    )
+    assert [one["id"] for one in read_jsonl(tmp_path / "problems.jsonl")] == ["2014-fs-07"]
+    eight, nine, ten = read_jsonl(tmp_path / "excluded.jsonl")
+    assert (eight["excluded"], eight["statement"]) == (["no key"], "Find 1.")
+    assert (nine["excluded"], nine["statement"]) == (["struck out"], row()["statement"])
+    assert (ten["excluded"], ten["method"]) == (["no key"], "correction")
+    told = [[one["field"] for one in found["corrections"]] for found in (eight, nine, ten)]
+    assert told == [["statement"], ["statement"], ["problem"]]

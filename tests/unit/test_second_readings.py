@@ -171,6 +171,7 @@ def test_both_texts_are_kept_and_it_is_said_which_one_stands(
         output=SimpleNamespace(
             problems=str(tmp_path / "problems.jsonl"),
             accounts=str(tmp_path / "accounts.jsonl"),
+            excluded=str(tmp_path / "excluded.jsonl"),
         ),
         params=SimpleNamespace(
             corrections=[], file=None, prefer=prefer, refuse=[], source="reviewed", selected=None
