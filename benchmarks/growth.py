@@ -373,7 +373,7 @@ def figures_job() -> Any:
 def page_job() -> Any:
     """Build the page."""
     stops, curves = adapters()
-    empty = {name: [] for name in ("crops", "solutions", "traces", "duplicates")}
+    empty = {name: [] for name in ("crops", "solutions", "traces", "duplicates", "excluded")}
     return job(
         "build_page", {},
         {"tables": [f"{TOP}/tables/{name}.csv" for name in TABLES],
@@ -389,8 +389,8 @@ def page_job() -> Any:
          "cells": f"{TOP}/page/cells.js",
          "verdicts": [f"{TOP}/page/verdicts/{name}.js" for name in ("common", *folds())],
          "texts": [f"{TOP}/page/texts/{name}.js" for name in (*map(str, YEARS), "math500")]},
-        {"title": "Growth", "kind": "papers", "include_statements": False, "not_run": [],
-         "sections": SECTIONS, "runs": runs(), "corrections": [], "claims": claims_settings()},
+        {"title": "Growth", "kind": "papers", "takes_corrections": True,
+         "include_statements": False, "not_run": [], "sections": SECTIONS, "runs": runs(), "corrections": [], "claims": claims_settings()},
     )  # fmt: skip
 
 

@@ -129,6 +129,7 @@ def write_study(release: Path, math500: Path, address: str, model: str, small: b
     years = write_manifest(release, SMALL_YEARS if small else None)
     config["study"] = STUDY
     config["title"] = "REHEARSAL: replayed traces and a random model; no number here is a result"
+    config["rehearsal"] = True
     config["exams"] |= {"manifest": (FOLDER / "exams.yaml").as_posix(), "years": years}
     folder = FOLDER / "release"
     for year in years:

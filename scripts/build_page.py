@@ -4,11 +4,13 @@ Input: `bundle` (the page without its data), `claims` (CSV), `claim_rows` (Parqu
 `table_rows` (Parquet, what their cells rest on),
 `problems` and `benchmarks` (JSONL), and, each a list that may be empty: `answers`
 (answers.parquet), `predictions` and `grades` (in the order of `runs`), `crops`, `solutions`,
-`traces`, `curves`, `stops`, `parts`, `duplicates`.
+`traces`, `curves`, `stops`, `duplicates`, `excluded` (the problems that are not in the study, which
+only the review shows).
 Output: `index`; `study`, what is there at once; `cells`, what each cell of a table rests on;
 `verdicts`, a script for base and teacher
 (common.js) and one for each fold; `texts`, one for each year and one for each other benchmark.
-Params: `title`, `kind` (sample, papers or released), `include_statements` (whether copies hold the
+Params: `title`, `kind` (sample, rehearsal, papers or released), `takes_corrections` (whether the
+study applies any), `include_statements` (whether copies hold the
 exams' own words), `not_run` (what was not), `sections` ({short name: name}), `runs`, `corrections`
 (all entries), `claims` (the analysis plan).
 """
@@ -23,6 +25,11 @@ from distil.report.page import evidence, overview, shards, texts
 
 EMPTY = ["row", "run", "role", "fold", "variant", "seed", "iteration", "level", "benchmark", "part",
          "problem", "cluster", "verdict", "words"]  # fmt: skip
+
+
+def read_rows(paths) -> dict:
+    """Return {path: {id: row}} of JSONL files."""
+    return {path: {row["id"]: row for row in read_jsonl(path)} for path in paths}
 
 
 def read_answers(paths) -> pd.DataFrame:
@@ -58,8 +65,8 @@ def find_evidence(claim_rows, places) -> dict:
     return {"cells": cells, "sets": found.sets}
 
 
-def list_problems(problems, entries) -> list:
-    """List every problem with its doubts, for the review."""
+def list_problems(problems, excluded, entries) -> list:
+    """List every problem with its doubts, for the review; those that are not in the study too."""
     corrected = {entry["id"] for entry in entries}
     return [
         {
@@ -67,8 +74,9 @@ def list_problems(problems, entries) -> list:
             "home": Path(path).stem,
             "flags": row.get("flags", []),
             "corrected": name in corrected,
+            "excluded": row.get("excluded", []),
         }
-        for path, rows in problems.items()
+        for path, rows in [*problems.items(), *excluded.items()]
         for name, row in sorted(rows.items())
     ]
 
@@ -80,6 +88,7 @@ def write_study(input, output, params, problems, questions, columns, found) -> N
         "title": params.title,
         "name": params.study,
         "kind": params.kind,
+        "takes_corrections": params.takes_corrections,
         "include_statements": params.include_statements,
         "not_run": params.not_run,
         "sections": params.sections,
@@ -92,7 +101,7 @@ def write_study(input, output, params, problems, questions, columns, found) -> N
         "curves": overview.read_curves(input.curves),
         "stops": overview.read_stops(input.stops),
         "duplicates": overview.read_places(input.duplicates),
-        "review": list_problems(exams, params.corrections),
+        "review": list_problems(exams, read_rows(input.excluded), params.corrections),
         "corrections": params.corrections,
         "shards": {
             "verdicts": [Path(path).stem for path in output.verdicts],
@@ -122,10 +131,12 @@ def write_texts(input, output, params, problems, answers, numbers) -> None:  # n
     corrections = {}
     for entry in params.corrections:
         corrections.setdefault(entry["id"], []).append(entry)
+    excluded = {Path(path).stem: rows for path, rows in read_rows(input.excluded).items()}
     for path in [*input.problems, *input.benchmarks]:
         home, own = Path(path).stem, problems[path]
         content = {
             "problems": own,
+            "excluded": excluded.get(home, {}),
             "pictures": pictures.get(home, {}),
             "solutions": {name: solutions[name] for name in own if name in solutions},
             "traces": {name: traces[name] for name in own if name in traces},
@@ -138,10 +149,7 @@ def write_texts(input, output, params, problems, answers, numbers) -> None:  # n
 
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
-    problems = {
-        path: {row["id"]: row for row in read_jsonl(path)}
-        for path in [*input.problems, *input.benchmarks]
-    }
+    problems = read_rows([*input.problems, *input.benchmarks])
     answers = read_answers(input.answers)
     questions = evidence.list_questions(
         answers,

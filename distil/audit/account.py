@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distil.audit import differences
-from distil.audit.faults import OK
+from distil.audit.faults import MISSING, OK
 from distil.audit.plans import check_analysis_plan
-from distil.audit.records import Records, read_records
+from distil.audit.records import Record, Records, read_records
+from distil.audit.status import FRESH, GONE, STALE
 from distil.audit.verify import PAGE_ACCOUNT, anchor
+from distil.content.fingerprint import describe
 from distil.content.stages import read_logs, read_stages
 from distil.report.page import shards
 
@@ -35,12 +37,19 @@ def read_account(study: str, faults: Sequence[Fault] | None = None) -> dict[str,
 
     Returns:
         jobs (job, rule, stage, record, log, state, seconds, code, params, inputs, outputs, bytes;
-        in the order in which they were last started), runs, compared (the last run with the one
+        in the order in which they were last started), fresh (`jobs`: how many are, `all`: how many
+        there are, with those that `verify` misses), runs, compared (the last run with the one
         before), anchor, machine, plan and, after `verify`, verified.
     """
     records = read_records(study)
+    jobs = _jobs(records, faults)
+    absent = _absent(records, faults)
     told: dict[str, Any] = {
-        "jobs": _jobs(records, faults),
+        "jobs": jobs,
+        "fresh": {
+            "jobs": sum(job["state"] == FRESH for job in jobs),
+            "all": len(jobs) + len(absent),
+        },
         "runs": [{"name": name, **run} for name, run in _runs(records)],
         "compared": _compared(records),
         "anchor": anchor(study),
@@ -86,12 +95,20 @@ def _compared(records: Records) -> dict[str, Any] | None:
     return {**told, "moved": [vars(row) for row in moved]}
 
 
+def _absent(records: Records, faults: Sequence[Fault] | None) -> set[str]:
+    """Return the records of jobs that the configuration calls for and that are not there."""
+    folder = records.folder.as_posix()
+    missed = {fault.path for fault in faults or () if fault.kind == MISSING}
+    there = {path.as_posix() for path in records.by_path}
+    return {path for path in missed - there if path.startswith(f"{folder}/")}
+
+
 def _jobs(records: Records, faults: Sequence[Fault] | None) -> list[dict[str, Any]]:
     latest = {row["record"]: row for row in records.history}
-    altered = {str(fault.path) for fault in faults or ()}
     root = Path()
     known = (root / "Snakefile").is_file()
     stages, logs = (read_stages(root), read_logs(root)) if known else ({}, {})
+    states = _States(records, {fault.path for fault in faults or ()}, code=known)
     jobs = []
     for path, record in records.by_path.items():
         happened = latest.get(path.relative_to(records.folder).as_posix(), {})
@@ -104,7 +121,7 @@ def _jobs(records: Records, faults: Sequence[Fault] | None) -> list[dict[str, An
                 "stage": stages.get(record.rule, ""),
                 "record": path.as_posix(),
                 "log": log if log and Path(log).is_file() else "",
-                "state": _state([path.as_posix(), *outputs], altered),
+                "state": states.of(record),
                 "started": happened.get("started", ""),
                 "seconds": happened.get("seconds", 0),
                 "code": record.content["code"],
@@ -117,11 +134,55 @@ def _jobs(records: Records, faults: Sequence[Fault] | None) -> list[dict[str, An
     return sorted(jobs, key=lambda job: (job["started"], job["job"]))
 
 
-def _state(paths: Sequence[str], altered: set[str]) -> str:
-    """Return whether a job's record and outputs are there, and not among the faults."""
-    if any(path in altered for path in paths):
-        return "at fault"
-    return "there" if all(Path(path).is_file() for path in paths) else "missing"
+class _States:
+    """How each job fares, from records and what `verify` found; no file is read again.
+
+    A job is `at fault` where its record or an output is among the faults, `missing` where an output
+    is gone, `stale` where its code is another by now, where it read other bytes than the job above
+    it wrote, or where a job above it is not fresh; else it is `fresh`.
+    """
+
+    def __init__(self, records: Records, faults: set[str], *, code: bool) -> None:
+        self.faults, self.code = faults, code
+        self.written = {
+            path: (record, row["sha256"])
+            for record in records.by_path.values()
+            for path, row in record.files("output").items()
+        }
+        self.known: dict[Path, str] = {}
+        self.described: dict[str, Any] = {}
+
+    def of(self, record: Record) -> str:
+        """Return a job's state."""
+        if record.path not in self.known:
+            self.known[record.path] = STALE  # should records ever go round in a circle
+            self.known[record.path] = self._find(record)
+        return self.known[record.path]
+
+    def _find(self, record: Record) -> str:
+        outputs = record.files("output")
+        if not self.faults.isdisjoint([record.path.as_posix(), *outputs]):
+            return "at fault"
+        if not all(Path(path).is_file() for path in outputs):
+            return GONE
+        if self.code and not self._runs_its_code(record):
+            return STALE
+        for path, row in record.files("input").items():
+            writer, digest = self.written.get(path, (None, row["sha256"]))
+            if path in self.faults or digest != row["sha256"]:
+                return STALE
+            if self.of(writer) != FRESH if writer else not Path(path).is_file():
+                return STALE
+        return FRESH
+
+    def _runs_its_code(self, record: Record) -> bool:
+        script = record.content["script"]
+        if script not in self.described:
+            try:
+                self.described[script] = describe(script)
+            except (OSError, LookupError, SyntaxError):
+                self.described[script] = None
+        return bool(self.described[script] == record.content["fingerprint"])
 
 
 def _machine(records: Records) -> str:

@@ -92,6 +92,10 @@ class AnyStudy:
         """What became of every problem, one file a year."""
         return [f"{self.results}/accounts/{year}.jsonl" for year in self.years]
 
+    def excluded(self) -> list[str]:
+        """The problems that are not in the study, one file a year."""
+        return [f"{self.results}/excluded/{year}.jsonl" for year in self.years]
+
     # ------------------------------------------------------------ papers, and what is read of them
 
     @property
@@ -229,7 +233,7 @@ class AnyStudy:
     def page_inputs(self) -> dict[str, list[str]]:
         """What the page shows besides claims and problems; empty where a study does not have it."""
         names = ("benchmarks", "answers", "predictions", "grades", "crops", "solutions", "traces",
-                 "curves", "stops", "duplicates")  # fmt: skip
+                 "curves", "stops", "duplicates", "excluded")  # fmt: skip
         tables = [f"{self.results}/tables/{name}.csv" for name in self.tables_made]
         rows = [table.replace(".csv", ".rows.parquet") for table in tables]
         return {"tables": tables, "table_rows": rows, **{name: [] for name in names}}
@@ -241,9 +245,11 @@ class AnyStudy:
     def page(self) -> dict[str, Any]:
         """What the page says of the study itself."""
         kinds = {"typeset": "sample", "manifest": "papers", "release": "released"}
+        kind = kinds[self.config["exams"]["source"]]
         return {
             "title": self.config["title"],
-            "kind": kinds[self.config["exams"]["source"]],
+            "kind": "rehearsal" if self.config.get("rehearsal") else kind,
+            "takes_corrections": kind != "released" and self.problem_source != "extraction",
             "include_statements": self.include_statements,
             "not_run": self.not_run(),
             "sections": self.config["exams"]["sections"],
@@ -616,6 +622,7 @@ class Study(AnyStudy):
             "predictions": [f"{self.results}/predictions/{run}.parquet" for run in self.runs],
             "grades": [f"{self.results}/grades/{run}.parquet" for run in self.runs],
             "crops": self.crops(),
+            "excluded": self.excluded(),
             "solutions": [f"{self.results}/traces/{year}/solutions.jsonl" for year in self.years],
             "traces": sorted({path for fold in self.folds for path in self.traces(fold)}),
             "curves": self.curves(),
@@ -644,6 +651,9 @@ class Study(AnyStudy):
         made_up = config["exams"]["source"] == "typeset"
         told = {
             "real papers, a real teacher and a student of the published size": made_up,
+            "the study itself: another teacher or student stands in (rehearsal)": bool(
+                config.get("rehearsal")
+            ),
             "year folds, which hold every year out once (folds)": len(self.folds) == 1,
             "an adapter for each length (adapters.protocols)": (
                 "adapter" not in config["adapters"]["protocols"]

@@ -19,17 +19,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from distil.audit.account import read_account
 from distil.audit.chains import as_json
 from distil.audit.explain import Explainer
 from distil.claims.formulas import base, student
 from distil.claims.selections import paired, read_study
 from distil.content.files import read_jsonl, write_jsonl
+from distil.content.hashing import canonical_json, sha256_text
 from distil.inference.gains import paired_gain
 from distil.inference.levels import section_contrast, trend
-from distil.report.page import shards
+from distil.report.page import copies, shards
 from distil.report.page.copies import write_zip
 from distil.review.corrections import read_corrections
 from distil.review.crops import read_crops
+from distil.review.page import entry_text
 from distil.study.shape import ReleaseStudy, Study
 from tests.front.test_command_line import distil
 from tests.workflow.checkout import ROOT
@@ -43,6 +46,8 @@ needs_chromium = pytest.mark.skipif(
 # Names of runs on the page, and in the files.
 CELL = ["run", "level", "problem"]
 RUNS = {"base": "base", "seed-1": "temporal/prompt/seed-1", "seed-2": "temporal/prompt/seed-2"}
+# Words of an exam that stand in corrections only: before, after, and in a problem that was put in.
+PLANTED = [f"planted {what}" for what in ("was", "value", "statement", "option", "key", "row")]
 WIDTHS = {"small phone": 360, "phone": 390, "laptop": 1280, "screen": 1920}
 
 
@@ -425,6 +430,149 @@ def test_a_correction_made_on_the_page_is_one_that_the_study_takes(opened, tmp_p
 
 
 @needs_chromium
+def test_what_the_review_lets_one_download_is_what_the_rerun_takes(opened, study, tmp_path):
+    """Fields corrected before, problems out of the study, one put in by hand, and a missed one."""
+    target, folder = "results/micro/problems/2014.jsonl", study.path / "results/micro"
+    extracted = read_jsonl(folder / "extractions/2014.jsonl")
+    four = next(row for row in extracted if row["id"] == "2014-fs-04")
+    plain = {**four, "flags": [], "options": []}
+    extracted += [
+        {**plain, "id": "2014-fs-96", "statement": "no problem", "statement_plain": "no problem"},
+        {**plain, "id": "2014-fs-97", "answer": None, "answer_raw": None, "flags": ["no_answer"]},
+    ]
+    write_jsonl(folder / "extractions/2014.jsonl", extracted)
+    signed = {"who": "A. Teacher", "when": "2026-11-28", "why": "compared with the paper"}
+    added = {"page": "1", "statement": "What is 1 + 1?", "options": None, "answer": "2"}
+    entries = [
+        {"id": "2014-fs-04", "field": "answer", "was": four["answer"], "value": "1234", **signed},
+        {"id": "2014-fs-96", "field": "statement", "was": "no problem", "value": None, **signed},
+        {"id": "2014-fs-98", "field": "problem", "value": added, **signed},
+    ]
+    mine = study.path / "mine.yaml"
+    mine.write_text("\n".join(map(entry_text, entries)), encoding="utf-8")
+    study.edit("config.micro.yaml", "corrections: null", "corrections: mine.yaml")
+
+    def correct():  # the run ends by naming the extraction that was written by hand
+        done = study.snakemake("--", target, check=False)
+        assert "Finished jobid: 0 (Rule: correct_problems)" in done.stdout + done.stderr
+
+    correct()
+    build(study.path, tmp_path, read_corrections(mine, [2014])[2014])
+
+    def item(name):
+        page = opened(f"review/{name}", tmp_path)
+        page.wait_for_selector(f"#review-{name} .field")
+        return page, page.locator(f"#review-{name}")
+
+    page, four = item("2014-fs-04")
+    assert "1234" in four.locator(".field", has_text="answer").inner_text()
+    page.locator("select").select_option("2014")
+
+    def write(name, field, text):
+        own = page.locator(f"#review-{name}")
+        own.get_by_role("button", name=f"edit the {field} of").click()
+        box = own.get_by_role("textbox", name=f"{field} of {name}")
+        box.fill("")
+        box.press_sequentially(text)
+
+    assert "not in the study: struck out" in page.locator("#review-2014-fs-96").inner_text()
+    assert "not in the study: no key" in page.locator("#review-2014-fs-97").inner_text()
+    write("2014-fs-04", "answer", "56 78")
+    write("2014-fs-96", "statement", "It is one, \\{after all.")
+    write("2014-fs-97", "answer", "{9")
+    assert "brace" in page.locator("#review-2014-fs-97 .fault").inner_text()
+    assert "first mend 2014-fs-97" in page.locator(".basket").inner_text()
+    assert page.get_by_text("download corrections.yaml").count() == 0
+    page.get_by_role("textbox", name="answer of 2014-fs-97").fill("9")
+    write("2014-fs-98", "statement", "What is 1 + 1, again?")
+    page.locator(".missed summary").click()
+    for label, text in (("problem, as", "2014-fs-97"), ("answer in the key", "5")):
+        page.locator(".missed label", has_text=label).locator("input").fill(text)
+    page.locator(".missed textarea").fill("What is 2 + 3?")
+    assert "2014-fs-97 was read" in page.locator(".missed").inner_text()
+    button = page.get_by_role("button", name="add it")
+    assert button.is_disabled()
+    page.locator(".missed label", has_text="problem, as").locator("input").fill("2019-fs-07")
+    assert "no year of this study" in page.locator(".missed").inner_text()
+    page.locator(".missed label", has_text="problem, as").locator("input").fill("2014-fs-99")
+    button.click()
+    with page.expect_download() as waiting:
+        page.get_by_text("download corrections.yaml").click()
+    waiting.value.save_as(mine)
+    correct()
+    rows = {row["id"]: row for row in read_jsonl(study.path / target)}
+    assert rows["2014-fs-04"]["answer_raw"] == "56 78"
+    assert rows["2014-fs-96"]["statement"] == "It is one, \\{after all."
+    assert rows["2014-fs-97"]["answer"] == "9"
+    assert rows["2014-fs-98"]["statement"] == "What is 1 + 1, again?"
+    assert rows["2014-fs-98"]["answer"] == "2"
+    assert rows["2014-fs-99"]["statement"] == "What is 2 + 3?"
+    assert len(read_corrections(mine, [2014])[2014]) == 5
+
+
+@needs_chromium
+def test_a_copy_without_statements_takes_no_corrections(opened, hostile, tmp_path):
+    study = hostile / "page" / "study.js"
+    before = study.read_bytes()
+    try:
+        shards.write(study, "study", {**shards.decode(before), "include_statements": False})
+        write_zip(hostile, tmp_path / "papers.zip")
+    finally:
+        study.write_bytes(before)
+    with zipfile.ZipFile(tmp_path / "papers.zip") as packed:
+        packed.extractall(tmp_path)
+    page = opened("review/2014-fs-97", tmp_path / hostile.name)
+    page.wait_for_selector("#review-2014-fs-97 .flags")
+    assert "not part of this copy" in page.locator(".review > .stub").inner_text()
+    assert page.locator(".review").get_by_role("button", name="confirm").count() == 0
+    assert page.locator(".missed").count() == 0
+    for address in ("workflow", "compare", "data", "C4/held_out/2014-fs-04/seed-1"):
+        page = opened(address, tmp_path / hostile.name)
+        page.wait_for_selector(VIEWS.get(address, ".card .stub"))
+
+
+@needs_chromium
+def test_the_head_says_that_a_rehearsal_is_one_and_how_many_jobs_are_fresh(
+    opened, finished, tmp_path
+):
+    top = tmp_path / "micro"
+    shutil.copytree(finished.path / "results/micro", top)
+    content = shards.decode((top / "page/study.js").read_bytes())
+    columns = content["claims"]["columns"]
+    content["claims"]["rows"][0][columns.index("published")] = "1.0"
+    for kind, told in (("papers", "Full study"), ("rehearsal", "Rehearsal")):
+        shards.write(top / "page/study.js", "study", {**content, "kind": kind})
+        line = opened(top=top).locator(".kind-line").inner_text()
+        assert line.startswith(told)
+    assert "no number here is a result" in line
+    records = len(list((top / "lineage").glob("*/*.json")))
+    jobs = opened().locator(".fact", has_text="jobs").inner_text()
+    assert f"{records} of {records} fresh" in jobs
+
+
+def test_a_job_is_fresh_while_its_files_code_and_the_jobs_above_it_are(study, monkeypatch):
+    monkeypatch.chdir(study.path)
+    before = read_account("micro")
+    count = len(before["jobs"])
+    assert before["fresh"] == {"jobs": count, "all": count}
+    Path("results/micro/grades/base.parquet").unlink()
+    states = {job["job"]: job["state"] for job in read_account("micro")["jobs"]}
+    assert states["grade_predictions(run=base)"] == "missing"
+    assert states["judge_claims"] == states["build_page"] == "stale", "below one that is missing"
+    assert states["grade_predictions(run=teacher)"] == "fresh"
+    study.edit("scripts/crop_problems.py", "\n\n\ndef ", "\n\nONE_MORE = 1\n\n\ndef ")
+    Path("results/micro/lineage/correct_problems/year=2014.json").unlink()
+    distil("verify", cwd=study.path)
+    told = shards.decode(Path("results/micro/page/run.js").read_bytes())
+    states = {job["job"]: job["state"] for job in told["jobs"]}
+    assert states["crop_problems(year=2014)"] == "stale", "its code is another"
+    assert states["grade_predictions(run=base)"] == "at fault"
+    assert states["extract_problems(year=2014)"] == "fresh"
+    fresh = sum(state == "fresh" for state in states.values())
+    assert told["fresh"] == {"jobs": fresh, "all": count}, "one that left no record is counted"
+
+
+@needs_chromium
 def test_the_head_says_what_was_not_run(opened):
     page = opened()
     page.locator(".not-run summary").click()
@@ -638,21 +786,19 @@ def test_no_view_is_wider_than_its_screen(opened):
             assert over <= 0, (address, width)
 
 
-@pytest.fixture(scope="module")
-def hostile(finished, tmp_path_factory) -> Path:
-    """The page of the micro study with statements that nobody should print unescaped."""
+def build(study: Path, top: Path, corrections: list[dict], **files: list[str]) -> None:
+    """Build the page of a micro study into a folder, some of its inputs exchanged."""
     sys.path.insert(0, str(ROOT))
     from scripts import build_page
 
-    top = tmp_path_factory.mktemp("hostile")
     record = json.loads(
-        (finished.path / "results/micro/lineage/build_page/job.json").read_text(encoding="utf-8")
+        (study / "results/micro/lineage/build_page/job.json").read_text(encoding="utf-8")
     )
     lists = ("tables", "table_rows", "problems", "benchmarks", "answers", "predictions", "grades", "crops",
-             "solutions", "traces", "curves", "stops", "duplicates")  # fmt: skip
+             "solutions", "traces", "curves", "stops", "duplicates", "excluded")  # fmt: skip
     given = {name: [] for name in lists}
     for one in record["input"]:
-        path = str(finished.path / one["path"])
+        path = str(study / one["path"])
         if one["name"] in given:
             given[one["name"]].append(path)
         else:
@@ -662,19 +808,6 @@ def hostile(finished, tmp_path_factory) -> Path:
     runs = record["params"]["runs"]
     given["grades"] = [places[run] for run in runs]
     given["predictions"] = [path.replace("/grades/", "/predictions/") for path in given["grades"]]
-    problems = []
-    for path in given["problems"]:
-        rows = read_jsonl(path)
-        for row in rows:
-            if row["id"] == "2014-fs-04":
-                row["statement"] = (
-                    "<script>window.broken = 1</script></script><img src=x onerror=broken=1> "
-                    + "\u202eabc\u2067 \\href{javascript:broken=1}{x} \\htmlClass{a}{b} "
-                    + "x" * 10_000
-                )
-        problems.append(str(top / Path(path).name))
-        write_jsonl(problems[-1], rows)
-    given["problems"] = problems
     outputs = {"verdicts": [], "texts": []}
     for one in record["output"]:
         path = str(top / Path(one["path"]).relative_to("results/micro"))
@@ -683,11 +816,63 @@ def hostile(finished, tmp_path_factory) -> Path:
         else:
             outputs[one["name"]] = path
     build_page.main(
-        input=SimpleNamespace(**given),
+        input=SimpleNamespace(**given | files),
         output=SimpleNamespace(**outputs),
-        params=SimpleNamespace(study="micro", **record["params"]),
+        params=SimpleNamespace(study="micro", **record["params"] | {"corrections": corrections}),
     )
+
+
+@pytest.fixture(scope="module")
+def hostile(finished, tmp_path_factory) -> Path:
+    """The page of the micro study with statements that nobody should print unescaped."""
+    top = tmp_path_factory.mktemp("hostile")
+    corrections = planted_corrections()
+    files = {"problems": [], "excluded": []}
+    for name in files:
+        (top / name).mkdir()
+    for path in sorted((finished.path / "results/micro/problems").glob("*.jsonl")):
+        rows = read_jsonl(path)
+        for row in rows:
+            if row["id"] == "2014-fs-04":
+                row |= {"corrections": corrections, "of_a_later_state": PLANTED[5]}
+                row["statement"] = (
+                    "<script>window.broken = 1</script></script><img src=x onerror=broken=1> "
+                    + "\u202eabc\u2067 \\href{javascript:broken=1}{x} \\htmlClass{a}{b} "
+                    + "x" * 10_000
+                )
+        out = [{**rows[0], "id": f"{path.stem}-fs-97", "statement": PLANTED[5], "excluded": ["x"]}]
+        out = out if path.stem == "2014" else []
+        for name, content in (("problems", rows), ("excluded", out)):
+            files[name].append(str(top / name / path.name))
+            write_jsonl(files[name][-1], content)
+    build(finished.path, top, corrections, **files)
+    account = shards.decode((finished.path / "results/micro/page/run.js").read_bytes())
+    told = [job for job in account["jobs"] if "corrections" in job["params"]]
+    assert {job["rule"] for job in told} == {"build_page", "correct_problems"}
+    for job in told:
+        job["params"]["corrections"] = corrections
+    change = f"correct_problems: corrections: [] -> {json.dumps(corrections)}"
+    moved = {"before": PLANTED[0], "after": PLANTED[1], "causes": {"params": [change]}}
+    account["compared"] = {
+        "before": "a",
+        "after": "b",
+        "moved": [
+            {"cell": "disagreements:2014-fs-04:statement", **moved},
+            {"cell": "C4:low:held_out", **moved, "before": "1", "after": "2"},
+        ],
+    }
+    shards.write(top / "page" / "run.js", "run", account)
     return top
+
+
+def planted_corrections() -> list[dict]:
+    signed = {"who": "A. Teacher", "when": "2026-11-28", "why": "compared with the paper"}
+    was, value, statement, option, key, _ = PLANTED
+    added = {"page": "1", "statement": statement, "options": {"A": option, "B": "2"}, "answer": key}
+    return [
+        {"id": "2014-fs-04", "field": "statement", "was": was, "value": value, **signed},
+        {"id": "2014-fs-98", "field": "problem", "was": None, "value": added, **signed},
+    ]
 
 
 @needs_chromium
@@ -719,12 +904,31 @@ def test_the_zip_of_others_exams_leaves_their_words_out(finished, hostile, tmp_p
     finally:
         study.write_bytes(before)
     with zipfile.ZipFile(tmp_path / "papers.zip") as packed:
+        assert f"{hostile.name}/page/run.js" in packed.namelist()
         for name in packed.namelist():
+            told = packed.read(name).decode()
             if name.endswith(".js"):
-                assert "window.broken = 1" not in json.dumps(shards.decode(packed.read(name)))
+                told += json.dumps(shards.decode(packed.read(name)), ensure_ascii=False)
+            for words in ("window.broken = 1", *PLANTED):
+                assert words not in told, name
         texts = shards.decode(packed.read(f"{hostile.name}/page/texts/2014.js"))
+        run = shards.decode(packed.read(f"{hostile.name}/page/run.js"))
     assert texts["pictures"] == {}
     assert "statement" not in texts["problems"]["2014-fs-04"]
+    (page,) = [job for job in run["jobs"] if job["rule"] == "build_page"]
+    digest = sha256_text(canonical_json(planted_corrections()))
+    assert page["params"]["corrections"] == f"sha256:{digest}"
+    assert page["params"]["include_statements"] is True, "what holds no text is shown"
+    (moved,) = run["compared"]["moved"]
+    assert moved["causes"] == {"params": ["correct_problems: corrections"]}
+
+
+def test_every_table_is_one_of_which_it_is_said_what_copies_hold(finished):
+    made = {*Study.tables_made, *ReleaseStudy.tables_made}
+    assert made | {"duplicates"} == {*copies.OPEN_TABLES, *copies.COLUMNS}
+    for name in copies.COLUMNS.keys() & set(Study.tables_made):
+        (columns,) = {tuple(row) for row in table(finished, f"tables/{name}.csv")[:1]} or [()]
+        assert set(columns) - set(copies.COLUMNS[name]) <= {"statement", "key"}, name
 
 
 def test_a_second_build_gives_the_same_bytes(finished, hostile):

@@ -65,7 +65,7 @@ function reach(start, next) {
 const path = (points) => points.map(({ x, y }, place) => `${place ? "L" : "M"}${x.toFixed(1)},${y.toFixed(1)}`).join("");
 
 /** How the jobs of a node fare: the worst of their states. */
-export const stateOf = (jobs) => ["at fault", "missing"].find((state) => jobs.some((job) => job.state === state)) ?? "there";
+export const stateOf = (jobs) => ["at fault", "missing", "stale"].find((state) => jobs.some((job) => job.state === state)) ?? "fresh";
 
 export const totals = (jobs) => ({
   seconds: jobs.reduce((sum, job) => sum + job.seconds, 0),
@@ -115,7 +115,7 @@ export function Dag({ jobs, graph: { nodes, edges }, opened, setOpened, chosen, 
                 {node.whole && rules > 1 ? <rect class="behind" x={x - WIDE / 2 + 5} y={y - HIGH / 2 - 4} width={WIDE - 10} height={HIGH} rx="7" /> : null}
                 <rect x={x - WIDE / 2} y={y - HIGH / 2} width={WIDE} height={HIGH} rx="7" />
                 <text class="name" x={x} y={y - 3} text-anchor="middle">{node.name}</text>{" "}
-                <text class="told" x={x} y={y + 13} text-anchor="middle">{told}{state === "there" ? "" : `, ${state}`}</text>
+                <text class="told" x={x} y={y + 13} text-anchor="middle">{told}{state === "fresh" ? "" : `, ${state}`}</text>
               </g>
             );
           })}

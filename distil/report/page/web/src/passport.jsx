@@ -2,6 +2,7 @@
 import { time } from "./words.js";
 
 const KINDS = {
+  rehearsal: ["Rehearsal", "the rules of a study on stand-ins for its teacher or student: no number here is a result, and none is to be compared with published figures"],
   sample: ["Sample study", "exams, teacher and student are make-believe: every stage is real, no number says anything about a real model"],
   released: ["Re-analysis of a public release", "counts of the release, as far as its files reach; nothing was trained or answered here"],
   papers: ["Study of exam papers", "read from the PDFs that its manifest names"],
@@ -25,7 +26,7 @@ export function Passport({ study, run, claims }) {
             <Fact name="verified" state={verified ? (verified.ok ? "good" : "bad") : "open"}>
               {verified ? (verified.ok ? `ok, ${verified.when}` : `${verified.faults} faults, ${verified.when}`) : <>not yet; run <code>distil verify</code></>}
             </Fact>
-            {run.jobs ? <Fact name="jobs">{run.jobs.length}, {time(run.jobs.reduce((sum, job) => sum + job.seconds, 0))} of work</Fact> : null}
+            {run.jobs ? <Fact name="jobs" state={run.fresh.jobs === run.fresh.all ? "good" : "bad"}>{run.fresh.jobs} of {run.fresh.all} fresh, {time(run.jobs.reduce((sum, job) => sum + job.seconds, 0))} of work</Fact> : null}
             {run.plan ? <Fact name="plan" state={run.plan.ok ? "good" : "bad"}>{run.plan.text}</Fact> : null}
             {run.anchor ? <Fact name="anchor"><code title={`digest of all records: ${run.anchor}; published elsewhere, it shows later that no file was replaced`}>{run.anchor.slice(0, 16)}…</code></Fact> : null}
             {run.machine ? <Fact name="machine">{run.machine}</Fact> : null}

@@ -36,7 +36,7 @@ function Beside({ title, names, choose }) {
 function Job({ job, keys, choose, makers, open }) {
   return (
     <details open={open}>
-      <summary>{job.job} <span class="fine">{time(job.seconds)} · {size(job.bytes)} · reads {job.inputs.length} {job.inputs.length === 1 ? "file" : "files"}, writes {job.outputs.length}{job.state && job.state !== "there" ? ` · ${job.state}` : ""}</span></summary>
+      <summary>{job.job} <span class="fine">{time(job.seconds)} · {size(job.bytes)} · reads {job.inputs.length} {job.inputs.length === 1 ? "file" : "files"}, writes {job.outputs.length}{job.state !== "fresh" ? ` · ${job.state}` : ""}</span></summary>
       <dl class="columns">
         <div><dt>claims on it</dt><dd><Claims keys={keys} /></dd></div>
         <div><dt>writes</dt><dd><Files paths={job.outputs} job={job} choose={choose} makers={makers} /></dd></div>
@@ -98,7 +98,7 @@ export function Workflow({ study, run, claims }) {
         {node ? (
           <section class="node-panel" aria-label={`about ${node.name}`}>
             <h3>{node.whole ? "stage " : ""}{node.name}</h3>
-            <p class="fine">{node.jobs.length} {node.jobs.length === 1 ? "job" : "jobs"} · {time(totals(node.jobs).seconds)} · {size(totals(node.jobs).bytes)} in {totals(node.jobs).files} files · {stateOf(node.jobs) === "there" ? "every record and file is there" : stateOf(node.jobs)}</p>
+            <p class="fine">{node.jobs.length} {node.jobs.length === 1 ? "job" : "jobs"} · {time(totals(node.jobs).seconds)} · {size(totals(node.jobs).bytes)} in {totals(node.jobs).files} files · {stateOf(node.jobs)}</p>
             {node.stage && stages.includes(node.stage) ? <p class="what-buttons"><button type="button" onClick={() => { setOpened(toggled(opened, node.stage)); setChosen(node.whole ? null : node.stage); }}>{node.whole ? "unfold into its rules" : `fold into ${node.stage}`}</button></p> : null}
             <Beside title="Reads what these wrote:" names={links.filter(([, two]) => two === node.name).map(([one]) => one)} choose={setChosen} />
             <Beside title="Is read by:" names={links.filter(([one]) => one === node.name).map(([, two]) => two)} choose={setChosen} />
