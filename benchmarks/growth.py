@@ -390,7 +390,8 @@ def page_job() -> Any:
          "verdicts": [f"{TOP}/page/verdicts/{name}.js" for name in ("common", *folds())],
          "texts": [f"{TOP}/page/texts/{name}.js" for name in (*map(str, YEARS), "math500")]},
         {"title": "Growth", "kind": "papers", "takes_corrections": True,
-         "include_statements": False, "not_run": [], "sections": SECTIONS, "runs": runs(), "corrections": [], "claims": claims_settings()},
+         "include_statements": False, "not_run": [], "sections": SECTIONS, "runs": runs(),
+         "corrections": [], "claims": claims_settings()},
     )  # fmt: skip
 
 
