@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 # Tokens of a minute may be used in one go, as hosts count them.
 _MINUTE = 60.0
+# Seconds by which sums of times may be off, on a clock that counts millions of seconds.
+_ROUNDING = 1e-6
 # Seconds by which two readings of the moment at which the machine's clock began may differ.
 _SAME_START = 100.0
 
@@ -112,9 +114,10 @@ class Gate:
                 burst = max(_MINUTE, cost) if name == "tokens" else cost
                 start = max(start, arrival + cost - burst)
                 booked[name] = arrival + cost
-            if start <= now:
-                state.update(booked)
-        return max(0.0, start - now)
+            if start - now > _ROUNDING:
+                return start - now
+            state.update(booked)
+        return 0.0
 
     def correct(self, tokens: float) -> None:
         """Book further tokens, or fewer, once a response says how many it took."""

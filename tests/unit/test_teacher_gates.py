@@ -37,8 +37,9 @@ def test_simulated_teacher_is_each_jobs_own():
     assert other.take_slot()
 
 
-def test_requests_and_tokens_of_a_minute_are_shared_by_all_jobs(monkeypatch):
-    now = time.monotonic()
+# On the second clock half a minute and half a minute more than now, less a minute, is after now.
+@pytest.mark.parametrize("now", [1000.0, 8174.326235239371])
+def test_requests_and_tokens_of_a_minute_are_shared_by_all_jobs(now, monkeypatch):
     monkeypatch.setattr(time, "monotonic", lambda: now)
     one, other = gate(requests_per_minute=60), gate(requests_per_minute=60)
     waits = [one.wait(1), other.wait(1), one.wait(1)]
