@@ -13,7 +13,6 @@ workers, and the most memory that it held. Slopes are of log seconds on log answ
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import math
 import os
@@ -402,15 +401,12 @@ JOBS = {"grade": grade_job, "collect": collect_job, "claims": claims_job, "figur
 def run_step(name: str) -> None:
     """Run a step in the working folder."""
     from distil.audit import commands
+    from distil.content.scripts import load_script
     from distil.lineage.record import run
 
     if name in JOBS:
         made = JOBS[name]()
-        path = ROOT / "scripts" / f"{made.rule}.py"
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        run(module.main, made)
+        run(load_script(made.rule).main, made)
     elif name in ("explain", "used_by"):
         target = "C1:here:in_sample" if name == "explain" else "2014-fs-01"
         code = commands.run_explain(

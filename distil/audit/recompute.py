@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import inspect
 import io
 import tempfile
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from distil.audit.faults import MISMATCH, UNCHECKED, Fault
 from distil.content.addresses import parse_file
-from distil.content.fingerprint import ROOT
+from distil.content.scripts import load_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,9 +49,7 @@ def _do_again(job: Planned) -> list[Fault]:
             "params": SimpleNamespace(**job.wildcards, **job.params, code=job.code),
         }
         try:
-            spec = importlib.util.spec_from_file_location(Path(script).stem, ROOT / script)
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+            module = load_script(job.rule)
             taken = inspect.signature(module.main).parameters
             with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # its own log has them

@@ -9,5 +9,6 @@
 - `fingerprint`: the code and packages that a script runs, as one hash.
 - `progress`: how far a long job is, told in its log.
 - `stages`: which rule stands in which file of rules, and where its jobs log.
+- `scripts`: the scripts of the rules, opened as modules.
 - `sources`: the rows that each cell of a table was computed from.
 """

@@ -11,17 +11,16 @@ long as there is none, that of the published study's log.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 from distil.content.addresses import split_level
 from distil.content.files import read_jsonl
-from distil.content.fingerprint import ROOT
+from distil.content.scripts import load_script
 from distil.datasets.splits import needed_levels, year_of
 from distil.review.crops import read_crops
 from distil.student.examination import select_problems
@@ -122,7 +121,7 @@ def _reader(study: Study, where: Path) -> tuple[list[estimate.Line], list[str]]:
     """Return the line of the vision model, where there is one, and what cannot be counted yet."""
     if not study.vision:
         return [], []
-    script = _script("read_crops")
+    script = load_script("read_crops")
     requests: dict[tuple[str, str], Request] = {}
     places = list(zip(map(Path, study.extractions()), map(Path, study.crops()), strict=True))
     made = [pair for pair in places if all(path.is_file() for path in pair)]
@@ -163,16 +162,6 @@ def _teacher_text(study: Study, lines: Sequence[estimate.Line]) -> list[str]:
     currency = section.get("currency", RunSettings.currency)
     cap = section.get("money_cap", RunSettings.money_cap)
     return estimate.as_text(lines, currency, cap, journal.charged()).splitlines()
-
-
-def _script(name: str) -> ModuleType:
-    """Return a stage's script as a module."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"scripts/{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # ----------------------------------------------------------------------------- training, answering
@@ -287,7 +276,7 @@ def count_answers(
         problems: rows with id, year and answer.
         capped: count those of capped levels too, which are judged and not asked for.
     """
-    plans = _script("plan_predictions")
+    plans = load_script("plan_predictions")
     asked = SimpleNamespace(**study.examination())
     sizes = {name: _size(study, name) for name in asked.benchmarks[1:]}
     known: dict[str, list[dict[str, Any]]] = {
