@@ -265,30 +265,32 @@ def test_what_the_review_writes_is_read_as_the_text_it_was_written_from(
         assert all(": value: " in fault for fault in refused.value.faults)
 
 
+def correct(folder, entries, refuse=()):
+    """Run the rule on folder/extracted.jsonl; return its facts."""
+    return correct_problems.main(
+        input=SimpleNamespace(
+            extracted=str(folder / "extracted.jsonl"), readings=[], transcription=[]
+        ),
+        output=SimpleNamespace(
+            problems=str(folder / "problems.jsonl"),
+            accounts=str(folder / "accounts.jsonl"),
+            excluded=str(folder / "excluded.jsonl"),
+        ),
+        params=SimpleNamespace(
+            corrections=entries,
+            file="c.yaml",
+            prefer=None,
+            refuse=list(refuse),
+            source="reviewed",
+            selected=None,
+        ),
+    )["facts"]
+
+
 def test_the_rule_leaves_a_year_without_corrections_byte_for_byte_as_it_was_read(tmp_path):
     write_jsonl(tmp_path / "extracted.jsonl", [row(), row("2014-fs-08")])
 
-    def run(entries):
-        return correct_problems.main(
-            input=SimpleNamespace(
-                extracted=str(tmp_path / "extracted.jsonl"), readings=[], transcription=[]
-            ),
-            output=SimpleNamespace(
-                problems=str(tmp_path / "problems.jsonl"),
-                accounts=str(tmp_path / "accounts.jsonl"),
-                excluded=str(tmp_path / "excluded.jsonl"),
-            ),
-            params=SimpleNamespace(
-                corrections=entries,
-                file="c.yaml",
-                prefer=None,
-                refuse=[],
-                source="reviewed",
-                selected=None,
-            ),
-        )["facts"]
-
-    assert run([]) == {
+    assert correct(tmp_path, []) == {
         "problems": 2,
         "corrected": {},
         "struck_out": [],
@@ -299,7 +301,7 @@ def test_the_rule_leaves_a_year_without_corrections_byte_for_byte_as_it_was_read
     }
     assert (tmp_path / "problems.jsonl").read_bytes() == (tmp_path / "extracted.jsonl").read_bytes()
     struck = entry(id="2014-fs-08", field="statement", was=row()["statement"], value=None)
-    facts = run([entry(), struck])
+    facts = correct(tmp_path, [entry(), struck])
     assert facts["corrected"] == {"answer": 1}
     assert facts["struck_out"] == ["2014-fs-08"]
     assert read_jsonl(tmp_path / "problems.jsonl")[0]["answer"] == "12"
@@ -421,24 +423,7 @@ def test_what_is_not_in_the_study_is_kept_for_the_review_with_its_reasons_and_co
     struck = entry(id="2014-fs-09", field="statement", was=row()["statement"], value=None)
     added = {"page": "1", "statement": "Find 2.", "options": None, "answer": None}
     put_in = entry(id="2014-fs-10", field="problem", was=None, value=added)
-    correct_problems.main(
-        input=SimpleNamespace(
-            extracted=str(tmp_path / "extracted.jsonl"), readings=[], transcription=[]
-        ),
-        output=SimpleNamespace(
-            problems=str(tmp_path / "problems.jsonl"),
-            accounts=str(tmp_path / "accounts.jsonl"),
-            excluded=str(tmp_path / "excluded.jsonl"),
-        ),
-        params=SimpleNamespace(
-            corrections=[statement, struck, put_in],
-            file="c.yaml",
-            prefer=None,
-            refuse=["no_answer"],
-            source="reviewed",
-            selected=None,
-        ),
-    )
+    correct(tmp_path, [statement, struck, put_in], refuse=["no_answer"])
     assert [one["id"] for one in read_jsonl(tmp_path / "problems.jsonl")] == ["2014-fs-07"]
     eight, nine, ten = read_jsonl(tmp_path / "excluded.jsonl")
     assert (eight["excluded"], eight["statement"]) == (["no key"], "Find 1.")
