@@ -81,7 +81,7 @@ def list_problems(problems, excluded, entries) -> list:
     ]
 
 
-def write_study(input, output, params, problems, questions, columns, found) -> None:  # noqa: A002
+def write_study(input, output, params, problems, excluded, questions, columns, found) -> None:  # noqa: A002
     """Write what the page shows before anything is asked of it."""
     exams = {path: problems[path] for path in input.problems}
     content = {
@@ -101,7 +101,7 @@ def write_study(input, output, params, problems, questions, columns, found) -> N
         "curves": overview.read_curves(input.curves),
         "stops": overview.read_stops(input.stops),
         "duplicates": overview.read_places(input.duplicates),
-        "review": list_problems(exams, read_rows(input.excluded), params.corrections),
+        "review": list_problems(exams, excluded, params.corrections),
         "corrections": params.corrections,
         "shards": {
             "verdicts": [Path(path).stem for path in output.verdicts],
@@ -112,7 +112,7 @@ def write_study(input, output, params, problems, questions, columns, found) -> N
     shards.write(output.study, "study", content)
 
 
-def write_texts(input, output, params, problems, answers, numbers) -> None:  # noqa: A002
+def write_texts(input, output, params, problems, excluded, answers, numbers) -> None:  # noqa: A002
     """Write the texts of each year and benchmark."""
     homes = {}
     for path in [*input.problems, *input.benchmarks]:
@@ -131,12 +131,12 @@ def write_texts(input, output, params, problems, answers, numbers) -> None:  # n
     corrections = {}
     for entry in params.corrections:
         corrections.setdefault(entry["id"], []).append(entry)
-    excluded = {Path(path).stem: rows for path, rows in read_rows(input.excluded).items()}
+    aside = {Path(path).stem: rows for path, rows in excluded.items()}
     for path in [*input.problems, *input.benchmarks]:
         home, own = Path(path).stem, problems[path]
         content = {
             "problems": own,
-            "excluded": excluded.get(home, {}),
+            "excluded": aside.get(home, {}),
             "pictures": pictures.get(home, {}),
             "solutions": {name: solutions[name] for name in own if name in solutions},
             "traces": {name: traces[name] for name in own if name in traces},
@@ -150,6 +150,7 @@ def write_texts(input, output, params, problems, answers, numbers) -> None:  # n
 
 def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name for it
     problems = read_rows([*input.problems, *input.benchmarks])
+    excluded = read_rows(input.excluded)
     answers = read_answers(input.answers)
     questions = evidence.list_questions(
         answers,
@@ -164,8 +165,8 @@ def main(*, input, output, params) -> None:  # noqa: A002 - Snakemake's own name
     places = find_places(once, numbers, questions)
     found = find_evidence(input.claim_rows, places)
     shards.write(output.cells, "cells", evidence.read_cells(input.table_rows, places))
-    write_study(input, output, params, problems, questions, columns, found)
-    write_texts(input, output, params, problems, once, numbers)
+    write_study(input, output, params, problems, excluded, questions, columns, found)
+    write_texts(input, output, params, problems, excluded, once, numbers)
     write_atomically(
         output.index, shards.fill(Path(input.bundle).read_text(encoding="utf-8"), params.title)
     )

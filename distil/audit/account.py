@@ -18,7 +18,7 @@ from distil.audit.plans import check_analysis_plan
 from distil.audit.records import Record, Records, read_records
 from distil.audit.status import FRESH, GONE, STALE
 from distil.audit.verify import PAGE_ACCOUNT, anchor
-from distil.content.fingerprint import describe
+from distil.content.fingerprint import fingerprint
 from distil.content.stages import read_logs, read_stages
 from distil.report.page import shards
 
@@ -150,7 +150,6 @@ class _States:
             for path, row in record.files("output").items()
         }
         self.known: dict[Path, str] = {}
-        self.described: dict[str, Any] = {}
 
     def of(self, record: Record) -> str:
         """Return a job's state."""
@@ -176,13 +175,10 @@ class _States:
         return FRESH
 
     def _runs_its_code(self, record: Record) -> bool:
-        script = record.content["script"]
-        if script not in self.described:
-            try:
-                self.described[script] = describe(script)
-            except (OSError, LookupError, SyntaxError):
-                self.described[script] = None
-        return bool(self.described[script] == record.content["fingerprint"])
+        try:
+            return bool(fingerprint(record.content["script"]) == record.content["code"])
+        except (OSError, LookupError, SyntaxError):
+            return False
 
 
 def _machine(records: Records) -> str:

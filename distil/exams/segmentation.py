@@ -224,9 +224,7 @@ def without_keys(
 
 def end_of_problem(body: list[TextLine], last: bool) -> list[TextLine]:
     """Return a problem's lines without the headings and instructions that follow it."""
-    while len(body) > 1 and BETWEEN.fullmatch(body[-1].text):
-        if not SENTENCE_END.search(body[-2].text):
-            break
+    while len(body) > 1 and BETWEEN.fullmatch(body[-1].text) and SENTENCE_END.search(body[-2].text):
         body = body[:-1]
     for place in range(1, len(body)):
         line = body[place]

@@ -638,7 +638,7 @@ def _leaf(text: Plain, depth: int):
     return _words_form(whole) if worded and not re.search(r"\\[a-zA-Z]", whole) else form
 
 
-def _powers_of_ten(text: Plain, latex: bool) -> tuple[Plain, ...]:
+def _powers_of_ten(text: Plain, raw: str, latex: bool) -> tuple[Plain, ...]:
     """Readings of a number such as "4.6e-24", the likeliest first; the text alone if it is none."""
     found = _POWER_OF_TEN.match(text.text)
     if not found:
@@ -648,7 +648,10 @@ def _powers_of_ten(text: Plain, latex: bool) -> tuple[Plain, ...]:
     mantissa = found[1].split("=")[-1].strip()
     if "." in mantissa or mantissa == "1" or len(digits) > 1 or digits == found[2]:
         return (power,)
-    return (text,) if latex or found[2].startswith("+") else (power, text)
+    if latex or found[2].startswith("+"):
+        return (text,)
+    before = re.split(r"\d[eE][-+]?\d", raw, maxsplit=1)[0]  # "$2e-1$" tells by itself
+    return (text,) if in_formula(before) else (power, text)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -674,8 +677,7 @@ def readings(raw: str, variables: frozenset[str] = frozenset(), latex: bool = Fa
         if (whole[:1] in "([" or whole.startswith("\\{")) and not re.search(r",\s", whole):
             first, second = text, number
         return (parse_form(first), parse_form(second))
-    latex = latex or in_formula(re.split(r"\d[eE][-+]?\d", raw, maxsplit=1)[0])  # "$2e-1$"
-    forms = [parse_form(reading) for reading in _powers_of_ten(text, latex)]
+    forms = [parse_form(reading) for reading in _powers_of_ten(text, raw, latex)]
     said = re.match(r"(?:yes|no)\s*[,;.:]\s+(?=.*\d)", text.text, re.IGNORECASE)
     if said:
         forms.append(parse_form(text.part(said.end())))

@@ -103,10 +103,9 @@ def check_config(folder: Path, model: Any) -> None:
     place = "the top level of the file"
     if "text_config" in config:
         place = "the top level of text_config"
-        config = {key: config[key] for key in ("tie_word_embeddings",) if key in config} | config[
-            "text_config"
-        ]
-        meant = {key: config[key] for key in ("tie_word_embeddings",) if key in config} | meant
+        key = "tie_word_embeddings"  # stands above text_config, or in it
+        config = ({key: config[key]} if key in config else {}) | config["text_config"]
+        meant = ({key: config[key]} if key in config else {}) | meant
     faults = [*_misread(read, meant), *_rope_faults(read, meant, place)]
     faults += _window_faults(config, meant, cache_kinds(model))
     faults += _unread(config, read, usual, untied=hasattr(part, "lm_head"))
@@ -136,9 +135,8 @@ def _transformers_reading(
         meant = transformers.AutoConfig.from_pretrained(folder).get_text_config()
         return meant.to_dict(), type(meant)().to_dict()
     except (ValueError, KeyError, TypeError, AttributeError):
-        return dict(
-            config.get("text_config", config)
-        ), {}  # an architecture of its own: what the file says is what is meant
+        # An architecture of its own: what the file says is what is meant.
+        return dict(config.get("text_config", config)), {}
     finally:
         transformers.logging.set_verbosity(level)
 

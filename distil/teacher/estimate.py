@@ -109,9 +109,7 @@ def count(client: TeacherClient, requests: Sequence[Request]) -> Line:
         for request in missing
     )
     cost = client.estimate(missing)
-    return _line(
-        client, len(requests), len(missing), prompts, cost["likely"], cost["highest"]
-    )  # fmt: skip
+    return _line(client, len(requests), len(missing), prompts, cost["likely"], cost["highest"])
 
 
 def guess(client: TeacherClient, characters: float, requests: int) -> Line:
