@@ -23,7 +23,7 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from distil.content.files import write_jsonl
-from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.content.hashing import canonical_json, sha256_file, sha256_once, sha256_text
 from distil.lineage.record import run
 from distil.student.examination import (
     Question,
@@ -115,7 +115,7 @@ class Examiner:
 
     def examine(self, adapter: Path | None, questions: list[Question]) -> None:
         """Ask all questions of one checkpoint, or of the base (None)."""
-        digest = None if adapter is None else sha256_file(adapter)
+        digest = None if adapter is None else sha256_once(adapter)
         name = None if adapter is None else served_name(self.params.run, int(adapter.stem), digest)
         with self.connect(name) as (client, fields):
             requests = [self.request(client, question, fields) for question in questions]

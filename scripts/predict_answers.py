@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from distil.content.hashing import sha256_file
+from distil.content.hashing import sha256_file, sha256_once
 from distil.lineage.record import run
 from distil.student.adapters import add_adapter, merged, swap_adapter
 from distil.student.answering import (
@@ -109,7 +109,7 @@ def main(input: Any, output: Any, params: Any, resources: Any) -> dict[str, Any]
         for iteration, questions in asked.items():
             adapter_sha256 = None
             if iteration is not None:
-                adapter_sha256 = sha256_file(checkpoints[iteration])
+                adapter_sha256 = sha256_once(checkpoints[iteration])
                 swap_adapter(model, checkpoints[iteration])
             key = decoding_key(
                 model=sha256_file(input.student),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distil.content.files import write_atomically
-from distil.content.hashing import canonical_json
+from distil.content.hashing import canonical_json, look_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,10 +109,9 @@ class Files:
         if path in self.read:
             return self.read[path]
         try:
-            state = Path(path).stat()
+            look = [*look_of(path), self.search]
         except FileNotFoundError:
             return None, None
-        look = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino, self.search]
         stored = self.known.get(path)
         if self.cache and stored and stored[: len(look)] == look:
             found = tuple(stored[len(look) :])

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from distil.content.addresses import record_path
 from distil.content.files import write_atomically
 from distil.content.fingerprint import LOCK, ROOT, contents, describe, forget, sorted_keys
-from distil.content.hashing import canonical_json, sha256_file, sha256_text
+from distil.content.hashing import canonical_json, look_of, sha256_file, sha256_once, sha256_text
 from distil.lineage import history
 from distil.lineage.devices import own_gpu
 from distil.lineage.executables import describe_executable
@@ -197,11 +197,6 @@ def _tables(outputs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {"kind": "rows", "of": row["sha256"], "content": grouped(path)}
 
 
-def _look(path: str | Path) -> tuple[int, ...]:
-    state = Path(path).stat()
-    return state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
-
-
 class _Code:
     """What the job's fingerprint stands for, held to what Snakemake was told.
 
@@ -219,7 +214,7 @@ class _Code:
         self.described = describe(self.script)
         sources = job.params.get("sources", {})
         self.files = [*(ROOT / name for name in self.described["modules"]), LOCK, *sources]
-        self.looks = {str(path): _look(path) for path in self.files if Path(path).is_file()}
+        self.looks = {str(path): look_of(path) for path in self.files if Path(path).is_file()}
         self.loaded = {
             os.path.realpath(file)
             for module in [*sys.modules.values()]
@@ -240,7 +235,7 @@ class _Code:
         moved = [
             path
             for path, look in self.looks.items()
-            if not Path(path).is_file() or _look(path) != look
+            if not Path(path).is_file() or look_of(path) != look
         ]
         edited: list[str] = []
         if moved:
@@ -274,7 +269,7 @@ class _Inputs:
 
     def __init__(self, job: Any) -> None:
         self.rows = _files(job.input)
-        self.looks = [_look(row["path"]) for row in self.rows]
+        self.looks = [look_of(row["path"]) for row in self.rows]
 
     def unchanged(self) -> list[dict[str, Any]]:
         """Return the rows, if every file is still what was hashed.
@@ -284,7 +279,7 @@ class _Inputs:
         """
         for row, look in zip(self.rows, self.looks, strict=True):
             path = row["path"]
-            if _look(path) != look and sha256_file(path) != row["sha256"]:
+            if look_of(path) != look and sha256_file(path) != row["sha256"]:
                 raise SystemExit(
                     f"{path} was changed while this job read it; start Snakemake again"
                 )
@@ -306,7 +301,7 @@ def _files(paths: Any) -> list[dict[str, Any]]:
         {
             "name": names.get(str(path)),
             "path": Path(path).as_posix(),
-            "sha256": sha256_file(path),
+            "sha256": sha256_once(path),
             "size": Path(path).stat().st_size,
             **({"list": True} if str(path) in listed else {}),
         }

@@ -6,20 +6,15 @@ tokens a model is trained on and asked with cannot drift apart.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 from pathlib import Path
 from typing import Any
 
-from distil.content.files import write_atomically
-from distil.content.hashing import sha256_file
+from distil.content.hashing import sha256_file, sha256_once
 from distil.student.blas import load_blas
 
 LOCK_NAME = "model.lock.json"
-# Hashes of large files that were read before, and the size in bytes from which a file is large.
-CHECKED = Path(".snakemake", "distil-models.json")
-LARGE = 10**7
 # Of each, one must be there: mlx-lm and transformers make something up where one is missing.
 NEEDED = (
     ("config.json",),
@@ -109,32 +104,8 @@ def _file_record(path: Path) -> dict[str, Any]:
 
 
 def _is_locked(path: Path, expected: dict[str, Any]) -> bool:
-    """Tell whether a file is the locked one; a large one that has not changed since is not read.
-
-    Hundreds of jobs open the same gigabytes. What was found is kept in `CHECKED` under size, mtime,
-    ctime and inode, for all jobs of this folder.
-    """
-    state = path.stat()
-    if state.st_size != expected["size"]:
-        return False
-    if state.st_size < LARGE:
-        return sha256_file(path) == expected["sha256"]
-    look = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
-    name = str(path.resolve())
-    known = _read_checked()
-    if known.get(name, {}).get("look") != look:
-        found = {"look": look, "sha256": sha256_file(path)}
-        known = {**_read_checked(), name: found}
-        with contextlib.suppress(OSError):  # it is only quicker with it
-            write_atomically(CHECKED, json.dumps(known, indent=1, sort_keys=True).encode())
-    return known[name]["sha256"] == expected["sha256"]
-
-
-def _read_checked() -> dict[str, dict[str, Any]]:
-    try:
-        return json.loads(CHECKED.read_bytes())
-    except (OSError, ValueError):
-        return {}
+    same_size = path.stat().st_size == expected["size"]
+    return bool(same_size and sha256_once(path) == expected["sha256"])
 
 
 def lock_model(folder: str | Path) -> Path:

@@ -40,24 +40,6 @@ def test_a_changed_file_of_the_same_size_is_named(model_folder):
         student.check_model(model_folder)
 
 
-def test_a_large_file_is_read_once_as_long_as_it_stays_as_it_is(
-    model_folder, tmp_path, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(student, "LARGE", 5)
-    read = []
-    real = student.sha256_file
-    monkeypatch.setattr(student, "sha256_file", lambda path: read.append(path.name) or real(path))
-    for _ in range(3):
-        student.check_model(model_folder)
-    assert read.count("model.safetensors") == 1
-    (model_folder / "model.safetensors").write_bytes(b"weighty")
-    for _ in range(2):
-        with pytest.raises(ValueError, match=r"model\.safetensors: not the file that"):
-            student.check_model(model_folder)
-    assert read.count("model.safetensors") == 2
-
-
 def test_a_missing_file_is_named(model_folder):
     (model_folder / "config.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"config\.json"):
