@@ -7,10 +7,14 @@ long as there is none, that of the published study's log.
 
     training hours  = (steps x seconds a step + validation batches x seconds a batch) / 3600
     answering hours = answers x tokens an answer / tokens a second / 3600
+
+A training, and the answers of one run, take one GPU. On several GPUs the hours on the clock are
+those of a schedule that starts the longest first; answering begins when all trainings have ended.
 """
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +43,7 @@ PUBLISHED_SPEED = {"step_seconds": 1 / 0.066, "batch_seconds": 1 / 0.066 / 3, "t
 # The words of an answer at the first level, times what English and LaTeX take of a tokenizer.
 TOKENS_A_WORD = 1.6
 FIRST_LEVEL_WORDS = 261  # mean of the published student's answers to MATH-500
+GPUS = (2, 4, 8)  # numbers of GPUs for which hours on the clock are told
 
 
 def print_estimate(name: str, files: Sequence[Path] = ()) -> int:
@@ -176,22 +181,24 @@ def describe(study: Study, problems: Sequence[Mapping[str, Any]]) -> Iterator[st
     """
     speed = read_speed(study.name)
     used = speed or PUBLISHED_SPEED
-    training = count_training(study, problems)
-    hours = (
-        training["steps"] * used["step_seconds"] + training["batches"] * used["batch_seconds"]
-    ) / 3600
+    horizon = study.config["adapters"]["horizon"]
+    batches, lines = count_training(study, problems)
+    steps = len(batches) * horizon
+    hours = [
+        (horizon * used["step_seconds"] + count * used["batch_seconds"]) / 3600 for count in batches
+    ]
     yield "training"
     yield (
-        f"  {training['runs']} runs of {study.config['adapters']['horizon']:,} iterations: "
-        f"{training['steps']:,} steps, {training['batches']:,} validation batches of "
-        f"{study.config['adapters']['batch_size']} rows"
+        f"  {len(batches)} runs of {horizon:,} iterations: {steps:,} steps, {sum(batches):,} "
+        f"validation batches of {study.config['adapters']['batch_size']} rows"
     )
-    for line in training["rows"]:
+    for line in lines:
         yield f"  {line}"
     yield (
-        f"  {hours:,.1f} hours = ({training['steps']:,} x {used['step_seconds']:.2f} s + "
-        f"{training['batches']:,} x {used['batch_seconds']:.2f} s) / 3600"
+        f"  {sum(hours):,.1f} hours = ({steps:,} x {used['step_seconds']:.2f} s + "
+        f"{sum(batches):,} x {used['batch_seconds']:.2f} s) / 3600"
     )
+    yield from _on_several(hours)
     yield from _answering(study, problems, used)
     yield from _room(study, speed)
     yield (
@@ -211,28 +218,47 @@ def _answering(
     mean = used.get("answer_tokens") or min(longest, FIRST_LEVEL_WORDS * TOKENS_A_WORD)
     samples = study.sampling["samples"] if study.sampling else 1
     total = samples * sum(answers.values())
-    whole = total * mean
+    hours = [samples * count * mean / used["tokens_a_second"] / 3600 for count in answers.values()]
     yield "answers"
     yield (
         f"  {total:,} answers at most, {samples * answers['base']:,} of them the base's, with "
         "every stop at a checkpoint of its own"
     )
     yield (
-        f"  {whole / 3600 / used['tokens_a_second']:,.1f} hours = {total:,} x {mean:.0f} tokens / "
+        f"  {sum(hours):,.1f} hours = {total:,} x {mean:.0f} tokens / "
         f"{used['tokens_a_second']:.0f} tokens a second / 3600; with every answer at the limit "
         f"of {longest:,} tokens {longest / mean:.1f} times as many"
     )
+    if not study.served:
+        yield from _on_several(hours)
 
 
-def count_training(study: Study, problems: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return runs, steps, validation batches and, in `rows`, the rows of each dataset.
+def _on_several(hours: Sequence[float]) -> Iterator[str]:
+    """Say how many hours on the clock jobs take that need so many hours each, on several GPUs."""
+    told = [f"{schedule(hours, gpus):,.1f} on {gpus}" for gpus in GPUS if gpus <= len(hours)]
+    if told:
+        yield f"  hours on the clock with more GPUs: {', '.join(told)}"
+
+
+def schedule(hours: Sequence[float], gpus: int) -> float:
+    """Return when the last job ends if a GPU that is free takes the longest that is left."""
+    busy = [0.0] * gpus
+    for job in sorted(hours, reverse=True):
+        heapq.heapreplace(busy, busy[0] + job)
+    return max(busy)
+
+
+def count_training(
+    study: Study, problems: Sequence[Mapping[str, Any]]
+) -> tuple[list[int], list[str]]:
+    """Return the validation batches of each run, and what is to be said of each dataset's rows.
 
     Every problem with a key counts with each level that the plan takes of it: traces that are
     dropped and duplicates that are removed make the datasets smaller.
     """
     adapters = study.config["adapters"]
-    runs = len(study.all_seeds)
-    batches, lines = 0, []
+    batches: list[int] = []
+    lines = []
     evaluations = -(-adapters["horizon"] // adapters["evaluate_every"]) + 1
     limit = adapters["validation_rows"]
     for fold, parts in study.folds.items():
@@ -251,25 +277,19 @@ def count_training(study: Study, problems: Sequence[Mapping[str, Any]]) -> dict[
                 }
                 counts[part] = sum(map(len, needed_levels(own, plan, study.levels).values()))
             taken = min(counts["validation"], limit or counts["validation"])
-            batches += runs * evaluations * -(-taken // adapters["batch_size"])
+            batches += [evaluations * -(-taken // adapters["batch_size"])] * len(study.all_seeds)
             lines.append(
                 f"{fold}, {variant}: at most {counts['train']:,} training and "
                 f"{counts['validation']:,} validation rows, {taken:,} of these measured "
                 f"{evaluations} times a run"
             )
-    sets = len(lines)
-    return {
-        "runs": sets * runs,
-        "steps": sets * runs * adapters["horizon"],
-        "batches": batches,
-        "rows": lines,
-    }
+    return batches, lines
 
 
 def count_answers(
     study: Study, problems: Sequence[Mapping[str, Any]], *, capped: bool = False
 ) -> Counter[str]:
-    """Return the most answers of base and students: the plans with every stop at another place.
+    """Return the most answers of each run: its plan with every stop at another place.
 
     Args:
         study: the study.
@@ -302,7 +322,7 @@ def count_answers(
                     for number, kind in enumerate(asked.stops)
                 }
                 plan = plans.plan_seed(chosen, seed, study.folds[fold], variant, asked)
-                counts["students"] += count(plan)
+                counts[f"{fold}/{variant}/seed-{seed}"] = count(plan)
     return counts
 
 

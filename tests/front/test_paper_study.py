@@ -97,6 +97,12 @@ def test_the_estimate_counts_the_plans_before_anything_is_there(checkout):
     told = distil(checkout, "estimate", "paper")
     assert told.returncode == 0, told.stderr
     assert "12 runs of 1,000 iterations: 12,000 steps" in told.stdout
+    # 12 trainings on 8 GPUs are two rounds; on 4 they are three.
+    hours = float(re.search(r"([\d.]+) hours = \(12,000", told.stdout)[1])
+    clock = [float(n) for n in re.findall(r"([\d.]+) on [248]\b", told.stdout)]
+    assert clock[:3] == pytest.approx([hours / 2, hours / 4, hours / 6], abs=0.1)
+    # The answers of one run are not shared out.
+    assert clock[3] > 128.9 / 2
     assert "the 651 of resources/jobmc/published.csv" in told.stdout
     assert "snakemake --cores 1 --configfile config.paper.yaml -- problems" in told.stdout
     more = distil(checkout, "estimate", "paper", "--configfile", PAPER, "--configfile", FOLDS)
