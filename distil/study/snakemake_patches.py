@@ -47,10 +47,8 @@ if TYPE_CHECKING:
 
 HASHES = Path(".snakemake", "distil-hashes.json")
 SHOWN = 5
-# Targets of the Snakefile for which the teacher is asked, and folders of results of files for which
-# it is; a study's problems are read and reviewed before there is a teacher.
-TAUGHT = frozenset({"all", "traces", "primary", "folds", "levels"})
-AFTER_TRACES = frozenset({"traces", "datasets", "adapters", "predictions", "grades", "claims"})
+# Rules whose jobs ask the teacher for traces.
+TAUGHT = frozenset({"solve_problems", "distill_traces", "verify_traces"})
 
 
 class Decisions:
@@ -247,7 +245,7 @@ def _execute(
             print(f"{wanting}; distil check {study.name} lists them", file=sys.stderr)
         return
     _require_one_payer(workflow, settings["executor_plugin"])
-    _require_teacher(workflow, study)
+    _build_if_teacher_fits(workflow, study)
     close_run(folder, run)
     try:
         type(workflow).execute(workflow, *arguments, **settings)
@@ -278,18 +276,18 @@ def _require_one_payer(workflow: Any, executor: Any) -> None:
         )
 
 
-def _require_teacher(workflow: Any, study: AnyStudy) -> None:
-    """Stop where traces are wanted of a simulated teacher that does not know the problems."""
-    wanted = set(workflow.dag_settings.targets) or {"all"}
-    unfit = unfit_teachers(study)
-    if unfit and any(target in TAUGHT or _is_taught(target) for target in wanted):
-        told = "\n".join(f"  {item.name}: {item.said}; {item.remedy}" for item in unfit)
-        raise SystemExit(f"no job is started, since traces would be asked in vain:\n{told}")
+def _build_if_teacher_fits(workflow: Any, study: AnyStudy) -> None:
+    """Stop once the jobs are known, where a simulated teacher would be asked of other problems."""
+    build = workflow._build_dag
 
+    def build_and_look() -> None:
+        build()
+        unfit = unfit_teachers(study)
+        if unfit and any(job.rule.name in TAUGHT for job in workflow.dag.needrun_jobs()):
+            told = "\n".join(f"  {item.name}: {item.said}; {item.remedy}" for item in unfit)
+            raise SystemExit(f"no job is started, since traces would be asked in vain:\n{told}")
 
-def _is_taught(target: str) -> bool:
-    """Whether a file is made after the traces, told by its folder."""
-    return bool(AFTER_TRACES & set(Path(target).parts))
+    workflow._build_dag = build_and_look
 
 
 def _require_readable(folder: Path) -> None:

@@ -183,7 +183,8 @@ def test_a_simulated_teacher_of_other_papers_is_refused_before_any_job(checkout)
     read(checkout, {"tests": LISTED})
     lineage = checkout.path / "results/mine/lineage"
     before = set(lineage.rglob("*.json"))
-    for targets in ((), ("--", "traces"), ("--", "results/mine/claims/claims.csv")):
+    for target in (None, "traces", "results/mine/tables/levels.csv", "results/mine/index.html"):
+        targets = ("--", target) if target else ()
         told = checkout.snakemake(*targets, config="config.mine.yaml", check=False)
         assert told.returncode != 0
         assert "no job is started" in told.stderr
