@@ -154,6 +154,8 @@ class StoredSources:
         """Return the places in `texts` of the sources of some cells, each once."""
         spans = {(one.start, one.stop): one for key in keys for one in self._spans.get(key, ())}
         found = [self._rows[one] for one in spans.values()]
+        if len(found) == 1:  # a cell names each of its sources once
+            return found[0]
         return np.unique(np.concatenate(found)) if found else np.array([], dtype=np.int32)
 
     def of(self, keys: Iterable[tuple[str, str]]) -> set[str]:
