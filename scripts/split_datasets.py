@@ -18,7 +18,7 @@ from typing import Any
 
 from distil.content.files import read_jsonl, write_jsonl
 from distil.datasets.duplicates import assign_pairs, find_pairs
-from distil.datasets.splits import Fold, level_plan, named_fold
+from distil.datasets.splits import Fold, named_fold, variant_plan
 from distil.notation.normal import problem_text
 from distil.student.questions import (
     PUBLISHED,
@@ -111,26 +111,6 @@ def chat_rows(
             ],
         }
     return [rows[key] for key in sorted(rows)]
-
-
-def variant_plan(
-    problems: Iterable[str], variant: str, levels: Sequence[str], levels_per_problem: int | str
-) -> dict[str, list[str]]:
-    """Return {problem id: levels} for one part and one variant.
-
-    Raises:
-        ValueError: the variant is neither `prompt`, `published` nor a level of the study.
-    """
-    if variant == "prompt":
-        return level_plan(list(problems), levels, levels_per_problem)
-    if variant == PUBLISHED:  # one row a problem, of full length
-        return {problem: [levels[0]] for problem in sorted(problems)}
-    if variant.upper() not in levels:
-        raise ValueError(
-            f"variant {variant!r} is not 'prompt', 'published' or one of the levels"
-            f" {', '.join(levels)}"
-        )
-    return {problem: [variant.upper()] for problem in sorted(problems)}
 
 
 def check_traces(

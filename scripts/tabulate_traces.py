@@ -17,6 +17,7 @@ from distil.report import tables
 
 KEYS = ["year", "section", "level", "status"]
 COUNTS = ["traces", "mean_words", "target_words", "second_tries"]
+TOLD = ["level", "status", "words", "target_words", "repaired", "answer", "verifier", "grader"]
 VERDICTS = ["trace", "year", "section", "level", "key", "answer", "verifier", "grader", "trains"]
 # What our own grader says where the verifier says so, if the two agree.
 AGREED = {"CORRECT": "right", "INCORRECT": "wrong"}
@@ -32,17 +33,12 @@ def joined(traces: Iterable[Mapping], problems: Iterable[Mapping]) -> pd.DataFra
             "section": known[row["problem"]]["section"],
             "key": known[row["problem"]]["answer"],
             "trains": row["verified"],
-            **{
-                name: row[name]
-                for name in (
-                    "level", "status", "words", "target_words", "repaired", "answer", "verifier",
-                    "grader",
-                )
-            },
+            **{name: row[name] for name in TOLD},
         }
         for row in traces
-    ]  # fmt: skip
-    return pd.DataFrame(rows).sort_values("trace", ignore_index=True)
+    ]
+    columns = ["trace", "year", "section", "key", "trains", *TOLD]
+    return pd.DataFrame(rows, columns=columns).sort_values("trace", ignore_index=True)
 
 
 def count_traces(rows: pd.DataFrame) -> tuple[pd.DataFrame, Sources]:

@@ -193,6 +193,32 @@ def level_plan(
     return dict(sorted(plan.items()))
 
 
+def variant_plan(
+    problems: Sequence[str], variant: str, levels: Sequence[str], levels_per_problem: int | str
+) -> dict[str, list[str]]:
+    """Choose the levels at which each problem enters the training rows of one set of adapters.
+
+    Args:
+        problems: ids of one part's problems, removed ones included.
+        variant: `prompt`, all levels in one set; `published`, one row a problem at the first level;
+            or a level in small letters, that level alone.
+        levels: level names in order.
+        levels_per_problem: how many levels a problem takes under `prompt`, or `all`.
+
+    Raises:
+        ValueError: there is no such variant.
+    """
+    if variant == "prompt":
+        return level_plan(problems, levels, levels_per_problem)
+    level = levels[0] if variant == "published" else variant.upper()
+    if level not in levels:
+        raise ValueError(
+            f"variant {variant!r} is not 'prompt', 'published' or one of the levels"
+            f" {', '.join(levels)}"
+        )
+    return {problem: [level] for problem in sorted(problems)}
+
+
 def needed_levels(
     years: Mapping[str, int], plan: Mapping[str, Any], levels: Sequence[str]
 ) -> dict[str, list[str]]:
@@ -210,11 +236,7 @@ def needed_levels(
             listed = set(parts[part])
             ids = [name for name, year in years.items() if year in listed or name in listed]
             for variant in plan["variants"]:
-                chosen = (
-                    level_plan(ids, levels, plan["levels_per_problem"])
-                    if variant == "prompt"
-                    else {name: [variant.upper()] for name in ids}
-                )
+                chosen = variant_plan(ids, variant, levels, plan["levels_per_problem"])
                 for name, taken in chosen.items():
                     needed[name].update(taken)
     return {name: [level for level in levels if level in taken] for name, taken in needed.items()}

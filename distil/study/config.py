@@ -375,6 +375,11 @@ def _check_training(config: dict[str, Any]) -> Iterator[tuple[tuple, str]]:
             ("adapters", "pilot_seed"),
             "is one of adapters.seeds; the pilot needs a seed of its own",
         )
+    if "prompt" not in adapters["protocols"]:
+        yield (
+            ("adapters", "protocols"),
+            "lacks prompt, whose adapters the claims are read from; add it",
+        )
     if "published" in adapters["protocols"] and adapters["clip_norm"] is not None:
         yield (
             ("adapters", "clip_norm"),

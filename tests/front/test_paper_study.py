@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -71,7 +72,7 @@ def test_a_stage_that_the_study_file_does_not_ask_for_says_which_file_does(check
     [
         ([PAPER], ['folds={"released": null}'], "6"),
         ([PAPER, FOLDS], ['folds={"year5": null, "released": null}'], "30"),
-        ([PAPER, LEVELS], ['adapters={"protocols": [adapter]}'], "72"),
+        ([PAPER, LEVELS], ['adapters={"protocols": [prompt]}'], "12"),
         (
             [PAPER, LEVELS],
             ["levels=[R1, R6]", 'predictions={"levels": [R1, R6]}', 'folds={"released": null}'],
@@ -82,6 +83,12 @@ def test_a_stage_that_the_study_file_does_not_ask_for_says_which_file_does(check
 def test_a_fold_a_level_and_a_protocol_are_dropped_by_an_override(checkout, files, values, trained):
     jobs, said = plan(checkout, "primary", *files, values=values)
     assert jobs.get("train_adapter") == trained, said
+
+
+def test_a_study_without_the_adapters_of_its_claims_is_refused_before_any_job(checkout):
+    jobs, said = plan(checkout, "primary", PAPER, values=['adapters={"protocols": [published]}'])
+    assert not jobs
+    assert "adapters.protocols: lacks prompt, whose adapters the claims are read from; add" in said
 
 
 def test_a_file_of_ids_that_cannot_be_a_fold_is_refused_by_name(checkout):
@@ -133,7 +140,7 @@ def test_the_device_is_measured_on_the_studys_model_and_the_estimate_takes_its_s
 
 
 def test_a_fold_of_ids_that_cuts_through_years_is_run_to_its_claims(study):
-    """As the paper study's fold `released`, which leaves problems unused; on the micro study."""
+    """As the paper study's fold `released`, with adapters trained as published; on the micro study."""
     path = study.path / "results/micro/datasets/temporal/prompt/parts.csv"
     with path.open(encoding="utf-8", newline="") as stream:
         places = {row["problem"]: row["part"] for row in csv.DictReader(stream)}
@@ -143,6 +150,8 @@ def test_a_fold_of_ids_that_cuts_through_years_is_run_to_its_claims(study):
     split = study.path / "resources/split.csv"
     split.write_text("\n".join(["id,part", *lines]) + "\n", encoding="utf-8")
     study.edit("config.micro.yaml", "folds:", "folds:\n  drawn: {file: resources/split.csv}")
+    study.edit("config.micro.yaml", "protocols: [prompt]", "protocols: [prompt, published]")
+    study.edit("config.micro.yaml", "  batch_size: 8\n  learning", "  batch_size: 4\n  learning")
     study.snakemake()
     told = (study.path / "results/micro/tables/splits.md").read_text(encoding="utf-8")
     assert re.search(rf"\| unused \| {len(left)} \|.*\| {left[0][:4]} \|\n", told)
@@ -152,5 +161,8 @@ def test_a_fold_of_ids_that_cuts_through_years_is_run_to_its_claims(study):
     with (study.path / "results/micro/tables/multiverse.csv").open(encoding="utf-8") as stream:
         primary = [row for row in csv.DictReader(stream) if row["primary"] == "True"]
     assert [float(row["gain"]) for row in primary] == [pytest.approx(float(gain["here"]))]
+    curves = pq.read_table(study.path / "results/micro/claims/rows.parquet").to_pylist()
+    read = {row["row"] for row in curves if row["claim"] == "C6"}
+    assert {name.split("/")[1:3] == ["drawn", "published"] for name in read} == {True}
     done = distil(study, "verify", "--study", "micro")
     assert done.stdout.endswith("ok\n"), done.stdout

@@ -13,6 +13,7 @@ import pytest
 from tiny_student import chat_rows, draw_pairs
 
 from distil.content.files import write_jsonl
+from distil.datasets.splits import needed_levels, variant_plan
 from distil.student import published
 from distil.student.model import load_student
 from distil.student.published import mx, train_published
@@ -122,8 +123,12 @@ def test_too_few_rows_for_a_batch_are_refused(tmp_path):
 
 
 def test_one_row_a_problem_enters_below_the_system_turn():
-    plan = split_datasets.variant_plan(["b", "a"], "published", ["R1", "R2"], 2)
+    plan = variant_plan(["b", "a"], "published", ["R1", "R2"], 2)
     assert plan == {"a": ["R1"], "b": ["R1"]}
+    for variants in (["published"], ["prompt", "published"]):  # whatever else is trained
+        parts = {"folds": {"f": {"train": [1], "validation": [2]}}, "variants": variants}
+        needed = needed_levels({"a": 1, "b": 2}, parts | {"levels_per_problem": 1}, ["R1", "R2"])
+        assert all("R1" in levels for levels in needed.values()), "the teacher writes what is taken"
     traces = [
         {"id": f"{p}.{level}", "problem": p, "level": level, "text": "= 1", "verified": True}
         for p in "ab"
