@@ -111,7 +111,8 @@ def test_day_with_r1_ends_in_one_table_and_pays_exactly_once(tmp_path):
         quick = {"outage_seconds": 60.0, "retries": 2, "longest_backoff_seconds": 0.3}
         file = study_file(
             checkout.path / "mine.yaml", url, {"concurrency": slots, **host},
-            **{**quick, "stop_after": 6, **teacher},
+            # Cut answers and those of the wrong model together would stop a job as well.
+            **{**quick, "stop_after": 6, "stop_share": 0.9, **teacher},
         )  # fmt: skip
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
         file.write_text(yaml.safe_dump(merge(config, LARGE if large else SMALL)), "utf-8")

@@ -307,6 +307,20 @@ def test_running_heads_feet_and_footnotes_are_left_out(tmp_path):
     }
 
 
+@pytest.mark.parametrize("formula", ["|{}|", "x + {}"])
+def test_formulas_alike_but_for_numbers_at_the_head_of_two_pages_are_text(tmp_path, formula):
+    one, two = formula.format(181), formula.format(479)
+    source = (
+        "#set page(margin: 40pt)\n"
+        f"1. Find the value of\n#pagebreak()\n$ {one} $\n#v(20pt)\nsquared, then doubled.\n\n"
+        f"2. Find the value of\n#pagebreak()\n$ {two} $\n#v(20pt)\nif its digits change places.\n"
+    )
+    assert statements(extract(paper(tmp_path, source))) == {
+        "1": f"Find the value of {one} squared, then doubled.",
+        "2": f"Find the value of {two} if its digits change places.",
+    }
+
+
 def test_a_figure_is_flagged_and_its_labels_are_no_text(tmp_path):
     source = """
 #block[1. What is the area of the region drawn here?

@@ -479,8 +479,9 @@ def join_boxes(boxes: list[list[float]], slack: float) -> list[list[float]]:
     return out
 
 
+# Not |181|, which is an absolute value.
 PAGE_NUMBER = re.compile(
-    r"^\W*(?:page|p\.?|pg\.?)?\s*\d{1,3}\s*(?:(?:of|/)\s*\d{1,3})?\W*$|\bpage\s+\d{1,3}(?:\s+of\s+\d+)?\W*$",
+    r"^(?!\|\d+\|$)\W*(?:page|p\.?|pg\.?)?\s*\d{1,3}\s*(?:(?:of|/)\s*\d{1,3})?\W*$|\bpage\s+\d{1,3}(?:\s+of\s+\d+)?\W*$",
     re.I,
 )
 
@@ -489,6 +490,9 @@ NUMBERED = re.compile(
     r"^\W*(?:problem|question)?\s*\d{1,3}\s*[.):]\s*\S|^\W*(?:problem|question|exercise)\s*\W?\d{1,3}\b",
     re.I,
 )
+
+
+WORD = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
 
 
 def drop_running_lines(sheets: list[Sheet]) -> None:
@@ -584,9 +588,13 @@ def is_page_number(sheet: Sheet, line: TextLine) -> bool:
 
 
 def running_key(sheet: Sheet, line: TextLine) -> tuple[str, int] | None:
-    """Return what a line in the margins has in common with its likes on other pages."""
+    """Return what a line in the margins has in common with its likes on other pages.
+
+    None where it has nothing that a head would have: a formula alone, whose numbers may differ, is
+    the text of two problems rather than the head of two pages.
+    """
     if MARGIN * sheet.height <= line.box[1] and line.box[3] <= (1 - MARGIN) * sheet.height:
         return None
-    if NUMBERED.match(line.text):
+    if NUMBERED.match(line.text) or not WORD.search(line.text):
         return None
     return re.sub(r"\d+", "0", line.text), round(line.box[1] / 6)
