@@ -167,7 +167,7 @@ def test_a_fold_of_ids_that_cuts_through_years_is_run_to_its_claims(study):
     done = distil(study, "verify", "--study", "micro")
     assert done.stdout.endswith("ok\n"), done.stdout
     # What a fold left behind that the study file no longer names is told as such.
-    study.edit("config.micro.yaml", "  drawn: {file: resources/split.csv}\n", "")
+    study.edit("config.micro.yaml", "\n  drawn: {file: resources/split.csv}", "")
     done = distil(study, "verify", "--study", "micro")
     assert "call for split_datasets(fold=drawn, variant=prompt)" in done.stdout, done.stderr
     assert not done.stderr
