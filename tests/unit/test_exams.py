@@ -307,7 +307,7 @@ def test_running_heads_feet_and_footnotes_are_left_out(tmp_path):
     }
 
 
-@pytest.mark.parametrize("formula", ["|{}|", "x + {}"])
+@pytest.mark.parametrize("formula", ["|{}|", "[{}]", "x + {}"])
 def test_formulas_alike_but_for_numbers_at_the_head_of_two_pages_are_text(tmp_path, formula):
     one, two = formula.format(181), formula.format(479)
     source = (

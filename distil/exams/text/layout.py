@@ -479,9 +479,9 @@ def join_boxes(boxes: list[list[float]], slack: float) -> list[list[float]]:
     return out
 
 
-# Not |181|, which is an absolute value.
+# Not |181| or [137], which are formulas.
 PAGE_NUMBER = re.compile(
-    r"^(?!\|\d+\|$)\W*(?:page|p\.?|pg\.?)?\s*\d{1,3}\s*(?:(?:of|/)\s*\d{1,3})?\W*$|\bpage\s+\d{1,3}(?:\s+of\s+\d+)?\W*$",
+    r"^(?!\|\d+\|$|\[\d+\]$)\W*(?:page|p\.?|pg\.?)?\s*\d{1,3}\s*(?:(?:of|/)\s*\d{1,3})?\W*$|\bpage\s+\d{1,3}(?:\s+of\s+\d+)?\W*$",
     re.I,
 )
 
