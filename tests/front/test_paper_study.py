@@ -152,6 +152,9 @@ def test_a_fold_of_ids_that_cuts_through_years_is_run_to_its_claims(study):
     study.edit("config.micro.yaml", "folds:", "folds:\n  drawn: {file: resources/split.csv}")
     study.edit("config.micro.yaml", "protocols: [prompt]", "protocols: [prompt, published]")
     study.edit("config.micro.yaml", "  batch_size: 8\n  learning", "  batch_size: 4\n  learning")
+    # As little as there can be to answer.
+    study.edit("config.micro.yaml", "  stops: [nested, horizon, pilot, seed]", "  stops: [nested]")
+    study.edit("config.micro.yaml", "  levels: [R1, R2, R3, R4, R5, R6]\n", "  levels: [R1, R6]\n")
     study.snakemake()
     told = (study.path / "results/micro/tables/splits.md").read_text(encoding="utf-8")
     assert re.search(rf"\| unused \| {len(left)} \|.*\| {left[0][:4]} \|\n", told)
