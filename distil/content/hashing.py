@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-# Where `sha256_once` keeps what it found; the bytes from which it keeps a file; and the seconds for
-# which a file must have stayed as it is: some file systems note times no finer than that.
-KNOWN = Path(".snakemake", "distil-hashes.json")
+# Where `sha256_once` keeps what it found; no file of the main process, which writes its own whole.
+# The bytes from which it keeps a file, and the seconds for which a file must have stayed as it is:
+# some file systems note times no finer than that.
+KNOWN = Path(".snakemake", "distil-large-files.json")
 LARGE = 10**7
 SETTLED = 2.0
 

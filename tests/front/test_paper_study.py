@@ -6,8 +6,10 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -125,6 +127,11 @@ def test_the_device_is_measured_on_the_studys_model_and_the_estimate_takes_its_s
     config |= {"study": "measured", "benchmarks": ["competition", "math500"]}
     lines = [json.dumps({"problem": f"What is {n} plus 5?", "answer": "6"}) for n in range(9)]
     (checkout.path / "math.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    # Any file beside the weights is locked, and read again by no job while it stays as it is.
+    shutil.copytree(checkout.path / "resources/student", checkout.path / "resources/large")
+    (checkout.path / "resources/large/more.bin").write_bytes(bytes(11 * 10**6))
+    assert not distil(checkout, "lock", "resources/large").returncode
+    config["student"]["model"] = "resources/large"
     config["benchmark_files"] = {"math500": {"file": "math.jsonl", "sha256": "0" * 64}}
     path = checkout.path / "config.measured.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -137,6 +144,8 @@ def test_the_device_is_measured_on_the_studys_model_and_the_estimate_takes_its_s
     assert speed["step_seconds"] > 0
     assert speed["tokens_a_second"] > 0
     assert f"{speed['tokens_a_second']:.1f} tokens/s" in told.stdout
+    known = (checkout.path / ".snakemake/distil-large-files.json").read_text(encoding="utf-8")
+    assert [Path(name).name for name in json.loads(known)] == ["more.bin"]
 
 
 def test_a_fold_of_ids_that_cuts_through_years_is_run_to_its_claims(study):

@@ -1,12 +1,14 @@
 import os
 import time
-from types import SimpleNamespace
 
 import pytest
+from snakemake.iocontainers import InputFiles
 
+from distil.audit.files import Files
 from distil.content import hashing
 from distil.lineage import record
 from distil.student import model
+from distil.study.snakemake_patches import HASHES
 
 
 @pytest.fixture
@@ -39,8 +41,9 @@ def test_a_model_is_read_once_as_long_as_it_stays_as_it_is(tmp_path, read):
 def test_an_adapter_is_read_once_by_the_jobs_that_name_it_in_their_records(tmp_path, read):
     adapter = tmp_path / "00100.safetensors"
     adapter.write_bytes(b"matrices")
-    files = record._files(_Paths(adapter))
-    assert files == record._files(_Paths(adapter))
+    named = InputFiles(fromdict={"adapter": str(adapter)})
+    files = record._files(named)
+    assert files == record._files(named)
     assert hashing.sha256_once(adapter) == files[0]["sha256"] == hashing.sha256_text("matrices")
     assert read == ["00100.safetensors"]
 
@@ -75,11 +78,11 @@ def test_a_small_or_unreadable_store_only_costs_time(tmp_path, read):
     assert hashing.sha256_once("small") == hashing.sha256_text("1")
 
 
-class _Paths(list):
-    """A job's files, as Snakemake hands them over."""
-
-    def __init__(self, *paths):
-        super().__init__(map(str, paths))
-
-    def items(self):
-        return SimpleNamespace(adapters=list(self)).__dict__.items()
+def test_what_jobs_have_hashed_outlasts_the_run_that_started_them(tmp_path, read):
+    adapter = tmp_path / "00100.safetensors"
+    adapter.write_bytes(b"matrices")
+    main = Files(HASHES)
+    assert hashing.sha256_once(adapter) == main.sha256("00100.safetensors")
+    main.save()
+    hashing.sha256_once(adapter)
+    assert read == ["00100.safetensors"]
