@@ -101,10 +101,10 @@ def expected_jobs(
     Raises:
         PlanError: Snakemake cannot read the workflow under this configuration.
     """
+    from snakemake.exceptions import WorkflowError
+
     with _quiet(), settled() as asked:
         workflow = _read_workflow(configfiles, values)
-        from snakemake.exceptions import WorkflowError
-
         targets = workflow.get_rule(workflow.default_target).expand_input({})[0]
         walk = _Walk(workflow, asked)
         for path in targets:

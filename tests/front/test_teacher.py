@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -524,6 +525,22 @@ def test_a_trace_that_the_grader_cannot_judge_trains_where_the_study_file_says_s
     assert counts.groupby("status")["traces"].sum().to_dict() == {"ok": 6 - len(dropped), **dropped}
     verdicts, _ = tabulate_traces.find_verdicts(tabulate_traces.joined(done.traces, rows))
     assert list(verdicts["trains"]) == [wanted]
+
+
+def test_a_study_without_a_single_trace_has_tables_without_rows(tmp_path):
+    (tmp_path / "traces.jsonl").touch()
+    made = {
+        name: [str(tmp_path / f"{name}.{end}") for end in ("csv", "md", "rows.parquet", "html")]
+        for name in ("traces", "verdicts")
+    }
+    tabulate_traces.main(
+        input=SimpleNamespace(traces=[tmp_path / "traces.jsonl"], problems=[]),
+        output=SimpleNamespace(**made),
+        params=SimpleNamespace(title="Nothing"),
+    )
+    for name, head in (("traces", "year,section,level,"), ("verdicts", "trace,year,section,")):
+        (line,) = (tmp_path / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+        assert line.startswith(head)
 
 
 # ------------------------------------------------------------------------------------ 6 traces

@@ -479,6 +479,8 @@ def join_boxes(boxes: list[list[float]], slack: float) -> list[list[float]]:
     return out
 
 
+# Of two letters or more, and no name of a sign.
+WORD = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
 # Not |181| or [137], which are formulas.
 PAGE_NUMBER = re.compile(
     r"^(?!\|\d+\|$|\[\d+\]$)\W*(?:page|p\.?|pg\.?)?\s*\d{1,3}\s*(?:(?:of|/)\s*\d{1,3})?\W*$|\bpage\s+\d{1,3}(?:\s+of\s+\d+)?\W*$",
@@ -490,9 +492,6 @@ NUMBERED = re.compile(
     r"^\W*(?:problem|question)?\s*\d{1,3}\s*[.):]\s*\S|^\W*(?:problem|question|exercise)\s*\W?\d{1,3}\b",
     re.I,
 )
-
-
-WORD = re.compile(r"(?<!\\)\b[^\W\d_]{2,}")
 
 
 def drop_running_lines(sheets: list[Sheet]) -> None:
