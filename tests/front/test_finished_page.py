@@ -105,6 +105,23 @@ def test_every_claim_stands_on_the_page_with_its_value_and_verdicts(opened, fini
             assert row.get(name, "").replace("_", " ") in line.inner_text()
 
 
+# Goes to another view as soon as the first one is put in place, before it is painted.
+HURRIES = """
+new MutationObserver((changes, observer) => {
+  if (!document.getElementById("main")) return;
+  observer.disconnect();
+  location.hash = "levels";
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+@needs_chromium
+def test_an_address_that_is_asked_before_the_page_is_painted_is_gone_to(opened):
+    opened().add_init_script(HURRIES)
+    page = opened("C4/held_out")
+    page.wait_for_selector('nav a[href="#levels"][aria-current="page"]', timeout=10_000)
+
+
 @needs_chromium
 def test_a_cell_leads_to_the_page_of_the_exam_the_answer_and_its_verdict(
     opened, finished, monkeypatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -15,10 +16,15 @@ DATA = ROOT.parent / "shared" / "data"
 RELEASE, MATH = DATA / "jobmc-release", DATA / "math500/test.jsonl"
 HERE = {"DISTIL_TERMINAL": "snakemake"}
 
-pytestmark = pytest.mark.skipif(
-    not (RELEASE.is_dir() and MATH.is_file()),
-    reason="../shared/data holds no download of the public release, or no MATH-500",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not (RELEASE.is_dir() and MATH.is_file()),
+        reason="../shared/data holds no download of the public release, or no MATH-500",
+    ),
+    pytest.mark.skipif(
+        not shutil.which("tesseract"), reason="tesseract, which reads its scans, is not installed"
+    ),
+]
 
 
 def rehearse(folder, *arguments):

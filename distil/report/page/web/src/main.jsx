@@ -1,7 +1,7 @@
 import "katex/dist/katex.css";
 import "./style.css";
 import { render } from "preact";
-import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { Arithmetic } from "./arithmetic.jsx";
 import { Card, Copy } from "./card.jsx";
 import { ClaimHead, Claims, keyOf } from "./claims.jsx";
@@ -180,7 +180,8 @@ function ProblemView({ study, id, run }) {
 
 function Page({ study, run }) {
   const [route, setRoute] = useState(parse(location.hash));
-  useEffect(() => {
+  // While the page is put in place and not after it is painted: no address typed between is lost.
+  useLayoutEffect(() => {
     const listen = () => setRoute(parse(location.hash));
     addEventListener("hashchange", listen);
     return () => removeEventListener("hashchange", listen);
