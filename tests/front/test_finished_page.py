@@ -123,6 +123,24 @@ def test_an_address_that_is_asked_before_the_page_is_painted_is_gone_to(opened):
 
 
 @needs_chromium
+def test_of_a_question_whose_file_is_missing_nothing_is_said_but_that(opened, finished, tmp_path):
+    """The card of a question of another year is open before: none of it stays."""
+    shutil.copytree(finished.path / "results/micro/page", tmp_path / "page")
+    shutil.copy(finished.path / "results/micro/index.html", tmp_path)
+    (tmp_path / "page/texts/2012.js").unlink()
+    page = opened("C4/in_sample/2011-fs-01/seed-1", tmp_path)
+    page.wait_for_selector(".card .verdict-line")
+    page.evaluate("location.hash = 'C4/in_sample/2012-fs-01/seed-1'")
+    page.wait_for_selector(".card .fault")
+    told = page.locator(".card").inner_text()
+    assert "page/texts/2012.js is missing beside this page" in told
+    assert "was not asked" not in told
+    page.evaluate("location.hash = 'C4/in_sample/2011-fs-02/seed-1'")
+    page.wait_for_selector(".card .verdict-line")
+    assert page.locator(".card .fault").count() == 0
+
+
+@needs_chromium
 def test_a_cell_leads_to_the_page_of_the_exam_the_answer_and_its_verdict(
     opened, finished, monkeypatch
 ):

@@ -205,15 +205,17 @@ export function Card({ study, grid, state, question: place, slug, address, go, c
   const question = study.questions[place];
   const column = grid?.columns.find((one) => one.slug === slug);
   const columnNumber = column?.cells.get(place);
-  const [shard, setShard] = useState(null);
-  const [fault, setFault] = useState(null);
+  const home = homeOf(question);
+  const [loaded, setLoaded] = useState({});
   const head = useRef(null);
   useEffect(() => {
     let left = false;
-    setFault(null);
-    load(`texts/${homeOf(question)}`).then((found) => { if (!left) setShard(found); }, (error) => { if (!left) setFault(error.message); });
+    const keep = (found) => { if (!left) setLoaded({ home, ...found }); };
+    load(`texts/${home}`).then((shard) => keep({ shard }), (error) => keep({ fault: error.message }));
     return () => { left = true; };
-  }, [place]);
+  }, [home]);
+  // Of the question before, which may be of another year, nothing is shown under this one's name.
+  const { shard = null, fault = null } = loaded.home === home ? loaded : {};
   // Its head is brought into view, also once the card has grown: "nearest" would show a long card's end.
   useEffect(() => {
     const { top } = head.current.getBoundingClientRect();

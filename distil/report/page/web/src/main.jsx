@@ -37,6 +37,7 @@ function useVerdicts(study, grid) {
   const wanted = useMemo(() => (grid ? [...new Set(grid.columns.flatMap((column) => [...column.cells.values()]).map((number) => shardOf(study.columns[number])))].sort() : []), [grid]);
   useEffect(() => {
     let left = false;
+    setFault(null);
     Promise.all(wanted.map((name) => load(`verdicts/${name}`))).then(
       (found) => {
         const both = (name) => Object.assign({}, ...found.map((shard) => shard[name]));
