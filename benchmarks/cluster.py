@@ -97,7 +97,7 @@ def slurm(*command: str) -> str:
 
 
 def find_slurm(folder: Path) -> str | None:
-    """Return why there is no Slurm; None once one answers."""
+    """Return why there is no Slurm; None once one answers. Exit where its start fails."""
     if shutil.which("sinfo") and slurm("sinfo", "--noheader"):
         return None
     script = folder / "start.sh"
@@ -105,8 +105,14 @@ def find_slurm(folder: Path) -> str | None:
         return f"no sinfo answers here, and there is no {script}"
     if os.geteuid():
         return f"no sinfo answers here, and {script} needs root"
-    started = subprocess.run(["bash", script, str(FOLDER / "slurm")], check=False)
-    return None if started.returncode == 0 else f"{script} ended with {started.returncode}"
+    # The daemons, and what starts them, lie where only root's PATH leads.
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    started = subprocess.run(
+        ["bash", script, str(FOLDER / "slurm")], check=False, env={**os.environ, "PATH": path}
+    )
+    if started.returncode:
+        raise SystemExit(f"cluster-test: {script} ended with {started.returncode}")
+    return None
 
 
 # ----------------------------------------------------------------------------------------- runs

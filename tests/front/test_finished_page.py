@@ -124,7 +124,7 @@ def test_an_address_that_is_asked_before_the_page_is_painted_is_gone_to(opened):
 
 @needs_chromium
 def test_of_a_question_whose_file_is_missing_nothing_is_said_but_that(opened, finished, tmp_path):
-    """The card of a question of another year is open before: none of it stays."""
+    """The card of a question of another year is open before: none of it stays. So in each view."""
     shutil.copytree(finished.path / "results/micro/page", tmp_path / "page")
     shutil.copy(finished.path / "results/micro/index.html", tmp_path)
     (tmp_path / "page/texts/2012.js").unlink()
@@ -138,6 +138,19 @@ def test_of_a_question_whose_file_is_missing_nothing_is_said_but_that(opened, fi
     page.evaluate("location.hash = 'C4/in_sample/2011-fs-02/seed-1'")
     page.wait_for_selector(".card .verdict-line")
     assert page.locator(".card .fault").count() == 0
+    (tmp_path / "page/texts/2014.js").unlink()
+    (tmp_path / "page/cells.js").unlink()
+    for address, missing in (
+        ("review/2012-fs-01", "texts/2012"),
+        ("levels", "texts/2014"),
+        ("levels", "cells"),
+        ("training", "cells"),
+        ("data", "cells"),
+        ("table/levels/student_accuracy/1", "cells"),
+    ):
+        page = opened(address, tmp_path)
+        said = page.locator(".fault", has_text=f"page/{missing}.js is missing beside this page")
+        said.first.wait_for()
 
 
 @needs_chromium

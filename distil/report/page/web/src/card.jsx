@@ -1,6 +1,6 @@
 // One answer, from the exam page to the verdict.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { homeOf, load } from "./data.js";
+import { homeOf, useShard } from "./data.js";
 import { folded, judged, verdictOf } from "./grid.js";
 import { Formula, Mixed } from "./maths.jsx";
 import { short, SIGN_WORDS, spaced, time } from "./words.js";
@@ -205,17 +205,8 @@ export function Card({ study, grid, state, question: place, slug, address, go, c
   const question = study.questions[place];
   const column = grid?.columns.find((one) => one.slug === slug);
   const columnNumber = column?.cells.get(place);
-  const home = homeOf(question);
-  const [loaded, setLoaded] = useState({});
+  const { shard = null, fault = null } = useShard(`texts/${homeOf(question)}`);
   const head = useRef(null);
-  useEffect(() => {
-    let left = false;
-    const keep = (found) => { if (!left) setLoaded({ home, ...found }); };
-    load(`texts/${home}`).then((shard) => keep({ shard }), (error) => keep({ fault: error.message }));
-    return () => { left = true; };
-  }, [home]);
-  // Of the question before, which may be of another year, nothing is shown under this one's name.
-  const { shard = null, fault = null } = loaded.home === home ? loaded : {};
   // Its head is brought into view, also once the card has grown: "nearest" would show a long card's end.
   useEffect(() => {
     const { top } = head.current.getBoundingClientRect();

@@ -1,4 +1,5 @@
 // The study's data: classic scripts beside the page, since file:// allows neither fetch nor modules.
+import { useEffect, useState } from "preact/hooks";
 
 const kept = new Map();
 
@@ -32,6 +33,21 @@ export function load(name) {
     kept.set(name, found);
   }
   return kept.get(name);
+}
+
+/**
+ * A shard for a component: `{shard}` once it is loaded, `{fault}` where it is missing, `{}` before.
+ * Nothing of a shard that was asked for before is returned under the name of this one.
+ */
+export function useShard(name) {
+  const [loaded, setLoaded] = useState({});
+  useEffect(() => {
+    let left = false;
+    const keep = (found) => { if (!left) setLoaded({ name, ...found }); };
+    load(name).then((shard) => keep({ shard }), (error) => keep({ fault: error.message }));
+    return () => { left = true; };
+  }, [name]);
+  return loaded.name === name ? loaded : {};
 }
 
 /** Whether the script of a shard was in the page from the start. */

@@ -5,7 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useState } from "prea
 import { Arithmetic } from "./arithmetic.jsx";
 import { Card, Copy } from "./card.jsx";
 import { ClaimHead, Claims, keyOf } from "./claims.jsx";
-import { asObjects, isThere, load, shardOf } from "./data.js";
+import { asObjects, isThere, load, shardOf, useShard } from "./data.js";
 import { Compare } from "./compare.jsx";
 import { Evidence } from "./evidence.jsx";
 import { browse, buildGrid, DENSE, folded } from "./grid.js";
@@ -108,12 +108,12 @@ function problemOf(study, row) {
 
 /** One cell of a table: the answers, or other rows, that it is computed from. */
 function TableCell({ study, route, run }) {
-  const [shard, setShard] = useState(null);
-  useEffect(() => { load("cells").then(setShard, () => setShard({ tables: {}, entries: [], sets: [] })); }, []);
+  const { shard, fault } = useShard("cells");
   const table = study.tables[route.table];
   const name = table?.names[route.row - 1];
   const entry = shard?.entries[shard.tables[route.table]?.[name]?.[route.column]];
   const grid = useMemo(() => (entry ? buildGrid({ ...study, evidence: { ...study.evidence, sets: shard.sets } }, entry) : null), [entry]);
+  if (fault) return <p class="fault" role="alert">{fault}</p>;
   if (!shard) return <p class="waiting">Loading ...</p>;
   if (!entry) return <p class="fault" role="alert">No table of this study has that cell, or it is not computed from rows.</p>;
   const value = table.rows[route.row - 1][table.columns.indexOf(route.column)];

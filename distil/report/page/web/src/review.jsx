@@ -1,6 +1,6 @@
 // Problems to look at, beside their pictures, with corrections made in place.
-import { useEffect, useState } from "preact/hooks";
-import { load } from "./data.js";
+import { useState } from "preact/hooks";
+import { useShard } from "./data.js";
 import { Picture, Copy } from "./card.jsx";
 import { Formula, Mixed } from "./maths.jsx";
 import { spaced } from "./words.js";
@@ -126,10 +126,9 @@ function Field({ row, field, stands, entry, edit, closed }) {
 }
 
 function Item({ listed, entries, setEntries, who, when, why, closed }) {
-  const [shard, setShard] = useState(null);
-  useEffect(() => { let left = false; load(`texts/${listed.home}`).then((found) => { if (!left) setShard(found); }, () => {}); return () => { left = true; }; }, [listed.home]);
+  const { shard, fault } = useShard(`texts/${listed.home}`);
   const row = shard?.problems[listed.id] ?? shard?.excluded?.[listed.id];
-  if (!row) return <article class="review-item"><h3>{listed.id}</h3><p class="waiting">Loading ...</p></article>;
+  if (!row) return <article class="review-item"><h3>{listed.id}</h3>{fault ? <p class="fault" role="alert">{fault}</p> : <p class="waiting">Loading ...</p>}</article>;
   const pictures = shard.pictures[listed.id] ?? {};
   // Of a problem that was put in by hand there is one entry, whichever field is edited.
   const added = corrected(row, "problem");

@@ -1,6 +1,6 @@
 // The study's tables, as their files hold them, under headers that a reader knows.
-import { useEffect, useMemo, useState } from "preact/hooks";
-import { load } from "./data.js";
+import { useMemo, useState } from "preact/hooks";
+import { useShard } from "./data.js";
 import { number, pText, spaced } from "./words.js";
 
 const MOST = 60; // rows shown at first
@@ -43,11 +43,10 @@ const PLACES = new Set(["year", "section"]);
 
 const headOf = (table, column) => (column === "n" ? (COUNTED[table] ?? "n") : (HEADS[column] ?? spaced(column)));
 
-/** What the cells of the tables rest on: {table: {row: {column: entry}}}, once it is loaded. */
+/** What the cells of the tables rest on: {table: {row: {column: entry}}}, once it is loaded, and why it is not. */
 export function useCells() {
-  const [cells, setCells] = useState({});
-  useEffect(() => { load("cells").then((found) => setCells(found.tables), () => {}); }, []);
-  return cells;
+  const { shard, fault } = useShard("cells");
+  return { cells: shard?.tables ?? {}, missing: fault ? <p class="fault" role="alert">{fault}: the numbers below lead nowhere.</p> : null };
 }
 
 const isNumber = (text) => text === "" || /^-?\d+(\.\d+)?(e-?\d+)?$/.test(text);

@@ -1,24 +1,20 @@
 // Levels, training and data.
-import { useEffect, useState } from "preact/hooks";
 import { Lines, Pair } from "./charts.jsx";
-import { asObjects, homeOf, load } from "./data.js";
+import { asObjects, homeOf, useShard } from "./data.js";
 import { Formula, Mixed } from "./maths.jsx";
 import { CAPTIONS, Table, useCells } from "./tables.jsx";
 import { number, spaced } from "./words.js";
 
 const SIGNS = { right: "r", wrong: "w" };
 
-function Example({ study }) {
-  // One question at every level, by one student: the first test question that has them all.
-  const levels = study.settings.levels;
-  const place = study.questions.findIndex((row) => row.benchmark === "competition" && Object.values(row.parts).includes("test"));
-  const [shard, setShard] = useState(null);
-  useEffect(() => { if (place >= 0) load(`texts/${homeOf(study.questions[place])}`).then(setShard, () => {}); }, [place]);
-  if (place < 0 || !shard) return null;
-  const question = study.questions[place];
+/** One question at every level, by one student. */
+function Example({ study, question }) {
+  const { shard, fault } = useShard(`texts/${homeOf(question)}`);
+  if (fault) return <p class="fault" role="alert">{fault}</p>;
+  if (!shard) return null;
   const student = study.columns.flatMap((column, at) => (column.role === "student" && column.benchmark === "competition" ? [{ ...column, at }] : []));
   const own = student.filter((column) => column.run === student[0].run);
-  const shown = levels.map((level) => {
+  const shown = study.settings.levels.map((level) => {
     const column = own.find((one) => one.level === level && shard.answers?.[question.id]?.[String(one.at)]);
     const packed = column && shard.answers[question.id][String(column.at)];
     const told = (name) => shard.texts[packed[study.answer_fields.indexOf(name)]];
@@ -37,9 +33,10 @@ function Example({ study }) {
 }
 
 export function Levels({ study }) {
-  const cells = useCells();
+  const { cells, missing } = useCells();
   const table = study.tables.levels;
   if (!table) return <p class="none">This study has no table of levels.</p>;
+  const asked = study.questions.find((row) => row.benchmark === "competition" && Object.values(row.parts).includes("test"));
   const rows = asObjects(table);
   const whole = rows.filter((row) => row.section === "all" || row.section === undefined);
   const both = whole.length > 0 && whole[0].base_accuracy !== undefined;
@@ -60,14 +57,15 @@ export function Levels({ study }) {
           ))}
         </div>
       ) : null}
-      <Example study={study} />
+      {asked ? <Example study={study} question={asked} /> : null}
+      {missing}
       <Table study={study} table={table} name="levels" cells={cells.levels} />
     </section>
   );
 }
 
 export function Training({ study }) {
-  const cells = useCells();
+  const { cells, missing } = useCells();
   if (study.curves.length === 0) return <p class="none">Nothing was trained in this study.</p>;
   return (
     <section>
@@ -91,6 +89,7 @@ export function Training({ study }) {
           </div>
         );
       })}
+      {missing}
       {study.tables.stops ? <Table study={study} table={study.tables.stops} name="stops" cells={cells.stops} /> : null}
       {study.tables.seeds ? <Table study={study} table={study.tables.seeds} name="seeds" cells={cells.seeds} /> : null}
     </section>
@@ -98,7 +97,7 @@ export function Training({ study }) {
 }
 
 export function Data({ study }) {
-  const cells = useCells();
+  const { cells, missing } = useCells();
   const elsewhere = ["levels", "stops", "seeds"]; // under Levels and Training
   const shown = [...new Set([...Object.keys(CAPTIONS), ...Object.keys(study.tables)])]
     .filter((name) => name in study.tables && !elsewhere.includes(name));
@@ -106,6 +105,7 @@ export function Data({ study }) {
     <section>
       <h2>Data and graders</h2>
       <p class="lead">Every table of the study, with numbers to two digits; all digits are in <code>results/{study.name}/tables</code>. A number leads to the answers that it is computed from.</p>
+      {missing}
       {shown.map((name) => <Table key={name} study={study} table={study.tables[name]} name={name} cells={cells[name]} />)}
       {study.duplicates.map((table) => (
         <Table key={table.fold + table.variant} study={study} name={`duplicates-${table.fold}-${table.variant}`} table={table} caption={`Duplicates across the parts of fold ${table.fold}: both texts, and which was removed`} />
