@@ -37,7 +37,6 @@ from distil.claims.table import (
     readable,
     rows_sha256,
 )
-from distil.claims.verdicts import Tested
 from distil.content.addresses import record_path
 from distil.content.files import write_jsonl
 from distil.inference.gains import paired_gain, wilson
@@ -480,7 +479,7 @@ def sized(here, *, sd=0.008, published=None, n=651, runs=5, estimand="in_sample"
     claim = {"id": "C3", "kind": "accuracy", "unit": "percent", "expected": None,
              "estimands": {"in_sample": published, "held_out": None}}  # fmt: skip
     entry = Entry(claim, estimand, published if estimand == "in_sample" else {})
-    tested = Tested(entry, Finding(found, ["a"], "", sd=sd, runs=runs))
+    tested = verdicts.Tested(entry, Finding(found, ["a"], "", sd=sd, runs=runs))
     return verdicts.size(tested, PLAN)
 
 
@@ -509,14 +508,16 @@ def test_size_of_other_kinds_is_never_called_same():
     claim = {"id": "C8", "kind": "effect", "unit": "points", "expected": None,
              "estimands": {"held_out": None}}  # fmt: skip
     finding = Finding(paired_gain([0.0, 1.0, 0.0, -1.0]), ["a"], "")
-    assert verdicts.size(Tested(Entry(claim, "held_out"), finding), PLAN).word == "no figure"
+    assert (
+        verdicts.size(verdicts.Tested(Entry(claim, "held_out"), finding), PLAN).word == "no figure"
+    )
 
 
 def test_a_gate_bounds_the_p_behind_it():
     def effect(name, p):
         claim = {**next(one for one in PUBLISHED["claims"] if one["id"] == name)}
         finding = Finding(replace(wilson(5, 9), p=p, se=0.1), ["a"], "")
-        return Tested(Entry(claim, "held_out"), finding, p=p, opposite=1.0)
+        return verdicts.Tested(Entry(claim, "held_out"), finding, p=p, opposite=1.0)
 
     rows = [effect("C4", 0.01), effect("C7", 0.3), effect("C8", 0.001)]
     assert adjust(rows, PUBLISHED) == pytest.approx({0: 0.02, 1: 0.3, 2: 0.3})
