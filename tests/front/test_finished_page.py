@@ -35,14 +35,11 @@ from distil.review.crops import read_crops
 from distil.review.page import entry_text
 from distil.study.shape import ReleaseStudy, Study
 from tests.front.test_command_line import distil
+from tests.programs import CHROMIUM, needs_chromium
 from tests.workflow.checkout import ROOT
 
 WEB = ROOT / "distil" / "report" / "page" / "web"
 PARTS = ROOT / "build" / "page" / "node_modules"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium here: apt-get install chromium"
-)
 # Names of runs on the page, and in the files.
 CELL = ["run", "level", "problem"]
 RUNS = {"base": "base", "seed-1": "temporal/prompt/seed-1", "seed-2": "temporal/prompt/seed-2"}
@@ -138,9 +135,12 @@ def test_of_a_question_whose_file_is_missing_nothing_is_said_but_that(opened, fi
     page.evaluate("location.hash = 'C4/in_sample/2011-fs-02/seed-1'")
     page.wait_for_selector(".card .verdict-line")
     assert page.locator(".card .fault").count() == 0
-    (tmp_path / "page/texts/2014.js").unlink()
-    (tmp_path / "page/cells.js").unlink()
+    for name in ("texts/2014", "cells", "verdicts/temporal"):
+        (tmp_path / f"page/{name}.js").unlink()
     for address, missing in (
+        ("problem/2012-fs-01", "texts/2012"),
+        ("C4/in_sample", "verdicts/temporal"),
+        ("answers/R1", "verdicts/temporal"),
         ("review/2012-fs-01", "texts/2012"),
         ("levels", "texts/2014"),
         ("levels", "cells"),

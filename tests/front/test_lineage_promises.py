@@ -22,6 +22,7 @@ import yaml
 from distil.content.sealed import Seal, read_lines, seal
 from distil.lineage.history import CHAIN, RUNS, VERSIONS, read_chain
 from distil.report.page import shards
+from tests.programs import needs_tesseract
 from tests.workflow.checkout import Checkout
 
 TORTURE = bool(os.environ.get("DISTIL_TORTURE"))
@@ -414,7 +415,7 @@ exec {tesseract} "$@" | sed s/0/8/g
 """
 
 
-@pytest.mark.skipif(not shutil.which("tesseract"), reason="tesseract is not installed")
+@needs_tesseract
 def test_another_recogniser_on_path_runs_what_it_read_again(study, tmp_path):
     import pypdfium2
 

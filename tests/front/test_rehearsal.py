@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 
+from tests.programs import needs_tesseract
 from tests.workflow.checkout import ROOT, copy_repository
 
 DATA = ROOT.parent / "shared" / "data"
@@ -21,9 +21,7 @@ pytestmark = [
         not (RELEASE.is_dir() and MATH.is_file()),
         reason="../shared/data holds no download of the public release, or no MATH-500",
     ),
-    pytest.mark.skipif(
-        not shutil.which("tesseract"), reason="tesseract, which reads its scans, is not installed"
-    ),
+    needs_tesseract,  # one of its papers is a scan
 ]
 
 

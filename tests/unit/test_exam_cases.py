@@ -6,18 +6,15 @@ papers of the same kinds by itself.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from distil.exams.extraction import extract
+from tests.programs import needs_tesseract
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "data" / "exam-cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is absent")
-needs_tesseract = pytest.mark.skipif(
-    not shutil.which("tesseract"), reason="tesseract is not installed"
-)
 
 PLAIN = {
     "1": "Find the value of x^{2} - 3x for x = 7.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from types import SimpleNamespace
 
@@ -17,11 +16,8 @@ from distil.exams.errors import ExamError
 from distil.exams.extraction import extract
 from distil.exams.pairing import is_doubtful
 from distil.exams.text import layout
+from tests.programs import CHROMIUM, needs_chromium, needs_tesseract
 
-needs_tesseract = pytest.mark.skipif(
-    not shutil.which("tesseract"), reason="tesseract is not installed"
-)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SUMS = [f"Find the sum of {n} and {n + 3}." for n in range(1, 6)]
 
 
@@ -509,7 +505,7 @@ def test_a_formula_that_is_a_picture_is_read_as_drawn(tmp_path):
 
 
 @needs_tesseract
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+@needs_chromium
 def test_the_ink_of_a_ligature_is_that_of_all_its_letters(tmp_path):
     # PDFium shares it out among them, so that half a letter seemed to be drawn without characters.
     root = "<math><msqrt><mrow><mi>x</mi><mo>+</mo><mn>12</mn></mrow></msqrt></math>"

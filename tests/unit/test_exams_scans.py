@@ -1,7 +1,6 @@
 """Scans of known truth: typeset, drawn, turned, blurred, worn; found again with their numbers."""
 
 import re
-import shutil
 
 import cv2
 import numpy as np
@@ -12,9 +11,10 @@ import typst
 from distil.exams.extraction import extract
 from distil.exams.problems import FORMULA
 from distil.exams.scans.shapes import ALIKE, CLASS_OF, CLASSES, classify
+from tests.programs import needs_tesseract
 from tests.unit.made_scans import FONTS, make_paper, scan, typeset
 
-pytestmark = pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is missing")
+pytestmark = needs_tesseract
 
 
 def test_a_worn_scan_gives_its_numbers_and_says_that_it_was_recognised(tmp_path):

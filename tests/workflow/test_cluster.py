@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import yaml
 
 from distil.lineage import history
 from distil.study.needs import NEEDS
-from tests.workflow.checkout import Checkout, copy_repository
+from tests.workflow.checkout import ROOT, Checkout, copy_repository
 
 ASKED = {
     "resources": {
@@ -164,3 +165,26 @@ def test_jobs_run_where_the_file_system_has_no_flock(tmp_path):
     assert (study.path / "refused").exists()
     assert not list(study.path.glob("state/**/*.lease"))
     assert not list(study.path.glob("results/**/*.lease"))
+
+
+START = """
+case ":$PATH:" in *:/usr/sbin:*) echo "daemons are found" ;; esac
+exit 3
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="Slurm is started by root alone")
+def test_a_slurm_that_does_not_start_ends_the_cluster_test_with_its_name(tmp_path):
+    (tmp_path / "start.sh").write_text(START)
+    silent = tmp_path / "bin" / "sinfo"  # in place of one that may answer here
+    silent.parent.mkdir()
+    silent.write_text("#!/bin/sh\nexit 1\n")
+    silent.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cluster", "--slurm", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+        env={**os.environ, "PATH": f"{silent.parent}:/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "daemons are found" in done.stdout
+    assert f"{tmp_path / 'start.sh'} ended with 3" in done.stderr

@@ -205,13 +205,13 @@ export function Card({ study, grid, state, question: place, slug, address, go, c
   const question = study.questions[place];
   const column = grid?.columns.find((one) => one.slug === slug);
   const columnNumber = column?.cells.get(place);
-  const { shard = null, fault = null } = useShard(`texts/${homeOf(question)}`);
+  const { shard, fault } = useShard(`texts/${homeOf(question)}`);
   const head = useRef(null);
   // Its head is brought into view, also once the card has grown: "nearest" would show a long card's end.
   useEffect(() => {
     const { top } = head.current.getBoundingClientRect();
     if (top < 0 || top > innerHeight - 80) head.current.scrollIntoView({ block: "start" });
-  }, [place, slug, shard === null]);
+  }, [place, slug, !shard]);
   // Nothing is said of a verdict before its shard is there.
   const known = column && (columnNumber === undefined || state.verdicts[columnNumber] !== undefined);
   const sign = known ? verdictOf(state, column, place) : null;

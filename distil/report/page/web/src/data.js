@@ -36,18 +36,25 @@ export function load(name) {
 }
 
 /**
- * A shard for a component: `{shard}` once it is loaded, `{fault}` where it is missing, `{}` before.
- * Nothing of a shard that was asked for before is returned under the name of this one.
+ * Shards for a component: `{shards}` once all are loaded, `{fault}` where one is missing, `{}` before.
+ * Nothing of shards that were asked for before is returned under the names of these.
  */
-export function useShard(name) {
+export function useShards(names) {
+  const key = names.join(" ");
   const [loaded, setLoaded] = useState({});
   useEffect(() => {
     let left = false;
-    const keep = (found) => { if (!left) setLoaded({ name, ...found }); };
-    load(name).then((shard) => keep({ shard }), (error) => keep({ fault: error.message }));
+    const keep = (found) => { if (!left) setLoaded({ key, ...found }); };
+    Promise.all(names.map(load)).then((shards) => keep({ shards }), (error) => keep({ fault: error.message }));
     return () => { left = true; };
-  }, [name]);
-  return loaded.name === name ? loaded : {};
+  }, [key]);
+  return loaded.key === key ? loaded : {};
+}
+
+/** One shard for a component, as `{shard}` or `{fault}`. */
+export function useShard(name) {
+  const { shards, fault } = useShards([name]);
+  return { shard: shards?.[0], fault };
 }
 
 /** Whether the script of a shard was in the page from the start. */

@@ -5,7 +5,7 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useState } from "prea
 import { Arithmetic } from "./arithmetic.jsx";
 import { Card, Copy } from "./card.jsx";
 import { ClaimHead, Claims, keyOf } from "./claims.jsx";
-import { asObjects, isThere, load, shardOf, useShard } from "./data.js";
+import { asObjects, isThere, load, shardOf, useShard, useShards } from "./data.js";
 import { Compare } from "./compare.jsx";
 import { Evidence } from "./evidence.jsx";
 import { browse, buildGrid, DENSE, folded } from "./grid.js";
@@ -32,22 +32,11 @@ function parse(hash) {
 }
 
 function useVerdicts(study, grid) {
-  const [{ verdicts, words }, setFound] = useState({ verdicts: {}, words: {} });
-  const [fault, setFault] = useState(null);
-  const wanted = useMemo(() => (grid ? [...new Set(grid.columns.flatMap((column) => [...column.cells.values()]).map((number) => shardOf(study.columns[number])))].sort() : []), [grid]);
-  useEffect(() => {
-    let left = false;
-    setFault(null);
-    Promise.all(wanted.map((name) => load(`verdicts/${name}`))).then(
-      (found) => {
-        const both = (name) => Object.assign({}, ...found.map((shard) => shard[name]));
-        if (!left) setFound({ verdicts: both("verdicts"), words: both("words") });
-      },
-      (error) => { if (!left) setFault(error.message); },
-    );
-    return () => { left = true; };
-  }, [wanted.join(" ")]);
-  return { verdicts, words, fault, ready: wanted.length === 0 || Object.keys(verdicts).length > 0 };
+  const wanted = useMemo(() => [...new Set(grid.columns.flatMap((column) => [...column.cells.values()]).map((number) => `verdicts/${shardOf(study.columns[number])}`))].sort(), [grid]);
+  const { shards, fault } = useShards(wanted);
+  const both = (name) => Object.assign({}, ...(shards ?? []).map((shard) => shard[name]));
+  const found = useMemo(() => ({ verdicts: both("verdicts"), words: both("words") }), [shards]);
+  return { ...found, fault, ready: wanted.length === 0 || shards !== undefined };
 }
 
 /** Grid and card of one claim, or of the answers at one level. */

@@ -43,7 +43,7 @@ const PLACES = new Set(["year", "section"]);
 
 const headOf = (table, column) => (column === "n" ? (COUNTED[table] ?? "n") : (HEADS[column] ?? spaced(column)));
 
-/** What the cells of the tables rest on: {table: {row: {column: entry}}}, once it is loaded, and why it is not. */
+/** What the cells of the tables rest on, {table: {row: {column: entry}}}, once it is loaded, and a notice where it is missing. */
 export function useCells() {
   const { shard, fault } = useShard("cells");
   return { cells: shard?.tables ?? {}, missing: fault ? <p class="fault" role="alert">{fault}: the numbers below lead nowhere.</p> : null };
